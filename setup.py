@@ -1,0 +1,15 @@
+"""Builds the compiled path; all other metadata stands in pyproject.toml."""
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+extensions = [
+    Extension(
+        f"mainstem.native.{name}",
+        [f"src/mainstem/native/{name}.pyx"],
+        extra_compile_args=["-O3"],
+    )
+    for name in ("rows", "copytext")
+]
+
+setup(ext_modules=cythonize(extensions, language_level=3))

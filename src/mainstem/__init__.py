@@ -1,0 +1,3 @@
+"""Mainstem: database migration and replication."""
+
+__version__ = "0.1.0"

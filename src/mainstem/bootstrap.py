@@ -1,0 +1,1 @@
+"""The one place that names concrete hub, store and registry; wires and starts."""

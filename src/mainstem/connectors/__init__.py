@@ -1,0 +1,1 @@
+"""One folder per system; folders cannot import each other."""

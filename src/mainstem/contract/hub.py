@@ -1,0 +1,48 @@
+"""`Hub`: what carries frames from readers to writers, bounded by bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from mainstem.model.frame import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A frame with its number; numbers of a lane are contiguous and start at 1."""
+
+    seq: int
+    frame: Frame
+
+
+class Lane(Protocol):
+    """An ordered path from one reader to one writer."""
+
+    def publish(self, frame: Frame) -> None:
+        """Put a frame in; waits while the hub is full. Raises `CancelledError` once the lane is closed."""
+        ...
+
+    def receive(self) -> Delivery | None:
+        """The next frame; waits for one. None once the lane is closed and empty."""
+        ...
+
+    def ack(self, seq: int) -> None:
+        """Everything up to this number is durable; its bytes are given back to the hub's bound."""
+        ...
+
+    def close(self) -> None:
+        """No more frames; wakes everyone who waits."""
+        ...
+
+
+class Hub(Protocol):
+    """A set of lanes that share one bound."""
+
+    def lane(self, number: int) -> Lane:
+        """The lane of that number, made when first asked for."""
+        ...
+
+    def close(self) -> None:
+        """Close all lanes."""
+        ...

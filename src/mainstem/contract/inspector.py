@@ -1,0 +1,109 @@
+"""`Inspector`: what the control plane may ask of one system."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from mainstem.model.names import TableId
+from mainstem.model.plan import Severity
+from mainstem.model.run import RunOptions
+from mainstem.model.schema import Catalog, Column
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """What a ping learns. ``flavor``: ``mysql``, ``mariadb``, ``postgresql``; ``tls``: negotiated version or empty."""
+
+    flavor: str
+    version: str
+    round_trip_ms: float
+    tls: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseInfo:
+    """A database with its schemas (none where the system has no such floor)."""
+
+    name: str
+    schemas: tuple[str, ...] = ()
+    system: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One result of a preflight: a named check (``my.grants``), what was found, and what to do."""
+
+    check: str
+    severity: Severity
+    message: str
+    remedy: str = ""
+
+
+class Role(StrEnum):
+    """What a system will be used for."""
+
+    SOURCE = "source"
+    TARGET = "target"
+
+
+@dataclass(frozen=True, slots=True)
+class TableStatus:
+    """What a target has under a name: its column names in order, and whether there is at least one row."""
+
+    columns: tuple[str, ...]
+    empty: bool
+
+
+class Inspector(AbstractContextManager["Inspector"], Protocol):
+    """One open connection for questions. Closed by leaving the context. Not shared between threads.
+
+    Every method raises `LostConnectionError` or `StatementError`; making one raises `ConnectError`.
+    """
+
+    def ping(self) -> ServerInfo:
+        """Ask for a trivial answer."""
+        ...
+
+    def databases(self, *, include_system: bool = False) -> list[DatabaseInfo]:
+        """The databases that this login may see, sorted by name."""
+        ...
+
+    def create_database(self, name: str) -> None:
+        """Make a database; `ConflictError` if it is there already, `InvalidError` for an impossible name."""
+        ...
+
+    def schemas(self) -> list[str]:
+        """Schemas of the connection's database; empty where the system has none."""
+        ...
+
+    def create_schema(self, name: str) -> None:
+        """Make a schema; `InvalidError` where the system has none."""
+        ...
+
+    def tables(self) -> list[TableId]:
+        """Base tables of the connection's database or schema, sorted."""
+        ...
+
+    def catalog(self, tables: Sequence[TableId] | None = None, *, evidence: bool = False) -> Catalog:
+        """Everything the database or schema holds (or only these tables).
+
+        With ``evidence`` the rows themselves are looked at where a type depends on them (MySQL: tinyint(1) that holds
+        only 0 and 1 is BOOLEAN; TIME within a day is TIME, else INTERVAL). Unknown tables raise `NotFoundError`.
+        """
+        ...
+
+    def query_columns(self, query: str) -> tuple[Column, ...]:
+        """Columns that a SELECT would return, without running it to its end; `InvalidError` if it isn't one SELECT."""
+        ...
+
+    def table_status(self, tables: Sequence[TableId]) -> dict[TableId, TableStatus]:
+        """For each of the tables that exists: its columns, and whether it is empty."""
+        ...
+
+    def preflight(self, role: Role, options: RunOptions) -> list[Finding]:
+        """Named checks for the role, each with its remedy. Empty is "nothing to say"."""
+        ...

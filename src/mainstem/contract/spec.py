@@ -1,0 +1,40 @@
+"""`ConnectorSpec`: everything a connector folder offers, under one name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mainstem.contract.dialect import Dialect, TargetDialect
+from mainstem.contract.inspector import Inspector
+from mainstem.contract.source import Source
+from mainstem.contract.target import Target
+from mainstem.model.connection import ConnectionSettings
+from mainstem.model.run import RunOptions
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorSpec:
+    """A connector.
+
+    Attributes:
+        name: the canonical ``type`` of the API (``mysql``, ``postgresql``).
+        aliases: other spellings of it, lower case, also as URL schemes.
+        title: for people.
+        default_port, default_schema: what an absent member means.
+        has_schemas: whether a database holds schemas.
+        inspector: opens a connection for questions; raises `ConnectError`.
+        source, target, target_dialect: None where the connector cannot be one (yet).
+    """
+
+    name: str
+    aliases: tuple[str, ...]
+    title: str
+    default_port: int
+    default_schema: str
+    has_schemas: bool
+    dialect: Dialect
+    inspector: Callable[[ConnectionSettings], Inspector]
+    source: Callable[[ConnectionSettings], Source] | None = None
+    target: Callable[[ConnectionSettings, RunOptions], Target] | None = None
+    target_dialect: TargetDialect | None = None

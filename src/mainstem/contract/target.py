@@ -1,0 +1,117 @@
+"""`Target`, `Loader` and `Ledger`: applying chunks so that applying twice equals applying once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from mainstem.model.batch import ChangeBatch
+from mainstem.model.frame import Chunk
+from mainstem.model.names import TableId
+from mainstem.model.plan import Statement, TablePlan
+from mainstem.model.run import Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRecord:
+    """A line of the ledger. ``done`` means that its rows are durable in the target."""
+
+    chunk: Chunk
+    done: bool
+    rows_written: int = 0
+    rows_rejected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became durable with a chunk. ``coerced`` counts values changed by policy: ``column: policy`` → count."""
+
+    rows_written: int
+    rows_rejected: int
+    rejected: tuple[Rejected, ...]
+    coerced: dict[str, int]
+
+
+class Ledger(Protocol):
+    """Which chunks of a run are durable, kept in the target beside the rows."""
+
+    def open(self, plan_json: str) -> str:
+        """Make the ledger for this run unless it is there; returns the plan that it holds (ours, or an earlier one)."""
+        ...
+
+    def chunks(self, table: TableId) -> list[ChunkRecord]:
+        """The table's chunks as planned, in order; empty when not yet planned."""
+        ...
+
+    def plan(self, table: TableId, chunks: Sequence[Chunk]) -> None:
+        """Write the table's chunks down, none of them done."""
+        ...
+
+    def rejected(self) -> list[Rejected]:
+        """Rows that this run has put aside so far."""
+        ...
+
+    def close(self, *, keep: bool) -> None:
+        """Forget this run's lines unless ``keep``; rejected rows are kept as long as there are any."""
+        ...
+
+
+class Loader(AbstractContextManager["Loader"], Protocol):
+    """One connection that writes. A chunk is: begin, write…, commit (or rollback)."""
+
+    def begin(self, table: TablePlan, chunk: Chunk, *, careful: bool) -> None:
+        """Start the chunk's transaction.
+
+        With ``careful``, rows that the target refuses are put aside (quarantined) one by one; without it the first
+        such row raises.
+        """
+        ...
+
+    def write(self, batch: ChangeBatch) -> None:
+        """Send a batch.
+
+        Raises `RowError`, `LostConnectionError`, `TargetFullError`, `TransientError` or `StatementError`.
+        """
+        ...
+
+    def commit(self) -> Receipt:
+        """Make rows and ledger line durable in one transaction. Raises as `write` does."""
+        ...
+
+    def rollback(self) -> None:
+        """Leave the target as it was before `begin`; also after an error and on a broken connection."""
+        ...
+
+    def reconnect(self) -> None:
+        """Drop the connection and make a new one; `ConnectError` when that fails."""
+        ...
+
+
+class Target(Protocol):
+    """A system that rows are written to."""
+
+    def execute(self, statements: Sequence[Statement]) -> None:
+        """Run DDL on a connection of its own, one transaction for all of them.
+
+        Raises:
+            StatementError: naming the object whose statement was refused.
+        """
+        ...
+
+    def truncate(self, tables: Sequence[TableId]) -> None:
+        """Empty these tables at once, foreign keys between them notwithstanding."""
+        ...
+
+    def count(self, table: TableId) -> int:
+        """Rows in a table."""
+        ...
+
+    def ledger(self, run_id: str) -> Ledger:
+        """The ledger of a run."""
+        ...
+
+    def loader(self, run_id: str) -> Loader:
+        """A new connection that writes."""
+        ...

@@ -1,0 +1,1 @@
+"""The control plane: connections, configs, streams, secrets, events."""

@@ -1,0 +1,1 @@
+"""Dialect-neutral schema work: from a source catalog to a migration plan."""

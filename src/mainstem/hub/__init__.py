@@ -1,0 +1,1 @@
+"""Hubs: what carries frames from readers to writers."""

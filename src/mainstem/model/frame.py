@@ -1,0 +1,49 @@
+"""Frames: the units that flow from a reader through the hub to a writer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mainstem.model.batch import ChangeBatch
+from mainstem.model.names import TableId
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of one table, read by one query and made durable by one target transaction.
+
+    ``lower`` (exclusive) and ``upper`` (inclusive) bound the values of the first key column, as literals of the
+    source's own SQL, computed by the source's server; None is "no bound". Chunk 0 of a table that cannot be cut
+    has neither.
+    """
+
+    table: TableId
+    number: int
+    lower: str | None = None
+    upper: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """The end of a chunk: what came before it since the last Commit becomes durable together.
+
+    Attributes:
+        rows: rows that the reader published for this attempt; the writer checks its own count against it.
+        partial: the reader stopped early on purpose (a limit was reached).
+    """
+
+    chunk: Chunk
+    attempt: int
+    rows: int
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Abort:
+    """The reader gave up this attempt; nothing of it may become durable."""
+
+    chunk: Chunk
+    attempt: int
+
+
+Frame = ChangeBatch | Commit | Abort

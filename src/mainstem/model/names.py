@@ -1,0 +1,17 @@
+"""Names of tables and columns, unquoted, as the system that owns them spells them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TableId:
+    """A table, view or sequence. ``schema`` is the database for MySQL, the schema for PostgreSQL."""
+
+    schema: str
+    name: str
+
+    def __str__(self) -> str:
+        """``schema.name``, for people; quoting for SQL is the dialect's work."""
+        return f"{self.schema}.{self.name}" if self.schema else self.name

@@ -1,0 +1,116 @@
+"""The migration plan: what is created, in which order, how each column travels, and what cannot be carried over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mainstem.model.names import TableId
+from mainstem.model.types import LogicalType
+
+
+class Severity(StrEnum):
+    """How much a report item matters."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportItem:
+    """One thing that changes on the way or cannot be carried over.
+
+    Attributes:
+        code: stable and machine-readable, ``fulltext_index``, ``trigger_left_out``.
+        object: what it is about, ``shop.orders.total`` or an index's name.
+        message: what happens and why; ``remedy``: what one can do about it.
+    """
+
+    severity: Severity
+    code: str
+    object: str
+    message: str
+    remedy: str = ""
+
+
+class Phase(StrEnum):
+    """When a statement runs. Phases run in this order; DATA itself has no statements.
+
+    KEYS (primary keys, unique keys, indexes, checks of one table) may run as soon as that table's rows are in, several
+    tables at once; the later phases wait until every table is in.
+    """
+
+    SCHEMA = "schema"
+    TABLES = "tables"
+    KEYS = "keys"
+    FOREIGN_KEYS = "foreign_keys"
+    SEQUENCES = "sequences"
+    VIEWS = "views"
+    COMMENTS = "comments"
+    ANALYZE = "analyze"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One DDL statement in the target's dialect.
+
+    Attributes:
+        object: the name of what it makes, for messages.
+        table: the target table it belongs to, or None.
+        optional: a failure is reported and the run goes on (views, comments, checks); otherwise the table fails.
+        index: it makes a secondary index, which ``skipIndexCreation`` leaves out.
+    """
+
+    phase: Phase
+    sql: str
+    object: str
+    table: TableId | None = None
+    optional: bool = False
+    index: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnPlan:
+    """How one column travels: the source column, its target name and type."""
+
+    source: str
+    target: str
+    type: LogicalType
+    target_type: str
+    nullable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TablePlan:
+    """One table (or query) to be copied.
+
+    Attributes:
+        query: a SELECT of the user's, which replaces reading ``source``; its columns are ``columns``.
+        key: names of the source's primary key columns; empty when there is none (or for a query).
+    """
+
+    source: TableId
+    target: TableId
+    columns: tuple[ColumnPlan, ...]
+    key: tuple[str, ...] = ()
+    query: str = ""
+    rows_estimate: int = 0
+    bytes_estimate: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationPlan:
+    """The whole: tables to copy, statements by phase in their order, and the report."""
+
+    tables: tuple[TablePlan, ...]
+    statements: tuple[Statement, ...]
+    report: tuple[ReportItem, ...] = ()
+
+    def phase(self, phase: Phase, table: TableId | None = None) -> tuple[Statement, ...]:
+        """The statements of a phase, in order; with ``table`` only those of that target table."""
+        return tuple(
+            statement
+            for statement in self.statements
+            if statement.phase is phase and (table is None or statement.table == table)
+        )

@@ -1,0 +1,213 @@
+"""One run of a stream config: its options, states, progress and outcome. All of it can be written as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from mainstem.model.names import TableId
+from mainstem.model.plan import ReportItem
+
+
+class RunState(StrEnum):
+    """The states of a stream, as the API spells them."""
+
+    READY = "READY"
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+    STOPPED = "STOPPED"
+    TIME_LIMIT_REACHED = "TIME_LIMIT_REACHED"
+    EVENT_LIMIT_REACHED = "EVENT_LIMIT_REACHED"
+
+
+class TableState(StrEnum):
+    """The states of one table within a run."""
+
+    PENDING = "pending"
+    COPYING = "copying"
+    INDEXING = "indexing"
+    FINISHED = "finished"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class SchemaPolicy(StrEnum):
+    """What to do about tables that the target has already.
+
+    CREATE_MISSING keeps what is there and creates the rest; VALIDATE creates nothing and checks the columns.
+    """
+
+    FAIL_IF_EXISTS = "fail_if_exists"
+    VALIDATE = "validate_existing"
+    CREATE_MISSING = "create_missing_only"
+    DROP_AND_RECREATE = "drop_and_recreate"
+
+
+class WriteMode(StrEnum):
+    """What to do about rows that a target table has already."""
+
+    FAIL_IF_NOT_EMPTY = "fail_if_not_empty"
+    APPEND = "append"
+    TRUNCATE = "truncate_and_load"
+    UPSERT = "upsert"
+
+
+class RowErrorPolicy(StrEnum):
+    """What to do with a row that the target cannot hold."""
+
+    FAIL = "fail"
+    QUARANTINE = "quarantine"
+
+
+class ZeroDatePolicy(StrEnum):
+    """What to do with dates that hold a zero month or day (``0000-00-00``)."""
+
+    ERROR = "error"
+    NULL = "null"
+    EPOCH = "epoch"
+
+
+class NulPolicy(StrEnum):
+    """What to do with NUL characters in text."""
+
+    ERROR = "error"
+    STRIP = "strip"
+    REPLACE = "replace"
+
+
+@dataclass(frozen=True, slots=True)
+class StructureOptions:
+    """Which parts of the structure are made on the target."""
+
+    tables: bool = True
+    indexes: bool = True
+    foreign_keys: bool = True
+    checks: bool = True
+    views: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TableSelection:
+    """One table (or query) of the selection.
+
+    Attributes:
+        name: as the user writes it: ``table`` or ``schema.table``; for a query, the name of the target table.
+        query: a full SELECT, or empty.
+        columns: source columns to carry over; empty is all.
+        where: a condition in the source's SQL, or empty.
+    """
+
+    name: str
+    query: str = ""
+    columns: tuple[str, ...] = ()
+    where: str = ""
+    skip_indexes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """Everything that shapes a run in mode convert, resolved from whichever config shape the user sent.
+
+    Attributes:
+        tables: empty is every base table of the source's database or schema.
+        batch_rows: at most so many rows in one batch (the API's ``dataBundleSize`` is a hint, see docs/configuration).
+        max_rows, max_seconds: limits; 0 is unlimited.
+        row_error_limit: rows that may be quarantined in one run before it fails.
+        jobs: pairs of reader and writer.
+        memory_bytes: bound of what the hub may hold.
+        reporting_interval_s: seconds between progress lines in the log; 0 is none.
+    """
+
+    tables: tuple[TableSelection, ...] = ()
+    exclude: tuple[str, ...] = ()
+    structure: StructureOptions = StructureOptions()
+    schema_policy: SchemaPolicy = SchemaPolicy.FAIL_IF_EXISTS
+    write_mode: WriteMode = WriteMode.FAIL_IF_NOT_EMPTY
+    skip_data: bool = False
+    batch_rows: int = 0
+    max_rows: int = 0
+    max_seconds: int = 0
+    row_errors: RowErrorPolicy = RowErrorPolicy.FAIL
+    row_error_limit: int = 1000
+    zero_dates: ZeroDatePolicy = ZeroDatePolicy.ERROR
+    nul_text: NulPolicy = NulPolicy.ERROR
+    type_overrides: dict[str, str] = field(default_factory=dict)
+    target_schema: str = ""
+    jobs: int = 2
+    memory_bytes: int = 32 * 1024 * 1024
+    reporting_interval_s: int = 3
+
+
+@dataclass(slots=True)
+class TableProgress:
+    """Counters of one table; the worker writes them, anyone may read a copy."""
+
+    source: TableId
+    target: TableId
+    state: TableState = TableState.PENDING
+    rows_estimate: int = 0
+    bytes_estimate: int = 0
+    rows_read: int = 0
+    rows_written: int = 0
+    rows_rejected: int = 0
+    bytes_read: int = 0
+    chunks_done: int = 0
+    chunks_total: int = 0
+    coerced: dict[str, int] = field(default_factory=dict)
+    error: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A row that was put aside: where it was and why, never what it held besides its key."""
+
+    table: TableId
+    key: str
+    column: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Progress:
+    """A snapshot of a run: what the UI, the CLI and the log show.
+
+    Attributes:
+        stage: ``planning``, ``structure``, ``data``, ``indexes``, ``foreign_keys``, ``finishing``, ``done``.
+        started_at_us, finished_at_us: UTC microseconds since 1970; 0 is "not yet".
+        elapsed_s: running time without pauses.
+    """
+
+    state: RunState = RunState.READY
+    stage: str = "planning"
+    tables: list[TableProgress] = field(default_factory=list)
+    report: list[ReportItem] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    error: str = ""
+    remedy: str = ""
+    error_code: str = ""
+    started_at_us: int = 0
+    finished_at_us: int = 0
+    elapsed_s: float = 0.0
+
+    @property
+    def rows_read(self) -> int:
+        """Rows over all tables."""
+        return sum(table.rows_read for table in self.tables)
+
+    @property
+    def rows_written(self) -> int:
+        """Rows over all tables."""
+        return sum(table.rows_written for table in self.tables)
+
+    @property
+    def rows_rejected(self) -> int:
+        """Rows over all tables."""
+        return sum(table.rows_rejected for table in self.tables)
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes over all tables."""
+        return sum(table.bytes_read for table in self.tables)

@@ -1,0 +1,1 @@
+"""The compiled path: per-cell loops only."""

