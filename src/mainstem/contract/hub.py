@@ -28,7 +28,7 @@ class Lane(Protocol):
         ...
 
     def ack(self, seq: int) -> None:
-        """Everything up to this number is durable; its bytes are given back to the hub's bound."""
+        """Everything up to this number is durable, and need not be delivered again."""
         ...
 
     def close(self) -> None:

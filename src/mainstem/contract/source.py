@@ -49,6 +49,10 @@ class Snapshot(Protocol):
     position: str
     note: str
 
+    def interrupt(self) -> None:
+        """From another thread: break off what the readers do now; they raise `LostConnectionError`."""
+        ...
+
 
 class Source(Protocol):
     """A system that rows are read from."""

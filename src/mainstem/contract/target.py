@@ -34,8 +34,8 @@ class Receipt:
     coerced: dict[str, int]
 
 
-class Ledger(Protocol):
-    """Which chunks of a run are durable, kept in the target beside the rows."""
+class Ledger(AbstractContextManager["Ledger"], Protocol):
+    """What of a run is durable, kept in the target beside the rows. Used by one thread at a time."""
 
     def open(self, plan_json: str) -> str:
         """Make the ledger for this run unless it is there; returns the plan that it holds (ours, or an earlier one)."""
@@ -53,19 +53,46 @@ class Ledger(Protocol):
         """Rows that this run has put aside so far."""
         ...
 
-    def close(self, *, keep: bool) -> None:
-        """Forget this run's lines unless ``keep``; rejected rows are kept as long as there are any."""
+    def finish(self, *, keep: bool) -> None:
+        """Make everything durable on disk, and forget this run's lines unless ``keep``.
+
+        Rejected rows stay as long as there are any; without them nothing of ours is left in the target.
+        """
+        ...
+
+
+class Builder(AbstractContextManager["Builder"], Protocol):
+    """One connection that changes structure. Used by one thread at a time, but for `interrupt`."""
+
+    def apply(self, statement: Statement) -> None:
+        """Run a statement unless the ledger says that it ran; statement and ledger line are one transaction.
+
+        Raises:
+            StatementError: the target refused it; nothing of it remains.
+        """
+        ...
+
+    def truncate(self, tables: Sequence[TableId]) -> None:
+        """Empty these tables at once, foreign keys between them notwithstanding; once per run, as `apply`."""
+        ...
+
+    def count(self, table: TableId) -> int:
+        """Rows in a table."""
+        ...
+
+    def interrupt(self) -> None:
+        """From another thread: break off what runs now."""
         ...
 
 
 class Loader(AbstractContextManager["Loader"], Protocol):
     """One connection that writes. A chunk is: begin, write…, commit (or rollback)."""
 
-    def begin(self, table: TablePlan, chunk: Chunk, *, careful: bool) -> None:
+    def begin(self, table: TablePlan, chunk: Chunk, *, quarantine: int | None) -> None:
         """Start the chunk's transaction.
 
-        With ``careful``, rows that the target refuses are put aside (quarantined) one by one; without it the first
-        such row raises.
+        Args:
+            quarantine: how many refused rows may be put aside, one by one; None: the first refused row raises.
         """
         ...
 
@@ -84,34 +111,22 @@ class Loader(AbstractContextManager["Loader"], Protocol):
         """Leave the target as it was before `begin`; also after an error and on a broken connection."""
         ...
 
-    def reconnect(self) -> None:
-        """Drop the connection and make a new one; `ConnectError` when that fails."""
+    def interrupt(self) -> None:
+        """From another thread: break off what runs now."""
         ...
 
 
 class Target(Protocol):
-    """A system that rows are written to."""
-
-    def execute(self, statements: Sequence[Statement]) -> None:
-        """Run DDL on a connection of its own, one transaction for all of them.
-
-        Raises:
-            StatementError: naming the object whose statement was refused.
-        """
-        ...
-
-    def truncate(self, tables: Sequence[TableId]) -> None:
-        """Empty these tables at once, foreign keys between them notwithstanding."""
-        ...
-
-    def count(self, table: TableId) -> int:
-        """Rows in a table."""
-        ...
+    """A system that rows are written to. Each of these opens a connection of its own and may raise `ConnectError`."""
 
     def ledger(self, run_id: str) -> Ledger:
         """The ledger of a run."""
         ...
 
+    def builder(self, run_id: str) -> Builder:
+        """A connection that changes structure."""
+        ...
+
     def loader(self, run_id: str) -> Loader:
-        """A new connection that writes."""
+        """A connection that writes rows."""
         ...

@@ -24,8 +24,22 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Begin:
+    """The start of one attempt at a chunk; the batches that follow belong to it, up to its Commit or Abort.
+
+    Attributes:
+        attempt: 1 for the first; tells late frames of a failed attempt from those of the next.
+        careful: rows that the target refuses are put aside one by one (see `contract.target.Loader`).
+    """
+
+    chunk: Chunk
+    attempt: int
+    careful: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
-    """The end of a chunk: what came before it since the last Commit becomes durable together.
+    """The end of a chunk: what came since its Begin becomes durable together.
 
     Attributes:
         rows: rows that the reader published for this attempt; the writer checks its own count against it.
@@ -33,7 +47,6 @@ class Commit:
     """
 
     chunk: Chunk
-    attempt: int
     rows: int
     partial: bool = False
 
@@ -43,7 +56,6 @@ class Abort:
     """The reader gave up this attempt; nothing of it may become durable."""
 
     chunk: Chunk
-    attempt: int
 
 
-Frame = ChangeBatch | Commit | Abort
+Frame = Begin | ChangeBatch | Commit | Abort
