@@ -1,1 +1,16 @@
-"""The compiled path: per-cell loops only."""
+"""The compiled path: per-cell loops only, in Cython, without the GIL; no I/O, no Python objects per row or cell.
+
+==========  ==================================================================================================
+module      what it does
+==========  ==================================================================================================
+rows        MySQL's text-protocol result rows → Arrow ``binary`` column buffers (`RowDecoder`)
+copytext    Arrow ``binary`` column buffers → PostgreSQL's COPY text format (`CopyTextEncoder`)
+memory      the buffers that they hand out (`Block`)
+status      what `RowDecoder.feed` answers
+ops         what `CopyTextEncoder` does with a column, and why it refuses a cell
+==========  ==================================================================================================
+
+Text cells are those of `mainstem.model.types`. A plain and slow twin of either class stands in
+``tests/native/oracle.py``: it is the specification, and property tests hold the two equal. Input that breaks a
+format raises `mainstem.errors.WireError`; nothing outside the given buffers is ever read.
+"""
