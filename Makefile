@@ -1,0 +1,76 @@
+# Mainstem: `make help` lists what there is.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(PY) -m pip install --quiet --constraint constraints.txt
+NATIVE := $(wildcard src/mainstem/native/*.pyx src/mainstem/native/*.pxd)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fmt bench venv wheel constraints clean servers-demo servers-test
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  PYTHON=python3.12 picks another interpreter (3.11 or later)."
+
+demo: servers-demo $(VENV)/.demo $(VENV)/.compiled ## a sample shop from MariaDB to PostgreSQL, live; EXIT=1 ends by itself
+	@$(PY) -m demo $(if $(EXIT),--exit)
+
+test: servers-test check ## install what is missing, then run every check and test
+
+check: $(VENV)/.dev $(VENV)/.compiled
+	@VENV=$(VENV) tools/check $(ARGS)
+
+fmt: $(VENV)/.dev ## format the code and fix what can be fixed
+	@$(VENV)/bin/ruff format .
+	@$(VENV)/bin/ruff check --fix .
+
+bench: servers-test $(VENV)/.dev $(VENV)/.compiled ## measure against the usual tools on this machine
+	@$(PY) -m bench $(ARGS)
+
+venv: $(VENV)/.dev $(VENV)/.compiled ## the virtual environment with everything for development
+
+wheel: $(VENV)/.dev ## build dist/*.tar.gz and, from it, dist/*.whl
+	@rm -rf build dist
+	@$(PY) -c 'from setuptools import build_meta; build_meta.build_sdist("dist")' >/dev/null
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist dist/*.tar.gz
+	@ls -l dist
+
+constraints: $(VENV)/.dev ## write constraints.txt from what is installed
+	@$(PY) tools/constraints
+
+clean: ## remove the virtual environment and everything that was built
+	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -f src/mainstem/native/*.c src/mainstem/native/*.so
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+servers-demo:
+	@tools/install-servers mariadb
+
+servers-test:
+	@tools/install-servers mariadb postgresql
+
+# Stamps: a second `make` does nothing that is done already.
+$(VENV)/.created:
+	@$(PYTHON) tools/python-version
+	@echo "Creating $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.build: $(VENV)/.created constraints.txt
+	@$(PIP) setuptools cython
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.build pyproject.toml constraints.txt
+	@echo "Installing packages and compiling ..."
+	@$(PIP) --no-build-isolation --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.build pyproject.toml constraints.txt
+	@echo "Installing packages and compiling ..."
+	@$(PIP) --no-build-isolation --editable '.[dev]'
+	@touch $@ $(VENV)/.demo
+
+$(VENV)/.compiled: $(NATIVE) setup.py | $(VENV)/.build
+	@$(PY) setup.py --quiet build_ext --inplace
+	@touch $@
