@@ -1,1 +1,1 @@
-"""The state store: connections, configs, runs, keys."""
+"""The control plane's memory: SQLite or PostgreSQL, by SQLAlchemy Core."""

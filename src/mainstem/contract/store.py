@@ -1,0 +1,207 @@
+"""`StateStore`: what the control plane remembers. It never sees a secret in the clear, and never decides anything.
+
+All methods block, may be called from any thread, and are one transaction each. Times are UTC microseconds since 1970.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from mainstem.model.event import Event
+from mainstem.model.run import RunState
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRecord:
+    """A saved connection.
+
+    Attributes:
+        type: the connector's canonical name; ``flavor``: the alias that was sent instead, or empty.
+        ssl_mode: empty when no ``ssl`` member was ever sent.
+        secrets: field (``password``, ``ssl.ca``, ``ssl.client_cert``, ``ssl.client_key``) to ciphertext.
+    """
+
+    id: str
+    created_us: int
+    name: str
+    type: str
+    flavor: str
+    host: str
+    port: int
+    username: str
+    database: str
+    schema: str
+    ssl_mode: str
+    secrets: dict[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigRecord:
+    """A saved stream config; ``body`` is what the user sent, checked, in the shape that was sent."""
+
+    id: str
+    created_us: int
+    name: str
+    mode: str
+    source_id: str
+    target_id: str
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRecord:
+    """One run of a config.
+
+    Attributes:
+        body: the config's body as it was at the start; a resume uses it even if the config has changed since.
+        progress: `model.run.Progress` as JSON, as last saved.
+        message: what a reader of the list should know (why it is paused), or empty.
+    """
+
+    id: str
+    created_us: int
+    config_id: str
+    config_name: str
+    mode: str
+    source_id: str
+    target_id: str
+    body: dict[str, Any]
+    state: RunState
+    progress: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+    error_code: str = ""
+    remedy: str = ""
+    message: str = ""
+    started_us: int = 0
+    finished_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line of a stream's log; ``number`` grows with each line of the store."""
+
+    number: int
+    stream_id: str
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyRecord:
+    """An API key, of which only the SHA-256 of its text and its last four characters are kept; 0 is "not revoked"."""
+
+    id: str
+    created_us: int
+    name: str
+    digest: str = field(repr=False)
+    last_four: str
+    revoked_us: int = 0
+
+
+class StateStore(Protocol):
+    """Where connections, configs, streams, logs, keys and a few settings live."""
+
+    def claim(self) -> None:
+        """Be the one server of this store until `close` or the end of the process; `ConflictError` if there is one."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything."""
+        ...
+
+    def ready(self) -> None:
+        """Raise unless the store answers."""
+        ...
+
+    def add_connection(self, record: ConnectionRecord) -> None:
+        """Save a new connection."""
+        ...
+
+    def connections(self) -> list[ConnectionRecord]:
+        """All of them, oldest first."""
+        ...
+
+    def connection(self, connection_id: str) -> ConnectionRecord | None:
+        """One, or None."""
+        ...
+
+    def put_connection(self, record: ConnectionRecord) -> bool:
+        """Replace the one of the same id; False if there is none."""
+        ...
+
+    def delete_connection(self, connection_id: str) -> bool:
+        """Forget one; False if there is none."""
+        ...
+
+    def add_config(self, record: ConfigRecord) -> None:
+        """Save a new config."""
+        ...
+
+    def configs(self) -> list[ConfigRecord]:
+        """All of them, oldest first."""
+        ...
+
+    def config(self, config_id: str) -> ConfigRecord | None:
+        """One, or None."""
+        ...
+
+    def put_config(self, record: ConfigRecord) -> bool:
+        """Replace the one of the same id; False if there is none."""
+        ...
+
+    def delete_config(self, config_id: str) -> bool:
+        """Forget one; its streams stay. False if there is none."""
+        ...
+
+    def add_stream(self, record: StreamRecord) -> None:
+        """Save a new stream."""
+        ...
+
+    def streams(self, *, config_id: str = "", states: Sequence[RunState] = ()) -> list[StreamRecord]:
+        """Streams, newest first; of one config or in some states only if given."""
+        ...
+
+    def stream(self, stream_id: str) -> StreamRecord | None:
+        """One, or None."""
+        ...
+
+    def put_stream(self, record: StreamRecord) -> bool:
+        """Replace the one of the same id; False if there is none."""
+        ...
+
+    def save_progress(self, stream_id: str, progress: dict[str, Any]) -> None:
+        """Replace only the progress."""
+        ...
+
+    def delete_stream(self, stream_id: str) -> bool:
+        """Forget one with its log; False if there is none."""
+        ...
+
+    def append_logs(self, lines: Sequence[tuple[str, Event]], *, keep: int) -> None:
+        """Add (stream id, event) pairs; of each stream named, only the newest ``keep`` lines stay."""
+        ...
+
+    def logs(self, stream_id: str, *, levels: Sequence[str] = (), limit: int = 1000) -> list[LogLine]:
+        """The newest lines of a stream, oldest first; of some levels only if given."""
+        ...
+
+    def add_key(self, record: ApiKeyRecord) -> None:
+        """Save a new API key."""
+        ...
+
+    def keys(self) -> list[ApiKeyRecord]:
+        """All of them, revoked ones too, oldest first."""
+        ...
+
+    def revoke_key(self, key_id: str, at_us: int) -> bool:
+        """Mark one as revoked; False if there is none that still counts."""
+        ...
+
+    def setting(self, name: str) -> str | None:
+        """A small value of the server's own, or None."""
+        ...
+
+    def setdefault(self, name: str, value: str) -> str:
+        """Save a setting unless it is there; returns what is there now."""
+        ...

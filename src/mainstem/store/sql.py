@@ -1,0 +1,178 @@
+"""`SqlStore`: the `StateStore` on SQLAlchemy Core, the same for SQLite and PostgreSQL."""
+
+# ruff: noqa: D102 - the Protocol in contract.store says what each method does
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import sqlalchemy as sa
+
+from mainstem.contract.store import ApiKeyRecord, ConfigRecord, ConnectionRecord, LogLine, StreamRecord
+from mainstem.model.event import Category, Event, Level
+from mainstem.model.run import RunState
+from mainstem.store import tables
+from mainstem.store.database import Database
+
+
+class SqlStore:
+    """Opens (and, when needed, makes or upgrades) the store of a URL. See `contract.store.StateStore`."""
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url)
+        self._database.migrate()
+
+    def claim(self) -> None:
+        self._database.claim()
+
+    def close(self) -> None:
+        self._database.close()
+
+    def ready(self) -> None:
+        with self._database.reading() as connection:
+            connection.execute(sa.select(1))
+
+    def _add(self, table: sa.Table, values: dict[str, Any]) -> None:
+        with self._database.writing() as connection:
+            connection.execute(table.insert().values(values))
+
+    def _put(self, table: sa.Table, values: dict[str, Any]) -> bool:
+        with self._database.writing() as connection:
+            return connection.execute(table.update().where(table.c.id == values["id"]).values(values)).rowcount > 0
+
+    def _delete(self, table: sa.Table, row_id: str) -> bool:
+        with self._database.writing() as connection:
+            return connection.execute(table.delete().where(table.c.id == row_id)).rowcount > 0
+
+    def _rows(self, query: sa.Select[Any]) -> list[dict[str, Any]]:
+        with self._database.reading() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def _oldest_first(self, table: sa.Table) -> list[dict[str, Any]]:
+        return self._rows(sa.select(table).order_by(table.c.created_us, table.c.id))
+
+    def _one(self, table: sa.Table, row_id: str) -> dict[str, Any] | None:
+        return next(iter(self._rows(sa.select(table).where(table.c.id == row_id))), None)
+
+    def add_connection(self, record: ConnectionRecord) -> None:
+        self._add(tables.connections, asdict(record))
+
+    def connections(self) -> list[ConnectionRecord]:
+        return [ConnectionRecord(**row) for row in self._oldest_first(tables.connections)]
+
+    def connection(self, connection_id: str) -> ConnectionRecord | None:
+        row = self._one(tables.connections, connection_id)
+        return None if row is None else ConnectionRecord(**row)
+
+    def put_connection(self, record: ConnectionRecord) -> bool:
+        return self._put(tables.connections, asdict(record))
+
+    def delete_connection(self, connection_id: str) -> bool:
+        return self._delete(tables.connections, connection_id)
+
+    def add_config(self, record: ConfigRecord) -> None:
+        self._add(tables.stream_configs, asdict(record))
+
+    def configs(self) -> list[ConfigRecord]:
+        return [ConfigRecord(**row) for row in self._oldest_first(tables.stream_configs)]
+
+    def config(self, config_id: str) -> ConfigRecord | None:
+        row = self._one(tables.stream_configs, config_id)
+        return None if row is None else ConfigRecord(**row)
+
+    def put_config(self, record: ConfigRecord) -> bool:
+        return self._put(tables.stream_configs, asdict(record))
+
+    def delete_config(self, config_id: str) -> bool:
+        return self._delete(tables.stream_configs, config_id)
+
+    def add_stream(self, record: StreamRecord) -> None:
+        self._add(tables.streams, asdict(record))
+
+    def streams(self, *, config_id: str = "", states: Sequence[RunState] = ()) -> list[StreamRecord]:
+        table = tables.streams
+        query = sa.select(table).order_by(table.c.created_us.desc(), table.c.id.desc())
+        if config_id:
+            query = query.where(table.c.config_id == config_id)
+        if states:
+            query = query.where(table.c.state.in_([state.value for state in states]))
+        return [_stream(row) for row in self._rows(query)]
+
+    def stream(self, stream_id: str) -> StreamRecord | None:
+        row = self._one(tables.streams, stream_id)
+        return None if row is None else _stream(row)
+
+    def put_stream(self, record: StreamRecord) -> bool:
+        return self._put(tables.streams, asdict(record))
+
+    def save_progress(self, stream_id: str, progress: dict[str, Any]) -> None:
+        table = tables.streams
+        with self._database.writing() as connection:
+            connection.execute(table.update().where(table.c.id == stream_id).values(progress=progress))
+
+    def delete_stream(self, stream_id: str) -> bool:
+        with self._database.writing() as connection:
+            connection.execute(tables.stream_logs.delete().where(tables.stream_logs.c.stream_id == stream_id))
+            return connection.execute(tables.streams.delete().where(tables.streams.c.id == stream_id)).rowcount > 0
+
+    def append_logs(self, lines: Sequence[tuple[str, Event]], *, keep: int) -> None:
+        if not lines:
+            return
+        table = tables.stream_logs
+        with self._database.writing() as connection:
+            connection.execute(table.insert(), [{"stream_id": stream, **asdict(event)} for stream, event in lines])
+            for stream in {stream for stream, _ in lines}:
+                oldest_kept = (
+                    sa.select(table.c.number)
+                    .where(table.c.stream_id == stream)
+                    .order_by(table.c.number.desc())
+                    .offset(keep - 1)
+                    .limit(1)
+                    .scalar_subquery()
+                )
+                connection.execute(table.delete().where(table.c.stream_id == stream, table.c.number < oldest_kept))
+
+    def logs(self, stream_id: str, *, levels: Sequence[str] = (), limit: int = 1000) -> list[LogLine]:
+        table = tables.stream_logs
+        query = sa.select(table).where(table.c.stream_id == stream_id).order_by(table.c.number.desc()).limit(limit)
+        if levels:
+            query = query.where(table.c.level.in_(levels))
+        return [_log_line(row) for row in reversed(self._rows(query))]
+
+    def add_key(self, record: ApiKeyRecord) -> None:
+        self._add(tables.api_keys, asdict(record))
+
+    def keys(self) -> list[ApiKeyRecord]:
+        return [ApiKeyRecord(**row) for row in self._oldest_first(tables.api_keys)]
+
+    def revoke_key(self, key_id: str, at_us: int) -> bool:
+        table = tables.api_keys
+        change = table.update().where(table.c.id == key_id, table.c.revoked_us == 0).values(revoked_us=at_us)
+        with self._database.writing() as connection:
+            return connection.execute(change).rowcount > 0
+
+    def setting(self, name: str) -> str | None:
+        table = tables.settings
+        with self._database.reading() as connection:
+            return connection.scalar(sa.select(table.c.value).where(table.c.name == name))
+
+    def setdefault(self, name: str, value: str) -> str:
+        table = tables.settings
+        with self._database.writing() as connection:
+            there = connection.scalar(sa.select(table.c.value).where(table.c.name == name))
+            if there is None:
+                connection.execute(table.insert().values(name=name, value=value))
+            return value if there is None else str(there)
+
+
+def _stream(row: dict[str, Any]) -> StreamRecord:
+    return StreamRecord(**{**row, "state": RunState(row["state"])})
+
+
+def _log_line(row: dict[str, Any]) -> LogLine:
+    event = Event(
+        Level(row["level"]), Category(row["category"]), row["message"], row["at_us"], row["part"], row["data"]
+    )
+    return LogLine(row["number"], row["stream_id"], event)

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from mainstem.contract.store import ApiKeyRecord, ConfigRecord, ConnectionRecord, StreamRecord
+from mainstem.model.event import Category, Event, Level
+from mainstem.model.run import RunState
+from mainstem.store.sql import SqlStore
+
+CONNECTION = ConnectionRecord(
+    "conn_1", 1_700_000_000_000_000, "käse 🧀", "mysql", "mariadb", "db", 3306, "root", "shop", "", "require",
+    {"password": "v1:abc"},
+)  # fmt: skip
+CONFIG = ConfigRecord("config_1", 5, "nightly", "convert", "conn_1", "conn_2", {"tables": [{"name": "Ä"}]})
+STREAM = StreamRecord(
+    "stream_1", 7, "config_1", "nightly", "convert", "conn_1", "conn_2", {"mode": "convert"}, RunState.READY
+)
+
+
+def event(message: str, level: Level = Level.INFO) -> Event:
+    return Event(level, Category.GENERAL, message, 12, "source", {"n": 1})
+
+
+def test_a_connection_comes_back_as_it_was_saved(store: SqlStore) -> None:
+    store.add_connection(CONNECTION)
+    assert store.connection("conn_1") == CONNECTION
+    assert store.connections() == [CONNECTION]
+
+
+def test_a_replaced_connection_is_the_new_one(store: SqlStore) -> None:
+    store.add_connection(CONNECTION)
+    changed = replace(CONNECTION, host="other", secrets={})
+    assert store.put_connection(changed)
+    assert store.connection("conn_1") == changed
+
+
+def test_what_does_not_exist_is_told_apart_from_what_does(store: SqlStore) -> None:
+    assert store.connection("conn_1") is None
+    assert not store.put_connection(CONNECTION)
+    assert not store.delete_connection("conn_1")
+    store.add_connection(CONNECTION)
+    assert store.delete_connection("conn_1")
+    assert store.connections() == []
+
+
+def test_lists_are_oldest_first(store: SqlStore) -> None:
+    for number in (3, 1, 2):
+        store.add_config(replace(CONFIG, id=f"config_{number}", created_us=number))
+    assert [config.id for config in store.configs()] == ["config_1", "config_2", "config_3"]
+    assert store.config("config_2") == replace(CONFIG, id="config_2", created_us=2)
+
+
+def test_streams_are_newest_first_and_can_be_narrowed_down(store: SqlStore) -> None:
+    store.add_stream(STREAM)
+    store.add_stream(replace(STREAM, id="stream_2", created_us=8, state=RunState.RUNNING))
+    store.add_stream(replace(STREAM, id="stream_3", created_us=9, config_id="config_9", state=RunState.RUNNING))
+    assert [stream.id for stream in store.streams()] == ["stream_3", "stream_2", "stream_1"]
+    assert [stream.id for stream in store.streams(config_id="config_1")] == ["stream_2", "stream_1"]
+    assert [stream.id for stream in store.streams(states=[RunState.READY])] == ["stream_1"]
+
+
+def test_saving_progress_changes_nothing_else(store: SqlStore) -> None:
+    store.add_stream(STREAM)
+    store.save_progress("stream_1", {"rows": 5})
+    assert store.stream("stream_1") == replace(STREAM, progress={"rows": 5})
+
+
+def test_a_stream_takes_its_log_with_it(store: SqlStore) -> None:
+    store.add_stream(STREAM)
+    store.append_logs([("stream_1", event("a")), ("stream_2", event("b"))], keep=10)
+    assert store.delete_stream("stream_1")
+    assert store.logs("stream_1") == []
+    assert [line.event.message for line in store.logs("stream_2")] == ["b"]
+
+
+def test_logs_keep_the_newest_lines_of_each_stream(store: SqlStore) -> None:
+    store.append_logs([("stream_2", event("other"))], keep=3)
+    for start in (0, 4):
+        store.append_logs([("stream_1", event(str(number))) for number in range(start, start + 4)], keep=3)
+    assert [line.event.message for line in store.logs("stream_1")] == ["5", "6", "7"]
+    assert [line.event.message for line in store.logs("stream_1", limit=2)] == ["6", "7"]
+    assert [line.event.message for line in store.logs("stream_2")] == ["other"]
+
+
+def test_logs_can_be_narrowed_to_levels(store: SqlStore) -> None:
+    store.append_logs([("s", event("fine")), ("s", event("bad", Level.ERROR))], keep=10)
+    assert [line.event for line in store.logs("s", levels=["error"])] == [event("bad", Level.ERROR)]
+
+
+def test_a_key_is_revoked_once(store: SqlStore) -> None:
+    record = ApiKeyRecord("key_1", 1, "first", "d" * 64, "abcd")
+    store.add_key(record)
+    assert store.revoke_key("key_1", 99)
+    assert not store.revoke_key("key_1", 100)
+    assert store.keys() == [replace(record, revoked_us=99)]
+
+
+def test_a_setting_is_written_once(store: SqlStore) -> None:
+    assert store.setting("install_id") is None
+    assert store.setdefault("install_id", "a") == "a"
+    assert store.setdefault("install_id", "b") == "a"
+    assert store.setting("install_id") == "a"
+
+
+def test_many_threads_write_and_read_at_once(store: SqlStore) -> None:
+    def work(number: int) -> int:
+        store.add_connection(replace(CONNECTION, id=f"conn_{number}", created_us=number))
+        return len(store.connections())
+
+    with ThreadPoolExecutor(25) as pool:
+        seen = list(pool.map(work, range(50)))
+    assert len(store.connections()) == 50
+    assert max(seen) == 50
+
+
+def test_a_record_does_not_print_its_secrets() -> None:
+    assert "v1:abc" not in repr(CONNECTION)
