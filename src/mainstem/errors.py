@@ -151,6 +151,12 @@ class StatementError(MainstemError):
     code = "statement_refused"
 
 
+class AccountingError(MainstemError):
+    """Rows written and rejected do not add up to rows read."""
+
+    code = "accounting"
+
+
 class CancelledError(MainstemError):
     """Work was given up because the run was paused, stopped or failed elsewhere; never shown to a user."""
 

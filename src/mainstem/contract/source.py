@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -27,7 +27,7 @@ class SnapshotReader(Protocol):
         """Cut a table into chunks of about so many rows; boundaries are computed by the server."""
         ...
 
-    def read(self, table: TablePlan, chunk: Chunk, limits: BatchLimits) -> Iterator[ChangeBatch]:
+    def read(self, table: TablePlan, chunk: Chunk, limits: BatchLimits) -> Generator[ChangeBatch]:
         """The chunk's rows. Closing the iterator early cancels the query and leaves the reader usable.
 
         Raises:

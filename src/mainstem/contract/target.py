@@ -37,6 +37,10 @@ class Receipt:
 class Ledger(AbstractContextManager["Ledger"], Protocol):
     """What of a run is durable, kept in the target beside the rows. Used by one thread at a time."""
 
+    def known_plan(self) -> str:
+        """The plan of an earlier start of this run, or empty when the target knows nothing of it."""
+        ...
+
     def open(self, plan_json: str) -> str:
         """Make the ledger for this run unless it is there; returns the plan that it holds (ours, or an earlier one)."""
         ...
@@ -103,8 +107,14 @@ class Loader(AbstractContextManager["Loader"], Protocol):
         """
         ...
 
-    def commit(self) -> Receipt:
-        """Make rows and ledger line durable in one transaction. Raises as `write` does."""
+    def commit(self, rows: int) -> Receipt:
+        """Make rows and ledger line durable in one transaction.
+
+        Args:
+            rows: how many the reader published; unless written + rejected equals it, nothing is committed.
+
+        Raises `AccountingError`, and as `write` does.
+        """
         ...
 
     def rollback(self) -> None:

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
-from mainstem.contract.spec import ConnectorSpec
-from mainstem.model.connection import ConnectionSettings
+from pydantic import TypeAdapter
+
+from mainstem.contract.hub import Hub
+from mainstem.contract.target import Builder, Ledger, Target
+from mainstem.engine.control import RunControl
+from mainstem.engine.data import DataPhase
+from mainstem.engine.planner import Endpoint, make_plan
+from mainstem.engine.progress import Tracker
+from mainstem.engine.structure import LAST_PHASES, KeyBuilder, apply_all
+from mainstem.errors import CancelledError, MainstemError, PlanError
 from mainstem.model.event import Event
-from mainstem.model.plan import MigrationPlan
-from mainstem.model.run import Progress, RunOptions
+from mainstem.model.names import TableId
+from mainstem.model.plan import MigrationPlan, Phase, ReportItem, Severity, Statement
+from mainstem.model.run import Progress, RunOptions, RunState, TableState, WriteMode
+from mainstem.tasks import ThreadGroup
 
+__all__ = ["Conversion", "Endpoint", "make_plan"]
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """A system to work on: its connector and how to reach it."""
-
-    spec: ConnectorSpec
-    settings: ConnectionSettings
-
-
-def make_plan(source: Endpoint, target: Endpoint, options: RunOptions) -> MigrationPlan:
-    """What a run would do, found out without touching either side.
-
-    Raises:
-        ConnectError: a side cannot be reached.
-        NotFoundError: a selected table does not exist.
-        InvalidError: a query that isn't one SELECT, or source and target are the same place.
-    """
-    raise NotImplementedError
+_PLAN = TypeAdapter(MigrationPlan)
 
 
 class Conversion:
@@ -39,6 +35,7 @@ class Conversion:
 
     Args:
         listen: gets every event, from any thread; must not block.
+        make_hub: makes the hub between readers and writers, bounded by so many bytes.
     """
 
     def __init__(
@@ -48,28 +45,197 @@ class Conversion:
         target: Endpoint,
         options: RunOptions,
         listen: Callable[[Event], None],
+        make_hub: Callable[[int], Hub],
     ) -> None:
-        raise NotImplementedError
+        self.run_id = run_id
+        self._source, self._target, self._options = source, target, options
+        self._make_hub = make_hub
+        self._control = RunControl(options.max_rows, options.max_seconds)
+        self._tracker = Tracker(self._control, listen)
+        self._lock = threading.Lock()
+        self._interrupts: list[Callable[[], None]] = []
 
     def run(self) -> Progress:
         """Work to a terminal state (FINISHED, FAILED, STOPPED, or a limit); never raises `MainstemError`.
 
         A failure is told by the progress: ``error``, ``error_code``, ``remedy``.
         """
-        raise NotImplementedError
+        self._control.start_clock()
+        self._tracker.set_state(RunState.RUNNING)
+        done = threading.Event()
+        reporter = threading.Thread(target=self._report_until, args=(done,), name="reporter", daemon=True)
+        reporter.start()
+        try:
+            state, error = self._work(), None
+        except CancelledError:
+            state, error = RunState.STOPPED, None
+        except MainstemError as exc:
+            stopped = self._control.stopped
+            state, error = (RunState.STOPPED, None) if stopped else (RunState.FAILED, exc)
+        finally:
+            done.set()
+            reporter.join()
+        return self._tracker.finish(state, error)
 
     def pause(self) -> None:
         """Stop moving rows; `run` goes on waiting. Unfinished chunks are rolled back after a short grace."""
-        raise NotImplementedError
+        self._control.pause()
+        self._tracker.set_state(RunState.PAUSED)
 
     def resume(self) -> None:
         """Go on after `pause`."""
-        raise NotImplementedError
+        self._tracker.set_state(RunState.RUNNING)
+        self._control.resume()
 
     def stop(self) -> None:
         """End the run in state STOPPED; what is durable stays, half-done chunks are rolled back."""
-        raise NotImplementedError
+        self._control.stop()
+        with self._lock:
+            interrupts = list(self._interrupts)
+        for interrupt in interrupts:
+            interrupt()
 
     def progress(self) -> Progress:
         """A copy of the present counters; cheap, from any thread."""
-        raise NotImplementedError
+        return self._tracker.snapshot()
+
+    def _work(self) -> RunState:
+        target = self._open_target()
+        with ExitStack() as stack:
+            ledger = stack.enter_context(target.ledger(self.run_id))
+            plan = self._plan(ledger)
+            self._tracker.plan(plan)
+            self._tracker.stage("structure")
+            builder = stack.enter_context(target.builder(self.run_id))
+            self._interruptible(builder.interrupt)
+            self._prepare(builder, plan)
+            for row in ledger.rejected():
+                self._tracker.add_rejected(row)
+            self._tracker.stage("data")
+            if not self._options.skip_data:
+                self._copy_rows(target, plan)
+            else:
+                self._build_keys(target, plan, None)
+            state = self._control.limit or RunState.FINISHED
+            self._tracker.stage("finishing")
+            self._fail_if_tables_failed()
+            self._finish_structure(builder, plan, partial=state is not RunState.FINISHED)
+            ledger.finish(keep=False)
+        self._tracker.stage("done")
+        return state
+
+    def _open_target(self) -> Target:
+        make = self._target.spec.target
+        if make is None:
+            raise PlanError(f"{self._target.spec.title} cannot be a target yet")
+        return make(self._target.settings, self._options)
+
+    def _plan(self, ledger: Ledger) -> MigrationPlan:
+        """The plan of an earlier start of this run, so that both starts mean the same chunks and types; or a new one."""
+        self._tracker.stage("planning")
+        known = ledger.known_plan()
+        if known:
+            self._tracker.say("going on with an earlier start of this run")
+            return _PLAN.validate_json(known)
+        plan = make_plan(self._source, self._target, self._options)
+        self._control.check_stopped()
+        return _PLAN.validate_json(ledger.open(_PLAN.dump_json(plan).decode()))
+
+    def _prepare(self, builder: Builder, plan: MigrationPlan) -> None:
+        for phase in (Phase.SCHEMA, Phase.TABLES):
+            apply_all(builder, self._checked(plan, phase), self._tracker)
+        if self._options.write_mode is WriteMode.TRUNCATE:
+            builder.truncate([table.target for table in plan.tables])
+
+    def _checked(self, plan: MigrationPlan, phase: Phase) -> Iterator[Statement]:
+        for statement in plan.phase(phase):
+            self._control.check_stopped()
+            yield statement
+
+    def _copy_rows(self, target: Target, plan: MigrationPlan) -> None:
+        make = self._source.spec.source
+        if make is None:
+            raise PlanError(f"{self._source.spec.title} cannot be a source yet")
+        keys = KeyBuilder(plan, self._tracker, self._made_by_us(plan))
+        data = DataPhase(
+            self.run_id, make(self._source.settings), target, plan, self._options, self._control, self._tracker,
+            self._make_hub, keys.ready,
+        )  # fmt: skip
+        self._interruptible(data.interrupt)
+        self._build_keys(target, plan, data, keys)
+
+    def _build_keys(
+        self, target: Target, plan: MigrationPlan, data: DataPhase | None, keys: KeyBuilder | None = None
+    ) -> None:
+        """Copy rows, and build keys of each table behind them."""
+        keys = keys or KeyBuilder(plan, self._tracker, lambda _: False)
+
+        def cancel() -> None:
+            keys.cancel()
+            if data is not None:
+                data.interrupt()
+
+        self._interruptible(keys.cancel)
+        with ThreadGroup(cancel) as group:
+            for number in range(self._options.jobs):
+                group.start(
+                    f"keys-{number}",
+                    lambda: keys.run(target, self.run_id, lambda builder: self._interruptible(builder.interrupt)),
+                )
+            try:
+                if data is not None:
+                    data.run()
+                else:
+                    for table in plan.tables:
+                        keys.ready(table)
+            finally:
+                if data is not None and self._control.limit is not None:
+                    self._ready_partial(plan, keys)
+                keys.finish()
+
+    def _ready_partial(self, plan: MigrationPlan, keys: KeyBuilder) -> None:
+        """A limit ended the copy: tables that have some of their rows get their keys all the same."""
+        for table in plan.tables:
+            if self._tracker.table(table.source).state in (TableState.PENDING, TableState.COPYING):
+                keys.ready(table)
+
+    def _made_by_us(self, plan: MigrationPlan) -> Callable[[TableId], bool]:
+        made = {statement.table for statement in plan.statements if statement.phase is Phase.TABLES}
+        return lambda table: table in made or self._options.write_mode is WriteMode.TRUNCATE
+
+    def _fail_if_tables_failed(self) -> None:
+        self._control.check_stopped()
+        failed = self._tracker.failed_tables()
+        if failed:
+            names = ", ".join(str(table.source) for table in failed[:10])
+            raise PlanError(
+                f"{len(failed)} of {len(self._tracker.snapshot().tables)} tables failed: {names}; {failed[0].error}",
+                remedy="the other tables are in; mend the cause and resume the stream",
+            )
+
+    def _finish_structure(self, builder: Builder, plan: MigrationPlan, *, partial: bool) -> None:
+        for phase in LAST_PHASES:
+            statements = plan.phase(phase)
+            if partial and phase is Phase.FOREIGN_KEYS and statements:
+                self._tracker.report(
+                    ReportItem(
+                        Severity.WARNING, "foreign_keys_left_out", "foreign keys",
+                        "a limit ended the copy, so that rows may lack their parents; no foreign keys were made",
+                    )
+                )  # fmt: skip
+                continue
+            apply_all(builder, self._checked(plan, phase), self._tracker)
+
+    def _interruptible(self, interrupt: Callable[[], None]) -> None:
+        """Have `stop` call this."""
+        with self._lock:
+            self._interrupts.append(interrupt)
+            stopped = self._control.stopped
+        if stopped:
+            interrupt()
+
+    def _report_until(self, done: threading.Event) -> None:
+        every = self._options.reporting_interval_s
+        while not done.wait(every or 3600):
+            if every and not self._control.paused:
+                self._tracker.tell_stats()

@@ -118,6 +118,7 @@ class RunOptions:
         jobs: pairs of reader and writer.
         memory_bytes: bound of what the hub may hold.
         reporting_interval_s: seconds between progress lines in the log; 0 is none.
+        retry_seconds: for how long a lost connection is tried again without any progress before the run fails.
     """
 
     tables: tuple[TableSelection, ...] = ()
@@ -138,6 +139,7 @@ class RunOptions:
     jobs: int = 2
     memory_bytes: int = 32 * 1024 * 1024
     reporting_interval_s: int = 3
+    retry_seconds: float = 60.0
 
 
 @dataclass(slots=True)

@@ -1,0 +1,131 @@
+"""A consistent view of a MySQL or MariaDB database, read in chunks by several connections."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from mainstem.connectors.mysql import chunks
+from mainstem.connectors.mysql.client import connect, translate_error
+from mainstem.connectors.mysql.consistency import agree
+from mainstem.connectors.mysql.dialect import MysqlDialect
+from mainstem.connectors.mysql.stream import RowStream
+from mainstem.connectors.mysql.types import select_expression
+from mainstem.contract.source import BatchLimits
+from mainstem.errors import MainstemError
+from mainstem.model.batch import ChangeBatch
+from mainstem.model.connection import ConnectionSettings
+from mainstem.model.frame import Chunk
+from mainstem.model.plan import TablePlan
+
+if TYPE_CHECKING:
+    from pymysql.connections import Connection
+    from pymysql.cursors import Cursor
+
+_DIALECT = MysqlDialect()
+
+
+class MysqlSource:
+    """A MySQL or MariaDB server to read from."""
+
+    def __init__(self, settings: ConnectionSettings) -> None:
+        self._settings = settings
+
+    @contextmanager
+    def snapshot(self, readers: int) -> Iterator[MysqlSnapshot]:
+        """Open a snapshot; leaving the context closes its connections."""
+        with ExitStack() as stack:
+            connections = [stack.enter_context(_closing(connect(self._settings))) for _ in range(readers)]
+            with _closing(connect(self._settings)) as locker:
+                agreement = agree(connections, locker)
+            yield MysqlSnapshot(
+                [MysqlReader(connection, self._settings) for connection in connections[: agreement.readers]],
+                agreement.position,
+                agreement.note,
+            )
+
+
+@contextmanager
+def _closing(connection: Connection[Cursor]) -> Iterator[Connection[Cursor]]:
+    """Close without COM_QUIT's answer: the connection may be in the middle of a result."""
+    try:
+        yield connection
+    finally:
+        with suppress(Exception):
+            connection._force_close()  # type: ignore[attr-defined]
+
+
+class MysqlSnapshot:
+    """See `contract.source.Snapshot`."""
+
+    def __init__(self, readers: Sequence[MysqlReader], position: str, note: str) -> None:
+        self.readers = readers
+        self.position = position
+        self.note = note
+
+    def interrupt(self) -> None:
+        """Shut the sockets down; whoever reads from one gets an end of file."""
+        for reader in self.readers:
+            reader.interrupt()
+
+
+class MysqlReader:
+    """See `contract.source.SnapshotReader`."""
+
+    def __init__(self, connection: Connection[Cursor], settings: ConnectionSettings) -> None:
+        self._connection = connection
+        self._settings = settings
+
+    def plan_chunks(self, table: TablePlan, rows: int) -> Sequence[Chunk]:
+        """Cut a table into chunks of about so many rows; boundaries are computed by the server."""
+        try:
+            with self._connection.cursor() as cursor:
+                return chunks.plan_chunks(cursor, table, rows)
+        except Exception as exc:
+            raise _error(exc, table) from exc
+
+    def read(self, table: TablePlan, chunk: Chunk, limits: BatchLimits) -> Generator[ChangeBatch]:
+        """The chunk's rows. Closing the iterator early cancels the query and leaves the reader usable."""
+        stream: RowStream | None = None
+        try:
+            stream = RowStream(self._connection, select(table, chunk))
+            for rows, size_bytes in stream.batches(limits):
+                yield ChangeBatch(table.source, rows, size_bytes)
+        except GeneratorExit:
+            if stream is not None and not stream.exhausted:
+                self._cancel(stream)
+            raise
+        except Exception as exc:
+            raise _error(exc, table) from exc
+
+    def interrupt(self) -> None:
+        """Shut the socket down."""
+        driver: Any = self._connection
+        with suppress(OSError, AttributeError):
+            driver._sock.shutdown(socket.SHUT_RDWR)
+
+    def _cancel(self, stream: RowStream) -> None:
+        """Kill the query, not the connection: the snapshot's transaction lives on."""
+        with suppress(MainstemError), _closing(connect(self._settings)) as other, other.cursor() as cursor:
+            cursor.execute(f"KILL QUERY {self._connection.thread_id()}")
+        with suppress(Exception):  # the killed query's own error, or a connection that has gone: the next use tells
+            stream.drain()
+
+
+def select(table: TablePlan, chunk: Chunk) -> str:
+    """The query that reads a chunk; every column in the form of its text cell (see `model.types`)."""
+    columns = ", ".join(select_expression(column.source, column.type) for column in table.columns)
+    if table.query:
+        return f"SELECT {columns} FROM ({table.query}) AS mainstem_query"
+    ranged = chunks.condition(table, chunk)
+    where = " AND ".join(part for part in (f"({table.where})" if table.where else "", ranged) if part)
+    hint = " FORCE INDEX (PRIMARY)" if ranged else ""
+    return f"SELECT {columns or '1'} FROM {_DIALECT.qualified(table.source)}{hint}{f' WHERE {where}' if where else ''}"
+
+
+def _error(exc: Exception, table: TablePlan) -> MainstemError:
+    error = exc if isinstance(exc, MainstemError) else translate_error(exc)
+    error.where.setdefault("table", str(table.source))
+    return error

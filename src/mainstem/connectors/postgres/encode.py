@@ -1,0 +1,98 @@
+"""From a record batch of text cells to COPY TEXT bytes, by the plan of one table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from mainstem.connectors.postgres.types import copy_op
+from mainstem.errors import RowError
+from mainstem.model.plan import TablePlan
+from mainstem.model.run import RunOptions
+from mainstem.model.types import Kind
+from mainstem.native.copytext import CopyTextEncoder
+from mainstem.native.ops import Refusal
+
+_KEY_LENGTH = 200
+
+_REASONS = {
+    Refusal.ZERO_DATE: (
+        "a date with a zero year, month or day, which PostgreSQL cannot hold",
+        "choose zeroDates: null or epoch (--zero-dates), or repair the row at the source",
+    ),
+    Refusal.NUL_IN_TEXT: (
+        "text with a NUL character, which PostgreSQL cannot hold",
+        "choose nulText: strip or replace (--nul-text), or repair the row at the source",
+    ),
+    Refusal.MALFORMED: ("a value that does not have the form of its type", "repair the row at the source"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A row that cannot be encoded: its index in the batch, its column's index, and why."""
+
+    row: int
+    column: int
+    why: Refusal
+
+
+class BatchEncoder:
+    """Encodes batches of one table, and names their rows."""
+
+    def __init__(self, table: TablePlan, options: RunOptions) -> None:
+        self._table = table
+        self._encoder = CopyTextEncoder(
+            [copy_op(column) for column in table.columns],
+            [(column.type.length or 0) if column.type.kind is Kind.BITS else 0 for column in table.columns],
+            str(options.zero_dates),
+            str(options.nul_text),
+        )
+        names = [column.source for column in table.columns]
+        self._key = [names.index(name) for name in table.key if name in names]
+
+    def encode(self, rows: pa.RecordBatch, start: int, stop: int) -> tuple[Any, Sequence[Refused]]:
+        """Rows start..stop as COPY TEXT, without those that are refused; refused ones in order of their rows."""
+        columns, offset = _buffers(rows)
+        payload, refused = self._encoder.encode(columns, offset, start, stop)
+        return payload, [Refused(start + row, column, Refusal(why)) for row, column, why in refused]
+
+    def error(self, refused: Refused) -> RowError:
+        """What to say of a refused row."""
+        reason, remedy = _REASONS[refused.why]
+        column = self._table.columns[refused.column].source
+        return RowError(
+            f"column {column} holds {reason}", row=refused.row, column=column, remedy=remedy,
+            table=str(self._table.source),
+        )  # fmt: skip
+
+    def key(self, rows: pa.RecordBatch, row: int) -> str:
+        """The row's key for people, ``id=5``; without a key, its place in the batch is all there is."""
+        if not self._key:
+            return "(no key)"
+        cells = []
+        for index in self._key:
+            cell = rows.column(index)[row].as_py()
+            column = self._table.columns[index]
+            binary = column.type.kind in (Kind.BINARY, Kind.BITS, Kind.GEOMETRY)
+            text = "NULL" if cell is None else cell.hex() if binary else cell.decode("utf-8", "backslashreplace")
+            cells.append(f"{column.source}={text[:_KEY_LENGTH]}")
+        return ", ".join(cells)
+
+    def take_coerced(self) -> dict[str, int]:
+        """Values that a policy has changed since the last call: ``column: what`` → count."""
+        coerced = self._encoder.take_coerced()
+        return {f"{self._table.columns[column].source}: {what}": count for (column, what), count in coerced.items()}
+
+
+def _buffers(rows: pa.RecordBatch) -> tuple[list[tuple[Any, Any, Any]], int]:
+    """The columns' buffers, and the offset that they share (that of a slice)."""
+    columns, offset = [], 0
+    for array in rows.columns:
+        validity, offsets, data = array.buffers()
+        columns.append((validity, offsets, data))
+        offset = array.offset
+    return columns, offset

@@ -1,0 +1,262 @@
+"""Rows into PostgreSQL by COPY: one chunk, one transaction, with its line in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+
+from mainstem import failpoints
+from mainstem.connectors.postgres import ledger
+from mainstem.connectors.postgres.build import PostgresBuilder
+from mainstem.connectors.postgres.client import connect, row_error, translate_error
+from mainstem.connectors.postgres.dialect import PostgresDialect
+from mainstem.connectors.postgres.encode import BatchEncoder, Refused
+from mainstem.connectors.postgres.ledger import PostgresLedger
+from mainstem.contract.target import Receipt
+from mainstem.errors import AccountingError, ConflictError, MainstemError, RowError
+from mainstem.model.batch import ChangeBatch
+from mainstem.model.connection import ConnectionSettings
+from mainstem.model.frame import Chunk
+from mainstem.model.plan import TablePlan
+from mainstem.model.run import Rejected, RunOptions, WriteMode
+
+_DIALECT = PostgresDialect()
+_STAGING = "mainstem_staging"
+# A chunk lost by a crash of the target is lost together with its ledger line, so that waiting for the disk at each
+# commit buys nothing; the ledger's `finish` waits once for all.
+_SESSION = "SET synchronous_commit = off; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0"
+
+
+class PostgresTarget:
+    """A PostgreSQL database to write to."""
+
+    def __init__(self, settings: ConnectionSettings, options: RunOptions) -> None:
+        self._settings = settings
+        self._options = options
+
+    def ledger(self, run_id: str) -> PostgresLedger:
+        """The ledger of a run."""
+        return PostgresLedger(self._settings, run_id)
+
+    def builder(self, run_id: str) -> PostgresBuilder:
+        """A connection that changes structure."""
+        return PostgresBuilder(self._settings, run_id)
+
+    def loader(self, run_id: str) -> PostgresLoader:
+        """A connection that writes rows."""
+        return PostgresLoader(self._settings, self._options, run_id)
+
+
+class PostgresLoader:
+    """See `contract.target.Loader`.
+
+    Without quarantine a chunk is one COPY. With it, every batch is a COPY of its own inside a savepoint; when one is
+    refused, the server names the line, that row is put aside, and the rows before and behind it are sent again.
+    """
+
+    def __init__(self, settings: ConnectionSettings, options: RunOptions, run_id: str) -> None:
+        self._options = options
+        self._run_id = run_id
+        self._connection: psycopg.Connection[Any] = connect(settings)
+        self._connection.execute(_SESSION)
+        self._chunk: Chunk | None = None
+
+    def __enter__(self) -> PostgresLoader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def begin(self, table: TablePlan, chunk: Chunk, *, quarantine: int | None) -> None:
+        """Start the chunk's transaction."""
+        self._table, self._chunk, self._quarantine = table, chunk, quarantine
+        self._encoder = BatchEncoder(table, self._options)
+        self._written = self._rows_before = 0
+        self._rejected: list[Rejected] = []
+        self._copy: _Copy | None = None
+        self._staged = self._options.write_mode is WriteMode.UPSERT and bool(table.key)
+        self._into = _STAGING if self._staged else _DIALECT.qualified(table.target)
+        try:
+            self._connection.execute("BEGIN")
+            if self._staged:
+                self._connection.execute(
+                    f"CREATE TEMP TABLE {_STAGING} ON COMMIT DROP AS"
+                    f" SELECT {self._columns()} FROM {_DIALECT.qualified(table.target)} WITH NO DATA"
+                )
+        except psycopg.Error as exc:
+            raise self._error(exc) from exc
+
+    def write(self, batch: ChangeBatch) -> None:
+        """Send a batch."""
+        try:
+            if self._quarantine is None:
+                self._write_straight(batch.rows)
+            else:
+                self._write_carefully(batch.rows, 0, batch.rows.num_rows)
+        except psycopg.Error as exc:
+            raise self._error(exc) from exc
+        self._rows_before += batch.rows.num_rows
+
+    def commit(self, rows: int) -> Receipt:
+        """Make rows and ledger line durable in one transaction."""
+        if self._chunk is None:
+            raise ConflictError("commit without begin")
+        try:
+            self._end_copy()
+            self._check_count(rows)
+            if self._staged:
+                self._merge()
+            if not ledger.mark_chunk(self._connection, self._run_id, self._chunk, self._written, self._rejected):
+                raise ConflictError("another process has written this chunk", table=str(self._chunk.table))
+            failpoints.hit("loader.before_commit")
+            self._connection.execute("COMMIT")
+        except psycopg.Error as exc:
+            raise self._error(exc) from exc
+        failpoints.hit("loader.after_commit")
+        self._chunk = None
+        return Receipt(self._written, len(self._rejected), tuple(self._rejected), self._encoder.take_coerced())
+
+    def _check_count(self, rows: int) -> None:
+        if self._written + len(self._rejected) != rows:
+            raise AccountingError(
+                f"{rows} rows were read, but {self._written} written and {len(self._rejected)} rejected",
+                table=str(self._table.source),
+            )
+
+    def rollback(self) -> None:
+        """Leave the target as it was before `begin`; also after an error and on a broken connection."""
+        self._chunk = None
+        copy, self._copy = getattr(self, "_copy", None), None
+        with suppress(psycopg.Error):
+            if copy is not None:
+                copy.abandon()
+            self._connection.rollback()
+
+    def interrupt(self) -> None:
+        """From another thread: break off what runs now."""
+        with suppress(psycopg.Error):
+            self._connection.cancel_safe(timeout=5)
+
+    def _columns(self) -> str:
+        return ", ".join(_DIALECT.quote(column.target) for column in self._table.columns)
+
+    def _copy_sql(self) -> str:
+        columns = self._columns()
+        return f"COPY {self._into}{f' ({columns})' if columns else ''} FROM STDIN"
+
+    def _write_straight(self, rows: pa.RecordBatch) -> None:
+        payload, refused = self._encoder.encode(rows, 0, rows.num_rows)
+        if refused:
+            raise self._encoder.error(refused[0])
+        if self._copy is None:
+            self._copy = _Copy(self._connection, self._copy_sql())
+        self._copy.write(payload)
+
+    def _end_copy(self) -> None:
+        if self._copy is not None:
+            copy, self._copy = self._copy, None
+            self._written += copy.finish()
+
+    def _write_carefully(self, rows: pa.RecordBatch, start: int, stop: int) -> None:
+        """Send rows start..stop; put aside what the target refuses."""
+        while start < stop:
+            payload, refused = self._encoder.encode(rows, start, stop)
+            sent = _sent_rows(start, stop, refused)
+            try:
+                with self._connection.transaction():
+                    copy = _Copy(self._connection, self._copy_sql())
+                    copy.write(payload)
+                    self._written += copy.finish()
+            except psycopg.Error as exc:
+                error = row_error(exc)
+                if error is None:
+                    raise
+                start = self._split(rows, start, sent, error)
+                continue
+            for item in refused:
+                self._put_aside(rows, item.row, self._encoder.error(item))
+            return
+
+    def _split(self, rows: pa.RecordBatch, start: int, sent: Sequence[int], error: RowError) -> int:
+        """Deal with one refused row: send those before it, put it aside; returns where to go on.
+
+        Where the server names no line, halves are tried until one row is left.
+        """
+        if error.row is not None and error.row < len(sent):
+            culprit = sent[error.row]
+            if culprit > start:
+                self._write_carefully(rows, start, culprit)
+            self._put_aside(rows, culprit, error)
+            return culprit + 1
+        if len(sent) == 1:
+            self._put_aside(rows, sent[0], error)
+            return sent[0] + 1
+        middle = sent[len(sent) // 2]
+        self._write_carefully(rows, start, middle)
+        return middle
+
+    def _put_aside(self, rows: pa.RecordBatch, row: int, error: RowError) -> None:
+        if len(self._rejected) >= (self._quarantine or 0):
+            raise RowError(
+                f"more rows of {self._table.source} were refused than rowErrors.limit allows; the last one: "
+                f"{error.message}",
+                column=error.column,
+                table=str(self._table.source),
+                remedy="repair the rows at the source, choose a policy for such values, or raise rowErrors.limit",
+            )
+        self._rejected.append(
+            Rejected(self._table.source, self._encoder.key(rows, row), error.column or "", error.message)
+        )
+
+    def _merge(self) -> None:
+        """From the staging table into the target: one row per key, the last one wins."""
+        plan = self._table
+        keys = [column.target for column in plan.columns if column.source in plan.key]
+        others = [column.target for column in plan.columns if column.source not in plan.key]
+        updates = ", ".join(f"{_DIALECT.quote(name)} = EXCLUDED.{_DIALECT.quote(name)}" for name in others)
+        conflict = ", ".join(_DIALECT.quote(name) for name in keys)
+        self._connection.execute(
+            f"INSERT INTO {_DIALECT.qualified(plan.target)} ({self._columns()})"
+            f" SELECT {self._columns()} FROM {_STAGING}"
+            f" ON CONFLICT ({conflict}) {f'DO UPDATE SET {updates}' if updates else 'DO NOTHING'}".encode()
+        )
+
+    def _error(self, exc: psycopg.Error) -> MainstemError:
+        error: MainstemError = row_error(exc) or translate_error(exc)
+        error.where.setdefault("table", str(self._table.source))
+        return error
+
+
+class _Copy:
+    """One COPY FROM STDIN, opened and finished in different calls."""
+
+    def __init__(self, connection: psycopg.Connection[Any], sql: str) -> None:
+        self._cursor = connection.cursor()
+        self._context = self._cursor.copy(sql.encode())
+        self._copy = self._context.__enter__()
+
+    def write(self, payload: Any) -> None:
+        self._copy.write(payload)
+
+    def finish(self) -> int:
+        """End the COPY; returns the rows that the server says it has stored."""
+        self._context.__exit__(None, None, None)
+        return self._cursor.rowcount
+
+    def abandon(self) -> None:
+        """End the COPY with a failure; the transaction is aborted."""
+        error = RowError("abandoned")
+        with suppress(RowError, psycopg.Error):
+            self._context.__exit__(RowError, error, None)
+
+
+def _sent_rows(start: int, stop: int, refused: Sequence[Refused]) -> list[int]:
+    left_out = {item.row for item in refused}
+    return [row for row in range(start, stop) if row not in left_out]

@@ -1,0 +1,122 @@
+"""What a run is told to do from outside (pause, resume, stop), and the limits that it sets itself."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from mainstem.errors import CancelledError
+from mainstem.model.run import RunState
+
+PAUSE_GRACE_S = 2.0
+
+
+class RunControl:
+    """Shared by all threads of a run."""
+
+    def __init__(self, max_rows: int, max_seconds: int) -> None:
+        self._changed = threading.Condition()
+        self._max_rows, self._max_seconds = max_rows, max_seconds
+        self._rows = 0
+        self._stopped = False
+        self._paused_at: float | None = None
+        self._active_s = 0.0
+        self._active_since: float | None = None
+        self.limit: RunState | None = None
+
+    def start_clock(self) -> None:
+        """Running time counts from here."""
+        with self._changed:
+            self._active_since = time.monotonic()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Running time without pauses, in seconds."""
+        with self._changed:
+            running = time.monotonic() - self._active_since if self._active_since is not None else 0.0
+            return self._active_s + running
+
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopped
+
+    @property
+    def paused(self) -> bool:
+        """Whether the run is paused now."""
+        return self._paused_at is not None
+
+    def pause(self) -> None:
+        """Stop the clock; readers hold at their next look."""
+        with self._changed:
+            if self._paused_at is None:
+                self._paused_at = time.monotonic()
+                if self._active_since is not None:
+                    self._active_s += self._paused_at - self._active_since
+                    self._active_since = None
+
+    def resume(self) -> None:
+        """Go on."""
+        with self._changed:
+            if self._paused_at is not None:
+                self._paused_at = None
+                self._active_since = time.monotonic()
+                self._changed.notify_all()
+
+    def stop(self) -> None:
+        """End for good; wakes whoever waits here."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def wait_while_paused(self) -> None:
+        """Hold while paused. Raises `CancelledError` when stopped."""
+        with self._changed:
+            while self._paused_at is not None and not self._stopped:
+                self._changed.wait()
+        self.check_stopped()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait so long, or until stopped, which raises `CancelledError`."""
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            while not self._stopped and (left := deadline - time.monotonic()) > 0:
+                self._changed.wait(left)
+        self.check_stopped()
+
+    def check_stopped(self) -> None:
+        """Raise `CancelledError` when stopped."""
+        if self._stopped:
+            raise CancelledError("the run was stopped")
+
+    def should_yield(self) -> bool:
+        """Whether a pause has lasted so long that an unfinished chunk is to be given up."""
+        paused_at = self._paused_at
+        return paused_at is not None and time.monotonic() - paused_at > PAUSE_GRACE_S
+
+    def out_of_time(self) -> bool:
+        """Whether the time limit is reached; sets ``limit``."""
+        if self._max_seconds and self.elapsed_s >= self._max_seconds:
+            self.limit = self.limit or RunState.TIME_LIMIT_REACHED
+        return self.limit is not None
+
+    def reserve(self, rows: int) -> int:
+        """How many of these rows may still be captured; sets ``limit`` when fewer than asked for."""
+        if not self._max_rows:
+            return rows
+        with self._changed:
+            allowed = min(rows, self._max_rows - self._rows)
+            self._rows += allowed
+            if allowed < rows:
+                self.limit = self.limit or RunState.EVENT_LIMIT_REACHED
+            return allowed
+
+    def set_rows(self, rows: int) -> None:
+        """So many rows are captured already: what is durable when a round begins."""
+        with self._changed:
+            self._rows = rows
+
+    def give_back(self, rows: int) -> None:
+        """Rows of an attempt that came to nothing do not count."""
+        with self._changed:
+            self._rows -= rows

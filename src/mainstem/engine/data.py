@@ -1,0 +1,158 @@
+"""The data phase: rounds of readers and writers over one snapshot each, until every chunk is durable.
+
+A round ends early when a connection is lost. The next one, after a delay, opens a new snapshot and goes on with the
+chunks that the ledger does not have. Rows of different rounds are then of different points in time; the report says so.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from mainstem.contract.hub import Hub
+from mainstem.contract.source import BatchLimits, Snapshot, Source
+from mainstem.contract.target import Ledger, Loader, Target
+from mainstem.engine.control import RunControl
+from mainstem.engine.progress import Tracker
+from mainstem.engine.reader import Reader
+from mainstem.engine.retry import Backoff
+from mainstem.engine.work import WorkQueue
+from mainstem.engine.writer import Writer
+from mainstem.errors import ConnectError, ConnectReason, MainstemError, Retry
+from mainstem.model.event import Level
+from mainstem.model.plan import MigrationPlan, ReportItem, Severity, TablePlan
+from mainstem.model.run import RunOptions, TableState
+from mainstem.tasks import ThreadGroup
+
+_WORTH_WAITING = (ConnectReason.REFUSED, ConnectReason.TIMEOUT, ConnectReason.HOST_NOT_FOUND, ConnectReason.OTHER)
+
+
+class DataPhase:
+    """Copies the rows of all tables of a plan.
+
+    Args:
+        make_hub: a new hub for each round, bounded by so many bytes.
+        ready: called with each table whose rows are all durable.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        source: Source,
+        target: Target,
+        plan: MigrationPlan,
+        options: RunOptions,
+        control: RunControl,
+        tracker: Tracker,
+        make_hub: Callable[[int], Hub],
+        ready: Callable[[TablePlan], None],
+    ) -> None:
+        self._run_id, self._source, self._target = run_id, source, target
+        self._plan, self._options = plan, options
+        self._control, self._tracker = control, tracker
+        self._make_hub, self._ready = make_hub, ready
+        self._told: set[TablePlan] = set()
+        self._cancel: Callable[[], None] = lambda: None
+
+    def run(self) -> None:
+        """Work until all is durable, a limit is reached, or an error that waiting cannot mend."""
+        backoff = Backoff(self._options.retry_seconds)
+        done, rounds = -1, 0
+        while True:
+            durable = sum(table.chunks_done for table in self._tracker.snapshot().tables)
+            if durable > done:
+                backoff.reset()
+            done = durable
+            try:
+                self._round(first=rounds == 0)
+                return
+            except MainstemError as exc:
+                self._control.check_stopped()
+                delay = backoff.delay() if worth_waiting(exc) else None
+                if delay is None:
+                    raise
+                self._tracker.say(f"{exc}; trying again in {delay:.1f} s", level=Level.WARN, code=exc.code)
+                self._control.sleep(delay)
+            rounds += 1
+
+    def interrupt(self) -> None:
+        """From another thread: end the round under way."""
+        self._cancel()
+
+    def _round(self, *, first: bool) -> None:
+        with ExitStack() as stack:
+            ledger = stack.enter_context(self._target.ledger(self._run_id))
+            queue = self._queue(ledger)
+            snapshot = stack.enter_context(self._source.snapshot(self._options.jobs))
+            self._tell_snapshot(snapshot, first=first)
+            hub = self._make_hub(self._options.memory_bytes)
+            loaders = [stack.enter_context(self._target.loader(self._run_id)) for _ in snapshot.readers]
+            self._control.set_rows(sum(table.rows_read for table in self._tracker.snapshot().tables))
+            self._run_lanes(snapshot, loaders, hub, queue, ledger)
+
+    def _run_lanes(self, snapshot: Snapshot, loaders: list[Loader], hub: Hub, queue: WorkQueue, ledger: Ledger) -> None:
+        def cancel() -> None:
+            queue.close()
+            hub.close()
+            snapshot.interrupt()
+            for loader in loaders:
+                loader.interrupt()
+
+        self._cancel = cancel
+        lock, lanes = threading.Lock(), len(loaders)
+        rows = self._options.batch_rows or BatchLimits().max_rows
+        limits = BatchLimits(max_rows=rows)
+        try:
+            with ThreadGroup(cancel) as group:
+                for number, (source, loader) in enumerate(zip(snapshot.readers, loaders, strict=True)):
+                    lane = hub.lane(number)
+                    reader = Reader(source, lane, queue, ledger, lock, self._control, self._tracker, limits, lanes)
+                    writer = Writer(loader, lane, queue, self._control, self._tracker, self._options)
+                    group.start(f"reader-{number}", reader.run)
+                    group.start(f"writer-{number}", writer.run)
+        finally:
+            self._cancel = lambda: None
+            self._tracker.abandon_all()
+
+    def _queue(self, ledger: Ledger) -> WorkQueue:
+        """The work that is left by the ledger; the largest tables first, so that no long one is left for the end."""
+        queue = WorkQueue(self._ready_once)
+        for table in sorted(self._plan.tables, key=lambda item: -item.bytes_estimate):
+            if self._tracker.table(table.source).state is TableState.FAILED:
+                continue
+            known = ledger.chunks(table.source)
+            self._tracker.known_chunks(table.source, known)
+            queue.add(table, known)
+        return queue
+
+    def _ready_once(self, table: TablePlan) -> None:
+        if table not in self._told:
+            self._told.add(table)
+            self._ready(table)
+
+    def _tell_snapshot(self, snapshot: Snapshot, *, first: bool) -> None:
+        readers = len(snapshot.readers)
+        self._tracker.say(
+            f"snapshot with {readers} reader{'s' if readers > 1 else ''}"
+            f"{f' at {snapshot.position}' if snapshot.position else ''}",
+            part="source",
+        )
+        if snapshot.note:
+            self._tracker.report(ReportItem(Severity.INFO, "one_reader", "snapshot", snapshot.note))
+        if not first or any(table.chunks_done for table in self._tracker.snapshot().tables):
+            self._tracker.report(
+                ReportItem(
+                    Severity.WARNING, "snapshot_renewed", "snapshot",
+                    "the copy was interrupted and went on from a new snapshot: chunks copied before and after it are"
+                    " of different points in time",
+                    "if the source was written to meanwhile and that matters, run again with drop_and_recreate",
+                )
+            )  # fmt: skip
+
+
+def worth_waiting(error: MainstemError) -> bool:
+    """Whether the same work may succeed later."""
+    if isinstance(error, ConnectError):
+        return error.reason in _WORTH_WAITING
+    return error.retry is Retry.BACKOFF

@@ -1,0 +1,160 @@
+"""What a run would do, found out without touching either side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mainstem.contract.inspector import Inspector, TableStatus
+from mainstem.contract.spec import ConnectorSpec
+from mainstem.ddl.plan import build_plan
+from mainstem.errors import InvalidError, NotFoundError, SchemaConflictError
+from mainstem.model.connection import ConnectionSettings
+from mainstem.model.names import TableId
+from mainstem.model.plan import MigrationPlan
+from mainstem.model.run import RunOptions, SchemaPolicy, WriteMode
+from mainstem.model.schema import Catalog, Column
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A system to work on: its connector and how to reach it."""
+
+    spec: ConnectorSpec
+    settings: ConnectionSettings
+
+    @property
+    def schema(self) -> str:
+        """Where its tables are: the schema, or the database where the system has no schemas."""
+        if self.spec.has_schemas:
+            return self.settings.schema or self.spec.default_schema
+        return self.settings.database
+
+
+def make_plan(source: Endpoint, target: Endpoint, options: RunOptions) -> MigrationPlan:
+    """What a run would do, found out without touching either side.
+
+    Raises:
+        ConnectError: a side cannot be reached.
+        NotFoundError: a selected table does not exist.
+        InvalidError: a query that isn't one SELECT, or source and target are the same place.
+        SchemaConflictError: the target holds something that the schema policy or the write mode forbids.
+    """
+    _check_roles(source, target, options)
+    with source.spec.inspector(source.settings) as inspector:
+        queries = {item.name: inspector.query_columns(item.query) for item in options.tables if item.query}
+        tables = _selected(inspector, source, options)
+        catalog = inspector.catalog(tables, evidence=True) if tables or not queries else Catalog(())
+    if not catalog.tables and not queries:
+        raise NotFoundError(
+            f"{source.settings.label} holds no tables to copy",
+            remedy="check the connection's database and schema, and the selection",
+        )
+    plan = _build(catalog, source, target, options, queries, {})
+    with target.spec.inspector(target.settings) as inspector:
+        existing = inspector.table_status([table.target for table in plan.tables])
+    if options.schema_policy is SchemaPolicy.DROP_AND_RECREATE and options.structure.tables:
+        return plan
+    _check_existing(plan, existing, options)
+    if not existing:
+        return plan
+    columns = {table: status.columns for table, status in existing.items()}
+    return _build(catalog, source, target, options, queries, columns)
+
+
+def _check_roles(source: Endpoint, target: Endpoint, options: RunOptions) -> None:
+    if source.spec.source is None:
+        raise InvalidError(
+            f"{source.spec.title} cannot be a source yet",
+            fields={"source": f"{source.spec.title} cannot be a source yet"},
+            remedy="choose a MySQL or MariaDB connection as the source",
+        )
+    if target.spec.target is None or target.spec.target_dialect is None:
+        raise InvalidError(
+            f"{target.spec.title} cannot be a target yet",
+            fields={"target": f"{target.spec.title} cannot be a target yet"},
+            remedy="choose a PostgreSQL connection as the target",
+        )
+    schema = options.target_schema or target.schema
+    here, there = source.settings, target.settings
+    if (here.type, here.host, here.port, here.database, source.schema) == (
+        there.type, there.host, there.port, there.database, schema,
+    ):  # fmt: skip
+        raise InvalidError(
+            "source and target are the same place",
+            fields={"target": "is the same host, port, database and schema as the source"},
+            remedy="choose another database or schema as the target",
+        )
+
+
+def _selected(inspector: Inspector, source: Endpoint, options: RunOptions) -> list[TableId] | None:
+    """The tables to read, or None for all of them."""
+    names = [item.name for item in options.tables if not item.query]
+    if not names and not options.exclude:
+        return None if not options.tables else []
+    present = {(table.schema, table.name): table for table in inspector.tables()}
+    if not names:
+        excluded = {_find(name, source.schema, present) for name in options.exclude}
+        return [table for table in present.values() if table not in excluded]
+    excluded = {_find(name, source.schema, present) for name in options.exclude}
+    return [table for name in names if (table := _find(name, source.schema, present)) not in excluded]
+
+
+def _find(name: str, schema: str, present: Mapping[tuple[str, str], TableId]) -> TableId:
+    table = present.get((schema, name))
+    if table is None and "." in name:
+        table = present.get(tuple(name.split(".", 1)))  # type: ignore[arg-type]
+    if table is None:
+        raise NotFoundError(
+            f"table {name} does not exist in {schema}",
+            remedy="check the spelling (names are case-sensitive) and that the login may see it",
+            table=name,
+        )
+    return table
+
+
+def _build(
+    catalog: Catalog,
+    source: Endpoint,
+    target: Endpoint,
+    options: RunOptions,
+    queries: Mapping[str, tuple[Column, ...]],
+    existing: Mapping[TableId, tuple[str, ...]],
+) -> MigrationPlan:
+    dialect = target.spec.target_dialect
+    if dialect is None:
+        raise InvalidError(f"{target.spec.title} cannot be a target yet")
+    return build_plan(
+        catalog, options, source.spec.dialect, dialect, options.target_schema or target.schema, queries,
+        existing=existing,
+    )  # fmt: skip
+
+
+def _check_existing(plan: MigrationPlan, existing: Mapping[TableId, TableStatus], options: RunOptions) -> None:
+    names = sorted(str(table) for table in existing)
+    policy = options.schema_policy if options.structure.tables else SchemaPolicy.VALIDATE
+    if policy is SchemaPolicy.FAIL_IF_EXISTS and names:
+        raise SchemaConflictError(
+            f"the target has tables of these names already: {_listed(names)}",
+            remedy="choose another schema, or schemaPolicy create_missing_only, validate_existing or drop_and_recreate",
+            setting="schemaPolicy",
+        )
+    missing = sorted(str(table.target) for table in plan.tables if table.target not in existing)
+    if policy is SchemaPolicy.VALIDATE and missing:
+        raise SchemaConflictError(
+            f"the target lacks these tables: {_listed(missing)}",
+            remedy="create them, or let createStructure (schemaPolicy create_missing_only) do it",
+            setting="schemaPolicy",
+        )
+    filled = sorted(str(table) for table, status in existing.items() if not status.empty)
+    if options.write_mode is WriteMode.FAIL_IF_NOT_EMPTY and filled and not options.skip_data:
+        raise SchemaConflictError(
+            f"the target has rows already in {_listed(filled)}",
+            remedy="empty them, or choose writeMode append, truncate_and_load or upsert",
+            setting="writeMode",
+        )
+
+
+def _listed(names: list[str], most: int = 10) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

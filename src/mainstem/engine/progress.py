@@ -1,0 +1,237 @@
+"""Counters of a run, and the events that tell of them."""
+
+from __future__ import annotations
+
+import copy
+import threading
+import time
+from collections.abc import Callable
+
+from mainstem.contract.target import ChunkRecord, Receipt
+from mainstem.engine.control import RunControl
+from mainstem.engine.work import Attempt
+from mainstem.errors import MainstemError
+from mainstem.model.event import Category, Event, Level
+from mainstem.model.names import TableId
+from mainstem.model.plan import MigrationPlan, ReportItem
+from mainstem.model.run import Progress, Rejected, RunState, TableProgress, TableState
+
+STAGES = {
+    "planning": (1, "Reading the source's structure"),
+    "structure": (2, "Creating the structure on the target"),
+    "data": (3, "Copying rows"),
+    "finishing": (4, "Foreign keys, sequences, views, statistics"),
+    "done": (5, "Done"),
+}
+
+
+def now_us() -> int:
+    """UTC microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+class Tracker:
+    """Keeps the `Progress` of a run. All methods may be called from any thread.
+
+    Rows of attempts under way are shown as read; they become part of the count when their chunk is durable.
+    """
+
+    def __init__(self, control: RunControl, listen: Callable[[Event], None]) -> None:
+        self._lock = threading.Lock()
+        self._control = control
+        self._listen = listen
+        self._progress = Progress()
+        self._tables: dict[TableId, TableProgress] = {}
+        self._since: dict[TableId, float] = {}
+        self._active: set[Attempt] = set()
+
+    def say(
+        self,
+        message: str,
+        *,
+        level: Level = Level.INFO,
+        category: Category = Category.GENERAL,
+        part: str = "api",
+        **data: object,
+    ) -> None:
+        """Send an event."""
+        self._listen(Event(level, category, message, now_us(), part, dict(data)))
+
+    def stage(self, name: str) -> None:
+        """The run enters a stage of `STAGES`."""
+        number, description = STAGES[name]
+        with self._lock:
+            self._progress.stage = name
+        self.say(
+            description,
+            category=Category.PROGRESS,
+            stage=number,
+            percentage=number * 100 // len(STAGES),
+            description=description,
+        )
+
+    def set_state(self, state: RunState) -> None:
+        """The run's state."""
+        with self._lock:
+            self._progress.state = state
+            if state is RunState.RUNNING and not self._progress.started_at_us:
+                self._progress.started_at_us = now_us()
+
+    def plan(self, plan: MigrationPlan) -> None:
+        """Make a counter for each table of the plan."""
+        with self._lock:
+            self._progress.report.extend(plan.report)
+            for table in plan.tables:
+                counter = TableProgress(
+                    table.source, table.target, rows_estimate=table.rows_estimate, bytes_estimate=table.bytes_estimate
+                )
+                self._tables[table.source] = counter
+                self._progress.tables.append(counter)
+        for table in plan.tables:
+            self.say(
+                f"{table.source}: about {table.rows_estimate:,} rows",
+                category=Category.TABLE_METADATA,
+                part="source",
+                table=str(table.source),
+                estimatedRows=table.rows_estimate,
+                estimatedSizeBytes=table.bytes_estimate,
+            )
+
+    def known_chunks(self, table: TableId, records: list[ChunkRecord]) -> None:
+        """What the ledger says of a table when a run goes on."""
+        with self._lock:
+            counter = self._tables[table]
+            counter.chunks_total = len(records)
+            counter.chunks_done = sum(record.done for record in records)
+            counter.rows_written = sum(record.rows_written for record in records)
+            counter.rows_rejected = sum(record.rows_rejected for record in records)
+            counter.rows_read = counter.rows_written + counter.rows_rejected
+
+    def set_chunks(self, table: TableId, count: int) -> None:
+        """A table was cut."""
+        with self._lock:
+            self._tables[table].chunks_total = count
+
+    def begin(self, attempt: Attempt) -> None:
+        """An attempt starts."""
+        with self._lock:
+            table = attempt.table.source
+            self._active.add(attempt)
+            self._tables[table].state = TableState.COPYING
+            self._since.setdefault(table, time.monotonic())
+
+    def abandon(self, attempt: Attempt) -> None:
+        """An attempt came to nothing."""
+        with self._lock:
+            self._active.discard(attempt)
+
+    def abandon_all(self) -> None:
+        """A round is over: attempts that are still under way came to nothing."""
+        with self._lock:
+            self._active.clear()
+
+    def add_rejected(self, row: Rejected) -> None:
+        """A row that an earlier start of this run put aside."""
+        with self._lock:
+            self._progress.rejected.append(row)
+
+    def durable(self, attempt: Attempt, receipt: Receipt) -> None:
+        """An attempt became durable."""
+        with self._lock:
+            self._active.discard(attempt)
+            counter = self._tables[attempt.table.source]
+            counter.rows_read += attempt.rows
+            counter.bytes_read += attempt.bytes
+            counter.rows_written += receipt.rows_written
+            counter.rows_rejected += receipt.rows_rejected
+            counter.chunks_done += 1
+            self._progress.rejected.extend(receipt.rejected)
+            for what, count in receipt.coerced.items():
+                counter.coerced[what] = counter.coerced.get(what, 0) + count
+
+    def table_state(self, table: TableId, state: TableState) -> None:
+        """A table's state; FINISHED stops its clock and says so."""
+        with self._lock:
+            counter = self._tables[table]
+            counter.state = state
+            if table in self._since:
+                counter.seconds = time.monotonic() - self._since[table]
+            rows, seconds = counter.rows_written, counter.seconds
+        if state is TableState.FINISHED:
+            self.say(f"{table}: {rows:,} rows in {seconds:.1f} s", part="target", table=str(table))
+
+    def table_failed(self, table: TableId, error: MainstemError) -> None:
+        """A table cannot be finished; the others go on."""
+        with self._lock:
+            counter = self._tables[table]
+            counter.state, counter.error = TableState.FAILED, str(error)
+        self.say(
+            f"{table}: {error}", level=Level.ERROR, category=Category.ERROR, part="target", table=str(table),
+            code=error.code,
+        )  # fmt: skip
+
+    def failed_tables(self) -> list[TableProgress]:
+        """Tables that failed so far."""
+        with self._lock:
+            return [counter for counter in self._tables.values() if counter.state is TableState.FAILED]
+
+    def table(self, table: TableId) -> TableProgress:
+        """The live counter of a table."""
+        return self._tables[table]
+
+    def rejected_rows(self) -> int:
+        """Rows put aside over all tables."""
+        with self._lock:
+            return self._progress.rows_rejected
+
+    def report(self, item: ReportItem) -> None:
+        """Add to the report, once."""
+        with self._lock:
+            if item not in self._progress.report:
+                self._progress.report.append(item)
+        self.say(f"{item.object}: {item.message}", level=Level.WARN)
+
+    def finish(self, state: RunState, error: MainstemError | None = None) -> Progress:
+        """The run is over; returns the final progress."""
+        with self._lock:
+            progress = self._progress
+            progress.state, progress.finished_at_us = state, now_us()
+            if error is not None:
+                progress.error, progress.error_code, progress.remedy = error.message, error.code, error.remedy
+        if error is not None:
+            self.say(str(error), level=Level.ERROR, category=Category.ERROR, code=error.code)
+        self.tell_stats()
+        self.say(f"{state}: {progress.rows_written:,} rows written, {progress.rows_rejected:,} rejected")
+        return self.snapshot()
+
+    def snapshot(self) -> Progress:
+        """A copy of the present counters."""
+        with self._lock:
+            progress = copy.deepcopy(self._progress)
+            under_way = [(attempt.table.source, attempt.rows, attempt.bytes) for attempt in self._active]
+        counters = {counter.source: counter for counter in progress.tables}
+        for table, rows, size in under_way:
+            counters[table].rows_read += rows
+            counters[table].bytes_read += size
+        now = time.monotonic()
+        for counter in progress.tables:
+            if counter.state in (TableState.COPYING, TableState.INDEXING) and counter.source in self._since:
+                counter.seconds = now - self._since[counter.source]
+        progress.elapsed_s = self._control.elapsed_s
+        return progress
+
+    def tell_stats(self) -> None:
+        """One STAT event for each table that has moved, and one for the total."""
+        progress = self.snapshot()
+        elapsed = max(progress.elapsed_s, 1e-3)
+        for counter in progress.tables:
+            if counter.state is not TableState.PENDING:
+                self._tell_stat(str(counter.source), str(counter.state), counter, max(counter.seconds, 1e-3))
+        self._tell_stat("", str(progress.state), progress, elapsed)
+
+    def _tell_stat(self, table: str, status: str, counter: TableProgress | Progress, elapsed: float) -> None:
+        self.say(
+            f"{table or 'total'}: {counter.rows_read:,} rows read, {counter.rows_written:,} written",
+            category=Category.STAT, part="target", table=table, status=status, events=counter.rows_written,
+            size=counter.bytes_read, rate=counter.bytes_read / elapsed, elapsed=elapsed, failed=counter.rows_rejected,
+        )  # fmt: skip

@@ -1,0 +1,123 @@
+"""The reading end of a lane: takes work from the queue, reads chunks from the snapshot, publishes frames."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from threading import Lock
+
+from mainstem import failpoints
+from mainstem.contract.hub import Lane
+from mainstem.contract.source import BatchLimits, SnapshotReader
+from mainstem.contract.target import Ledger
+from mainstem.engine.control import RunControl
+from mainstem.engine.progress import Tracker
+from mainstem.engine.work import Attempt, PlanWork, WorkQueue
+from mainstem.errors import MainstemError, NotFoundError, StatementError
+from mainstem.model.batch import ChangeBatch
+from mainstem.model.frame import Abort, Begin, Commit
+from mainstem.model.plan import TablePlan
+
+CHUNK_BYTES = 16 * 1024 * 1024
+MIN_CHUNK_ROWS = 10_000
+MAX_CHUNKS_WANTED = 2_000
+
+
+def chunk_rows(table: TablePlan, jobs: int) -> int:
+    """How many rows a chunk should have: small enough to repeat cheaply and to keep all lanes busy, not smaller.
+
+    A chunk aims at `CHUNK_BYTES`; a table gives at least four chunks per lane unless they would be tiny, and about
+    `MAX_CHUNKS_WANTED` at most.
+    """
+    rows = max(table.rows_estimate, 1)
+    row_bytes = max(table.bytes_estimate / rows, 16)
+    by_size = max(CHUNK_BYTES, table.bytes_estimate / MAX_CHUNKS_WANTED) / row_bytes
+    by_lanes = max(rows / (4 * jobs), MIN_CHUNK_ROWS)
+    return max(int(min(by_size, by_lanes)), 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One lane's reader. `run` ends when there is no more work."""
+
+    source: SnapshotReader
+    lane: Lane
+    queue: WorkQueue
+    ledger: Ledger
+    ledger_lock: Lock
+    control: RunControl
+    tracker: Tracker
+    limits: BatchLimits
+    jobs: int
+
+    def run(self) -> None:
+        """Work until the queue is empty; then close the lane."""
+        while True:
+            self.control.wait_while_paused()
+            if self.control.out_of_time():
+                self.queue.close()
+            work = self.queue.take()
+            if work is None:
+                break
+            try:
+                if isinstance(work, PlanWork):
+                    self._plan(work)
+                else:
+                    self._read(work)
+            except (StatementError, NotFoundError) as exc:
+                self._give_up(work, exc)
+        self.lane.close()
+
+    def _plan(self, work: PlanWork) -> None:
+        table = work.table
+        chunks = self.source.plan_chunks(table, chunk_rows(table, self.jobs))
+        with self.ledger_lock:
+            self.ledger.plan(table.source, chunks)
+        self.tracker.set_chunks(table.source, len(chunks))
+        self.queue.planned(table, chunks)
+
+    def _read(self, attempt: Attempt) -> None:
+        """Publish one attempt: Begin, batches, and Commit or Abort. What follows is the writer's to decide."""
+        self.tracker.begin(attempt)
+        self.lane.publish(Begin(attempt.chunk, attempt.number, attempt.careful))
+        try:
+            complete = self._publish_batches(attempt)
+        except MainstemError:
+            self.lane.publish(Abort(attempt.chunk))
+            raise
+        if complete or self.control.limit is not None:
+            self.lane.publish(Commit(attempt.chunk, attempt.rows, partial=not complete))
+            return
+        self.lane.publish(Abort(attempt.chunk))
+        self.tracker.abandon(attempt)
+        if attempt.failed:
+            self.queue.drop(attempt)
+        else:  # paused
+            self.queue.retry(attempt, counts=False)
+
+    def _publish_batches(self, attempt: Attempt) -> bool:
+        """True when the chunk was read to its end."""
+        with closing(self.source.read(attempt.table, attempt.chunk, self.limits)) as batches:
+            for batch in batches:
+                self.control.check_stopped()
+                if attempt.failed or self.control.should_yield():
+                    return False
+                rows = batch.rows.num_rows
+                allowed = 0 if self.control.out_of_time() else self.control.reserve(rows)
+                if allowed < rows:
+                    batch = ChangeBatch(batch.table, batch.rows.slice(0, allowed), batch.size_bytes * allowed // rows)
+                if allowed:
+                    attempt.rows += allowed
+                    attempt.bytes += batch.size_bytes
+                    self.lane.publish(batch)
+                    failpoints.hit("reader.batch")
+                if allowed < rows:
+                    return False
+        return True
+
+    def _give_up(self, work: PlanWork | Attempt, error: MainstemError) -> None:
+        if isinstance(work, Attempt):
+            self.tracker.abandon(work)
+        self.tracker.table_failed(work.table.source, error)
+        self.queue.give_up(work.table)
+        self.queue.drop(work)

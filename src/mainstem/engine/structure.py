@@ -1,0 +1,129 @@
+"""Structure on the target: what is there already, the phases before the data, keys behind it, the rest at the end."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from mainstem import failpoints
+from mainstem.contract.target import Builder, Target
+from mainstem.engine.progress import Tracker
+from mainstem.errors import AccountingError, MainstemError, RowError, StatementError
+from mainstem.model.names import TableId
+from mainstem.model.plan import MigrationPlan, Phase, ReportItem, Severity, Statement, TablePlan
+from mainstem.model.run import TableState
+
+LAST_PHASES = (Phase.FOREIGN_KEYS, Phase.SEQUENCES, Phase.VIEWS, Phase.COMMENTS, Phase.ANALYZE)
+
+
+def apply_all(builder: Builder, statements: Iterable[Statement], tracker: Tracker) -> None:
+    """Run statements in order; an optional one that is refused goes into the report.
+
+    Raises:
+        StatementError: a statement that is not optional was refused.
+    """
+    for statement in statements:
+        try:
+            builder.apply(statement)
+        except (StatementError, RowError) as exc:
+            if not statement.optional:
+                raise
+            tracker.report(
+                ReportItem(
+                    Severity.WARNING, f"{statement.phase}_failed", statement.object,
+                    f"the target refused it: {exc.message}", exc.remedy,
+                )
+            )  # fmt: skip
+
+
+class KeyBuilder:
+    """Builds keys and indexes of tables whose rows are in, several at once, while other tables are still copied.
+
+    A table's primary key, unique keys and checks go first, one after the other; its other indexes then go in parallel.
+    Threads call `run`; `ready` may be called from any thread; `finish` says that no more tables will come.
+    """
+
+    def __init__(self, plan: MigrationPlan, tracker: Tracker, fresh: Callable[[TableId], bool]) -> None:
+        self._plan, self._tracker, self._fresh = plan, tracker, fresh
+        self._changed = threading.Condition()
+        self._queue: deque[tuple[TablePlan, tuple[Statement, ...]]] = deque()
+        self._open: dict[TableId, int] = {}
+        self._busy = 0
+        self._closed = False
+
+    def ready(self, table: TablePlan) -> None:
+        """All rows of a table are durable."""
+        self._tracker.table_state(table.source, TableState.INDEXING)
+        with self._changed:
+            self._open[table.source] = 1
+            self._queue.append((table, ()))
+            self._changed.notify_all()
+
+    def finish(self) -> None:
+        """No more tables will come; `run` ends when all is built."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def cancel(self) -> None:
+        """Drop what is waiting."""
+        with self._changed:
+            self._queue.clear()
+            self._closed = True
+            self._changed.notify_all()
+
+    def run(self, target: Target, run_id: str, opened: Callable[[Builder], None]) -> None:
+        """Build until there is nothing left."""
+        with target.builder(run_id) as builder:
+            opened(builder)
+            while (work := self._take()) is not None:
+                table, statements = work
+                try:
+                    if statements:
+                        apply_all(builder, statements, self._tracker)
+                    else:
+                        self._first(builder, table)
+                except (StatementError, RowError, AccountingError) as exc:
+                    self._failed(table, exc)
+                finally:
+                    self._release(table)
+
+    def _first(self, builder: Builder, table: TablePlan) -> None:
+        """Check the count, make what must be first, put the indexes into the queue."""
+        counter = self._tracker.table(table.source)
+        if self._fresh(table.target) and (found := builder.count(table.target)) != counter.rows_written:
+            raise AccountingError(
+                f"{counter.rows_written} rows were written, but the target holds {found}", table=str(table.target)
+            )
+        statements = self._plan.phase(Phase.KEYS, table.target)
+        failpoints.hit("keys.before")
+        apply_all(builder, (item for item in statements if not item.index), self._tracker)
+        failpoints.hit("keys.after")
+        with self._changed:
+            for statement in statements:
+                if statement.index:
+                    self._open[table.source] += 1
+                    self._queue.append((table, (statement,)))
+            self._changed.notify_all()
+
+    def _failed(self, table: TablePlan, error: MainstemError) -> None:
+        self._tracker.table_failed(table.source, error)
+
+    def _take(self) -> tuple[TablePlan, tuple[Statement, ...]] | None:
+        with self._changed:
+            while not self._queue and not (self._closed and self._busy == 0):
+                self._changed.wait()
+            if not self._queue:
+                return None
+            self._busy += 1
+            return self._queue.popleft()
+
+    def _release(self, table: TablePlan) -> None:
+        with self._changed:
+            self._busy -= 1
+            self._open[table.source] -= 1
+            finished = self._open[table.source] == 0
+            self._changed.notify_all()
+        if finished and self._tracker.table(table.source).state is not TableState.FAILED:
+            self._tracker.table_state(table.source, TableState.FINISHED)

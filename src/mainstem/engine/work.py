@@ -1,0 +1,169 @@
+"""The work queue of a run: which tables are to be cut, which chunks to be copied, and what became of each."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from mainstem.contract.target import ChunkRecord
+from mainstem.model.frame import Chunk
+from mainstem.model.names import TableId
+from mainstem.model.plan import TablePlan
+
+
+@dataclass(frozen=True, slots=True)
+class PlanWork:
+    """Cut this table into chunks."""
+
+    table: TablePlan
+
+
+@dataclass(slots=True, eq=False)
+class Attempt:
+    """One try at a chunk. Reader and writer share it: ``failed`` tells the reader to stop.
+
+    An attempt is settled once, by whoever comes first: `WorkQueue.done`, `retry` or `drop`; later calls do nothing.
+
+    Attributes:
+        rows, bytes: published so far; they count for the run only once the chunk is durable.
+    """
+
+    table: TablePlan
+    chunk: Chunk
+    number: int = 1
+    careful: bool = False
+    failed: bool = False
+    rows: int = 0
+    bytes: int = 0
+
+
+@dataclass(slots=True)
+class _TableWork:
+    plan: TablePlan
+    pending: int = 0
+    planned: bool = False
+    given_up: bool = False
+    attempts: set[Attempt] = field(default_factory=set)
+
+
+class WorkQueue:
+    """Hands out work to readers. Chunks of a table come before the next table is cut, so that tables finish early.
+
+    Args:
+        ready: called (outside the lock) with each table whose rows are all durable.
+    """
+
+    def __init__(self, ready: Callable[[TablePlan], None]) -> None:
+        self._changed = threading.Condition()
+        self._ready = ready
+        self._queue: deque[PlanWork | Attempt] = deque()
+        self._tables: dict[TableId, _TableWork] = {}
+        self._busy = 0
+        self._closed = False
+
+    def add(self, table: TablePlan, known: Sequence[ChunkRecord]) -> None:
+        """A table to be copied; ``known`` are its chunks by the ledger, empty when it was never cut."""
+        work = self._tables[table.source] = _TableWork(table)
+        if not known:
+            self._queue.append(PlanWork(table))
+            return
+        open_chunks = [record.chunk for record in known if not record.done]
+        work.planned, work.pending = True, len(open_chunks)
+        self._queue.extend(Attempt(table, chunk) for chunk in open_chunks)
+        if not open_chunks:
+            self._ready(table)
+
+    def take(self) -> PlanWork | Attempt | None:
+        """The next piece of work; waits while others may still give work back. None: there is no more."""
+        with self._changed:
+            while not self._closed:
+                while self._queue:
+                    work = self._queue.popleft()
+                    table = self._tables[work.table.source]
+                    if table.given_up:
+                        continue
+                    self._busy += 1
+                    if isinstance(work, Attempt):
+                        table.attempts.add(work)
+                    return work
+                if self._busy == 0:
+                    break
+                self._changed.wait()
+            return None
+
+    def planned(self, table: TablePlan, chunks: Sequence[Chunk]) -> None:
+        """A `PlanWork` is done."""
+        with self._changed:
+            work = self._tables[table.source]
+            work.planned, work.pending = True, len(chunks)
+            self._queue.extendleft(Attempt(table, chunk) for chunk in reversed(chunks))
+            self._release()
+
+    def under_way(self, chunk: Chunk) -> Attempt | None:
+        """The latest attempt at a chunk that is not settled."""
+        with self._changed:
+            attempts = [item for item in self._tables[chunk.table].attempts if item.chunk == chunk]
+            return max(attempts, key=lambda attempt: attempt.number, default=None)
+
+    def done(self, attempt: Attempt) -> None:
+        """A chunk is durable."""
+        with self._changed:
+            if not self._settle(attempt):
+                return
+            work = self._tables[attempt.table.source]
+            work.pending -= 1
+            finished = work.pending == 0 and not work.given_up
+            self._release()
+        if finished:
+            self._ready(attempt.table)
+
+    def retry(self, attempt: Attempt, *, careful: bool | None = None, counts: bool = True) -> None:
+        """Try a chunk again; without ``counts`` it was nobody's fault (a pause)."""
+        with self._changed:
+            if not self._settle(attempt):
+                return
+            again = Attempt(
+                attempt.table,
+                attempt.chunk,
+                attempt.number + counts,
+                attempt.careful if careful is None else careful,
+            )
+            self._queue.appendleft(again)
+            self._release()
+
+    def give_up(self, table: TablePlan) -> None:
+        """No more of this table; attempts under way are marked as failed, and are still to be settled."""
+        with self._changed:
+            work = self._tables[table.source]
+            work.given_up = True
+            for attempt in work.attempts:
+                attempt.failed = True
+            self._changed.notify_all()
+
+    def drop(self, work: PlanWork | Attempt) -> None:
+        """A piece of work ended without result (its table was given up)."""
+        with self._changed:
+            if isinstance(work, PlanWork) or self._settle(work):
+                self._release()
+
+    def close(self) -> None:
+        """Hand out nothing more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def unfinished(self) -> list[TablePlan]:
+        """Tables that were neither finished nor given up."""
+        return [work.plan for work in self._tables.values() if not work.given_up and (work.pending or not work.planned)]
+
+    def _settle(self, attempt: Attempt) -> bool:
+        attempts = self._tables[attempt.table.source].attempts
+        known = attempt in attempts
+        attempts.discard(attempt)
+        return known
+
+    def _release(self) -> None:
+        self._busy -= 1
+        self._changed.notify_all()

@@ -1,0 +1,99 @@
+"""The writing end of a lane: frames into the target, one transaction for each chunk, and what to do when it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mainstem.contract.hub import Lane
+from mainstem.contract.target import Loader
+from mainstem.engine.control import RunControl
+from mainstem.engine.progress import Tracker
+from mainstem.engine.work import Attempt, WorkQueue
+from mainstem.errors import AccountingError, ConflictError, MainstemError, RowError, StatementError, TransientError
+from mainstem.model.batch import ChangeBatch
+from mainstem.model.frame import Abort, Begin, Commit
+from mainstem.model.run import RowErrorPolicy, RunOptions
+
+MAX_ATTEMPTS = 5
+RETRY_DELAY_S = 0.2
+# Errors that say something about one table; all others end the round (see `engine.data`).
+_ONE_TABLE = (RowError, TransientError, StatementError, ConflictError, AccountingError)
+
+
+@dataclass(slots=True)
+class Writer:
+    """One lane's writer. `run` ends when the lane is closed and empty."""
+
+    loader: Loader
+    lane: Lane
+    queue: WorkQueue
+    control: RunControl
+    tracker: Tracker
+    options: RunOptions
+    _attempt: Attempt | None = None
+
+    def run(self) -> None:
+        """Apply frames until there are no more."""
+        while (delivery := self.lane.receive()) is not None:
+            frame = delivery.frame
+            if isinstance(frame, Begin):
+                self._attempt = self.queue.under_way(frame.chunk)
+                self._try(self._begin)
+            elif isinstance(frame, ChangeBatch):
+                self._try(lambda batch=frame: self.loader.write(batch))
+            elif isinstance(frame, Commit):
+                self._try(lambda commit=frame: self._commit(commit))
+                self.lane.ack(delivery.seq)
+                self._end()
+            elif isinstance(frame, Abort):
+                self.loader.rollback()
+                self._end()
+
+    def _begin(self) -> None:
+        attempt = self._attempt
+        if attempt is not None:
+            left = max(self.options.row_error_limit - self.tracker.rejected_rows(), 0)
+            self.loader.begin(attempt.table, attempt.chunk, quarantine=left if attempt.careful else None)
+
+    def _commit(self, frame: Commit) -> None:
+        attempt = self._attempt
+        if attempt is None:
+            return
+        receipt = self.loader.commit(frame.rows)
+        self.tracker.durable(attempt, receipt)
+        self._attempt = None
+        self.queue.done(attempt)
+
+    def _end(self) -> None:
+        """The attempt is over; unless it became durable its rows do not count against a limit."""
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            self.control.give_back(attempt.rows)
+
+    def _try(self, step: Callable[[], object]) -> None:
+        """Do one step of an attempt that has not failed yet."""
+        attempt = self._attempt
+        if attempt is None or attempt.failed:
+            return
+        try:
+            step()
+        except MainstemError as error:
+            attempt.failed = True
+            self.loader.rollback()
+            self.tracker.abandon(attempt)
+            self._decide(attempt, error)
+
+    def _decide(self, attempt: Attempt, error: MainstemError) -> None:
+        quarantine = self.options.row_errors is RowErrorPolicy.QUARANTINE
+        if isinstance(error, RowError) and quarantine and not attempt.careful:
+            self.queue.retry(attempt, careful=True)
+        elif isinstance(error, TransientError) and attempt.number < MAX_ATTEMPTS:
+            self.control.sleep(RETRY_DELAY_S * attempt.number)
+            self.queue.retry(attempt)
+        elif isinstance(error, _ONE_TABLE):
+            self.tracker.table_failed(attempt.table.source, error)
+            self.queue.give_up(attempt.table)
+            self.queue.drop(attempt)
+        else:
+            raise error
