@@ -25,6 +25,7 @@ class ConnectorSpec:
         has_schemas: whether a database holds schemas.
         inspector: opens a connection for questions; raises `ConnectError`.
         source, target, target_dialect: None where the connector cannot be one (yet).
+        password_variable: the environment variable that the system's own tools take a password from.
     """
 
     name: str
@@ -38,3 +39,4 @@ class ConnectorSpec:
     source: Callable[[ConnectionSettings], Source] | None = None
     target: Callable[[ConnectionSettings, RunOptions], Target] | None = None
     target_dialect: TargetDialect | None = None
+    password_variable: str = ""
