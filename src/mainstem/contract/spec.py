@@ -25,6 +25,7 @@ class ConnectorSpec:
         has_schemas: whether a database holds schemas.
         inspector: opens a connection for questions; raises `ConnectError`.
         source, target, target_dialect: None where the connector cannot be one (yet).
+        flavors: those of the aliases that name a relative of the system (``mariadb``), not just another spelling.
         password_variable: the environment variable that the system's own tools take a password from.
     """
 
@@ -40,3 +41,4 @@ class ConnectorSpec:
     target: Callable[[ConnectionSettings, RunOptions], Target] | None = None
     target_dialect: TargetDialect | None = None
     password_variable: str = ""
+    flavors: tuple[str, ...] = ()
