@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import threading
+
+import pyarrow as pa
+import pytest
+
+from mainstem.errors import CancelledError
+from mainstem.hub.memory import MemoryHub
+from mainstem.model.batch import ChangeBatch
+from mainstem.model.frame import Begin, Chunk, Commit
+from mainstem.model.names import TableId
+
+TABLE = TableId("shop", "t")
+CHUNK = Chunk(TABLE, 0)
+
+
+def batch(size_bytes: int) -> ChangeBatch:
+    return ChangeBatch(TABLE, pa.record_batch([pa.array([b"x"])], names=["c0"]), size_bytes)
+
+
+def test_frames_of_a_lane_come_out_in_order_and_numbered() -> None:
+    lane = MemoryHub(100).lane(0)
+    frames = [Begin(CHUNK, 1), batch(10), Commit(CHUNK, 1)]
+    for frame in frames:
+        lane.publish(frame)
+    received = [lane.receive() for _ in frames]
+    assert [item and (item.seq, item.frame) for item in received] == list(enumerate(frames, start=1))
+
+
+def test_a_full_hub_makes_the_publisher_wait_until_a_frame_is_received() -> None:
+    hub = MemoryHub(100)
+    lane = hub.lane(0)
+    lane.publish(batch(60))
+    published = threading.Event()
+
+    def publish() -> None:
+        lane.publish(batch(60))
+        published.set()
+
+    thread = threading.Thread(target=publish, daemon=True)
+    thread.start()
+    assert not published.wait(0.1)
+    assert lane.receive() is not None
+    assert published.wait(10)
+    thread.join(10)
+    assert hub.peak_bytes <= 100
+
+
+def test_a_frame_larger_than_the_bound_passes_alone() -> None:
+    hub = MemoryHub(100)
+    lane = hub.lane(0)
+    lane.publish(batch(1000))
+    assert hub.used_bytes == 1000
+    assert lane.receive() is not None
+    assert hub.used_bytes == 0
+
+
+def test_closing_wakes_a_publisher_that_waits() -> None:
+    hub = MemoryHub(10)
+    lane = hub.lane(0)
+    lane.publish(batch(10))
+    outcome: list[BaseException] = []
+
+    def publish() -> None:
+        try:
+            lane.publish(batch(10))
+        except CancelledError as exc:
+            outcome.append(exc)
+
+    thread = threading.Thread(target=publish, daemon=True)
+    thread.start()
+    hub.close()
+    thread.join(10)
+    assert len(outcome) == 1
+
+
+def test_a_closed_lane_gives_what_is_left_and_then_none() -> None:
+    lane = MemoryHub(100).lane(0)
+    lane.publish(batch(1))
+    lane.close()
+    assert lane.receive() is not None
+    assert lane.receive() is None
+    with pytest.raises(CancelledError):
+        lane.publish(batch(1))
