@@ -7,8 +7,8 @@ Types", bytea Hex Format; PostGIS manual, "Extended WKB".
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memcpy
+from libc.stdlib cimport calloc, free, realloc
+from libc.string cimport memcpy, memset
 
 from mainstem.native.memory cimport Block
 
@@ -74,6 +74,7 @@ cdef struct Column:
     int op
     int change  # of the row in progress
     Py_ssize_t length
+    int64_t fresh[CHANGES]  # of the call in progress
     int64_t counts[CHANGES]
 
 
@@ -81,6 +82,7 @@ cdef struct Out:
     uint8_t *start
     size_t size
     size_t capacity
+    bint changed  # whether a policy changed a cell of the row in progress
 
 
 cdef struct Refused:
@@ -145,27 +147,40 @@ cdef inline bint _special(uint64_t word) noexcept nogil:
     return (((word - ONES * 14) & ~word) | ((slashes - ONES) & ~slashes)) & HIGHS != 0
 
 
-cdef size_t _plain(uint8_t *target, const uint8_t *source, size_t size) noexcept nogil:
-    """Copy up to the first byte that may need an escape, or somewhat less far; returns how far."""
+cdef inline size_t _plain(uint8_t *target, const uint8_t *source, size_t size) noexcept nogil:
+    """Copy as far as no byte may need an escape; returns how far, which is ``size`` or a little before such a byte.
+
+    Ends are copied by pieces that overlap: cells are short, and a loop over single bytes would cost more than the rest.
+    """
     cdef size_t done = 0
     cdef uint64_t word
-    cdef uint32_t half
-    while size - done >= 8:
-        memcpy(&word, source + done, 8)
+    cdef uint32_t low
+    cdef uint32_t high
+    if size >= 8:
+        while size - done > 8:
+            memcpy(&word, source + done, 8)
+            if _special(word):
+                return done
+            memcpy(target + done, &word, 8)
+            done += 8
+        memcpy(&word, source + size - 8, 8)
         if _special(word):
             return done
-        memcpy(target + done, &word, 8)
-        done += 8
-    if size - done >= 4:
-        memcpy(&half, source + done, 4)
-        if _special(half | <uint64_t> 0x2020202000000000):
-            return done
-        memcpy(target + done, &half, 4)
-        done += 4
-    while done < size and _ESCAPE[source[done]] == 0:
-        target[done] = source[done]
-        done += 1
-    return done
+        memcpy(target + size - 8, &word, 8)
+    elif size >= 4:
+        memcpy(&low, source, 4)
+        memcpy(&high, source + size - 4, 4)
+        if _special(low | <uint64_t> high << 32):
+            return 0
+        memcpy(target, &low, 4)
+        memcpy(target + size - 4, &high, 4)
+    elif size:
+        if _ESCAPE[source[0]] | _ESCAPE[source[size >> 1]] | _ESCAPE[source[size - 1]]:
+            return 0
+        target[0] = source[0]
+        target[size >> 1] = source[size >> 1]
+        target[size - 1] = source[size - 1]
+    return size
 
 
 cdef int _raw(Out *out, const uint8_t *cell, size_t size) noexcept nogil:
@@ -219,14 +234,15 @@ cdef int _text(Out *out, Column *column, const uint8_t *cell, size_t size, int n
                 elif nul == POLICY_ERROR:
                     return NUL_IN_TEXT
                 else:
-                    target = _nul(target, column, nul)
+                    target = _nul(out, target, column, nul)
                 cell += 1
         out.size = target - out.start
     return OK
 
 
-cdef uint8_t *_nul(uint8_t *target, Column *column, int nul) noexcept nogil:
+cdef uint8_t *_nul(Out *out, uint8_t *target, Column *column, int nul) noexcept nogil:
     """Write what stands for a NUL: nothing, or U+FFFD in UTF-8."""
+    out.changed = True
     if nul == NUL_STRIP:
         column.change = CHANGED_STRIPPED
         return target
@@ -285,7 +301,7 @@ cdef int _labels(Out *out, Column *column, const uint8_t *cell, size_t size, int
         elif nul == POLICY_ERROR:
             return NUL_IN_TEXT
         else:
-            target = _nul(target, column, nul)
+            target = _nul(out, target, column, nul)
     out.size = target - out.start
     return OK
 
@@ -347,19 +363,28 @@ cdef int _bit_boolean(Out *out, const uint8_t *cell, size_t size) noexcept nogil
     return OK
 
 
-cdef int _date(Out *out, Column *column, const uint8_t *cell, size_t size, int zero_dates) noexcept nogil:
-    if size < 10 or cell[4] != c"-" or cell[7] != c"-":
-        return MALFORMED
-    if not (
+cdef inline bint _is_date(const uint8_t *cell, size_t size) noexcept nogil:
+    return size >= 10 and cell[4] == c"-" and cell[7] == c"-"
+
+
+cdef inline bint _is_zero_date(const uint8_t *cell) noexcept nogil:
+    return (
         (cell[5] == c"0" and cell[6] == c"0")
         or (cell[8] == c"0" and cell[9] == c"0")
         or (cell[0] == c"0" and cell[1] == c"0" and cell[2] == c"0" and cell[3] == c"0")
-    ):
+    )
+
+
+cdef int _date(Out *out, Column *column, const uint8_t *cell, size_t size, int zero_dates) noexcept nogil:
+    if not _is_date(cell, size):
+        return MALFORMED
+    if not _is_zero_date(cell):
         return _raw(out, cell, size)
     if zero_dates == POLICY_ERROR:
         return ZERO_DATE
     if _room(out, 0) < 0:
         return NO_MEMORY
+    out.changed = True
     if zero_dates == ZERO_DATE_NULL:
         column.change = CHANGED_NULL
         _put(out, b"\\N", 2)
@@ -392,7 +417,7 @@ cdef int _ewkb(Out *out, const uint8_t *cell, size_t size) noexcept nogil:
     return _hex(out, cell + 9, size - 9)
 
 
-cdef int _cell(Out *out, Column *column, const uint8_t *cell, size_t size, int zero_dates, int nul) noexcept nogil:
+cdef int _write(Out *out, Column *column, const uint8_t *cell, size_t size, int zero_dates, int nul) noexcept nogil:
     if column.op == TEXT:
         return _text(out, column, cell, size, nul)
     if column.op == RAW:
@@ -412,6 +437,15 @@ cdef int _cell(Out *out, Column *column, const uint8_t *cell, size_t size, int z
             return NO_MEMORY
         _put(out, b"\\\\x", 3)
     return _ewkb(out, cell, size)
+
+
+cdef inline bint _copies(int op, const uint8_t *cell, size_t size) noexcept nogil:
+    """Whether the cell is written as it is unless it has a byte to escape."""
+    return op == TEXT or op == RAW or (op == DATE and _is_date(cell, size) and not _is_zero_date(cell))
+
+
+cdef inline bint _valid(Cells *cells, Py_ssize_t i) noexcept nogil:
+    return cells.validity == NULL or cells.validity[i >> 3] >> (i & 7) & 1
 
 
 cdef inline uint64_t _offset(const uint8_t *offsets, Py_ssize_t i) noexcept nogil:
@@ -501,7 +535,7 @@ cdef class CopyTextEncoder:
             free(cells)
 
     cdef tuple _encode(self, Cells *cells, Py_ssize_t first, Py_ssize_t rows):
-        cdef Out out = Out(NULL, 0, 0)
+        cdef Out out = Out(NULL, 0, 0, False)
         cdef Refusals refusals = Refusals(NULL, 0, 0)
         cdef Block block = Block()
         cdef Py_ssize_t i
@@ -524,8 +558,10 @@ cdef class CopyTextEncoder:
                     out.start = <uint8_t *> smaller
             block.own(out.start, out.size)
             out.start = NULL
+            self._add_up()
             return memoryview(block), refused
         finally:
+            self._forget()
             free(out.start)
             free(refusals.start)
 
@@ -533,56 +569,77 @@ cdef class CopyTextEncoder:
         self, Out *out, Refusals *refusals, Cells *cells, Py_ssize_t first, Py_ssize_t rows
     ) noexcept nogil:
         cdef Py_ssize_t row
-        cdef Py_ssize_t column
+        cdef Py_ssize_t column = 0
         cdef size_t mark
         cdef int code
         if _grow(out, self._estimate(cells, rows)) < 0:
             return NO_MEMORY
         for row in range(rows):
             mark = out.size
-            code = OK
-            column = 0
-            while column < self.width:
-                code = self._column(out, &self.columns[column], &cells[column], first, row)
-                if code != OK:
-                    break
-                column += 1
+            code = self._row(out, cells, first, row, &column)
             if code < 0:
-                self._settle(False)
                 return code
             if code == OK:
                 out.start[out.size - 1] = c"\n"  # where the separator after the last cell is
             else:
                 out.size = mark
                 if _refuse(refusals, row, column, code) < 0:
-                    self._settle(False)
                     return NO_MEMORY
-            self._settle(code == OK)
+            if out.changed:
+                self._settle(code == OK)
+                out.changed = False
         return OK
 
-    cdef inline int _column(
-        self, Out *out, Column *column, Cells *cells, Py_ssize_t first, Py_ssize_t row
+    cdef inline int _row(
+        self, Out *out, Cells *cells, Py_ssize_t first, Py_ssize_t row, Py_ssize_t *at
     ) noexcept nogil:
+        """Write a row's cells, a separator after each; on anything but OK ``at`` is the column that it is about."""
+        cdef uint8_t *target = out.start + out.size
+        cdef uint8_t *limit = out.start + out.capacity - SLACK
+        cdef Py_ssize_t column
         cdef uint64_t begin
         cdef uint64_t end
         cdef int code
-        if cells.validity != NULL and not cells.validity[(first + row) >> 3] >> ((first + row) & 7) & 1:
-            if _room(out, 0) < 0:
-                return NO_MEMORY
-            _put(out, b"\\N", 2)
-        else:
-            begin = _offset(cells.offsets, row)
-            end = _offset(cells.offsets, row + 1)
-            if begin > end or end > cells.data_size:
-                return BAD_OFFSETS
-            if begin == end and _room(out, 0) < 0:
-                return NO_MEMORY
-            code = _cell(out, column, cells.data + begin, end - begin, self.zero_dates, self.nul_text)
-            if code != OK:
-                return code
-        out.start[out.size] = c"\t"
-        out.size += 1
+        for column in range(self.width):
+            if target > limit or not _valid(&cells[column], first + row):
+                begin = end = 0
+            else:
+                begin = _offset(cells[column].offsets, row)
+                end = _offset(cells[column].offsets, row + 1)
+            if (
+                begin < end <= cells[column].data_size
+                and end - begin <= <uint64_t> (limit - target)
+                and _copies(self.columns[column].op, cells[column].data + begin, end - begin)
+                and _plain(target, cells[column].data + begin, end - begin) == end - begin
+            ):
+                target += end - begin
+            else:
+                out.size = target - out.start
+                code = self._cell(out, &self.columns[column], &cells[column], first, row)
+                if code != OK:
+                    at[0] = column
+                    return code
+                target = out.start + out.size
+                limit = out.start + out.capacity - SLACK
+            target[0] = c"\t"
+            target += 1
+        out.size = target - out.start
         return OK
+
+    cdef int _cell(self, Out *out, Column *column, Cells *cells, Py_ssize_t first, Py_ssize_t row) noexcept nogil:
+        """Write any cell, also where there is no room for it yet."""
+        cdef uint64_t begin
+        cdef uint64_t end
+        if _room(out, 0) < 0:
+            return NO_MEMORY
+        if not _valid(cells, first + row):
+            _put(out, b"\\N", 2)
+            return OK
+        begin = _offset(cells.offsets, row)
+        end = _offset(cells.offsets, row + 1)
+        if begin > end or end > cells.data_size:
+            return BAD_OFFSETS
+        return _write(out, column, cells.data + begin, end - begin, self.zero_dates, self.nul_text)
 
     cdef size_t _estimate(self, Cells *cells, Py_ssize_t rows) noexcept nogil:
         """About the bytes that the rows will need, so that memory seldom has to grow."""
@@ -604,10 +661,22 @@ cdef class CopyTextEncoder:
         """Count what a row's policies changed, if it is written."""
         cdef Py_ssize_t i
         for i in range(self.width):
-            if self.columns[i].change:
-                if written:
-                    self.columns[i].counts[self.columns[i].change] += 1
-                self.columns[i].change = 0
+            if written:
+                self.columns[i].fresh[self.columns[i].change] += 1
+            self.columns[i].change = 0
+
+    cdef void _add_up(self) noexcept nogil:
+        cdef Py_ssize_t i
+        cdef int change
+        for i in range(self.width):
+            for change in range(1, CHANGES):
+                self.columns[i].counts[change] += self.columns[i].fresh[change]
+
+    cdef void _forget(self) noexcept nogil:
+        cdef Py_ssize_t i
+        for i in range(self.width):
+            self.columns[i].change = 0
+            memset(self.columns[i].fresh, 0, sizeof(self.columns[i].fresh))
 
 
 cdef int _refuse(Refusals *refusals, Py_ssize_t row, Py_ssize_t column, int reason) noexcept nogil:
