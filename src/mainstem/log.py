@@ -90,6 +90,7 @@ def configure(level: str = "info", *, file: Path | None = None, json_lines: bool
         root.addHandler(handler)
     root.setLevel(level.upper())
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # its warnings quote the user's SQL
 
 
 def _handler(handler: logging.Handler, shared: list[Any], *, as_json: bool) -> logging.Handler:

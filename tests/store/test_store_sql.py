@@ -93,7 +93,7 @@ def test_a_key_is_revoked_once(store: SqlStore) -> None:
     store.add_key(record)
     assert store.revoke_key("key_1", 99)
     assert not store.revoke_key("key_1", 100)
-    assert store.keys() == [replace(record, revoked_us=99)]
+    assert store.api_keys() == [replace(record, revoked_us=99)]
 
 
 def test_a_setting_is_written_once(store: SqlStore) -> None:

@@ -1,1 +1,1 @@
-"""The command line."""
+"""The command line: reads arguments, calls the engine or the server, prints. docs/cli.md describes it for users."""

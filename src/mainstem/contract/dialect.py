@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
+
+from sqlglot import exp
 
 from mainstem.model.names import TableId
 from mainstem.model.plan import ReportItem, Statement
 from mainstem.model.schema import Column, ForeignKey, Table, View
 from mainstem.model.schema import Sequence as SchemaSequence
+from mainstem.model.types import LogicalType
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +23,14 @@ class TargetType:
     Attributes:
         sql: the type as written in CREATE TABLE.
         prerequisites: statements that must run before the table's (CREATE TYPE).
+        drops: what undoes the prerequisites, for a target that is to be made anew.
         checks: conditions to add to the table, in the target's SQL (a SET's members).
         report: what widens or changes.
     """
 
     sql: str
     prerequisites: tuple[Statement, ...] = ()
+    drops: tuple[Statement, ...] = ()
     checks: tuple[str, ...] = ()
     report: tuple[ReportItem, ...] = ()
 
@@ -37,8 +43,41 @@ class Rendered:
     report: tuple[ReportItem, ...] = ()
 
 
-Translate = Callable[[str], str]
-"""Turns an expression of the source's dialect into the target's; raises `PlanError` when it can't."""
+class Use(StrEnum):
+    """What an expression is for, which decides what may stand in it.
+
+    VALUE yields a value when a row is written. CONDITION must be a truth value. STORED is kept (generated columns,
+    index expressions), so it must give the same result for ever.
+    """
+
+    VALUE = "value"
+    CONDITION = "condition"
+    STORED = "stored"
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnType:
+    """A column within an expression: what it was, and its type on the target (empty if unknown).
+
+    `ddl.expressions` hangs it on every column node that it knows, as ``node.meta[ColumnType.META]``.
+    """
+
+    type: LogicalType
+    sql: str = ""
+
+    META = "column_type"
+
+
+class Translate(Protocol):
+    """Turns an expression of the source's dialect into the target's."""
+
+    def __call__(self, expression: str, use: Use = Use.VALUE, column: str = "") -> str:
+        """The expression; with ``column`` its result must fit that column of the table. `PlanError` when it can't."""
+        ...
+
+
+NewName = Callable[[str], str]
+"""Gives out names in the target schema: the wanted one, shortened or numbered where it must be."""
 
 
 class Dialect(Protocol):
@@ -57,6 +96,10 @@ class Dialect(Protocol):
         """Schema and name, both quoted."""
         ...
 
+    def neutral_expression(self, tree: exp.Expression) -> exp.Expression:
+        """An expression as parsed from this dialect, without what only this system knows; `PlanError` if it can't."""
+        ...
+
 
 class TargetDialect(Dialect, Protocol):
     """What `ddl` needs to know of a target."""
@@ -66,8 +109,12 @@ class TargetDialect(Dialect, Protocol):
         """Longer names are shortened by `ddl.naming`."""
         ...
 
-    def target_type(self, table: TableId, column: Column) -> TargetType:
-        """The native type for a logical one."""
+    def target_type(self, table: TableId, column: Column, new_name: NewName, override: str = "") -> TargetType:
+        """The native type for a logical one, or the user's own choice; `PlanError` when that cannot be written to."""
+        ...
+
+    def render_expression(self, tree: exp.Expression, use: Use, wanted: ColumnType | None = None) -> str:
+        """A neutral expression or query as this system's SQL; `PlanError` if it can't be said."""
         ...
 
     def create_schema(self, name: str) -> Rendered:
@@ -78,26 +125,30 @@ class TargetDialect(Dialect, Protocol):
         """Phase SCHEMA and TABLES: the table with columns, defaults and identity; no keys."""
         ...
 
-    def create_keys(self, table: Table, types: dict[str, TargetType], translate: Translate) -> Rendered:
+    def create_keys(
+        self, table: Table, types: dict[str, TargetType], translate: Translate, new_name: NewName
+    ) -> Rendered:
         """Phase KEYS: primary key, unique keys, indexes, checks."""
         ...
 
-    def create_foreign_key(self, table: TableId, key: ForeignKey) -> Rendered:
+    def create_foreign_key(self, table: TableId, key: ForeignKey, new_name: NewName) -> Rendered:
         """Phase FOREIGN_KEYS."""
         ...
 
-    def finish_table(self, table: Table) -> Rendered:
-        """Phases SEQUENCES, COMMENTS and ANALYZE: counters, comments, ON UPDATE triggers, statistics."""
+    def finish_table(self, table: Table, types: dict[str, TargetType]) -> Rendered:
+        """Phases SEQUENCES, VIEWS, COMMENTS and ANALYZE: counters, ON UPDATE triggers, comments, statistics."""
         ...
 
-    def create_sequence(self, sequence: SchemaSequence) -> Rendered:
-        """Phase TABLES: a stand-alone sequence with its next value."""
+    def create_sequence(self, sequence: SchemaSequence, *, only_missing: bool = False) -> Rendered:
+        """Phase TABLES: a stand-alone sequence with its next value; one that is there may be left as it is."""
         ...
 
     def create_view(self, view: View, translate: Translate) -> Rendered:
         """Phase VIEWS."""
         ...
 
-    def drop_tables(self, tables: Sequence[TableId]) -> Rendered:
-        """Phase SCHEMA: drop these tables, and what hangs on them, if they exist."""
+    def drop_tables(
+        self, tables: Sequence[TableId], views: Sequence[TableId] = (), sequences: Sequence[TableId] = ()
+    ) -> Rendered:
+        """Phase SCHEMA: drop these, and what hangs on them, if they exist."""
         ...

@@ -190,7 +190,7 @@ class StateStore(Protocol):
         """Save a new API key."""
         ...
 
-    def keys(self) -> list[ApiKeyRecord]:
+    def api_keys(self) -> list[ApiKeyRecord]:
         """All of them, revoked ones too, oldest first."""
         ...
 

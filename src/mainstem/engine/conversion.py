@@ -131,7 +131,7 @@ class Conversion:
         return make(self._target.settings, self._options)
 
     def _plan(self, ledger: Ledger) -> MigrationPlan:
-        """The plan of an earlier start of this run, so that both starts mean the same chunks and types; or a new one."""
+        """The plan of an earlier start of this run, so that both mean the same chunks and types; or a new one."""
         self._tracker.stage("planning")
         known = ledger.known_plan()
         if known:

@@ -1,4 +1,4 @@
-"""How long to wait before trying again: doubling delays until a total is used up. Pure: it neither sleeps nor asks the time."""
+"""How long to wait before trying again: doubling delays until a total is used up. Pure: it never sleeps itself."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from mainstem.contract.hub import Lane
 from mainstem.contract.target import Loader
@@ -41,9 +42,9 @@ class Writer:
                 self._attempt = self.queue.under_way(frame.chunk)
                 self._try(self._begin)
             elif isinstance(frame, ChangeBatch):
-                self._try(lambda batch=frame: self.loader.write(batch))
+                self._try(partial(self.loader.write, frame))
             elif isinstance(frame, Commit):
-                self._try(lambda commit=frame: self._commit(commit))
+                self._try(partial(self._commit, frame))
                 self.lane.ack(delivery.seq)
                 self._end()
             elif isinstance(frame, Abort):

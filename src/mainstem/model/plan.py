@@ -87,6 +87,7 @@ class TablePlan:
 
     Attributes:
         query: a SELECT of the user's, which replaces reading ``source``; its columns are ``columns``.
+        where: a condition in the source's SQL that rows must meet, or empty.
         key: names of the source's primary key columns; empty when there is none (or for a query).
     """
 
@@ -97,6 +98,7 @@ class TablePlan:
     query: str = ""
     rows_estimate: int = 0
     bytes_estimate: int = 0
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)

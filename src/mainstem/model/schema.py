@@ -21,7 +21,10 @@ class DefaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """A column default: a literal's text cell (unquoted; see `model.types`), or SQL in the owner's dialect."""
+    """A column default: a literal's text cell (unquoted; see `model.types`), or SQL in the owner's dialect.
+
+    The literals of two kinds are not the text cell: BITS is written in the digits 0 and 1, BINARY in hex.
+    """
 
     kind: DefaultKind
     text: str
@@ -163,10 +166,16 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class OtherObject:
-    """Something that is known to exist and is not translated: a trigger, a routine, an event."""
+    """Something that is known to exist and is not translated: a trigger, a routine, an event.
+
+    Attributes:
+        kind: machine-readable, ``trigger``.
+        table: the name of the table that it belongs to, or empty.
+    """
 
     kind: str
     id: TableId
+    table: str = ""
 
 
 @dataclass(frozen=True, slots=True)

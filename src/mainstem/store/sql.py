@@ -144,7 +144,7 @@ class SqlStore:
     def add_key(self, record: ApiKeyRecord) -> None:
         self._add(tables.api_keys, asdict(record))
 
-    def keys(self) -> list[ApiKeyRecord]:
+    def api_keys(self) -> list[ApiKeyRecord]:
         return [ApiKeyRecord(**row) for row in self._oldest_first(tables.api_keys)]
 
     def revoke_key(self, key_id: str, at_us: int) -> bool:

@@ -5,6 +5,7 @@ A boundary is kept as a literal of MySQL's SQL, so that it can be put into a WHE
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from mainstem.connectors.mysql.dialect import MysqlDialect
@@ -73,7 +74,7 @@ def _integer_bounds(cursor: Cursor, table: TablePlan, rows: int) -> list[str]:
     count = min(max(-(-estimate // rows), 1), MAX_CHUNKS)
     edges = [low - 1 + (high - low + 1) * number // count for number in range(count)] + [high]
     cuts: list[int] = []
-    pending = list(zip(edges[:-1], edges[1:], strict=True))[::-1]
+    pending = list(pairwise(edges))[::-1]
     while pending:
         lower, upper = pending.pop()
         crowded = len(cuts) + len(pending) < MAX_CHUNKS and upper - lower > 1 and count > 1

@@ -1,32 +1,191 @@
-"""The only file of this connector that imports the driver."""
+"""Opens connections and turns the driver's errors into ours; beside `stream` the only file that knows the driver."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import ssl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pymysql
+from pymysql.constants import CR
 
-from mainstem.model.connection import ConnectionSettings
+from mainstem.connectors.mysql.columns import Field
+from mainstem.connectors.mysql.errors import connect_reason, lost_error, statement_error
+from mainstem.contract.network import (
+    Deadline,
+    connect_error,
+    is_socket_path,
+    open_socket,
+    shut_down_at,
+    timeout_error,
+)
+from mainstem.contract.tls import client_context, no_tls_error, tls_error
+from mainstem.errors import ConnectError, ConnectReason, MainstemError
+from mainstem.model.connection import ConnectionSettings, SslMode
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection
     from pymysql.cursors import Cursor
 
+_E = TypeVar("_E", bound=BaseException)
+
+__all__ = ["connect", "describe", "flavor", "query", "tls_version", "translate_error", "translating"]
+
+# REPEATABLE READ: the server ignores WITH CONSISTENT SNAPSHOT at any other level. Statement limits are lifted: a
+# chunk may take its time. MySQL reads a comment of the form /*!NNNNN */ from that version on, MariaDB /*M!NNNNNN */;
+# each skips what is meant for the other. MySQL 8 would otherwise answer with statistics of up to a day ago.
+_SESSION = (
+    "SET time_zone = '+00:00', sql_mode = '', autocommit = 1, net_write_timeout = 3600, net_read_timeout = 3600,"
+    " wait_timeout = 86400, sql_quote_show_create = 1, sql_safe_updates = 0"
+    " /*!50708 , max_execution_time = 0 */ /*!80003 , information_schema_stats_expiry = 0 */"
+    " /*M!100101 , max_statement_time = 0 */ /*M!100300 , idle_transaction_timeout = 0 */"
+)
+_ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+
+
+class _ClearTextPassword:
+    """Answers a server that asks for the password as it is: only where nobody can listen."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def authenticate(self, _packet: Any) -> Any:
+        if not self._connection._secure:
+            raise pymysql.OperationalError(CR.CR_AUTH_PLUGIN_ERR, "clear-text password without TLS")
+        self._connection.write_packet(self._connection.password + b"\0")
+        return self._connection._read_packet()
+
+
+_PLUGINS = {"mysql_clear_password": _ClearTextPassword, "dialog": _ClearTextPassword}
+
 
 def connect(settings: ConnectionSettings, **options: Any) -> Connection[Cursor]:
-    """Open a connection with the session settings that every use of ours needs.
+    """Open a connection with the session that every use of ours needs.
 
-    Session: UTC, utf8mb4, SQL mode without surprises. Raises `ConnectError`.
+    Session: UTC, utf8mb4, SQL mode without surprises, REPEATABLE READ, autocommit, no limits on statements.
+
+    Args:
+        options: passed to the driver's ``connect``.
+
+    Raises:
+        ConnectError: whatever went wrong; the whole of names, TCP, TLS and login is bounded by
+            ``settings.connect_timeout_s``.
     """
-    return pymysql.connect(
-        host=settings.host,
-        port=settings.port,
-        user=settings.username,
-        password=settings.password,
-        database=settings.database or None,
-        charset="utf8mb4",
-        connect_timeout=settings.connect_timeout_s,
-        autocommit=True,
-        init_command="SET time_zone = '+00:00', sql_mode = '', net_write_timeout = 3600, wait_timeout = 86400",
-        **options,
+    deadline = Deadline.after(settings.connect_timeout_s)
+    encrypted = settings.ssl.mode is not SslMode.DISABLED and not is_socket_path(settings.host)
+    context = client_context(settings) if encrypted else None
+    sock = open_socket(settings, deadline)
+    try:
+        with shut_down_at(sock, deadline):
+            connection: Connection[Cursor] = pymysql.connect(
+                host=settings.host,
+                port=settings.port,
+                user=settings.username,
+                password=settings.password.encode(),  # the driver would take text for Latin-1
+                database=settings.database or None,
+                charset="utf8mb4",
+                autocommit=True,
+                init_command=_SESSION,
+                program_name="mainstem",
+                auth_plugin_map=_PLUGINS,
+                ssl=context,
+                ssl_disabled=context is None,
+                defer_connect=True,
+                **options,
+            )
+            connection.connect(sock)
+            query(connection, _ISOLATION)
+    except Exception as exc:  # a server that speaks another protocol makes the driver stumble anywhere
+        sock.close()
+        raise _connect_error(settings, exc, deadline) from exc
+    return connection
+
+
+def _connect_error(settings: ConnectionSettings, exc: Exception, deadline: Deadline) -> ConnectError:
+    tls = _cause(exc, ssl.SSLError)
+    if deadline.passed:
+        return timeout_error(settings)
+    if tls is not None:
+        return tls_error(settings, tls)
+    code = exc.args[0] if isinstance(exc, pymysql.Error) and exc.args else None
+    if code == CR.CR_SSL_CONNECTION_ERROR:
+        return no_tls_error(settings)
+    if isinstance(code, int) and (known := connect_reason(settings, code)):
+        return connect_error(settings, *known)
+    if _cause(exc, OSError) is not None or code in (CR.CR_SERVER_LOST, CR.CR_SERVER_GONE_ERROR):
+        return connect_error(
+            settings, ConnectReason.OTHER, "the server hung up during login", "look into the server's error log"
+        )
+    return connect_error(
+        settings,
+        ConnectReason.OTHER,
+        f"the server refused or does not speak MySQL's protocol (error {code or type(exc).__name__})",
+        "check that host and port are those of a MySQL or MariaDB server",
     )
+
+
+def _cause(exc: BaseException | None, kind: type[_E]) -> _E | None:
+    """The first exception of a kind in the chain of causes: the driver wraps what the socket raised."""
+    while exc is not None:
+        if isinstance(exc, kind):
+            return exc
+        exc = getattr(exc, "original_exception", None) or exc.__cause__ or exc.__context__
+    return None
+
+
+def translate_error(exc: BaseException) -> MainstemError:
+    """What a driver's exception of a running statement means; an error of ours is returned as it is.
+
+    Raises ``exc`` itself when it is neither the driver's nor the network's: that is a bug and should look like one.
+    """
+    if isinstance(exc, MainstemError):
+        return exc
+    if isinstance(exc, OSError | pymysql.InterfaceError):
+        return lost_error()
+    if not isinstance(exc, pymysql.Error):
+        raise exc
+    code, text = (*exc.args, 0, "")[:2]
+    return statement_error(code if isinstance(code, int) else 0, str(text))
+
+
+@contextmanager
+def translating(**where: str | int | None) -> Iterator[None]:
+    """Inside, the driver's errors become ours; ``where`` is added to them."""
+    try:
+        yield
+    except MainstemError:
+        raise
+    except Exception as exc:
+        error = translate_error(exc)
+        error.where.update({key: value for key, value in where.items() if value is not None})
+        raise error from exc
+
+
+def query(connection: Connection[Cursor], sql: str, arguments: Sequence[object] | None = None) -> list[tuple[Any, ...]]:
+    """All rows of a statement; values travel as arguments. Raises the driver's errors."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, arguments)
+        return list(cursor.fetchall())
+
+
+def flavor(connection: Connection[Cursor]) -> str:
+    """``mariadb`` or ``mysql``."""
+    return "mariadb" if "mariadb" in connection.get_server_info().lower() else "mysql"
+
+
+def tls_version(connection: Connection[Cursor]) -> str:
+    """The negotiated version (``TLSv1.3``), or empty."""
+    sock = getattr(connection, "_sock", None)
+    return (sock.version() or "") if isinstance(sock, ssl.SSLSocket) else ""
+
+
+def describe(connection: Connection[Cursor], sql: str) -> list[Field]:
+    """The columns of a query that returns no rows. Raises the driver's errors."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        result: Any = cursor._result  # the driver's own description leaves flags and character set out
+        return [
+            Field(field.name, field.type_code, field.flags, field.charsetnr, field.length, field.scale)
+            for field in result.fields
+        ]

@@ -12,7 +12,7 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mainstem.connectors.mysql.client import translate_error
 from mainstem.errors import MainstemError, StatementError, TransientError
@@ -104,7 +104,7 @@ def _position(connection: Connection[Cursor]) -> str:
     return ""
 
 
-def _execute(connection: Connection[Cursor], sql: str) -> Sequence[tuple[object, ...]]:
+def _execute(connection: Connection[Cursor], sql: str) -> Sequence[tuple[Any, ...]]:
     try:
         with connection.cursor() as cursor:
             cursor.execute(sql)

@@ -42,6 +42,7 @@ class RowStream:
         self._decoder = RowDecoder(self.columns)
         self._buffer = bytearray(_BUFFER_BYTES)
         self._start = self._end = 0
+        self._buffered = True
 
     def batches(self, limits: BatchLimits) -> Iterator[tuple[pa.RecordBatch, int]]:
         """Record batches of ``binary`` columns ``c0``, ``c1``, … with the data bytes of each."""
@@ -87,10 +88,22 @@ class RowStream:
             self._buffer[:left] = self._buffer[self._start : self._end]
         self._start, self._end = 0, left
         with memoryview(self._buffer) as view, view[self._end :] as free:
-            count = self._driver._rfile.readinto1(free)
+            count = self._read_ahead(free) or self._driver._rfile.raw.readinto(free)
         if not count:
             raise LostConnectionError("the source closed the connection in the middle of a result")
         self._end += count
+
+    def _read_ahead(self, free: memoryview) -> int:
+        """What the driver's buffered reader has taken from the socket beyond the packets that it was asked for.
+
+        Once that is empty, rows are read from the socket itself: the driver reads no further until the result ends.
+        """
+        if self._buffered:
+            self._buffered = False
+            ahead = self._driver._rfile.peek(1)
+            free[: len(ahead)] = self._driver._rfile.read(len(ahead))
+            return len(ahead)
+        return 0
 
     def _raise_error(self) -> None:
         self.exhausted = True

@@ -1,25 +1,181 @@
-"""The only file of this connector that imports the driver."""
+"""Opens connections and turns the driver's errors into ours."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from mainstem.model.connection import ConnectionSettings
+from mainstem.connectors.postgres.diagnosis import diagnose
+from mainstem.connectors.postgres.errors import (
+    copy_position,
+    is_row_refusal,
+    lost_error,
+    row_meaning,
+    statement_error,
+)
+from mainstem.contract.network import (
+    KEEPALIVE_IDLE_S,
+    KEEPALIVE_INTERVAL_S,
+    KEEPALIVE_PROBES,
+    Deadline,
+    is_socket_path,
+    resolve,
+    timeout_error,
+)
+from mainstem.contract.tls import VERIFYING, PemFiles, pem_files, require_usable, system_ca_file
+from mainstem.errors import ConnectError, ConnectReason, MainstemError, RowError
+from mainstem.model.connection import ConnectionSettings, SslMode
+
+__all__ = ["connect", "row_error", "tls_version", "translate_error", "translating"]
+
+BOOTSTRAP_DATABASE = "postgres"
+# By SET and not by the startup packet: poolers refuse parameters there that they do not know.
+_SESSION = (
+    "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET bytea_output = 'hex';"
+    " SET standard_conforming_strings = on; SET client_encoding = 'UTF8'; SET extra_float_digits = 1;"
+    " SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0"
+)
+_SSL_MODES = {
+    SslMode.DISABLED: "disable",
+    SslMode.REQUIRE: "require",
+    SslMode.VERIFY_CA: "verify-ca",
+    SslMode.VERIFY_FULL: "verify-full",
+}
+# A path below a file: the library finds nothing there and, since it was told where to look, looks nowhere else (it
+# would read certificates and passwords from the home folder of whoever runs this process).
+_NOWHERE = "/dev/null/none"
+_TRY_NEXT_ADDRESS = {ConnectReason.REFUSED, ConnectReason.TIMEOUT}
 
 
 def connect(settings: ConnectionSettings, **options: Any) -> psycopg.Connection[Any]:
-    """Open a connection with the session that every use of ours needs: UTC, UTF8, ISO dates. Raises `ConnectError`."""
-    return psycopg.connect(
-        host=settings.host,
-        port=settings.port,
-        user=settings.username,
-        password=settings.password,
-        dbname=settings.database or "postgres",
-        connect_timeout=settings.connect_timeout_s,
-        options="-c TimeZone=UTC -c DateStyle=ISO,YMD -c client_encoding=UTF8 -c standard_conforming_strings=on",
-        application_name="mainstem",
-        autocommit=True,
-        **options,
+    """Open a connection with the session that every use of ours needs: autocommit, UTC, UTF8, ISO dates.
+
+    Without a database it goes to ``postgres``, which every server has.
+
+    Args:
+        options: connection parameters of the driver and of libpq, on top of ours.
+
+    Raises:
+        ConnectError: whatever went wrong; the whole of names, TCP, TLS and login is bounded by
+            ``settings.connect_timeout_s`` (two seconds at least).
+    """
+    deadline = Deadline.after(settings.connect_timeout_s)
+    require_usable(settings)
+    with pem_files(settings.ssl) as files:
+        parameters = _parameters(settings, files)
+        if is_socket_path(settings.host):
+            return _attempt(settings, parameters, options, deadline)
+        error: ConnectError | None = None
+        for address in resolve(settings, deadline):
+            try:
+                return _attempt(settings, {**parameters, "hostaddr": address}, options, deadline)
+            except ConnectError as exc:
+                if exc.reason not in _TRY_NEXT_ADDRESS:
+                    raise
+                error = exc
+        raise error or timeout_error(settings)
+
+
+def _parameters(settings: ConnectionSettings, files: PemFiles) -> dict[str, Any]:
+    verify = settings.ssl.mode in VERIFYING
+    ca: Path | str | None = (files.ca or system_ca_file()) if verify else None
+    return {
+        "host": settings.host,
+        "port": settings.port,
+        "user": settings.username,
+        "password": settings.password,
+        "passfile": _NOWHERE,
+        "dbname": settings.database or BOOTSTRAP_DATABASE,
+        "application_name": "mainstem",
+        "client_encoding": "UTF8",
+        "gssencmode": "disable",
+        "sslmode": _SSL_MODES[settings.ssl.mode],
+        "sslrootcert": str(ca or _NOWHERE),
+        "sslcert": str(files.client_cert or _NOWHERE),
+        "sslkey": str(files.client_key or _NOWHERE),
+        "sslcrl": _NOWHERE,
+        "keepalives_idle": KEEPALIVE_IDLE_S,
+        "keepalives_interval": KEEPALIVE_INTERVAL_S,
+        "keepalives_count": KEEPALIVE_PROBES,
+    }
+
+
+def _attempt(
+    settings: ConnectionSettings, parameters: Mapping[str, Any], options: Mapping[str, Any], deadline: Deadline
+) -> psycopg.Connection[Any]:
+    if deadline.passed:
+        raise timeout_error(settings)
+    try:
+        arguments = {**parameters, "autocommit": True, **options, "connect_timeout": math.ceil(deadline.left())}
+        connection: psycopg.Connection[Any] = psycopg.connect(**arguments)
+    except psycopg.Error as exc:
+        raise diagnose(settings, parameters, exc) from exc
+    try:
+        connection.execute(_SESSION)
+    except psycopg.Error as exc:
+        connection.close()
+        raise diagnose(settings, parameters, exc) from exc
+    return connection
+
+
+def translate_error(exc: BaseException) -> MainstemError:
+    """What a driver's exception of a running statement means; an error of ours is returned as it is.
+
+    Raises ``exc`` itself when it is neither the driver's nor the network's: that is a bug and should look like one.
+    """
+    if isinstance(exc, MainstemError):
+        return exc
+    if isinstance(exc, OSError):
+        return lost_error()
+    if not isinstance(exc, psycopg.Error):
+        raise exc
+    if exc.sqlstate is None and not isinstance(exc, psycopg.OperationalError):
+        raise exc  # the driver was used wrongly; the server said nothing
+    diag = exc.diag
+    about = diag.constraint_name or diag.column_name or diag.table_name or ""
+    return statement_error(exc.sqlstate or "", diag.message_primary or "", about)
+
+
+def row_error(exc: BaseException) -> RowError | None:
+    """The refusal of one row, or None for an error of another kind.
+
+    ``row`` is the line of the COPY that the server names, counted from 0; None where it names none (foreign keys,
+    INSERT … SELECT). The message never holds the row's values, and so not the server's own text, which may.
+    """
+    if not isinstance(exc, psycopg.Error) or not exc.sqlstate or not is_row_refusal(exc.sqlstate):
+        return None
+    row, column = copy_position(exc.diag.context)
+    column = exc.diag.column_name or column
+    constraint = f" [{exc.diag.constraint_name}]" if exc.diag.constraint_name else ""
+    return RowError(
+        f"the target refused {row_meaning(exc.sqlstate)}{constraint}",
+        row=row,
+        column=column,
+        remedy="repair the row at the source, or put such rows aside with the policy quarantine",
     )
+
+
+@contextmanager
+def translating(**where: str | int | None) -> Iterator[None]:
+    """Inside, the driver's errors become ours; ``where`` is added to them."""
+    try:
+        yield
+    except MainstemError:
+        raise
+    except Exception as exc:
+        error = translate_error(exc)
+        error.where.update({key: value for key, value in where.items() if value is not None})
+        raise error from exc
+
+
+def tls_version(connection: psycopg.Connection[Any]) -> str:
+    """The negotiated version (``TLSv1.3``), or empty."""
+    if not connection.pgconn.ssl_in_use:
+        return ""
+    row = connection.execute("SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid()").fetchone()
+    return str(row[0]) if row and row[0] else "TLS"  # behind a pooler the server does not know

@@ -1,0 +1,57 @@
+"""``mainstem doctor``: what stands in the way, each finding with its remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from mainstem.cli.endpoints import endpoint
+from mainstem.cli.exits import ExitCode, exit_code_of
+from mainstem.cli.preflight import Checked, document_of, examine, print_findings
+from mainstem.cli.terminal import JsonFlag, Terminal
+from mainstem.contract.inspector import Role
+from mainstem.contract.registry import Registry
+from mainstem.engine.conversion import Endpoint
+from mainstem.model.run import RunOptions
+
+
+def doctor(
+    urls: Annotated[list[str], typer.Argument(metavar="URL...", help="Systems to look at; with two: source, target.")],
+    role: Annotated[
+        Role | None, typer.Option(help="What they are meant for. Default: the first is the source, others are targets.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Check whether systems are fit to be copied from or to. Nothing is changed.
+
+    Ends with 0 when nothing stands in the way, 5 when something does, 3 when a system can't be reached.
+    """
+    terminal = Terminal(as_json=as_json)
+    registry = Registry.installed()
+    endpoints = [endpoint(url, registry) for url in urls]
+    systems = [
+        examine(system, wanted, RunOptions()) for system, wanted in zip(endpoints, roles(endpoints, role), strict=True)
+    ]
+    if as_json:
+        terminal.document({"ok": not any(system.failed for system in systems), "systems": document_of(systems)})
+    else:
+        print_findings(terminal.out, systems)
+    raise typer.Exit(_exit_code(systems))
+
+
+def roles(endpoints: Sequence[Endpoint], wanted: Role | None) -> list[Role]:
+    """The role of each system: as told, or source first and targets after; one alone is what its connector can be."""
+    if wanted is not None:
+        return [wanted] * len(endpoints)
+    if len(endpoints) == 1:
+        return [Role.SOURCE if endpoints[0].spec.source is not None else Role.TARGET]
+    return [Role.SOURCE] + [Role.TARGET] * (len(endpoints) - 1)
+
+
+def _exit_code(systems: Sequence[Checked]) -> ExitCode:
+    failures = [system.failure for system in systems if system.failure is not None]
+    if failures:
+        return exit_code_of(failures[0].code)
+    return ExitCode.FINDINGS if any(system.failed for system in systems) else ExitCode.OK

@@ -1,0 +1,98 @@
+"""What is printed when a run is over: the table of figures, the report, the row check, the rows put aside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from mainstem.cli.figures import count, size
+from mainstem.cli.terminal import Terminal, grid
+from mainstem.cli.view import RunView, TableView
+from mainstem.model.plan import ReportItem, Severity
+from mainstem.model.run import Rejected
+
+REJECTED_SHOWN = 20
+_HEADINGS = ("table", "read", "written", "rejected", "bytes", "seconds", "rows/s", "state")
+_NUMBERS = _HEADINGS[1:7]
+_SEVERITY_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
+_STATE_STYLES = {"finished": "green", "failed": "bold red", "stopped": "yellow"}
+
+
+def print_run(terminal: Terminal, view: RunView) -> None:
+    """Everything about a run that is over, the important last so that it is what stays on the screen."""
+    if view.tables:
+        terminal.out.print()
+        terminal.out.print(figures_table(view))
+    print_report(terminal, view.report)
+    print_rejected(terminal, view.rejected, view.total.rejected)
+    terminal.out.print()
+    terminal.out.print(row_check(view))
+    if view.error:
+        terminal.out.print(Text.assemble(("failed: ", "bold red"), view.error))
+        if view.remedy:
+            terminal.out.print(Text.assemble(("  try: ", "green"), view.remedy))
+
+
+def figures_table(view: RunView) -> object:
+    """The table of figures with its total."""
+    table = grid(_HEADINGS, [_cells(line) for line in view.tables], right=_NUMBERS)
+    table.add_section()
+    table.add_row(*(Text(str(cell), style="bold") for cell in _cells(view.total)))
+    return table
+
+
+def _cells(line: TableView) -> tuple[str | Text, ...]:
+    return (
+        line.name,
+        count(line.read),
+        count(line.written),
+        Text(count(line.rejected), style="yellow" if line.rejected else ""),
+        size(line.size),
+        f"{line.seconds:.1f}",
+        count(line.rate),
+        Text(line.state, style=_STATE_STYLES.get(line.state, "")),
+    )
+
+
+def row_check(view: RunView) -> Text:
+    """Whether every row that was read is accounted for, table by table."""
+    wrong = [table.name for table in view.tables if not table.accounted]
+    total = view.total
+    figures = f"{count(total.read)} read = {count(total.written)} written + {count(total.rejected)} rejected"
+    if view.state not in {"FINISHED", "TIME_LIMIT_REACHED", "EVENT_LIMIT_REACHED"}:
+        return Text(f"rows: {count(total.read)} read, {count(total.written)} written when the run ended")
+    if wrong:
+        return Text(f"rows do not add up in: {', '.join(wrong)}", style="bold red")
+    return Text.assemble(("rows add up: ", "green"), figures)
+
+
+def print_report(terminal: Terminal, items: Sequence[ReportItem]) -> None:
+    """What changed on the way or was left out, warnings first."""
+    if not items:
+        return
+    terminal.out.print()
+    terminal.say("Report", style="bold")
+    for item in items:
+        print_item(terminal, item)
+
+
+def print_item(terminal: Terminal, item: ReportItem) -> None:
+    """One line, and one for the remedy."""
+    style = _SEVERITY_STYLES[item.severity]
+    line = Text.assemble("  ", (item.severity.value, style), "  ", (item.object, "bold"), f"  {item.message}")
+    terminal.out.print(line)
+    if item.remedy:
+        terminal.out.print(Text.assemble("      ", ("try: ", "green"), item.remedy))
+
+
+def print_rejected(terminal: Terminal, rows: Sequence[Rejected], total: int) -> None:
+    """Rows that were put aside: their keys and why, never what they held."""
+    if not rows:
+        return
+    terminal.out.print()
+    terminal.say(f"Rows put aside: {count(total)}", style="bold yellow")
+    shown = [(row.table.name, row.key, row.column or "-", row.reason) for row in rows[:REJECTED_SHOWN]]
+    terminal.out.print(grid(("table", "key", "column", "reason"), shown))
+    if len(rows) > REJECTED_SHOWN:
+        terminal.say(f"  … and {count(len(rows) - REJECTED_SHOWN)} more; --json lists all of them", style="dim")

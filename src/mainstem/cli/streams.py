@@ -1,0 +1,165 @@
+"""``mainstem streams …``: runs on the server."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from mainstem.cli.client import DEFAULT_URL, Client, Key, Url
+from mainstem.cli.exits import exit_code_of_run
+from mainstem.cli.progress import display
+from mainstem.cli.report import figures_table, print_run
+from mainstem.cli.resources import find_id, member, moment, print_list, print_one, said
+from mainstem.cli.stats import view_of_stats
+from mainstem.cli.terminal import JsonFlag, Terminal
+
+COLLECTION = "streams"
+POLL_S = 0.3
+app = typer.Typer(no_args_is_help=True, help="Streams: runs of stream configs.")
+Which = Annotated[str, typer.Argument(metavar="STREAM_ID", show_default=False)]
+_COLUMNS = {
+    "id": member("id", "streamID"),
+    "config": member("configName", "configId", "configID"),
+    "status": member("status"),
+    "created": moment("created"),
+    "message": member("error", "message", default=""),
+}
+_LEVEL_STYLES = {"warn": "yellow", "warning": "yellow", "error": "red", "debug": "dim"}
+
+
+@app.command("list")
+def list_(url: Url = DEFAULT_URL, key: Key = "", as_json: JsonFlag = False) -> None:
+    """List them, the newest first."""
+    with Client(url, key) as client:
+        items = client.call("GET", COLLECTION)
+    print_list(Terminal(as_json=as_json), items, _COLUMNS, "no streams yet: mainstem streams start CONFIG")
+
+
+@app.command()
+def show(which: Which, url: Url = DEFAULT_URL, key: Key = "", as_json: JsonFlag = False) -> None:
+    """Show one."""
+    with Client(url, key) as client:
+        item = client.call("GET", COLLECTION, which)
+    print_one(Terminal(as_json=as_json), item)
+
+
+@app.command()
+def start(
+    config: Annotated[str, typer.Argument(metavar="CONFIG_ID|NAME", show_default=False)],
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Stay and show progress until it has ended.")] = False,
+    url: Url = DEFAULT_URL,
+    key: Key = "",
+    as_json: JsonFlag = False,
+) -> None:
+    """Start a run of a config."""
+    with Client(url, key) as client:
+        made = client.call("POST", "stream-configs", find_id(client, "stream-configs", config), "start")
+        if watch:
+            _watch(client, made["id"], Terminal(as_json=as_json))
+    said(Terminal(as_json=as_json), made["id"], made)
+
+
+@app.command()
+def pause(which: Which, url: Url = DEFAULT_URL, key: Key = "", as_json: JsonFlag = False) -> None:
+    """Stop moving rows; progress is kept."""
+    _act("pause", which, url, key, as_json=as_json)
+
+
+@app.command()
+def resume(which: Which, url: Url = DEFAULT_URL, key: Key = "", as_json: JsonFlag = False) -> None:
+    """Go on where it was paused, or where it failed."""
+    _act("resume", which, url, key, as_json=as_json)
+
+
+@app.command()
+def stop(which: Which, url: Url = DEFAULT_URL, key: Key = "", as_json: JsonFlag = False) -> None:
+    """End it; what has been written stays."""
+    _act("stop", which, url, key, as_json=as_json)
+
+
+def _act(action: str, which: str, url: str, key: str, *, as_json: bool) -> None:
+    with Client(url, key) as client:
+        answer = client.call("POST", COLLECTION, which, action)
+    state = answer.get("status", "") if isinstance(answer, dict) else ""
+    said(Terminal(as_json=as_json), f"{which}  {state}".rstrip(), answer)
+
+
+@app.command()
+def stats(
+    which: Which,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Stay and show progress until it has ended.")] = False,
+    url: Url = DEFAULT_URL,
+    key: Key = "",
+    as_json: JsonFlag = False,
+) -> None:
+    """Show its figures, table by table."""
+    terminal = Terminal(as_json=as_json)
+    with Client(url, key) as client:
+        if watch:
+            _watch(client, which, terminal)
+        answer = client.call("GET", COLLECTION, which, "stats")
+    if as_json:
+        terminal.document(answer)
+        return
+    view = view_of_stats(answer)
+    if view.ended:
+        print_run(terminal, view)
+    else:
+        terminal.say(f"{view.state.lower()}, {view.stage}")
+        terminal.out.print(figures_table(view))
+
+
+def _watch(client: Client, stream: str, terminal: Terminal) -> None:
+    """Show progress until the run has ended, then its outcome; ends the command with the outcome's exit code."""
+    quiet = terminal.json and not terminal.err.is_terminal
+    with display(terminal.err, quiet=quiet) as show:
+        while True:
+            answer = client.call("GET", COLLECTION, stream, "stats")
+            view = view_of_stats(answer)
+            show.update(view)
+            if view.ended:
+                break
+            time.sleep(POLL_S)
+    if terminal.json:
+        terminal.document(answer)
+    else:
+        print_run(terminal, view)
+    raise typer.Exit(exit_code_of_run(view.state, view.error_code))
+
+
+@app.command()
+def logs(
+    which: Which,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Stay and print new lines until it ends.")] = False,
+    level: Annotated[str | None, typer.Option(help="debug, info, warn or error.", show_default=False)] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Lines to print at most.")] = 200,
+    url: Url = DEFAULT_URL,
+    key: Key = "",
+    as_json: JsonFlag = False,
+) -> None:
+    """Print its log. With --json: an array, or with --follow one JSON document a line."""
+    terminal = Terminal(as_json=as_json)
+    with Client(url, key) as client:
+        lines = client.call("GET", COLLECTION, which, "logs", level=level, limit=limit)
+        if as_json and not follow:
+            terminal.document(lines)
+            return
+        for line in lines:
+            _print_line(terminal, line)
+        if follow:
+            _follow(client, which, level, terminal)
+
+
+def _follow(client: Client, stream: str, level: str | None, terminal: Terminal) -> None:
+    raise NotImplementedError
+
+
+def _print_line(terminal: Terminal, line: dict[str, Any]) -> None:
+    level = str(line.get("level", "info"))
+    at = str(line.get("timestamp", ""))[11:19]
+    terminal.out.print(
+        Text.assemble((f"{at} ", "dim"), (f"{level:5} ", _LEVEL_STYLES.get(level, "")), str(line.get("message", "")))
+    )

@@ -1,0 +1,403 @@
+"""information_schema of one database → `Catalog`, in a fixed handful of queries however many tables there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from mainstem.connectors.mysql.dialect import MysqlDialect
+from mainstem.connectors.mysql.flavour import Flavour, flavour_of
+from mainstem.connectors.mysql.types import as_boolean, as_time_of_day, is_boolean_candidate, logical_type
+from mainstem.errors import NotFoundError, PlanError
+from mainstem.model.names import TableId
+from mainstem.model.schema import (
+    Catalog,
+    Check,
+    Column,
+    Default,
+    ForeignKey,
+    Generated,
+    Index,
+    IndexMethod,
+    IndexPart,
+    OtherObject,
+    Table,
+    View,
+)
+from mainstem.model.schema import Sequence as SchemaSequence
+from mainstem.model.types import Kind, LogicalType
+
+if TYPE_CHECKING:
+    from pymysql.connections import Connection
+    from pymysql.cursors import Cursor
+
+Row = dict[str, Any]
+
+_DIALECT = MysqlDialect()
+_BASE_TABLES = ("BASE TABLE", "SYSTEM VERSIONED")
+_METHODS = {"FULLTEXT": IndexMethod.FULLTEXT, "SPATIAL": IndexMethod.SPATIAL, "HASH": IndexMethod.HASH}
+
+_TABLES = (
+    "SELECT table_name, table_type, create_options, table_comment, table_rows, data_length, auto_increment"
+    " FROM information_schema.tables WHERE table_schema = %s ORDER BY table_name"
+)
+_COLUMNS = (
+    "SELECT table_name, column_name, column_default, is_nullable, data_type, column_type, extra, column_comment,"
+    " generation_expression, character_set_name, collation_name"
+    " FROM information_schema.columns WHERE table_schema = %s{only} ORDER BY table_name, ordinal_position"
+)
+_INDEXES = (
+    "SELECT table_name, index_name, non_unique, column_name, collation, sub_part, index_type, index_comment,"
+    " {expression} AS expression"
+    " FROM information_schema.statistics WHERE table_schema = %s{only} ORDER BY table_name, index_name, seq_in_index"
+)
+_FOREIGN_KEYS = (
+    "SELECT k.table_name, k.constraint_name, k.column_name, k.referenced_table_schema, k.referenced_table_name,"
+    " k.referenced_column_name, r.update_rule, r.delete_rule"
+    " FROM information_schema.key_column_usage k"
+    " JOIN information_schema.referential_constraints r ON r.constraint_schema = k.constraint_schema"
+    " AND r.table_name = k.table_name AND r.constraint_name = k.constraint_name"
+    " WHERE k.table_schema = %s{only} AND k.referenced_table_name IS NOT NULL"
+    " ORDER BY k.table_name, k.constraint_name, k.ordinal_position"
+)
+_VIEWS = "SELECT table_name, view_definition FROM information_schema.views WHERE table_schema = %s ORDER BY table_name"
+_OTHERS = (
+    (
+        "trigger",
+        "SELECT trigger_name AS name, event_object_table AS owner FROM information_schema.triggers"
+        " WHERE trigger_schema = %s",
+    ),
+    (
+        "routine",
+        "SELECT routine_name AS name, '' AS owner FROM information_schema.routines"
+        " WHERE routine_schema = %s AND routine_type IN ('PROCEDURE', 'FUNCTION')",
+    ),
+    ("event", "SELECT event_name AS name, '' AS owner FROM information_schema.events WHERE event_schema = %s"),
+)
+
+
+@dataclass(slots=True)
+class CatalogRows:
+    """What the queries gave, each row a dictionary with lower-case names; `assemble` needs nothing else."""
+
+    tables: list[Row]
+    columns: list[Row]
+    indexes: list[Row] = field(default_factory=list)
+    foreign_keys: list[Row] = field(default_factory=list)
+    checks: list[Row] = field(default_factory=list)
+    views: list[Row] = field(default_factory=list)
+    sequences: list[Row] = field(default_factory=list)
+    others: list[OtherObject] = field(default_factory=list)
+
+
+def read_catalog(
+    connection: Connection[Cursor], database: str, tables: Sequence[TableId] | None, *, evidence: bool
+) -> Catalog:
+    """Everything a database holds; with ``tables`` only these tables, beside the views, sequences and the rest.
+
+    Args:
+        tables: None is every base table.
+        evidence: look at the rows of tables with ``tinyint(1)`` or ``time`` columns, one query each, to find out what
+            these columns hold; without it they are read as INTEGER and INTERVAL.
+
+    Raises:
+        NotFoundError: naming the tables that do not exist.
+        PlanError: a column of a type that is not known.
+    """
+    flavour = flavour_of(str(_rows(connection, "SELECT VERSION() AS version")[0]["version"]))
+    for statement in flavour.session:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+    catalog = assemble(database, _fetch(connection, database, tables, flavour), flavour)
+    return _with_evidence(connection, catalog) if evidence else catalog
+
+
+def _rows(connection: Connection[Cursor], query: str, parameters: Sequence[object] = ()) -> list[Row]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, tuple(parameters) or None)
+        names = [part[0].lower() for part in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _fetch(
+    connection: Connection[Cursor], database: str, selected: Sequence[TableId] | None, flavour: Flavour
+) -> CatalogRows:
+    tables = _rows(connection, _TABLES, [database])
+    names = None if selected is None else [table.name for table in selected]
+    if names is not None:
+        _refuse_unknown(database, names, tables)
+        tables = [row for row in tables if row["table_name"] in names or row["table_type"] == "SEQUENCE"]
+    only = "" if names is None else f" AND {{}}table_name IN ({', '.join(['%s'] * len(names)) or 'NULL'})"
+    parameters = [database, *(names or [])]
+
+    def ask(query: str, prefix: str = "") -> list[Row]:
+        filled = query.format(only=only.format(prefix), expression=flavour.index_expression)
+        return _rows(connection, filled, parameters)
+
+    wanted = None if names is None else set(names)
+    checks = _rows(connection, flavour.checks, [database]) if flavour.checks else []
+    return CatalogRows(
+        tables=tables,
+        columns=ask(_COLUMNS),
+        indexes=ask(_INDEXES),
+        foreign_keys=ask(_FOREIGN_KEYS, "k."),
+        checks=[row for row in checks if wanted is None or row["table_name"] in wanted],
+        views=_rows(connection, _VIEWS, [database]),
+        sequences=_sequence_rows(connection, database, tables) if flavour.sequences else [],
+        others=_others(connection, database),
+    )
+
+
+def _refuse_unknown(database: str, names: Iterable[str], tables: Iterable[Row]) -> None:
+    known = {row["table_name"] for row in tables if row["table_type"] in _BASE_TABLES}
+    unknown = sorted(set(names) - known)
+    if unknown:
+        raise NotFoundError(
+            f"no such table in database {database}: {', '.join(unknown)}",
+            remedy="correct the names; a view can be copied by a query",
+            database=database,
+        )
+
+
+def _sequence_rows(connection: Connection[Cursor], database: str, tables: Iterable[Row]) -> list[Row]:
+    names = [row["table_name"] for row in tables if row["table_type"] == "SEQUENCE"]
+    selects = (
+        "SELECT %s AS name, start_value, increment, minimum_value, maximum_value, next_not_cached_value, cycle_option"
+        f" FROM {_DIALECT.qualified(TableId(database, name)).replace('%', '%%')}"
+        for name in names
+    )
+    return _rows(connection, " UNION ALL ".join(selects), names) if names else []
+
+
+def _others(connection: Connection[Cursor], database: str) -> list[OtherObject]:
+    return [
+        OtherObject(kind, TableId(database, row["name"]), row["owner"])
+        for kind, query in _OTHERS
+        for row in _rows(connection, query, [database])
+    ]
+
+
+# What follows turns rows into a Catalog and asks nobody.
+
+
+def assemble(database: str, rows: CatalogRows, flavour: Flavour) -> Catalog:
+    """The catalog that these rows describe. Pure. `PlanError` for a column type that is not known."""
+    columns, indexes = _by_table(rows.columns), _by_table(rows.indexes)
+    keys, checks = _by_table(rows.foreign_keys), _by_table(rows.checks)
+    tables = []
+    others = list(rows.others)
+    for row in rows.tables:
+        if row["table_type"] not in _BASE_TABLES:
+            continue
+        id_ = TableId(database, row["table_name"])
+        table_checks = [check for check in checks.get(id_.name, []) if check["enforced"] == "YES"]
+        others += [
+            OtherObject("unenforced_check", TableId(database, check["constraint_name"]), id_.name)
+            for check in checks.get(id_.name, [])
+            if check["enforced"] != "YES"
+        ]
+        others += _storage_traits(id_, row)
+        tables.append(
+            _table(id_, row, columns.get(id_.name, []), indexes.get(id_.name, []), keys.get(id_.name, []),
+                   table_checks, flavour)
+        )  # fmt: skip
+    views = tuple(View(TableId(database, row["table_name"]), _text(row["view_definition"])) for row in rows.views)
+    sequences = tuple(_sequence(database, row) for row in rows.sequences)
+    return Catalog(tuple(tables), views, sequences, tuple(others))
+
+
+def _text(value: object) -> str:
+    """Text, whichever of None, bytes and str the server chose to send."""
+    if isinstance(value, bytes):
+        return value.decode()
+    return "" if value is None else str(value)
+
+
+def _by_table(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["table_name"], []).append(row)
+    return found
+
+
+def _storage_traits(table: TableId, row: Row) -> list[OtherObject]:
+    traits = []
+    if "partitioned" in _text(row["create_options"]).lower():
+        traits.append(OtherObject("partitioning", table, table.name))
+    if row["table_type"] == "SYSTEM VERSIONED":
+        traits.append(OtherObject("system_versioning", table, table.name))
+    return traits
+
+
+def _table(
+    id_: TableId,
+    row: Row,
+    columns: list[Row],
+    indexes: list[Row],
+    keys: list[Row],
+    checks: list[Row],
+    flavour: Flavour,
+) -> Table:
+    json_names = {check["constraint_name"] for check in checks if _is_json_check(check)}
+    made = tuple(_column(id_, column, flavour, json_names) for column in columns)
+    json_columns = {column.name for column in made if column.type.kind is Kind.JSON}
+    primary, secondary = _indexes(indexes, flavour)
+    return Table(
+        id=id_,
+        columns=made,
+        primary_key=primary,
+        indexes=secondary,
+        foreign_keys=_foreign_keys(keys),
+        checks=tuple(
+            Check(_text(check["constraint_name"]), flavour.read_expression(_text(check["check_clause"])))
+            for check in checks
+            if not (_is_json_check(check) and check["constraint_name"] in json_columns)
+        ),
+        comment=_text(row["table_comment"]),
+        rows_estimate=int(row["table_rows"] or 0),
+        bytes_estimate=int(row["data_length"] or 0),
+        identity_next=None if row["auto_increment"] is None else int(row["auto_increment"]),
+    )
+
+
+def _is_json_check(check: Row) -> bool:
+    """MariaDB's JSON is longtext with a check of its column's name that says only ``json_valid(`column`)``."""
+    name = _DIALECT.quote(_text(check["constraint_name"]))
+    return check["level"] == "Column" and _text(check["check_clause"]) == f"json_valid({name})"
+
+
+def _column(table: TableId, row: Row, flavour: Flavour, json_names: set[str]) -> Column:
+    native, extra, name = _text(row["column_type"]), _text(row["extra"]), row["column_name"]
+    try:
+        type_ = logical_type(native)
+    except PlanError as exc:
+        raise PlanError(f"{table}.{name}: {exc.message}", remedy=exc.remedy, table=str(table), column=name) from exc
+    if native.startswith("longtext") and name in json_names:
+        type_ = LogicalType(Kind.JSON)
+    return Column(
+        name=name,
+        type=type_,
+        native=native,
+        nullable=row["is_nullable"] == "YES",
+        default=_default(row, flavour),
+        generated=_generated(row, flavour),
+        identity="auto_increment" in extra.lower(),
+        on_update=_on_update(extra),
+        comment=_text(row["column_comment"]),
+        charset=_text(row["character_set_name"]),
+        collation=_text(row["collation_name"]),
+        invisible="INVISIBLE" in extra.upper().split(),
+    )
+
+
+def _default(row: Row, flavour: Flavour) -> Default | None:
+    if row["column_default"] is None or row["generation_expression"]:
+        return None
+    return flavour.read_default(_text(row["column_default"]), row["data_type"].lower(), _text(row["extra"]))
+
+
+def _generated(row: Row, flavour: Flavour) -> Generated | None:
+    """None also for a system-versioned table's ROW START and ROW END, which are read as plain columns."""
+    expression = _text(row["generation_expression"])
+    if not expression or expression.upper() in ("ROW START", "ROW END"):
+        return None
+    stored = any(word in row["extra"].upper() for word in ("STORED", "PERSISTENT"))
+    return Generated(flavour.read_expression(expression), stored)
+
+
+def _on_update(extra: str) -> str:
+    at = extra.lower().find("on update ")
+    return extra[at + len("on update ") :].strip() if at >= 0 else ""
+
+
+def _indexes(rows: list[Row], flavour: Flavour) -> tuple[tuple[str, ...], tuple[Index, ...]]:
+    """The primary key's columns, and every other index."""
+    primary: tuple[str, ...] = ()
+    secondary = []
+    for name, grouped in groupby(rows, key=lambda row: row["index_name"]):
+        parts = list(grouped)
+        if name == "PRIMARY":
+            primary = tuple(row["column_name"] for row in parts)
+            continue
+        method = _METHODS.get(parts[0]["index_type"], IndexMethod.BTREE)
+        secondary.append(
+            Index(
+                name=name,
+                parts=tuple(_index_part(row, method, flavour) for row in parts),
+                unique=not int(parts[0]["non_unique"]),
+                method=method,
+                comment=_text(parts[0]["index_comment"]),
+            )
+        )
+    return primary, tuple(secondary)
+
+
+def _index_part(row: Row, method: IndexMethod, flavour: Flavour) -> IndexPart:
+    if row["column_name"] is None:
+        expression = flavour.read_expression(_text(row["expression"]))
+        return IndexPart(expression=expression, descending=row["collation"] == "D")
+    prefix = None if row["sub_part"] is None or method is IndexMethod.SPATIAL else int(row["sub_part"])
+    return IndexPart(column=row["column_name"], descending=row["collation"] == "D", prefix_length=prefix)
+
+
+def _foreign_keys(rows: list[Row]) -> tuple[ForeignKey, ...]:
+    keys = []
+    for name, grouped in groupby(rows, key=lambda row: row["constraint_name"]):
+        parts = list(grouped)
+        first = parts[0]
+        keys.append(
+            ForeignKey(
+                name=name,
+                columns=tuple(row["column_name"] for row in parts),
+                parent=TableId(first["referenced_table_schema"], first["referenced_table_name"]),
+                parent_columns=tuple(row["referenced_column_name"] for row in parts),
+                on_update=first["update_rule"].upper(),
+                on_delete=first["delete_rule"].upper(),
+            )
+        )
+    return tuple(keys)
+
+
+def _sequence(database: str, row: Row) -> SchemaSequence:
+    return SchemaSequence(
+        id=TableId(database, _text(row["name"])),
+        start=int(row["start_value"]),
+        increment=int(row["increment"]),
+        minimum=int(row["minimum_value"]),
+        maximum=int(row["maximum_value"]),
+        next_value=int(row["next_not_cached_value"]),
+        cycle=bool(row["cycle_option"]),
+    )
+
+
+# Evidence: what the rows say of a type.
+
+
+def _with_evidence(connection: Connection[Cursor], catalog: Catalog) -> Catalog:
+    return replace(catalog, tables=tuple(_look_at_rows(connection, table) for table in catalog.tables))
+
+
+def _look_at_rows(connection: Connection[Cursor], table: Table) -> Table:
+    conditions: dict[str, str] = {}
+    for column in table.columns:
+        quoted = _DIALECT.quote(column.name)
+        if is_boolean_candidate(column.native) and not column.identity:
+            conditions[column.name] = f"MIN({quoted}) >= 0 AND MAX({quoted}) <= 1"
+        elif column.type.kind is Kind.INTERVAL:
+            conditions[column.name] = f"MIN({quoted}) >= TIME'00:00:00' AND MAX({quoted}) <= TIME'24:00:00'"
+    if not conditions:
+        return table
+    # an empty table, or nothing but NULL, speaks against nothing
+    asked = ", ".join(f"COALESCE({condition}, 1) AS c{number}" for number, condition in enumerate(conditions.values()))
+    answer = _rows(connection, f"SELECT {asked} FROM {_DIALECT.qualified(table.id)}")[0]
+    held = {name: bool(answer[f"c{number}"]) for number, name in enumerate(conditions)}
+    return replace(table, columns=tuple(_by_evidence(column, held) for column in table.columns))
+
+
+def _by_evidence(column: Column, held: Mapping[str, bool]) -> Column:
+    if not held.get(column.name):
+        return column
+    narrow = as_time_of_day if column.type.kind is Kind.INTERVAL else as_boolean
+    return replace(column, type=narrow(column.type))

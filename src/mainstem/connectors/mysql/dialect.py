@@ -1,0 +1,32 @@
+"""How MySQL and MariaDB spell names."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from mainstem.errors import InvalidError
+from mainstem.model.names import TableId
+
+
+class MysqlDialect:
+    """Names in backticks, which hold in every SQL mode (double quotes do not)."""
+
+    @property
+    def sql_name(self) -> str:
+        """The dialect's name in sqlglot."""
+        return "mysql"
+
+    def quote(self, name: str) -> str:
+        """A name as an identifier; `InvalidError` for an empty one or one with NUL."""
+        if not name or "\0" in name:
+            raise InvalidError("a name must not be empty and must not hold a NUL character", name=repr(name))
+        return f"`{name.replace('`', '``')}`"
+
+    def qualified(self, table: TableId) -> str:
+        """Database and table; the table alone when no database is known."""
+        name = self.quote(table.name)
+        return f"{self.quote(table.schema)}.{name}" if table.schema else name
+
+    def neutral_expression(self, tree: exp.Expression) -> exp.Expression:
+        """An expression without what only MySQL knows (charset introducers, its own functions)."""
+        return tree

@@ -1,0 +1,151 @@
+"""Answers the control plane's questions about one MySQL or MariaDB server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from types import TracebackType
+
+from mainstem.connectors.mysql import client, preflight
+from mainstem.connectors.mysql.columns import column
+from mainstem.connectors.mysql.config import MAX_NAME_CHARACTERS, SYSTEM_DATABASES
+from mainstem.connectors.mysql.dialect import MysqlDialect
+from mainstem.contract.inspector import DatabaseInfo, Finding, Inspector, Role, ServerInfo, TableStatus
+from mainstem.contract.selects import check_select
+from mainstem.errors import ConflictError, InvalidError, StatementError
+from mainstem.model.connection import ConnectionSettings
+from mainstem.model.names import TableId
+from mainstem.model.run import RunOptions
+from mainstem.model.schema import Catalog, Column
+
+_DIALECT = MysqlDialect()
+_DATABASE_EXISTS, _BAD_NAME = 1007, {1102, 1059}
+_BASE_TABLES = (
+    "SELECT table_name FROM information_schema.tables WHERE table_schema = %s"
+    " AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED') ORDER BY table_name"
+)
+
+
+class MysqlInspector(Inspector):
+    """See `contract.inspector.Inspector`. Making one connects."""
+
+    def __init__(self, settings: ConnectionSettings) -> None:
+        self._settings = settings
+        self._connection = client.connect(settings)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with suppress(Exception):  # closing what has gone already
+            self._connection.close()
+
+    def ping(self) -> ServerInfo:
+        """Ask for the version."""
+        begin = time.perf_counter()
+        version = str(self._query("SELECT VERSION()")[0][0])
+        milliseconds = (time.perf_counter() - begin) * 1000
+        return ServerInfo(client.flavor(self._connection), version, milliseconds, client.tls_version(self._connection))
+
+    def databases(self, *, include_system: bool = False) -> list[DatabaseInfo]:
+        """The databases that this login may see, sorted by name; there are no schemas in them."""
+        rows = self._query("SELECT schema_name FROM information_schema.schemata ORDER BY schema_name")
+        found = [DatabaseInfo(name, system=name.lower() in SYSTEM_DATABASES) for (name,) in rows]
+        return [info for info in found if include_system or not info.system]
+
+    def create_database(self, name: str) -> None:
+        """Make a database with character set utf8mb4."""
+        if len(name) > MAX_NAME_CHARACTERS or name.endswith(" "):
+            raise _bad_name(name)
+        try:
+            self._query(f"CREATE DATABASE {_DIALECT.quote(name)} CHARACTER SET utf8mb4")
+        except StatementError as exc:
+            if exc.where.get("error") == _DATABASE_EXISTS:
+                raise ConflictError(f"there is a database {name!r} already", remedy="choose another name") from exc
+            if exc.where.get("error") in _BAD_NAME:
+                raise _bad_name(name) from exc
+            raise
+
+    def schemas(self) -> list[str]:
+        """None: a MySQL database holds tables directly."""
+        return []
+
+    def create_schema(self, name: str) -> None:
+        """Impossible here."""
+        raise InvalidError(
+            "MySQL has no schemas within a database",
+            fields={"schema": "this system has no schemas"},
+            remedy="create a database instead",
+        )
+
+    def tables(self) -> list[TableId]:
+        """Base tables of the connection's database, sorted."""
+        database = self._database()
+        return sorted(TableId(database, name) for (name,) in self._query(_BASE_TABLES, (database,)))
+
+    def catalog(self, tables: Sequence[TableId] | None = None, *, evidence: bool = False) -> Catalog:
+        """Everything the database holds, or only these tables."""
+        from mainstem.connectors.mysql.catalog import read_catalog
+
+        with client.translating():
+            return read_catalog(self._connection, self._database(), tables, evidence=evidence)
+
+    def query_columns(self, query: str) -> tuple[Column, ...]:
+        """Columns of a SELECT; the server is asked for its first no rows, in a read-only transaction."""
+        check_select(query, _DIALECT.sql_name)
+        self._query("START TRANSACTION READ ONLY")
+        try:
+            with client.translating():
+                # The line break ends a comment that the query may close with.
+                fields = client.describe(self._connection, f"SELECT * FROM ({query}\n) AS mainstem_query LIMIT 0")
+        except StatementError as exc:
+            raise InvalidError(
+                f"the server refuses the query: {exc.message}",
+                fields={"query": exc.message},
+                remedy=exc.remedy or "try the query in the database's own client; every column needs a name of its own",
+            ) from exc
+        finally:
+            with suppress(Exception):  # a lost connection has no transaction left
+                self._connection.rollback()
+        return tuple(column(field) for field in fields)
+
+    def table_status(self, tables: Sequence[TableId]) -> dict[TableId, TableStatus]:
+        """For each of the tables that exists: its columns, and whether it is empty."""
+        return {table: status for table in tables if (status := self._status(table)) is not None}
+
+    def preflight(self, role: Role, options: RunOptions) -> list[Finding]:
+        """Named checks for the role, each with its remedy."""
+        with client.translating():
+            return preflight.run(self._connection, self._settings, role, options)
+
+    def _status(self, table: TableId) -> TableStatus | None:
+        columns = self._query(
+            "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND table_name = %s"
+            " ORDER BY ordinal_position",
+            (table.schema or self._database(), table.name),
+        )
+        if not columns:
+            return None
+        row = self._query(f"SELECT 1 FROM {_DIALECT.qualified(table)} LIMIT 1")
+        return TableStatus(tuple(name for (name,) in columns), not row)
+
+    def _database(self) -> str:
+        if not self._settings.database:
+            raise InvalidError(
+                "the connection names no database",
+                fields={"database": "is needed to list tables"},
+                remedy="choose a database in the connection",
+            )
+        return self._settings.database
+
+    def _query(self, sql: str, arguments: Sequence[object] | None = None) -> list[tuple[str, ...]]:
+        with client.translating():
+            return client.query(self._connection, sql, arguments)
+
+
+def _bad_name(name: str) -> InvalidError:
+    return InvalidError(
+        f"{name!r} cannot be the name of a database",
+        fields={"name": f"at most {MAX_NAME_CHARACTERS} characters, no NUL, no space at the end"},
+        remedy="choose another name",
+    )

@@ -1,0 +1,265 @@
+"""PostgreSQL as a target: names, types and DDL. Pure; the statements are run elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlglot import exp
+
+from mainstem.connectors.postgres import expressions, finish, keys
+from mainstem.connectors.postgres.literals import dollar_quoted, literal, string, text_array
+from mainstem.connectors.postgres.types import copy_op, native_type
+from mainstem.contract.dialect import ColumnType, NewName, Rendered, TargetType, Translate, Use
+from mainstem.errors import InvalidError, PlanError
+from mainstem.model.names import TableId
+from mainstem.model.plan import ColumnPlan, Phase, ReportItem, Severity, Statement
+from mainstem.model.schema import Column, DefaultKind, ForeignKey, Table, View
+from mainstem.model.schema import Sequence as SchemaSequence
+from mainstem.model.types import Kind, LogicalType
+
+
+class PostgresDialect:
+    """The dialect.
+
+    Args:
+        postgis: the extension is there, so geometry becomes ``geometry``; without it bytea holds EWKB.
+    """
+
+    def __init__(self, *, postgis: bool = False) -> None:
+        self._postgis = postgis
+
+    @property
+    def sql_name(self) -> str:
+        """The dialect's name in sqlglot."""
+        return "postgres"
+
+    @property
+    def max_identifier_bytes(self) -> int:
+        """NAMEDATALEN - 1; the server would cut longer names off without a word."""
+        return 63
+
+    def quote(self, name: str) -> str:
+        """A name as an identifier, always quoted: case is kept and reserved words need no list."""
+        if not name or "\0" in name:
+            raise InvalidError("a name must not be empty and must not hold a NUL character", name=repr(name))
+        return '"' + name.replace('"', '""') + '"'
+
+    def qualified(self, table: TableId) -> str:
+        """Schema and name; the name alone when no schema is known."""
+        name = self.quote(table.name)
+        return f"{self.quote(table.schema)}.{name}" if table.schema else name
+
+    def neutral_expression(self, tree: exp.Expression) -> exp.Expression:
+        """PostgreSQL's own syntax is what sqlglot's tree is closest to."""
+        return tree
+
+    def render_expression(self, tree: exp.Expression, use: Use, wanted: ColumnType | None = None) -> str:
+        """A neutral expression or query as SQL that PostgreSQL can run; `PlanError` if it can't be said."""
+        return expressions.render(tree, use, wanted)
+
+    # types
+
+    def target_type(self, table: TableId, column: Column, new_name: NewName, override: str = "") -> TargetType:
+        """The type of a column, with the statements that make it."""
+        if override:
+            copy_op(ColumnPlan(column.name, column.name, column.type, override))  # refuses what cannot be written
+            return TargetType(override)
+        if column.type.kind is Kind.ENUM and column.type.members:
+            return self._enum(table, column, new_name)
+        if column.type.kind is Kind.SET:
+            sql = f"{self.quote(column.name)} <@ {text_array(column.type.members)}"
+            return TargetType("text[]", checks=(sql,))
+        if column.type.kind is Kind.GEOMETRY:
+            return self._geometry(table, column)
+        if column.identity and column.type == LogicalType(Kind.INTEGER, bits=64, unsigned=True):
+            return TargetType("bigint")
+        return TargetType(native_type(column.type))
+
+    def _enum(self, table: TableId, column: Column, new_name: NewName) -> TargetType:
+        name = TableId(table.schema, new_name(f"{table.name}_{column.name}"))
+        sql = self.qualified(name)
+        labels = ", ".join(string(label) for label in dict.fromkeys(column.type.members))
+        # a type that an earlier attempt left behind is taken over when it is the same, and refused when it is not
+        body = (
+            f"\nBEGIN\n  CREATE TYPE {sql} AS ENUM ({labels});\nEXCEPTION WHEN duplicate_object THEN\n"
+            f"  IF (SELECT array_agg(enumlabel::text ORDER BY enumsortorder) FROM pg_enum\n"
+            f"      WHERE enumtypid = {string(sql)}::regtype) IS DISTINCT FROM ARRAY[{labels}]::text[] THEN\n"
+            f"    RAISE;\n  END IF;\nEND\n"
+        )
+        create = Statement(Phase.SCHEMA, f"DO {dollar_quoted(body)}", str(name), table)
+        drop = Statement(Phase.SCHEMA, f"DROP TYPE IF EXISTS {sql}", str(name), table)
+        return TargetType(sql, prerequisites=(create,), drops=(drop,))
+
+    def _geometry(self, table: TableId, column: Column) -> TargetType:
+        if self._postgis:
+            return TargetType(f"geometry({column.type.subtype or 'geometry'})")
+        item = ReportItem(
+            Severity.WARNING,
+            "geometry_as_bytes",
+            f"{table}.{column.name}",
+            "without PostGIS a geometry column is kept as bytea, holding EWKB",
+            "install PostGIS and run CREATE EXTENSION postgis in the target database first",
+        )
+        return TargetType("bytea", report=(item,))
+
+    # structure
+
+    def create_schema(self, name: str) -> Rendered:
+        """The schema unless it exists; asked first, as IF NOT EXISTS needs the right to create one even so."""
+        body = (
+            f"\nBEGIN\n  IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = {string(name)}) THEN\n"
+            f"    CREATE SCHEMA {self.quote(name)};\n  END IF;\nEND\n"
+        )
+        return Rendered((Statement(Phase.SCHEMA, f"DO {dollar_quoted(body)}", name),))
+
+    def create_table(self, table: Table, types: dict[str, TargetType], translate: Translate) -> Rendered:
+        """The types that its columns need, then the table with columns, defaults and identity."""
+        statements = [statement for type_ in types.values() for statement in type_.prerequisites]
+        report = [item for type_ in types.values() for item in type_.report]
+        report += list(_widened(table, types))
+        lines = []
+        for column in table.columns:
+            line, items = self._column(table, column, types[column.name].sql, translate)
+            lines.append(line)
+            report += items
+        lines += [f"CHECK ({check})" for type_ in types.values() for check in type_.checks]
+        body = ",\n".join(f"  {line}" for line in lines)
+        sql = f"CREATE TABLE {self.qualified(table.id)} (\n{body}\n)"
+        statements.append(Statement(Phase.TABLES, sql, str(table.id), table.id))
+        return Rendered(tuple(statements), tuple(report))
+
+    def _column(
+        self, table: Table, column: Column, sql_type: str, translate: Translate
+    ) -> tuple[str, list[ReportItem]]:
+        report: list[ReportItem] = []
+        parts = [self.quote(column.name), sql_type]
+        if column.generated is not None:
+            expression = translate(column.generated.expression, Use.STORED, column.name)
+            parts.append(f"GENERATED ALWAYS AS ({expression}) STORED")
+        elif column.identity and sql_type in ("smallint", "integer", "bigint"):
+            parts.append("GENERATED BY DEFAULT AS IDENTITY")
+        elif column.identity:
+            report.append(_no_identity(table, column, sql_type))
+        elif column.default is not None:
+            try:
+                parts.append(f"DEFAULT {self._default(column, sql_type, translate)}")
+            except PlanError as exc:
+                report.append(_no_default(table, column, exc))
+        if not column.nullable:
+            parts.append("NOT NULL")
+        return " ".join(parts), report
+
+    def _default(self, column: Column, sql_type: str, translate: Translate) -> str:
+        if column.default is None:
+            return "NULL"
+        if column.default.kind is DefaultKind.LITERAL:
+            return literal(column.default.text, column.type, sql_type)
+        return translate(column.default.text, Use.VALUE, column.name)
+
+    def create_keys(
+        self, table: Table, types: dict[str, TargetType], translate: Translate, new_name: NewName
+    ) -> Rendered:
+        """Primary key, unique keys, indexes and checks."""
+        return keys.create_keys(self, table, types, translate, new_name)
+
+    def create_foreign_key(self, table: TableId, key: ForeignKey, new_name: NewName) -> Rendered:
+        """The constraint, which checks the rows that are there."""
+        return keys.create_foreign_key(self, table, key, new_name)
+
+    def finish_table(self, table: Table, types: dict[str, TargetType]) -> Rendered:
+        """Counter, ON UPDATE trigger, comments and statistics."""
+        return finish.finish_table(self, table, types)
+
+    def create_sequence(self, sequence: SchemaSequence, *, only_missing: bool = False) -> Rendered:
+        """The sequence; its next value is the one that the source would give."""
+        name, object_ = self.qualified(sequence.id), str(sequence.id)
+        low, high, following = sequence.minimum, sequence.maximum, sequence.next_value
+        exhausted = not low <= following <= high
+        start = (high if sequence.increment > 0 else low) if exhausted else following
+        sql = (
+            f"CREATE SEQUENCE {'IF NOT EXISTS ' if only_missing else ''}{name} AS bigint"
+            f" INCREMENT BY {sequence.increment} MINVALUE {low} MAXVALUE {high} START WITH {start}"
+            f" {'CYCLE' if sequence.cycle else 'NO CYCLE'}"
+        )
+        statements = [Statement(Phase.TABLES, sql, object_)]
+        if exhausted and not only_missing:
+            statements.append(Statement(Phase.TABLES, f"SELECT setval({string(name)}, {start}, true)", object_))
+        return Rendered(tuple(statements), (_exhausted(sequence.id),) if exhausted else ())
+
+    def create_view(self, view: View, translate: Translate) -> Rendered:
+        """The view; `PlanError` when its query cannot be translated."""
+        sql = f"CREATE VIEW {self.qualified(view.id)} AS\n{translate(view.definition)}"
+        return Rendered((Statement(Phase.VIEWS, sql, str(view.id), optional=True),))
+
+    def drop_tables(
+        self, tables: Sequence[TableId], views: Sequence[TableId] = (), sequences: Sequence[TableId] = ()
+    ) -> Rendered:
+        """Drop these with everything that depends on them, if they exist."""
+        statements = []
+        for kind, names in (("VIEW", views), ("TABLE", tables), ("SEQUENCE", sequences)):
+            statements += [
+                Statement(
+                    Phase.SCHEMA,
+                    f"DROP {kind} IF EXISTS {self.qualified(name)} CASCADE",
+                    str(name),
+                    name if kind == "TABLE" else None,
+                )
+                for name in names
+            ]
+        return Rendered(tuple(statements))
+
+
+def _widened(table: Table, types: dict[str, TargetType]) -> Iterable[ReportItem]:
+    names = [column.name for column in table.columns if column.type.kind is Kind.INTEGER and column.type.unsigned]
+    if names:
+        yield ReportItem(
+            Severity.INFO,
+            "unsigned_widened",
+            str(table.id),
+            "PostgreSQL has no unsigned integers; these columns get the next wider type and would take negative"
+            f" values: {', '.join(f'{name} {types[name].sql}' for name in names)}",
+            "add CHECK (column >= 0) where it matters",
+        )
+    for column in table.columns:
+        if column.identity and column.type.unsigned and types[column.name].sql == "bigint" and column.type.bits == 64:
+            past = (table.identity_next or 0) >= 2**63
+            yield ReportItem(
+                Severity.ERROR if past else Severity.INFO,
+                "identity_above_bigint" if past else "identity_as_bigint",
+                f"{table.id}.{column.name}",
+                "the counter has passed 2^63 - 1, which no identity column can hold"
+                if past
+                else "a bigint unsigned counter becomes a bigint identity, which ends at 2^63 - 1",
+                "override the column's type with numeric(20,0)" if past else "",
+            )
+
+
+def _no_identity(table: Table, column: Column, sql_type: str) -> ReportItem:
+    return ReportItem(
+        Severity.WARNING,
+        "identity_left_out",
+        f"{table.id}.{column.name}",
+        f"a column of type {sql_type} cannot count by itself; it is made without identity",
+        "override its type with bigint, or add a default from a sequence afterwards",
+    )
+
+
+def _no_default(table: Table, column: Column, exc: PlanError) -> ReportItem:
+    zero = column.type.kind in (Kind.DATE, Kind.TIMESTAMP, Kind.INSTANT) and "zero date" in exc.message
+    return ReportItem(
+        Severity.WARNING,
+        "zero_date_default" if zero else "default_left_out",
+        f"{table.id}.{column.name}",
+        f"the default is left out: {exc.message}",
+        exc.remedy or "set one with ALTER TABLE … ALTER COLUMN … SET DEFAULT",
+    )
+
+
+def _exhausted(sequence: TableId) -> ReportItem:
+    return ReportItem(
+        Severity.WARNING,
+        "sequence_exhausted",
+        str(sequence),
+        "the sequence has given out its last value; it is made in that state",
+        "ALTER SEQUENCE … MAXVALUE …, if more values are needed",
+    )

@@ -1,0 +1,268 @@
+"""From a checked config of either shape to a `StreamDefinition`. Pure: no server, no store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+
+from mainstem.control.config_body import (
+    CONVERT,
+    DatabaseTarget,
+    EarlyConfig,
+    EarlyTable,
+    FlagOrWord,
+    LaterConfig,
+    LaterConnection,
+    LaterTable,
+    Limits,
+    Ours,
+    StructureParts,
+    StructureWord,
+    read_config,
+)
+from mainstem.control.filters import condition_of
+from mainstem.control.validation import invalid
+from mainstem.model.config import StreamDefinition
+from mainstem.model.run import RunOptions, SchemaPolicy, StructureOptions, TableSelection, WriteMode
+
+MIN_BUNDLE, MAX_BUNDLE = 10, 1000
+_NONE_OF_IT = StructureOptions(tables=False, indexes=False, foreign_keys=False, checks=False, views=False)
+_DEFAULTS = RunOptions()
+
+
+def options_of(config: Mapping[str, Any], *, sql_dialect: str = "") -> RunOptions:
+    """The options that a config of either shape stands for; what names source and target is not looked at.
+
+    Args:
+        sql_dialect: the source's name in sqlglot; needed for row filters.
+
+    Raises:
+        InvalidError: naming every field that is wrong.
+    """
+    return definition_of(config, sql_dialect=sql_dialect).options
+
+
+def definition_of(config: Mapping[str, Any], *, sql_dialect: str = "") -> StreamDefinition:
+    """The whole meaning of a config; see `options_of`."""
+    read = read_config(config)
+    return _later(read, sql_dialect) if isinstance(read, LaterConfig) else _early(read, sql_dialect)
+
+
+def _early(config: EarlyConfig, sql_dialect: str) -> StreamDefinition:
+    tables = config.tables or (config.filter.tables if config.filter else None) or []
+    selections = tuple(_early_selection(table) for table in tables)
+    _check_selections([("tables", selections)], sql_dialect)
+    structure, policy = _structure(config.structure_options, config.schema_policy, SchemaPolicy.CREATE_MISSING)
+    if config.structure_options is None and (config.create_structure is False or config.no_create_tables):
+        structure = _NONE_OF_IT
+    if config.skip_index_creation or config.no_create_indexes:
+        structure = _without_indexes(structure)
+    intervals = config.reporting_intervals
+    named = [value for value in (intervals.source, intervals.target) if value is not None] if intervals else []
+    interval = min((value for value in named if value), default=0) if named else config.reporting_interval
+    options = _options(
+        config,
+        tables=selections,
+        structure=structure,
+        schema_policy=policy,
+        write_mode=config.write_mode or WriteMode.APPEND,
+        skip_data=bool(config.skip_data),
+        batch_rows=config.data_bundle_size or 0,
+        limits=config.limits,
+        interval=interval,
+    )
+    return StreamDefinition(config.mode or CONVERT, config.source or "", config.target or "", options)
+
+
+def _early_selection(table: EarlyTable) -> TableSelection:
+    return TableSelection(
+        table.name,
+        query=(table.query or "").strip(),
+        skip_indexes=bool(table.skip_index_creation or table.no_create_indexes),
+    )
+
+
+def _later(config: LaterConfig, sql_dialect: str) -> StreamDefinition:
+    connection = _only_connection(config)
+    target = _database_target(config)
+    path = "source.connections[0]"
+    tables = _later_tables(connection, sql_dialect)
+    queries = tuple(TableSelection(item.name, query=item.query.strip()) for item in connection.queries or [])
+    _check_selections([(f"{path}.tables", tables), (f"{path}.queries", queries)], sql_dialect)
+    structure, policy = _structure(target.structure_options, target.schema_policy, SchemaPolicy.FAIL_IF_EXISTS)
+    if target.skip_index_creation:
+        structure = _without_indexes(structure)
+    bundle, warnings = _clamped(config.source.options.data_bundle_size if config.source.options else None)
+    options = _options(
+        config,
+        tables=tables + queries,
+        structure=structure,
+        schema_policy=policy,
+        write_mode=target.write_mode or WriteMode.FAIL_IF_NOT_EMPTY,
+        skip_data=bool(target.skip_data),
+        batch_rows=bundle,
+        limits=config.limits,
+        interval=config.reporting_interval,
+        target_schema=target.schema_name or "",
+    )
+    return StreamDefinition(
+        config.mode or CONVERT,
+        connection.connection_id or "",
+        config.target.id or "",
+        options,
+        source_database=connection.database or "",
+        source_schema=connection.schema_name or "",
+        target_database=target.database or "",
+        warnings=warnings,
+    )
+
+
+def _only_connection(config: LaterConfig) -> LaterConnection:
+    connections = config.source.connections
+    if len(connections) > 1:
+        raise invalid({"source.connections": "must hold one connection; several sources are not supported yet"})
+    for kind in ("s3", "files"):
+        if getattr(connections[0], kind) is not None:
+            raise invalid({f"source.connections[0].{kind}": "is not supported yet; use tables or queries"})
+    return connections[0]
+
+
+def _database_target(config: LaterConfig) -> DatabaseTarget:
+    spec = config.target.spec
+    if spec is None:
+        return DatabaseTarget()
+    for kind in ("files", "s3", "gcs", "azure", "snowflake"):
+        if getattr(spec, kind) is not None:
+            raise invalid({f"target.spec.{kind}": "is not supported yet; use db"})
+    return spec.db or spec.database or DatabaseTarget()
+
+
+def _later_tables(connection: LaterConnection, sql_dialect: str) -> tuple[TableSelection, ...]:
+    problems: dict[str, str] = {}
+    selections = []
+    for number, table in enumerate(connection.tables or []):
+        try:
+            selections.append(_later_selection(table, sql_dialect))
+        except ValueError as exc:
+            name, _, problem = str(exc).partition(" ")
+            problems[f"source.connections[0].tables[{number}].selection.{name}"] = problem
+    if problems:
+        raise invalid(problems)
+    return tuple(selections)
+
+
+def _later_selection(table: LaterTable, sql_dialect: str) -> TableSelection:
+    selection = table.selection
+    if selection is None:
+        return TableSelection(table.name, skip_indexes=bool(table.skip_index_creation))
+    if selection.limit:
+        raise ValueError("limit is not supported; use limits.numberOfEvents, or a query with LIMIT")
+    return TableSelection(
+        table.name,
+        columns=tuple(selection.selected_columns or ()),
+        where=condition_of(selection.filters or [], sql_dialect),
+        skip_indexes=bool(table.skip_index_creation),
+    )
+
+
+def _structure(
+    parts: StructureParts | None, policy: SchemaPolicy | None, default: SchemaPolicy
+) -> tuple[StructureOptions, SchemaPolicy]:
+    """A schema policy of its own outweighs what the older words of ``structureOptions`` say."""
+    if parts is None:
+        return StructureOptions(), policy or default
+    by_word = {StructureWord.CREATE: SchemaPolicy.CREATE_MISSING, StructureWord.FAIL: SchemaPolicy.FAIL_IF_EXISTS}
+    worded = by_word.get(parts.tables) if isinstance(parts.tables, StructureWord) else None
+    structure = StructureOptions(
+        tables=_wanted(parts.tables),
+        indexes=_wanted(parts.indexes),
+        foreign_keys=_wanted(parts.foreign_keys),
+        checks=_wanted(parts.check_constraints),
+        views=_wanted(parts.views),
+    )
+    return structure, policy or worded or default
+
+
+def _wanted(part: FlagOrWord | None) -> bool:
+    return part is not False and part is not StructureWord.DISABLED
+
+
+def _without_indexes(structure: StructureOptions) -> StructureOptions:
+    return StructureOptions(structure.tables, False, structure.foreign_keys, structure.checks, structure.views)
+
+
+def _clamped(size: int | None) -> tuple[int, tuple[str, ...]]:
+    if size is None:
+        return 0, ()
+    fitting = min(max(size, MIN_BUNDLE), MAX_BUNDLE)
+    if fitting == size:
+        return size, ()
+    return fitting, (f"dataBundleSize {size} is outside {MIN_BUNDLE} to {MAX_BUNDLE}; {fitting} is used",)
+
+
+def _options(
+    ours: Ours,
+    *,
+    tables: tuple[TableSelection, ...],
+    structure: StructureOptions,
+    schema_policy: SchemaPolicy,
+    write_mode: WriteMode,
+    skip_data: bool,
+    batch_rows: int,
+    limits: Limits | None,
+    interval: int | None,
+    target_schema: str = "",
+) -> RunOptions:
+    errors = ours.row_errors
+    return RunOptions(
+        tables=tables,
+        exclude=tuple(ours.exclude or ()),
+        structure=structure,
+        schema_policy=schema_policy,
+        write_mode=write_mode,
+        skip_data=skip_data,
+        batch_rows=batch_rows,
+        max_rows=limits.rows if limits else 0,
+        max_seconds=(limits.elapsed_time or 0) if limits else 0,
+        row_errors=errors.policy if errors and errors.policy else _DEFAULTS.row_errors,
+        row_error_limit=errors.limit if errors and errors.limit is not None else _DEFAULTS.row_error_limit,
+        zero_dates=ours.zero_dates or _DEFAULTS.zero_dates,
+        nul_text=ours.nul_text or _DEFAULTS.nul_text,
+        type_overrides=dict(ours.type_overrides or {}),
+        target_schema=target_schema,
+        jobs=ours.jobs or _DEFAULTS.jobs,
+        memory_bytes=ours.memory_mb * 1024 * 1024 if ours.memory_mb else _DEFAULTS.memory_bytes,
+        reporting_interval_s=_DEFAULTS.reporting_interval_s if interval is None else interval,
+        retry_seconds=_DEFAULTS.retry_seconds if ours.retry_seconds is None else float(ours.retry_seconds),
+    )
+
+
+def _check_selections(groups: Sequence[tuple[str, Sequence[TableSelection]]], sql_dialect: str) -> None:
+    problems = dict(_problems(groups, sql_dialect))
+    if problems:
+        raise invalid(problems)
+
+
+def _problems(groups: Sequence[tuple[str, Sequence[TableSelection]]], sql_dialect: str) -> Iterator[tuple[str, str]]:
+    seen: set[str] = set()
+    for path, selections in groups:
+        for number, selection in enumerate(selections):
+            if selection.name in seen:
+                yield f"{path}[{number}].name", "is there twice"
+            seen.add(selection.name)
+            if selection.query and not _may_be_select(selection.query, sql_dialect):
+                yield f"{path}[{number}].query", "must be one SELECT statement"
+
+
+def _may_be_select(query: str, sql_dialect: str) -> bool:
+    """False for what is certainly not one SELECT; what sqlglot cannot read is left for the source to judge."""
+    try:
+        statements = [
+            statement for statement in sqlglot.parse(query, read=sql_dialect or None) if statement is not None
+        ]
+    except sqlglot.errors.SqlglotError:
+        return True
+    return len(statements) == 1 and isinstance(statements[0], exp.Query)

@@ -1,0 +1,118 @@
+"""Looks at both sides before a stream starts: named findings, each with its remedy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mainstem.contract.inspector import Finding, Inspector, Role
+from mainstem.engine.conversion import Endpoint
+from mainstem.errors import InvalidError
+from mainstem.model.names import TableId
+from mainstem.model.plan import Severity
+from mainstem.model.run import RunOptions, WriteMode
+
+
+class PreflightError(InvalidError):
+    """At least one finding forbids the start."""
+
+    code = "preflight"
+
+    def __init__(self, findings: list[RoleFinding]) -> None:
+        first = findings[0]
+        told = "; ".join(f"{item.role}: {item.finding.message}" for item in findings)
+        super().__init__(f"the stream cannot start: {told}", remedy=first.finding.remedy)
+        self.details = {"findings": [finding_json(item) for item in findings]}
+
+
+@dataclass(frozen=True, slots=True)
+class RoleFinding:
+    """A finding and the side that it is about."""
+
+    role: Role
+    finding: Finding
+
+
+def finding_json(item: RoleFinding) -> dict[str, str]:
+    """A finding as the API tells it."""
+    finding = item.finding
+    return {
+        "role": item.role.value,
+        "check": finding.check,
+        "severity": finding.severity.value,
+        "message": finding.message,
+        "remedy": finding.remedy,
+    }
+
+
+def look(source: Endpoint, target: Endpoint, options: RunOptions) -> list[RoleFinding]:
+    """All findings of both sides.
+
+    Raises:
+        ConnectError: a side cannot be reached.
+        InvalidError: a selected table does not exist, or a query is not one SELECT.
+    """
+    with source.spec.inspector(source.settings) as inspector:
+        found = [RoleFinding(Role.SOURCE, finding) for finding in inspector.preflight(Role.SOURCE, options)]
+        tables = _selected(inspector, source, options)
+        with target.spec.inspector(target.settings) as other:
+            found += [RoleFinding(Role.TARGET, finding) for finding in other.preflight(Role.TARGET, options)]
+            if options.write_mode is WriteMode.APPEND and not options.skip_data:
+                found += _doubling(inspector, other, tables, options.target_schema or target.schema)
+    return found
+
+
+def check(source: Endpoint, target: Endpoint, options: RunOptions) -> list[RoleFinding]:
+    """The findings, none of them an error; `PreflightError` when one is."""
+    found = look(source, target, options)
+    errors = [item for item in found if item.finding.severity is Severity.ERROR]
+    if errors:
+        raise PreflightError(errors)
+    return found
+
+
+def _selected(inspector: Inspector, source: Endpoint, options: RunOptions) -> list[TableId]:
+    """The tables that will be read; checks that those named are there, and that queries are what they should be."""
+    present = inspector.tables()
+    spelled = {name: table for table in present for name in (str(table), *_short(table, source.schema))}
+    problems = {
+        f"tables.{name}": f"there is no table {name} in {source.schema}"
+        for name in [*(item.name for item in options.tables if not item.query), *options.exclude]
+        if name not in spelled
+    }
+    if problems:
+        raise InvalidError(
+            "; ".join(problems.values()),
+            fields=problems,
+            remedy="names are case-sensitive; GET /connections/{id}/tables lists them",
+        )
+    for item in options.tables:
+        if item.query:
+            inspector.query_columns(item.query)
+    named = [spelled[item.name] for item in options.tables if not item.query]
+    excluded = {spelled[name] for name in options.exclude}
+    return [table for table in (named if options.tables else present) if table not in excluded]
+
+
+def _short(table: TableId, schema: str) -> tuple[str, ...]:
+    return (table.name,) if table.schema == schema else ()
+
+
+def _doubling(source: Inspector, target: Inspector, tables: list[TableId], schema: str) -> list[RoleFinding]:
+    """Warns of tables without a unique key that rows are appended to: a second run doubles them unnoticed."""
+    there = {TableId(schema, table.name): table for table in tables}
+    filled = [there[table] for table, status in target.table_status(list(there)).items() if not status.empty]
+    if not filled:
+        return []
+    return [
+        RoleFinding(
+            Role.TARGET,
+            Finding(
+                "append.no_key",
+                Severity.WARNING,
+                f"{table.id} has no unique key and its target has rows already; rows that are there come a second time",
+                "empty the target table, or set writeMode to truncate_and_load",
+            ),
+        )
+        for table in source.catalog(filled).tables
+        if not table.primary_key and not any(index.unique for index in table.indexes)
+    ]

@@ -1,0 +1,59 @@
+"""Expressions and views of the source as SQL of the target: parse, resolve names, hand over to the dialects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from mainstem.contract.dialect import ColumnType, Dialect, TargetDialect, Use
+from mainstem.errors import PlanError
+from mainstem.model.names import TableId
+
+
+@dataclass(frozen=True, slots=True)
+class TargetColumn:
+    """A column of the target as expressions see it."""
+
+    name: str
+    type: ColumnType
+
+
+@dataclass(frozen=True, slots=True)
+class TableExpressions:
+    """`Translate` for the expressions of one table.
+
+    Attributes:
+        columns: by the source's column name in lower case; a column that is not copied is missing.
+        sequences: source name → target name.
+        schema: the source's, for sequences that are named without it.
+    """
+
+    source: Dialect
+    target: TargetDialect
+    columns: Mapping[str, TargetColumn]
+    sequences: Mapping[TableId, TableId]
+    schema: str
+
+    def __call__(self, expression: str, use: Use = Use.VALUE, column: str = "") -> str:
+        """The expression with the target's names; `PlanError` if it cannot be said there."""
+        tree = parse(expression, self.source)
+        for node in list(tree.find_all(exp.Column)):
+            found = self.columns.get(node.name.lower())
+            if found is None:
+                raise PlanError(f"the expression uses column {node.name}, which is not copied")
+            node.set("this", exp.to_identifier(found.name, quoted=True))
+            node.meta[ColumnType.META] = found.type
+        wanted = next((found.type for found in self.columns.values() if found.name == column), None)
+        return self.target.render_expression(self.source.neutral_expression(tree), use, wanted)
+
+
+def parse(sql: str, dialect: Dialect) -> exp.Expression:
+    """One expression or statement; `PlanError` when it isn't understood."""
+    try:
+        return sqlglot.parse_one(sql, read=dialect.sql_name)
+    except SqlglotError as exc:
+        raise PlanError("the expression is not understood") from exc

@@ -1,0 +1,295 @@
+"""Tables as the target will hold them: names, types, and what of the source's structure still applies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from mainstem.contract.dialect import ColumnType, Dialect, TargetDialect, TargetType, Use
+from mainstem.ddl.expressions import TableExpressions, TargetColumn
+from mainstem.ddl.naming import Names
+from mainstem.ddl.selection import Selected
+from mainstem.errors import PlanError
+from mainstem.model.names import TableId
+from mainstem.model.plan import ColumnPlan, ReportItem, Severity, TablePlan
+from mainstem.model.run import TableSelection
+from mainstem.model.schema import Column, ForeignKey, Index, Table
+from mainstem.model.types import Kind
+
+# Kinds whose target type depends on more than the value itself: a foreign key needs the same on both sides.
+_UNIFIED = frozenset({Kind.BOOLEAN, Kind.INTEGER, Kind.ENUM, Kind.BITS, Kind.SET, Kind.DECIMAL})
+
+
+@dataclass(slots=True)
+class Layout:
+    """One table on its way.
+
+    Attributes:
+        source: as read.
+        target: the same with the target's names and only what is carried over; expressions are the source's.
+        names: source column → target column.
+        types: by target column.
+        exists: the target has the table already.
+    """
+
+    source: Table
+    selection: TableSelection
+    target: Table
+    names: dict[str, str]
+    types: dict[str, TargetType] = field(default_factory=dict)
+    exists: bool = False
+    report: list[ReportItem] = field(default_factory=list)
+
+    def note(self, severity: Severity, code: str, object_: str, message: str, remedy: str = "") -> None:
+        """Add to the report."""
+        self.report.append(ReportItem(severity, code, object_, message, remedy))
+
+    def translator(
+        self, source: Dialect, target: TargetDialect, sequences: Mapping[TableId, TableId]
+    ) -> TableExpressions:
+        """`Translate` for this table's expressions."""
+        columns = {
+            column.name.lower(): TargetColumn(
+                self.names[column.name], ColumnType(column.type, self.types[self.names[column.name]].sql)
+            )
+            for column in self.source.columns
+            if column.name in self.names
+        }
+        return TableExpressions(source, target, columns, sequences, self.source.id.schema)
+
+    def plan(self) -> TablePlan:
+        """What the reader and the loader need."""
+        columns = tuple(
+            ColumnPlan(source, target, column.type, self.types[target].sql, column.nullable)
+            for source, target in self.names.items()
+            if (column := self.target.column(target)).generated is None
+        )
+        keyed = all(name in self.names for name in self.source.primary_key)
+        return TablePlan(
+            source=self.source.id,
+            target=self.target.id,
+            columns=columns,
+            key=self.source.primary_key if keyed else (),
+            rows_estimate=self.source.rows_estimate,
+            bytes_estimate=self.source.bytes_estimate,
+            where=self.selection.where,
+        )
+
+
+def lay_out(selected: Selected, id_: TableId, max_bytes: int) -> Layout:
+    """A table with the target's names, restricted to the wanted columns; types come later."""
+    table, new_name = selected.table, Names(max_bytes)
+    columns = selected.columns
+    names = {column.name: new_name(column.name) for column in columns}
+    target = replace(
+        table,
+        id=id_,
+        columns=tuple(replace(column, name=names[column.name]) for column in columns),
+        primary_key=_renamed(table.primary_key, names) or (),
+        indexes=tuple(index for index in (_index(index, names) for index in table.indexes) if index is not None),
+        foreign_keys=(),
+    )
+    layout = Layout(table, selected.selection, target, names)
+    _tell_renames(layout)
+    _tell_losses(layout)
+    return layout
+
+
+def _renamed(columns: Sequence[str], names: Mapping[str, str]) -> tuple[str, ...] | None:
+    """The target's names, or None when a column is not carried over."""
+    return tuple(names[name] for name in columns) if all(name in names for name in columns) else None
+
+
+def _index(index: Index, names: Mapping[str, str]) -> Index | None:
+    if any(part.column and part.column not in names for part in index.parts):
+        return None
+    parts = tuple(replace(part, column=names[part.column]) if part.column else part for part in index.parts)
+    return replace(index, parts=parts)
+
+
+def _tell_renames(layout: Layout) -> None:
+    if layout.source.id.name != layout.target.id.name:
+        layout.note(
+            Severity.WARNING, "name_shortened", str(layout.source.id),
+            f"the name is too long, or taken, on the target; the table becomes {layout.target.id.name}",
+        )  # fmt: skip
+    for source, target in layout.names.items():
+        if source != target:
+            layout.note(
+                Severity.WARNING, "name_shortened", f"{layout.source.id}.{source}",
+                f"the name is too long for the target; the column becomes {target}",
+            )  # fmt: skip
+
+
+def _tell_losses(layout: Layout) -> None:
+    """Keys and indexes that the selection of columns takes away."""
+    table = layout.source
+    if table.primary_key and not layout.target.primary_key:
+        layout.note(
+            Severity.WARNING, "primary_key_left_out", str(table.id),
+            "the primary key uses columns that are not selected", "select them too",
+        )  # fmt: skip
+    if not table.primary_key:
+        layout.note(
+            Severity.INFO, "no_primary_key", str(table.id),
+            "the table has no primary key; it is copied in one piece and cannot be updated by key",
+        )  # fmt: skip
+    kept = {index.name for index in layout.target.indexes}
+    for index in table.indexes:
+        if index.name not in kept:
+            layout.note(
+                Severity.WARNING, "index_left_out", f"{table.id}.{index.name}",
+                "the index uses columns that are not selected", "select them too",
+            )  # fmt: skip
+
+
+def override_for(column: Column, table: TableId, overrides: Mapping[str, str]) -> tuple[str, str]:
+    """The override that applies to a column, as (key, type); both empty if none does.
+
+    A column's own (``table.column``, ``schema.table.column``) goes before its type's: first the full native text,
+    then with its arguments but without ``unsigned``, then the bare name.
+    """
+    own = (f"{table.schema}.{table.name}.{column.name}", f"{table.name}.{column.name}")
+    for key in own:
+        if key in overrides:
+            return key, overrides[key]
+    native = column.native.lower()
+    spellings = (native, native.split(" ")[0], native.split("(")[0].split(" ")[0])
+    folded = {key.lower(): key for key in overrides}
+    for spelling in spellings:
+        if spelling in folded:
+            return folded[spelling], overrides[folded[spelling]]
+    return "", ""
+
+
+def choose_types(
+    layouts: Sequence[Layout], target: TargetDialect, overrides: Mapping[str, str], new_name: Names
+) -> list[ReportItem]:
+    """Give every column its target type, the user's overrides and foreign keys considered; tell of unused overrides."""
+    used = set()
+    for layout in layouts:
+        for column in layout.source.columns:
+            if column.name not in layout.names:
+                continue
+            key, override = override_for(column, layout.source.id, overrides)
+            used.add(key)
+            name = layout.names[column.name]
+            try:
+                layout.types[name] = target.target_type(
+                    layout.target.id, layout.target.column(name), new_name, override
+                )
+            except PlanError as exc:
+                raise PlanError(
+                    f"{layout.source.id}: {exc.message}", remedy=exc.remedy, table=str(layout.source.id),
+                    column=column.name,
+                ) from exc  # fmt: skip
+    _unify(layouts)
+    return [
+        ReportItem(
+            Severity.WARNING, "override_unused", key, "no column of the selection has this name or type",
+            "correct the key: table.column, or a native type such as tinyint(1)",
+        )
+        for key in overrides if key not in used
+    ]  # fmt: skip
+
+
+def _unify(layouts: Sequence[Layout]) -> None:
+    """Child columns of foreign keys take their parent's type, transitively."""
+    by_source = {layout.source.id: layout for layout in layouts}
+    links = [
+        ((layout, column), (parent, parent_column))
+        for layout in layouts
+        for key in layout.source.foreign_keys
+        if (parent := by_source.get(key.parent)) is not None
+        for column, parent_column in zip(key.columns, key.parent_columns, strict=True)
+        if column in layout.names and parent_column in parent.names
+    ]
+    for _ in range(len(links) + 1):  # each pass carries a type one link further; a circle ends with the bound
+        changed = False
+        for (child, column), (parent, parent_column) in links:
+            wanted = parent.types[parent.names[parent_column]]
+            name = child.names[column]
+            if _differ(child.target.column(name), child.types[name], wanted):
+                # the parent's own checks and types are made with the parent
+                child.types[name] = TargetType(wanted.sql)
+                changed = True
+        if not changed:
+            return
+
+
+def _differ(column: Column, own: TargetType, wanted: TargetType) -> bool:
+    return column.type.kind in _UNIFIED and own.sql != wanted.sql and own.sql.split("(")[0] != wanted.sql.split("(")[0]
+
+
+def settle_generated(layout: Layout, translate: TableExpressions) -> None:
+    """Generated columns whose expression cannot be said on the target become plain ones, which are copied."""
+    columns = []
+    for column in layout.target.columns:
+        settled = column
+        if column.generated is not None and not layout.exists:
+            try:
+                translate(column.generated.expression, Use.STORED, column.name)
+            except PlanError as exc:
+                layout.note(
+                    Severity.WARNING, "generated_as_plain", f"{layout.source.id}.{column.name}",
+                    f"the generated column becomes a plain one whose values are copied: {exc.message}",
+                    f"compute it by a trigger; its expression is: {column.generated.expression}",
+                )  # fmt: skip
+                settled = replace(column, generated=None)
+        columns.append(settled)
+    layout.target = replace(layout.target, columns=tuple(columns))
+
+
+def keep_foreign_keys(layouts: Sequence[Layout]) -> None:
+    """Carry over each foreign key whose two sides are; tell of the others."""
+    by_source = {layout.source.id: layout for layout in layouts}
+    for layout in layouts:
+        kept = []
+        for key in layout.source.foreign_keys:
+            parent = by_source.get(key.parent)
+            reason = _why_not(layout, key, parent)
+            if reason or parent is None:
+                layout.note(
+                    Severity.WARNING, "foreign_key_left_out", f"{layout.source.id}.{key.name}",
+                    f"the foreign key to {key.parent} is not made: {reason}", "add it by hand when both sides are there",
+                )  # fmt: skip
+                continue
+            kept.append(
+                replace(
+                    key,
+                    columns=_renamed(key.columns, layout.names) or (),
+                    parent=parent.target.id,
+                    parent_columns=_renamed(key.parent_columns, parent.names) or (),
+                )
+            )
+        layout.target = replace(layout.target, foreign_keys=tuple(kept))
+
+
+def _why_not(layout: Layout, key: ForeignKey, parent: Layout | None) -> str:
+    if parent is None:
+        return "that table is not selected"
+    if any(name not in layout.names for name in key.columns):
+        return "it uses columns that are not selected"
+    if any(name not in parent.names for name in key.parent_columns):
+        return "it refers to columns that are not selected"
+    unique = [set(parent.source.primary_key)] + [
+        _plain_columns(index) for index in parent.source.indexes if index.unique
+    ]
+    if set(key.parent_columns) not in unique:
+        return "it refers to columns that are not unique"
+    return ""
+
+
+def _plain_columns(index: Index) -> set[str]:
+    """The columns of an index that has nothing but whole columns, else nothing."""
+    whole = all(part.column and part.prefix_length is None for part in index.parts)
+    return {part.column for part in index.parts} if whole else set()
+
+
+def referenced_uniques(layouts: Iterable[Layout]) -> dict[TableId, list[set[str]]]:
+    """By target table: the column sets that kept foreign keys refer to."""
+    found: dict[TableId, list[set[str]]] = {}
+    for layout in layouts:
+        for key in layout.target.foreign_keys:
+            found.setdefault(key.parent, []).append(set(key.parent_columns))
+    return found

@@ -1,0 +1,93 @@
+"""What the report says of a plan beside what came up while it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from mainstem.ddl.layout import Layout
+from mainstem.model.plan import ReportItem, Severity
+from mainstem.model.schema import Catalog, Index, OtherObject, Table
+from mainstem.model.types import Kind
+
+_OTHERS: dict[str, tuple[Severity, str, str]] = {
+    "trigger": (Severity.WARNING, "triggers are not translated", "write it anew in PL/pgSQL or in the application"),
+    "routine": (Severity.WARNING, "procedures and functions are not translated", "write it anew for the target"),
+    "event": (
+        Severity.WARNING,
+        "scheduled events are not translated",
+        "schedule it outside the database, or by pg_cron",
+    ),
+    "partitioning": (Severity.INFO, "a partitioned table becomes one plain table", "partition the target's by hand"),
+    "system_versioning": (
+        Severity.WARNING,
+        "only the present rows of a system-versioned table are copied, not their history",
+        "copy the history by a query with FOR SYSTEM_TIME ALL",
+    ),
+    "unenforced_check": (Severity.INFO, "a check that the source does not enforce is not made", ""),
+}
+
+
+def remarks(catalog: Catalog, layouts: Sequence[Layout], *, whole: bool) -> list[ReportItem]:
+    """One pass over what was selected. ``whole``: the entire source is copied, so objects of no table count too."""
+    names = {layout.source.id.name for layout in layouts}
+    report = [_other(other) for other in catalog.others if other.table in names or (whole and not other.table)]
+    for layout in layouts:
+        if not layout.exists:
+            report += _collations(layout)
+            report += _invisible(layout)
+    return report
+
+
+def _other(other: OtherObject) -> ReportItem:
+    severity, message, remedy = _OTHERS.get(other.kind, (Severity.WARNING, f"a {other.kind} is not translated", ""))
+    object_ = f"{other.id.schema}.{other.table}.{other.id.name}" if other.table not in ("", other.id.name) else other.id
+    return ReportItem(severity, f"{other.kind}_left_out", str(object_), message, remedy)
+
+
+def _collations(layout: Layout) -> Iterable[ReportItem]:
+    table = layout.source
+    keyed = {*table.primary_key, *(part.column for index in table.indexes if index.unique for part in index.parts)}
+    keyed |= {name for key in table.foreign_keys for name in key.columns}
+    names = [
+        column.name
+        for column in table.columns
+        if column.name in keyed and column.type.kind is Kind.TEXT and column.collation.lower().endswith("_ci")
+    ]
+    if names:
+        yield ReportItem(
+            Severity.INFO,
+            "collation_case_insensitive",
+            str(table.id),
+            f"keys compare without case in the source and with case in the target: {', '.join(names)}",
+            "use citext, or a unique index on lower(column), where the difference matters",
+        )
+
+
+def _invisible(layout: Layout) -> Iterable[ReportItem]:
+    for column in layout.source.columns:
+        if column.invisible and column.name in layout.names:
+            yield ReportItem(
+                Severity.INFO,
+                "invisible_column",
+                f"{layout.source.id}.{column.name}",
+                "the column is invisible in the source (SELECT * does not show it) and ordinary in the target",
+            )
+
+
+def needed(index: Index, referenced: Sequence[set[str]]) -> bool:
+    """Whether a foreign key refers to this unique index, so that it can't be skipped."""
+    return index.unique and {part.column for part in index.parts} in referenced
+
+
+def skipped_indexes(table: Table, kept: Table) -> Iterable[ReportItem]:
+    """What the user's wish to have no indexes leaves out."""
+    left = [index.name for index in table.indexes if index not in kept.indexes]
+    if left:
+        unique = [index.name for index in table.indexes if index.unique and index not in kept.indexes]
+        warning = f"; of these, {', '.join(unique)} would have kept values unique" if unique else ""
+        yield ReportItem(
+            Severity.WARNING if unique else Severity.INFO,
+            "indexes_skipped",
+            str(table.id),
+            f"as asked, these indexes are not made: {', '.join(left)}{warning}",
+        )

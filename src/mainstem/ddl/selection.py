@@ -1,0 +1,60 @@
+"""Which tables and columns a run is about, by what the user wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mainstem.errors import NotFoundError
+from mainstem.model.names import TableId
+from mainstem.model.run import RunOptions, TableSelection
+from mainstem.model.schema import Column, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A table of the source and how the user wants it."""
+
+    table: Table
+    selection: TableSelection
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The wanted columns, in the table's order; `NotFoundError` for a name that the table does not have."""
+        wanted = self.selection.columns
+        if not wanted:
+            return self.table.columns
+        missing = [name for name in wanted if name not in {column.name for column in self.table.columns}]
+        if missing:
+            raise NotFoundError(
+                f"table {self.table.id} has no column {', '.join(missing)}",
+                remedy="correct the selection's columns",
+                table=str(self.table.id),
+            )
+        return tuple(column for column in self.table.columns if column.name in wanted)
+
+
+def select(tables: Sequence[Table], options: RunOptions) -> list[Selected]:
+    """The selected tables; every table where none is named. Queries are left aside.
+
+    Raises:
+        NotFoundError: a name that is not among the tables.
+    """
+    excluded = {table.id for name in options.exclude for table in tables if matches(table.id, name)}
+    named = [selection for selection in options.tables if not selection.query]
+    if not options.tables:
+        return [Selected(table, TableSelection(table.id.name)) for table in tables if table.id not in excluded]
+    found = [Selected(_find(tables, selection.name), selection) for selection in named]
+    return [selected for selected in found if selected.table.id not in excluded]
+
+
+def matches(table: TableId, name: str) -> bool:
+    """Whether a user's ``table`` or ``schema.table`` means this table. A table's own name may hold points."""
+    return name in (table.name, f"{table.schema}.{table.name}")
+
+
+def _find(tables: Iterable[Table], name: str) -> Table:
+    for table in tables:
+        if matches(table.id, name):
+            return table
+    raise NotFoundError(f"no such table: {name}", remedy="correct the name in the selection", table=name)
