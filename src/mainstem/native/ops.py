@@ -34,3 +34,42 @@ class Refusal(IntEnum):
     ZERO_DATE = 1
     NUL_IN_TEXT = 2
     MALFORMED = 3
+
+
+class BinaryOp(IntEnum):
+    """What the COPY BINARY encoder makes of a text cell: the bytes that the server's receive function wants."""
+
+    INT2 = 0
+    INT4 = 1
+    INT8 = 2
+    FLOAT4 = 3
+    """From text that is exact for the value, so that rounding it to a double first changes nothing."""
+    FLOAT8 = 4
+    NUMERIC = 5
+    """Decimal digits without exponent."""
+    BOOL = 6
+    """``0`` or ``1``."""
+    BIT_BOOL = 7
+    """One byte, zero or not."""
+    TEXT = 8
+    """Bytes as they are; NUL by policy. Also json, enums."""
+    JSONB = 9
+    """A version byte, then text."""
+    BYTEA = 10
+    BITS = 11
+    """As long as the column's parameter says, in bits."""
+    SET_ARRAY = 12
+    """Labels joined by commas: text[]."""
+    DATE = 13
+    """Zero dates by policy; an impossible date is refused. Also `TIMESTAMP`."""
+    TIMESTAMP = 14
+    """With and without time zone: cells are in UTC."""
+    TIME = 15
+    INTERVAL = 16
+    UUID = 17
+    EWKB = 18
+    """As PostGIS and bytea take it."""
+    FLOAT4_RAW = 19
+    """IEEE 754, little-endian, four bytes."""
+    FLOAT8_RAW = 20
+    """IEEE 754, little-endian, eight bytes."""

@@ -1,4 +1,4 @@
-"""From a record batch of text cells to COPY TEXT bytes, by the plan of one table."""
+"""From a record batch of text cells to COPY's bytes, by the plan of one table: binary where it can be, else text."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from typing import Any
 
 import pyarrow as pa
 
+from mainstem.connectors.postgres.binary import binary_op
 from mainstem.connectors.postgres.types import copy_op
 from mainstem.errors import RowError
 from mainstem.model.plan import TablePlan
 from mainstem.model.run import RunOptions
 from mainstem.model.types import Kind
+from mainstem.native.copybinary import CopyBinaryEncoder
 from mainstem.native.copytext import CopyTextEncoder
+from mainstem.native.encoding import RowEncoder
 from mainstem.native.ops import Refusal
 
 _KEY_LENGTH = 200
@@ -45,17 +48,20 @@ class BatchEncoder:
 
     def __init__(self, table: TablePlan, options: RunOptions) -> None:
         self._table = table
-        self._encoder = CopyTextEncoder(
-            [copy_op(column) for column in table.columns],
-            [(column.type.length or 0) if column.type.kind is Kind.BITS else 0 for column in table.columns],
-            str(options.zero_dates),
-            str(options.nul_text),
-        )
+        lengths = [(column.type.length or 0) if column.type.kind is Kind.BITS else 0 for column in table.columns]
+        policies = str(options.zero_dates), str(options.nul_text)
+        binary = [op for op in map(binary_op, table.columns) if op is not None]
+        self.binary = len(binary) == len(table.columns)
+        self._encoder: RowEncoder
+        if self.binary:
+            self._encoder = CopyBinaryEncoder(binary, lengths, *policies)
+        else:
+            self._encoder = CopyTextEncoder([copy_op(column) for column in table.columns], lengths, *policies)
         names = [column.source for column in table.columns]
         self._key = [names.index(name) for name in table.key if name in names]
 
     def encode(self, rows: pa.RecordBatch, start: int, stop: int) -> tuple[Any, Sequence[Refused]]:
-        """Rows start..stop as COPY TEXT, without those that are refused; refused ones in order of their rows."""
+        """Rows start..stop in COPY's format, without those that are refused; refused ones in order of their rows."""
         columns, offset = _buffers(rows)
         payload, refused = self._encoder.encode(columns, offset, start, stop)
         return payload, [Refused(start + row, column, Refusal(why)) for row, column, why in refused]

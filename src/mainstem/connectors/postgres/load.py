@@ -24,6 +24,7 @@ from mainstem.model.connection import ConnectionSettings
 from mainstem.model.frame import Chunk
 from mainstem.model.plan import TablePlan
 from mainstem.model.run import Rejected, RunOptions, WriteMode
+from mainstem.native.copybinary import HEADER, TRAILER
 
 _DIALECT = PostgresDialect()
 _STAGING = "mainstem_staging"
@@ -149,14 +150,18 @@ class PostgresLoader:
 
     def _copy_sql(self) -> str:
         columns = self._columns()
-        return f"COPY {self._into}{f' ({columns})' if columns else ''} FROM STDIN"
+        form = " (FORMAT binary)" if self._encoder.binary else ""
+        return f"COPY {self._into}{f' ({columns})' if columns else ''} FROM STDIN{form}"
+
+    def _open_copy(self) -> _Copy:
+        return _Copy(self._connection, self._copy_sql(), binary=self._encoder.binary)
 
     def _write_straight(self, rows: pa.RecordBatch) -> None:
         payload, refused = self._encoder.encode(rows, 0, rows.num_rows)
         if refused:
             raise self._encoder.error(refused[0])
         if self._copy is None:
-            self._copy = _Copy(self._connection, self._copy_sql())
+            self._copy = self._open_copy()
         self._copy.write(payload)
 
     def _end_copy(self) -> None:
@@ -171,7 +176,7 @@ class PostgresLoader:
             sent = _sent_rows(start, stop, refused)
             try:
                 with self._connection.transaction():
-                    copy = _Copy(self._connection, self._copy_sql())
+                    copy = self._open_copy()
                     copy.write(payload)
                     self._written += copy.finish()
             except psycopg.Error as exc:
@@ -237,16 +242,21 @@ class PostgresLoader:
 class _Copy:
     """One COPY FROM STDIN, opened and finished in different calls."""
 
-    def __init__(self, connection: psycopg.Connection[Any], sql: str) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], sql: str, *, binary: bool) -> None:
         self._cursor = connection.cursor()
         self._context = self._cursor.copy(sql.encode())
         self._copy = self._context.__enter__()
+        self._trailer = TRAILER if binary else b""
+        if binary:
+            self._copy.write(HEADER)
 
     def write(self, payload: Any) -> None:
         self._copy.write(payload)
 
     def finish(self) -> int:
         """End the COPY; returns the rows that the server says it has stored."""
+        if self._trailer:
+            self._copy.write(self._trailer)
         self._context.__exit__(None, None, None)
         return self._cursor.rowcount
 

@@ -1,0 +1,150 @@
+"""What the encoders of COPY share: columns of cells in, bytes out, rows left out.
+
+Source of the layout of cells: Arrow specification, "Variable-size Binary Layout".
+"""
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyObject_GetBuffer
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.stdlib cimport realloc
+from libc.string cimport memcpy
+
+cdef enum:
+    SLACK = 64    # room that every writer leaves for what goes around a cell: separator, prefix, quotes, end of row
+
+    # The values of `Refusal`, and what else a cell can come to.
+    OK = 0
+    ZERO_DATE = 1
+    NUL_IN_TEXT = 2
+    MALFORMED = 3
+    NO_MEMORY = -1
+    BAD_OFFSETS = -2
+
+    # Policies: indexes into the tuples of their names.
+    POLICY_ERROR = 0
+    ZERO_DATE_NULL = 1
+    ZERO_DATE_EPOCH = 2
+    NUL_STRIP = 1
+    NUL_REPLACE = 2
+
+    # Indexes into the names of changes; 0 is "unchanged".
+    CHANGED_NULL = 1
+    CHANGED_EPOCH = 2
+    CHANGED_STRIPPED = 3
+    CHANGED_REPLACED = 4
+    CHANGES = 5
+
+
+cdef struct Cells:
+    const uint8_t *validity  # NULL when all are valid
+    const uint8_t *offsets   # of the batch's first row; perhaps not aligned
+    const uint8_t *data
+    uint64_t data_size
+
+
+cdef struct Column:
+    int op
+    int change  # of the row in progress
+    Py_ssize_t length
+    int64_t fresh[CHANGES]  # of the call in progress
+    int64_t counts[CHANGES]
+
+
+cdef struct Out:
+    uint8_t *start
+    size_t size
+    size_t capacity
+    bint changed  # whether a policy changed a cell of the row in progress
+
+
+cdef struct Refused:
+    Py_ssize_t row
+    Py_ssize_t column
+    int reason
+
+
+cdef struct Refusals:
+    Refused *start
+    Py_ssize_t size
+    Py_ssize_t capacity
+
+
+cdef inline int grow(Out *out, size_t more) noexcept nogil:
+    cdef size_t capacity = out.capacity * 2
+    cdef uint8_t *start
+    if capacity < out.size + more:
+        capacity = out.size + more
+    start = <uint8_t *> realloc(out.start, capacity)
+    if start == NULL:
+        return NO_MEMORY
+    out.start = start
+    out.capacity = capacity
+    return OK
+
+
+cdef inline int room(Out *out, size_t more) noexcept nogil:
+    """Make room for so many bytes and SLACK."""
+    if out.capacity - out.size < more + SLACK:
+        return grow(out, more + SLACK)
+    return OK
+
+
+cdef inline void put(Out *out, const char *text, size_t size) noexcept nogil:
+    """Write a few bytes into the slack."""
+    memcpy(out.start + out.size, text, size)
+    out.size += size
+
+
+cdef inline bint valid(Cells *cells, Py_ssize_t i) noexcept nogil:
+    return cells.validity == NULL or cells.validity[i >> 3] >> (i & 7) & 1
+
+
+cdef inline uint64_t offset_at(const uint8_t *offsets, Py_ssize_t i) noexcept nogil:
+    """A negative one comes out larger than any buffer."""
+    cdef int32_t value
+    memcpy(&value, offsets + 4 * i, 4)
+    return <uint64_t> <int64_t> value
+
+
+cdef inline bint is_zero_date(const uint8_t *cell) noexcept nogil:
+    return (
+        (cell[5] == c"0" and cell[6] == c"0")
+        or (cell[8] == c"0" and cell[9] == c"0")
+        or (cell[0] == c"0" and cell[1] == c"0" and cell[2] == c"0" and cell[3] == c"0")
+    )
+
+
+cdef inline int ewkb_head(uint8_t *head, const uint8_t *cell, size_t size) noexcept nogil:
+    """Make the first bytes of EWKB from a cell, which is SRID (4 bytes, little-endian), then WKB.
+
+    Returns 9 with an SRID, 5 without (``head`` has as many bytes, the rest follows at ``cell + 9``), else MALFORMED.
+    Source: PostGIS manual, "Extended WKB".
+    """
+    cdef int top
+    cdef int i
+    if size < 9 or cell[4] > 1:
+        return MALFORMED
+    top = 4 if cell[4] == 1 else 1  # where the type's highest byte is, with the flags
+    memcpy(head, cell + 4, 5)
+    if head[top] & 0x20:  # would have an SRID of its own
+        return MALFORMED
+    if cell[0] == 0 and cell[1] == 0 and cell[2] == 0 and cell[3] == 0:
+        return 5
+    head[top] |= 0x20
+    for i in range(4):
+        head[5 + i] = cell[i if top == 4 else 3 - i]
+    return 9
+
+
+cdef class RowEncoder:
+    cdef Column *columns
+    cdef Py_ssize_t width
+    cdef int zero_dates
+    cdef int nul_text
+    cdef bint busy
+    cdef int row(self, Out *out, Cells *cells, Py_ssize_t first, Py_ssize_t row, Py_ssize_t *at) noexcept nogil
+    cdef size_t estimate(self, Cells *cells, Py_ssize_t rows) noexcept nogil
+    cdef tuple _encode(self, Cells *cells, Py_ssize_t first, Py_ssize_t rows)
+    cdef int _rows(self, Out *out, Refusals *refusals, Cells *cells, Py_ssize_t first, Py_ssize_t rows) noexcept nogil
+    cdef void _settle(self, bint written) noexcept nogil
+    cdef void _add_up(self) noexcept nogil
+    cdef void _forget(self) noexcept nogil
