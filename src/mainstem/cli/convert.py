@@ -18,7 +18,7 @@ from mainstem.cli.report import print_report, print_run
 from mainstem.cli.terminal import Terminal
 from mainstem.cli.view import RunView, by_severity, document_of
 from mainstem.contract.inspector import Role
-from mainstem.ddl.plan import render_sql
+from mainstem.ddl.script import render_sql
 from mainstem.engine.conversion import Endpoint, make_plan
 from mainstem.model.event import Event
 from mainstem.model.ids import STREAM, new_id

@@ -76,9 +76,7 @@ def connect_error(settings: ConnectionSettings, reason: ConnectReason, what: str
 
 def timeout_error(settings: ConnectionSettings, what: str = "no answer") -> ConnectError:
     """The error of a connection that took longer than it was given."""
-    return connect_error(
-        settings, ConnectReason.TIMEOUT, f"{what} within {settings.connect_timeout_s} s", _CHECK_ROUTE
-    )
+    return connect_error(settings, ConnectReason.TIMEOUT, f"{what} within {settings.connect_timeout_s} s", _CHECK_ROUTE)
 
 
 def resolve(settings: ConnectionSettings, deadline: Deadline) -> list[str]:

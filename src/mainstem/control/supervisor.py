@@ -95,12 +95,16 @@ class Supervisor:
             move = Move.INTERRUPT if record.state is RunState.RUNNING else Move.FAIL
             interrupted = replace(record, state=after(record.state, move, record.id), message=INTERRUPTED)
             if move is Move.FAIL:
-                interrupted = replace(interrupted, error="the server ended before the stream began", error_code="never_began")
+                interrupted = replace(
+                    interrupted, error="the server ended before the stream began", error_code="never_began"
+                )
             self._store.put_stream(interrupted)
             self.say(record.id, INTERRUPTED, level=Level.WARN)
         self._recorder.start()
 
-    def launch(self, stream_id: str, source: Endpoint, target: Endpoint, options: RunOptions, move: Move) -> StreamRecord:
+    def launch(
+        self, stream_id: str, source: Endpoint, target: Endpoint, options: RunOptions, move: Move
+    ) -> StreamRecord:
         """Begin a stream (START), or go on with one that has no thread (RESUME)."""
         with self._lock:
             record = self._find(stream_id)

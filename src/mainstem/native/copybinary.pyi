@@ -11,9 +11,7 @@ TRAILER: bytes
 class CopyBinaryEncoder(RowEncoder):
     """Writes tuples of COPY's binary format; `HEADER` goes before the first, `TRAILER` after the last of a COPY."""
 
-    def __init__(
-        self, ops: Sequence[BinaryOp], parameters: Sequence[int], zero_dates: str, nul_text: str
-    ) -> None:
+    def __init__(self, ops: Sequence[BinaryOp], parameters: Sequence[int], zero_dates: str, nul_text: str) -> None:
         """Fix what is done with each column.
 
         Args:

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from pymysql.cursors import Cursor
 
 
-def run(
-    connection: Connection[Cursor], settings: ConnectionSettings, role: Role, options: RunOptions
-) -> list[Finding]:
+def run(connection: Connection[Cursor], settings: ConnectionSettings, role: Role, options: RunOptions) -> list[Finding]:
     """All findings, in the order of the checks."""
     return []

@@ -1,1 +1,40 @@
 """PostgreSQL."""
+
+from __future__ import annotations
+
+from mainstem.connectors.postgres.dialect import PostgresDialect
+from mainstem.contract.inspector import Inspector
+from mainstem.contract.spec import ConnectorSpec
+from mainstem.contract.target import Target
+from mainstem.model.connection import ConnectionSettings
+from mainstem.model.run import RunOptions
+
+__all__ = ["SPEC"]
+
+
+# Imported when first used: listing the connectors should not load drivers and compiled code.
+def _inspector(settings: ConnectionSettings) -> Inspector:
+    from mainstem.connectors.postgres.inspector import PostgresInspector
+
+    return PostgresInspector(settings)
+
+
+def _target(settings: ConnectionSettings, options: RunOptions) -> Target:
+    from mainstem.connectors.postgres.load import PostgresTarget
+
+    return PostgresTarget(settings, options)
+
+
+SPEC = ConnectorSpec(
+    name="postgresql",
+    aliases=("postgres", "pg"),
+    title="PostgreSQL",
+    default_port=5432,
+    default_schema="public",
+    has_schemas=True,
+    dialect=PostgresDialect(),
+    inspector=_inspector,
+    target=_target,
+    target_dialect=PostgresDialect(),
+    password_variable="PGPASSWORD",  # noqa: S106
+)
