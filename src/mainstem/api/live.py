@@ -36,7 +36,10 @@ async def _events(plane: Services, stream_id: str, after: int | None) -> AsyncIt
         if not queue.full():  # a reader that is too slow misses lines; the stream's log has them
             queue.put_nowait(told)
 
-    leave = plane.broadcaster.subscribe(lambda told: loop.call_soon_threadsafe(put, told), after)
+    def hear(told: Told | None) -> None:
+        loop.call_soon_threadsafe(put, told)
+
+    leave = plane.broadcaster.subscribe(hear, after)
     try:
         yield _named("connection", {"message": "connected", "timestamp": _now()})
         while True:

@@ -13,4 +13,40 @@ from mainstem.model.run import Rejected
 
 def view_of_stats(stats: Mapping[str, Any]) -> RunView:
     """What there is to show of a run on a server."""
-    raise NotImplementedError(stats, RunView, TableView, by_severity, TableId, ReportItem, Severity, Rejected)
+    return RunView(
+        id=str(stats["id"]),
+        state=str(stats["status"]),
+        stage=str(stats["stage"]),
+        seconds=float(stats["elapsed"]),
+        tables=tuple(_table(table) for table in stats["tables"]),
+        report=by_severity([_item(item) for item in stats["report"]]),
+        rejected=tuple(
+            Rejected(_table_id(row["table"]), row["key"], row["column"], row["reason"]) for row in stats["rejected"]
+        ),
+        error=str(stats["error"]),
+        remedy=str(stats["remedy"]),
+        error_code=str(stats["code"]),
+    )
+
+
+def _table(table: Mapping[str, Any]) -> TableView:
+    return TableView(
+        name=str(table["target"]).partition(".")[2] or str(table["name"]),
+        state=str(table["status"]),
+        read=table["rowsRead"],
+        written=table["rowsWritten"],
+        rejected=table["rowsRejected"],
+        size=table["bytes"],
+        estimate=table["rowsEstimate"],
+        seconds=table["elapsed"],
+        error=str(table["error"]),
+    )
+
+
+def _item(item: Mapping[str, Any]) -> ReportItem:
+    return ReportItem(Severity(item["severity"]), item["code"], item["object"], item["message"], item["remedy"])
+
+
+def _table_id(text: str) -> TableId:
+    schema, _, name = text.rpartition(".")
+    return TableId(schema, name)

@@ -96,7 +96,7 @@ class Dialect(Protocol):
         """Schema and name, both quoted."""
         ...
 
-    def neutral_expression(self, tree: exp.Expression) -> exp.Expression:
+    def neutral_expression(self, tree: exp.Expr) -> exp.Expr:
         """An expression as parsed from this dialect, without what only this system knows; `PlanError` if it can't."""
         ...
 
@@ -113,7 +113,7 @@ class TargetDialect(Dialect, Protocol):
         """The native type for a logical one, or the user's own choice; `PlanError` when that cannot be written to."""
         ...
 
-    def render_expression(self, tree: exp.Expression, use: Use, wanted: ColumnType | None = None) -> str:
+    def render_expression(self, tree: exp.Expr, use: Use, wanted: ColumnType | None = None) -> str:
         """A neutral expression or query as this system's SQL; `PlanError` if it can't be said."""
         ...
 

@@ -107,7 +107,7 @@ def resolve(settings: ConnectionSettings, deadline: Deadline) -> list[str]:
             ConnectReason.HOST_NOT_FOUND,
             f"no address is known for host {settings.host!r}",
             "correct the host name, or use an IP address",
-        ) from (answer or None)
+        ) from (answer if isinstance(answer, Exception) else None)
     return answer
 
 

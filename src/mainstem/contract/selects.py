@@ -10,7 +10,7 @@ from sqlglot import exp
 from mainstem.errors import InvalidError
 
 _QUERIES = (exp.Select, exp.SetOperation, exp.Subquery)
-_FORBIDDEN: tuple[tuple[type[exp.Expression], str], ...] = (
+_FORBIDDEN: tuple[tuple[type[exp.Expr], str], ...] = (
     (exp.Into, "SELECT … INTO writes"),
     (exp.Lock, "FOR UPDATE and FOR SHARE lock rows"),
     (exp.DML, "only SELECT is allowed, also inside WITH"),

@@ -1,4 +1,4 @@
-"""Runs conversions in threads, moves streams through their states, and writes down what they say and how far they are."""
+"""Runs conversions in threads, moves streams through their states, and writes down what they say."""
 
 from __future__ import annotations
 

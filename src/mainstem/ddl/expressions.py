@@ -51,7 +51,7 @@ class TableExpressions:
         return self.target.render_expression(self.source.neutral_expression(tree), use, wanted)
 
 
-def parse(sql: str, dialect: Dialect) -> exp.Expression:
+def parse(sql: str, dialect: Dialect) -> exp.Expr:
     """One expression or statement; `PlanError` when it isn't understood."""
     try:
         return sqlglot.parse_one(sql, read=dialect.sql_name)

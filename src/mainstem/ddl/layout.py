@@ -251,7 +251,7 @@ def keep_foreign_keys(layouts: Sequence[Layout]) -> None:
             if reason or parent is None:
                 layout.note(
                     Severity.WARNING, "foreign_key_left_out", f"{layout.source.id}.{key.name}",
-                    f"the foreign key to {key.parent} is not made: {reason}", "add it by hand when both sides are there",
+                    f"the foreign key to {key.parent} is not made: {reason}", "add it by hand once both are there",
                 )  # fmt: skip
                 continue
             kept.append(

@@ -57,7 +57,7 @@ class _ClearTextPassword:
         return self._connection._read_packet()
 
 
-_PLUGINS = {"mysql_clear_password": _ClearTextPassword, "dialog": _ClearTextPassword}
+_PLUGINS: dict[str, Any] = {"mysql_clear_password": _ClearTextPassword, "dialog": _ClearTextPassword}
 
 
 def connect(settings: ConnectionSettings, **options: Any) -> Connection[Cursor]:
@@ -171,7 +171,8 @@ def query(connection: Connection[Cursor], sql: str, arguments: Sequence[object] 
 
 def flavor(connection: Connection[Cursor]) -> str:
     """``mariadb`` or ``mysql``."""
-    return "mariadb" if "mariadb" in connection.get_server_info().lower() else "mysql"
+    driver: Any = connection
+    return "mariadb" if "mariadb" in driver.get_server_info().lower() else "mysql"
 
 
 def tls_version(connection: Connection[Cursor]) -> str:
@@ -184,7 +185,8 @@ def describe(connection: Connection[Cursor], sql: str) -> list[Field]:
     """The columns of a query that returns no rows. Raises the driver's errors."""
     with connection.cursor() as cursor:
         cursor.execute(sql)
-        result: Any = cursor._result  # the driver's own description leaves flags and character set out
+        driver: Any = cursor
+        result = driver._result  # the driver's own description leaves flags and character set out
         return [
             Field(field.name, field.type_code, field.flags, field.charsetnr, field.length, field.scale)
             for field in result.fields

@@ -27,6 +27,6 @@ class MysqlDialect:
         name = self.quote(table.name)
         return f"{self.quote(table.schema)}.{name}" if table.schema else name
 
-    def neutral_expression(self, tree: exp.Expression) -> exp.Expression:
+    def neutral_expression(self, tree: exp.Expr) -> exp.Expr:
         """An expression without what only MySQL knows (charset introducers, its own functions)."""
         return tree

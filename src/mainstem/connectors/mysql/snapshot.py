@@ -13,7 +13,7 @@ from mainstem.connectors.mysql.consistency import agree
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.connectors.mysql.stream import RowStream
 from mainstem.connectors.mysql.types import select_expression
-from mainstem.contract.source import BatchLimits
+from mainstem.contract.source import BatchLimits, Snapshot, SnapshotReader
 from mainstem.errors import MainstemError
 from mainstem.model.batch import ChangeBatch
 from mainstem.model.connection import ConnectionSettings
@@ -34,7 +34,7 @@ class MysqlSource:
         self._settings = settings
 
     @contextmanager
-    def snapshot(self, readers: int) -> Iterator[MysqlSnapshot]:
+    def snapshot(self, readers: int) -> Iterator[Snapshot]:
         """Open a snapshot; leaving the context closes its connections."""
         with ExitStack() as stack:
             connections = [stack.enter_context(_closing(connect(self._settings))) for _ in range(readers)]
@@ -61,13 +61,14 @@ class MysqlSnapshot:
     """See `contract.source.Snapshot`."""
 
     def __init__(self, readers: Sequence[MysqlReader], position: str, note: str) -> None:
-        self.readers = readers
+        self.readers: Sequence[SnapshotReader] = readers
+        self._own = readers
         self.position = position
         self.note = note
 
     def interrupt(self) -> None:
         """Shut the sockets down; whoever reads from one gets an end of file."""
-        for reader in self.readers:
+        for reader in self._own:
             reader.interrupt()
 
 
@@ -109,7 +110,8 @@ class MysqlReader:
     def _cancel(self, stream: RowStream) -> None:
         """Kill the query, not the connection: the snapshot's transaction lives on."""
         with suppress(MainstemError), _closing(connect(self._settings)) as other, other.cursor() as cursor:
-            cursor.execute(f"KILL QUERY {self._connection.thread_id()}")
+            driver: Any = self._connection
+            cursor.execute(f"KILL QUERY {driver.thread_id()}")
         with suppress(Exception):  # the killed query's own error, or a connection that has gone: the next use tells
             stream.drain()
 

@@ -7,7 +7,7 @@ The driver does login, TLS and the query's column definitions; the row packets a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 from pymysql.constants import COMMAND
@@ -17,10 +17,6 @@ from mainstem.contract.source import BatchLimits
 from mainstem.errors import LostConnectionError
 from mainstem.native.rows import RowDecoder
 from mainstem.native.status import Status
-
-if TYPE_CHECKING:
-    from pymysql.connections import Connection
-    from pymysql.cursors import Cursor
 
 _BUFFER_BYTES = 256 * 1024
 _PACKET_HEADER_BYTES = 4
@@ -32,8 +28,8 @@ class RowStream:
     Raises the driver's errors; `LostConnectionError` when the server hangs up.
     """
 
-    def __init__(self, connection: Connection[Cursor], sql: str) -> None:
-        self._driver: Any = connection
+    def __init__(self, connection: Any, sql: str) -> None:
+        self._driver = connection  # its private parts have no types
         self.exhausted = False
         self._driver._execute_command(COMMAND.COM_QUERY, sql)
         self.columns = self._driver._read_packet().read_length_encoded_integer()

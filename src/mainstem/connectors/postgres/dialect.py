@@ -49,11 +49,11 @@ class PostgresDialect:
         name = self.quote(table.name)
         return f"{self.quote(table.schema)}.{name}" if table.schema else name
 
-    def neutral_expression(self, tree: exp.Expression) -> exp.Expression:
+    def neutral_expression(self, tree: exp.Expr) -> exp.Expr:
         """PostgreSQL's own syntax is what sqlglot's tree is closest to."""
         return tree
 
-    def render_expression(self, tree: exp.Expression, use: Use, wanted: ColumnType | None = None) -> str:
+    def render_expression(self, tree: exp.Expr, use: Use, wanted: ColumnType | None = None) -> str:
         """A neutral expression or query as SQL that PostgreSQL can run; `PlanError` if it can't be said."""
         return expressions.render(tree, use, wanted)
 

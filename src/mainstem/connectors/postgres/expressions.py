@@ -9,7 +9,7 @@ from mainstem.contract.dialect import ColumnType, Use
 from mainstem.errors import PlanError
 
 
-def render(tree: exp.Expression, use: Use, wanted: ColumnType | None) -> str:
+def render(tree: exp.Expr, use: Use, wanted: ColumnType | None) -> str:
     """The SQL; `PlanError` when PostgreSQL cannot say it."""
     try:
         return tree.sql("postgres", identify=True, unsupported_level=ErrorLevel.RAISE)

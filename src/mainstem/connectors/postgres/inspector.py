@@ -107,7 +107,7 @@ class PostgresInspector(Inspector):
                 fields={"query": error.message},
                 remedy=error.remedy or "try the query in the database's own client",
             ) from exc
-        names = {oid: name for oid, name in self._query("SELECT oid, typname FROM pg_type")}
+        names: dict[Any, Any] = dict(self._query("SELECT oid, typname FROM pg_type"))
         return tuple(
             Column(item.name, logical_type(names.get(item.type_code, "")), item.type_display) for item in described
         )

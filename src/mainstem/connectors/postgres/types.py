@@ -74,7 +74,7 @@ def native_type(type_: LogicalType) -> str:
 
 
 def base_name(sql: str) -> str:
-    """A type's own name, lower case, without length, zone and array: ``timestamp(3) with time zone`` → ``timestamp``."""
+    """A type's own name without length, zone and array: ``timestamp(3) with time zone`` → ``timestamp``."""
     return re.sub(r"\(.*?\)|\[\]", "", sql).split(" with")[0].strip().lower()
 
 
