@@ -469,7 +469,9 @@ cdef int _date(
         if _day(cell, &day) != OK:
             return MALFORMED
         if size > 10:
-            if not with_time or (cell[10] != c" " and cell[10] != c"T") or _clock(cell + 11, size - 11, 2, &micros) != OK:
+            if not with_time or (cell[10] != c" " and cell[10] != c"T"):
+                return MALFORMED
+            if _clock(cell + 11, size - 11, 2, &micros) != OK:
                 return MALFORMED
             if micros >= <int64_t> DAY_S * 1000000:
                 return MALFORMED

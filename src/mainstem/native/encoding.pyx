@@ -140,7 +140,7 @@ cdef class RowEncoder:
         return OK
 
     cdef int row(self, Out *out, Cells *cells, Py_ssize_t first, Py_ssize_t row, Py_ssize_t *at) noexcept nogil:
-        """Write a whole row; on anything but OK ``at`` is the column that it is about, and what was written is dropped."""
+        """Write a whole row; on anything but OK ``at`` is the column that it is about."""
         return MALFORMED
 
     cdef size_t estimate(self, Cells *cells, Py_ssize_t rows) noexcept nogil:

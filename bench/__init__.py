@@ -1,0 +1,1 @@
+"""Benchmarks: the usual tool and Mainstem in turn, in one run."""

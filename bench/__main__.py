@@ -1,0 +1,5 @@
+"""``make bench``: the bulk benchmark."""
+
+from bench.bulk import main
+
+main()

@@ -1,0 +1,193 @@
+"""MariaDB → PostgreSQL in bulk: the usual tools and Mainstem in turn, on the same servers, with the ratio.
+
+    python -m bench.bulk [--rows 2000000] [--tables products,wide,json,blobs] [--pgloader]
+
+The anchor is what a skilled person does by hand: ``mariadb --quick`` piped into ``psql \\copy``, then ADD PRIMARY KEY.
+Peak memory is that of all processes of Mainstem together, sampled every 50 ms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psutil
+
+from mainstem.connectors.mysql.client import connect as mysql_connect
+from mainstem.connectors.postgres.client import connect as postgres_connect
+from mainstem.model.connection import ConnectionSettings
+from mainstem.testing import servers
+
+DATABASE = "bench"
+PRODUCTS = (
+    "id BIGINT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(255) NOT NULL, price DECIMAL(10,2) NOT NULL, weight DOUBLE,"
+    " created TIMESTAMP DEFAULT CURRENT_TIMESTAMP"
+)
+PRODUCTS_ROW = "seq, CONCAT('Product', seq), ROUND(RAND(1) * 1000, 2), RAND(2) * 100, FROM_UNIXTIME(1600000000 + seq)"
+_WIDE = (("INT", "seq"), ("VARCHAR(40)", "CONCAT('v', seq)"), ("DECIMAL(12,4)", "seq / 7"), ("DATETIME(3)", "NOW(3)"),
+         ("DOUBLE", "seq / 3"), ("DATE", "'2024-02-29'"))  # fmt: skip
+WIDE = "id BIGINT PRIMARY KEY, " + ", ".join(f"c{i} {_WIDE[i % 6][0]}" for i in range(59))
+WIDE_ROW = "seq, " + ", ".join(_WIDE[i % 6][1] for i in range(59))
+_JSON = """JSON_OBJECT('n', seq, 'tags', JSON_ARRAY('a', 'b', seq), 'nested', JSON_OBJECT('x', seq / 3, 'y', 'text'))"""
+JSON = "id BIGINT UNSIGNED PRIMARY KEY, name VARCHAR(255), price DECIMAL(10,2), created_at DATETIME, " + ", ".join(
+    f"j{i} JSON" for i in range(5)
+)
+JSON_ROW = "seq, CONCAT('n', seq), seq / 4, NOW(), " + ", ".join([_JSON] * 5)
+
+
+@dataclass(frozen=True)
+class Table:
+    name: str
+    columns: str
+    row: str
+    share: float  # of --rows
+
+
+TABLES = {
+    "products": Table("products", PRODUCTS, PRODUCTS_ROW, 1),
+    "wide": Table("wide", WIDE, WIDE_ROW, 0.05),
+    "json": Table("json_heavy", JSON, JSON_ROW, 0.05),
+    "blobs": Table("blobs", "id INT PRIMARY KEY, data LONGBLOB", "seq, REPEAT(CHAR(seq % 256), 1000000)", 0.001),
+}
+
+
+class Memory:
+    """Peak of the summed resident sets of a process and its children, in MiB."""
+
+    def __init__(self, pid: int) -> None:
+        self.peak = 0.0
+        self._process = psutil.Process(pid)
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.05):
+            try:
+                family = [self._process, *self._process.children(recursive=True)]
+                self.peak = max(self.peak, sum(one.memory_info().rss for one in family) / 2**20)
+            except psutil.Error:
+                continue
+
+    def close(self) -> None:
+        self._done.set()
+        self._thread.join()
+
+
+@contextmanager
+def timed(results: dict[str, float], name: str) -> Iterator[None]:
+    begin = time.perf_counter()
+    yield
+    results[name] = time.perf_counter() - begin
+
+
+def mainstem(source: ConnectionSettings, target: ConnectionSettings, table: str) -> tuple[float, float]:
+    """Seconds and peak MiB of ``mainstem copy`` as a user runs it: start-up, planning and checks included."""
+    command = [sys.executable, "-m", "mainstem", "copy", url(source), url(target), "--table", table, "--json",
+               "--schema-policy", "drop_and_recreate"]  # fmt: skip
+    begin = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    memory = Memory(process.pid)
+    out, err = process.communicate()
+    seconds = time.perf_counter() - begin
+    memory.close()
+    document = json.loads(out)
+    if process.returncode:
+        raise SystemExit(f"mainstem failed: {document.get('error')} {err.decode()}")
+    return seconds, memory.peak
+
+
+def anchor(source: ConnectionSettings, target: ConnectionSettings, table: str) -> float:
+    """Seconds of the Unix pipe and ADD PRIMARY KEY; the table is there, empty and without a key."""
+    begin = time.perf_counter()
+    pipe = (
+        f"mariadb --no-defaults -h127.0.0.1 -P{source.port} -uroot --quick -NB {source.database}"
+        f" -e 'SELECT * FROM {table}' | psql -q -h 127.0.0.1 -p {target.port} -U postgres -d {target.database}"
+        f" -c '\\copy {table} from stdin'"
+    )
+    environment = {"MYSQL_PWD": source.password, "PGPASSWORD": target.password, "PATH": "/usr/bin:/bin"}
+    subprocess.run(pipe, shell=True, check=True, env=environment)
+    with postgres_connect(target) as connection:
+        connection.execute(f"ALTER TABLE {table} ADD PRIMARY KEY (id)".encode())
+    return time.perf_counter() - begin
+
+
+def pgloader(source: ConnectionSettings, target: ConnectionSettings, table: str) -> float:
+    """Seconds of pgloader with its defaults, for the one table."""
+    script = (
+        f"LOAD DATABASE FROM {url(source)} INTO {url(target)}"
+        f" WITH include drop, create tables, create indexes, reset sequences"
+        f" INCLUDING ONLY TABLE NAMES MATCHING '{table}';"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "load"
+        file.write_text(script)
+        begin = time.perf_counter()
+        subprocess.run(["pgloader", str(file)], check=True, capture_output=True, cwd=folder)
+        return time.perf_counter() - begin
+
+
+def url(settings: ConnectionSettings) -> str:
+    return f"{settings.type}://{settings.username}:{settings.password}@127.0.0.1:{settings.port}/{settings.database}"
+
+
+def empty_table(target: ConnectionSettings, table: str) -> None:
+    """The table that Mainstem made, without rows and key, for the anchor to fill."""
+    with postgres_connect(target) as connection:
+        connection.execute(f"TRUNCATE {table}".encode())
+        connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_pkey".encode())
+        connection.execute("CHECKPOINT")
+
+
+def measure(source: ConnectionSettings, target: ConnectionSettings, table: Table, rows: int, *, loader: bool) -> None:
+    with mysql_connect(source) as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE TABLE {table.name} ({table.columns})")
+        cursor.execute(f"INSERT INTO {table.name} SELECT {table.row} FROM seq_1_to_{rows}")
+        cursor.execute(f"ANALYZE TABLE {table.name}")
+    mainstem(source, target, table.name)  # warms both servers, and makes the table for the anchor
+    results: list[tuple[float, float, float]] = []
+    for _ in range(3):
+        by_hand = 0.0
+        if table.name != "blobs":  # the pipe cannot carry binary
+            empty_table(target, table.name)
+            by_hand = anchor(source, target, table.name)
+        results.append((by_hand, *mainstem(source, target, table.name)))
+    by_hand, seconds, peak = (sorted(column)[1] for column in zip(*results, strict=True))
+    line = f"{table.name:12} {rows:>10,} rows   mainstem {seconds:6.2f} s   peak {peak:4.0f} MiB"
+    if by_hand:
+        line += f"   mariadb|psql {by_hand:6.2f} s   ratio {seconds / by_hand:.2f}"
+    if loader and table.name == "products":
+        other = pgloader(source, target, table.name)
+        line += f"   pgloader {other:6.2f} s   {other / seconds:.1f} times as fast"
+    print(line, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=2_000_000)
+    parser.add_argument("--tables", default="products,wide,json,blobs")
+    parser.add_argument("--pgloader", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.pgloader and shutil.which("pgloader") is None:
+        raise SystemExit("pgloader is not installed: apt-get install pgloader")
+    with servers.mariadb() as source, servers.postgres(servers.system_postgres_bin()) as target:
+        settings = replace(source.settings, database=DATABASE)
+        with mysql_connect(source.settings) as connection, connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {DATABASE}")
+        for name in arguments.tables.split(","):
+            table = TABLES[name]
+            measure(settings, target.settings, table, int(arguments.rows * table.share), loader=arguments.pgloader)
+
+
+if __name__ == "__main__":
+    main()
