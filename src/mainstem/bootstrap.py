@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 
-import uvicorn
-
 from mainstem import log
-from mainstem.api.app import make_app
-from mainstem.api.services import Services
 from mainstem.contract.registry import Registry
-from mainstem.control.configs import Configs
-from mainstem.control.connections import Connections
-from mainstem.control.events import Broadcaster
-from mainstem.control.keys import ApiKeys
-from mainstem.control.reach import Systems
-from mainstem.control.secrets import open_box
-from mainstem.control.streams import Streams
-from mainstem.control.supervisor import Supervisor
 from mainstem.engine.conversion import Conversion, Endpoint
 from mainstem.hub.memory import MemoryHub
 from mainstem.model.event import Event

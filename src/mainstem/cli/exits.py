@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from mainstem.errors import ConnectReason, MainstemError
+from mainstem.errors import ConnectReason
 
 
 class ExitCode(IntEnum):
@@ -17,12 +17,6 @@ class ExitCode(IntEnum):
     REFUSED = 4
     FINDINGS = 5
     INTERRUPTED = 130
-
-
-class PreflightError(MainstemError):
-    """The preflight found something that would make the run fail."""
-
-    code = "preflight"
 
 
 _BY_CODE = {

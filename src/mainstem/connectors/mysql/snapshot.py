@@ -109,10 +109,11 @@ class MysqlReader:
 
     def _cancel(self, stream: RowStream) -> None:
         """Kill the query, not the connection: the snapshot's transaction lives on."""
-        with suppress(MainstemError), _closing(connect(self._settings)) as other, other.cursor() as cursor:
-            driver: Any = self._connection
+        driver: Any = self._connection
+        # The connection may have gone meanwhile, by `interrupt` or by itself; its next use tells.
+        with suppress(Exception), _closing(connect(self._settings)) as other, other.cursor() as cursor:
             cursor.execute(f"KILL QUERY {driver.thread_id()}")
-        with suppress(Exception):  # the killed query's own error, or a connection that has gone: the next use tells
+        with suppress(Exception):
             stream.drain()
 
 

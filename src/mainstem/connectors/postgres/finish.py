@@ -58,12 +58,12 @@ def _on_update(names: Names, table: Table) -> Iterable[Statement]:
         table.id,
         optional=True,
     )
-    # compared part by part: a whole row would include generated columns, which are not known before the write
-    old, new = (f"ROW({', '.join(f'{row}.{name}' for name in plain)})" for row in ("OLD", "NEW"))
+    # Only plain columns: generated ones are not known before the write. As text: some types (json) have no equality.
+    old, new = (f"ROW({', '.join(f'{row}.{name}' for name in plain)})::text" for row in ("OLD", "NEW"))
     yield Statement(
         Phase.VIEWS,
         f"CREATE TRIGGER {names.quote('mainstem_on_update')} BEFORE UPDATE ON {names.qualified(table.id)}"
-        f" FOR EACH ROW WHEN ({old} *<> {new}) EXECUTE FUNCTION {function}()",
+        f" FOR EACH ROW WHEN ({old} IS DISTINCT FROM {new}) EXECUTE FUNCTION {function}()",
         str(trigger),
         table.id,
         optional=True,

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from mainstem.connectors.mysql.client import connect as mysql_connect
+from mainstem.connectors.postgres.client import connect as postgres_connect
+from mainstem.model.connection import ConnectionSettings
+from tests.api.conftest import KEY, Server, body
+
+ENDED = {"FINISHED", "FAILED", "STOPPED", "TIME_LIMIT_REACHED", "EVENT_LIMIT_REACHED"}
+
+
+def fill(settings: ConnectionSettings, rows: int) -> None:
+    with mysql_connect(settings) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE products (id BIGINT PRIMARY KEY, name VARCHAR(40))")
+        cursor.execute(f"INSERT INTO products SELECT seq, CONCAT('p', seq) FROM seq_1_to_{rows}")
+        cursor.execute("ANALYZE TABLE products")
+
+
+def count(settings: ConnectionSettings) -> int:
+    with postgres_connect(settings) as connection:
+        row = connection.execute("SELECT count(*) FROM products").fetchone()
+        return int(row[0]) if row else -1
+
+
+def wait_for(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 90
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+def make(api: httpx.Client, source: ConnectionSettings, target: ConnectionSettings, **more: Any) -> str:
+    ends = [api.post("/connections", json=body(settings)).json()["id"] for settings in (source, target)]
+    config = {"name": "copy", "source": ends[0], "target": ends[1], "mode": "convert", **more}
+    answer = api.post("/stream-configs", json=config)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["id"])
+
+
+def finish(api: httpx.Client, stream: str) -> dict[str, Any]:
+    wait_for(lambda: api.get(f"/streams/{stream}").json()["status"] in ENDED, "the stream did not end")
+    stats: dict[str, Any] = api.get(f"/streams/{stream}/stats").json()
+    return stats
+
+
+@pytest.mark.parametrize("path", ["/streams/{}/start", "/stream-configs/{}/start"])
+def test_six_calls_move_a_database(
+    api: httpx.Client, path: str, mysql_db: ConnectionSettings, postgres_db: ConnectionSettings
+) -> None:
+    fill(mysql_db, 3_000)
+    config = make(api, mysql_db, postgres_db)
+    assert api.get(f"/stream-configs/{config}/plan").json()["tables"][0]["target"] == "public.products"
+    stream = api.post(path.format(config)).json()["id"]
+    stats = finish(api, stream)
+    assert (stats["status"], stats["totals"]["rowsWritten"], stats["tables"][0]["rowsRejected"]) == (
+        "FINISHED",
+        3000,
+        0,
+    )
+    assert {node["type"]: node["stat"]["counter"] for node in stats["nodes"]} == {"source": 3000, "target": 3000}
+    assert count(postgres_db) == 3000
+    assert api.get(f"/stream-configs/{config}/history").json()[0]["rowsInserted"] == 3000
+    assert any("FINISHED" in line["message"] for line in api.get(f"/streams/{stream}/logs").json())
+    refused = api.post(f"/streams/{stream}/pause")
+    assert refused.status_code == 409
+    assert refused.json()["details"]["allowed"] == []
+
+
+def test_the_later_shape_refuses_a_target_that_has_the_table(
+    api: httpx.Client, mysql_db: ConnectionSettings, postgres_db: ConnectionSettings
+) -> None:
+    fill(mysql_db, 10)
+    ends = [api.post("/connections", json=body(settings)).json()["id"] for settings in (mysql_db, postgres_db)]
+    config = api.post(
+        "/stream-configs",
+        json={
+            "name": "later", "mode": "load",
+            "source": {"connections": [{"connectionId": ends[0], "tables": [{"name": "products"}]}]},
+            "target": {"id": ends[1], "spec": {"db": {"schema": "public"}}},
+        },
+    ).json()["id"]  # fmt: skip
+    assert finish(api, api.post(f"/stream-configs/{config}/start").json()["id"])["status"] == "FINISHED"
+    again = finish(api, api.post(f"/stream-configs/{config}/start").json()["id"])
+    assert (again["status"], again["code"]) == ("FAILED", "schema_conflict")
+    assert count(postgres_db) == 10
+
+
+def test_pause_resume_stop_and_a_connection_in_use(
+    api: httpx.Client, mysql_db: ConnectionSettings, postgres_db: ConnectionSettings
+) -> None:
+    fill(mysql_db, 400_000)
+    config = make(api, mysql_db, postgres_db, dataBundleSize=100)
+    stream = api.post(f"/stream-configs/{config}/start").json()["id"]
+    wait_for(lambda: api.get(f"/streams/{stream}/stats").json()["totals"]["rowsRead"] > 0, "nothing was read")
+    assert api.post(f"/streams/{stream}/pause", content="null").json()["status"] == "PAUSED"
+    source = api.get(f"/stream-configs/{config}").json()["source"]
+    assert api.delete(f"/connections/{source}").status_code == 409
+    assert api.post(f"/streams/{stream}/resume").json()["status"] == "RUNNING"
+    assert api.post(f"/streams/{stream}/stop").json()["status"] == "STOPPED"
+    stats = api.get(f"/streams/{stream}/stats").json()
+    assert count(postgres_db) == stats["totals"]["rowsWritten"]
+
+
+def test_a_server_that_was_killed_knows_what_it_was_doing(
+    own_server: Server, mysql_db: ConnectionSettings, postgres_db: ConnectionSettings
+) -> None:
+    fill(mysql_db, 100_000)
+    own_server.start(MAINSTEM_FAILPOINTS="loader.after_commit=kill@3")
+    with own_server.client() as api:
+        config = make(api, mysql_db, postgres_db)
+        stream = api.post(f"/stream-configs/{config}/start").json()["id"]
+        assert own_server.process is not None
+        own_server.process.wait(60)
+    own_server.start()
+    with own_server.client() as api:
+        found = api.get(f"/streams/{stream}").json()
+        assert (found["status"], found["allowed"]) == ("PAUSED", ["resume", "stop"])
+        assert api.post(f"/streams/{stream}/resume").json()["status"] == "RUNNING"
+        assert finish(api, stream)["status"] == "FINISHED"
+    assert count(postgres_db) == 100_000
+
+
+def test_live_events_tell_what_happens(
+    api: httpx.Client, server: Server, mysql_db: ConnectionSettings, postgres_db: ConnectionSettings
+) -> None:
+    fill(mysql_db, 10)
+    config = make(api, mysql_db, postgres_db)
+    with httpx.stream("GET", f"{server.url}/logs/stream", timeout=60) as live:
+        stream = api.post(f"/stream-configs/{config}/start").json()["id"]
+        seen = []
+        for line in live.iter_lines():
+            seen.append(line)
+            if "event: log" in seen and "-> FINISHED" in line and stream in line:
+                break
+    assert seen[0] == "event: connection"
+
+
+def test_a_planted_password_is_found_nowhere(
+    own_server: Server, mysql_db: ConnectionSettings, postgres_db: ConnectionSettings
+) -> None:
+    """In no answer, log, store file or process list; only the database servers know it."""
+    secret = "pl4nted-S3cret"
+    with mysql_connect(mysql_db) as connection, connection.cursor() as cursor:
+        user = f"u{os.urandom(4).hex()}"
+        cursor.execute(f"CREATE USER {user}@'127.0.0.1' IDENTIFIED BY '{secret}'")
+        cursor.execute(f"GRANT ALL ON {mysql_db.database}.* TO {user}@'127.0.0.1'")
+    fill(mysql_db, 10)
+    own_server.start()
+    answers = []
+    with own_server.client() as api:
+        api.event_hooks["response"].append(lambda response: answers.append(response.read()))
+        login = {**body(mysql_db), "username": user, "password": secret}
+        source = api.post("/connections", json=login).json()["id"]
+        wrong = api.post("/connections", json={**login, "username": "nobody"}).json()["id"]
+        api.post(f"/connections/{source}/ping")
+        api.post(f"/connections/{wrong}/ping")
+        api.post("/connections", json={**login, "port": "x"})
+        target = api.post("/connections", json=body(postgres_db)).json()["id"]
+        config = api.post("/stream-configs", json={"source": source, "target": target, "mode": "convert"}).json()["id"]
+        stream = api.post(f"/stream-configs/{config}/start").json()["id"]
+        assert finish(api, stream)["status"] == "FINISHED"
+        api.get(f"/streams/{stream}/logs")
+        processes = b"".join(path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists())
+    own_server.end()
+    files = b"".join(path.read_bytes() for path in own_server.home.rglob("*") if path.is_file())
+    for what in (secret.encode(), KEY.encode()):
+        assert what not in b"".join(answers)
+        assert what not in processes
+        assert what not in files
+    assert oct((own_server.home / "secret.key").stat().st_mode)[-3:] == "600"

@@ -1,0 +1,81 @@
+"""A source with rows and an empty target, and a way to run a conversion between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from mainstem import bootstrap
+from mainstem.connectors.mysql.client import connect as mysql_connect
+from mainstem.connectors.postgres.client import connect as postgres_connect
+from mainstem.contract.registry import Registry
+from mainstem.engine.conversion import Conversion, Endpoint
+from mainstem.model.connection import ConnectionSettings
+from mainstem.model.event import Event
+from mainstem.model.ids import STREAM, new_id
+from mainstem.model.run import RunOptions
+
+Rows = list[tuple[Any, ...]]
+
+
+class Pair:
+    """A MariaDB database, a PostgreSQL database, and conversions from the one to the other."""
+
+    def __init__(self, source: ConnectionSettings, target: ConnectionSettings) -> None:
+        registry = Registry.installed()
+        self.source = Endpoint(registry.find("mysql"), source)
+        self.target = Endpoint(registry.find("postgresql"), target)
+        self.events: list[Event] = []
+
+    def mysql(self, *statements: str) -> Rows:
+        """Run statements on the source; the rows of the last one."""
+        with mysql_connect(self.source.settings) as connection, connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+            return list(cursor.fetchall())
+
+    def postgres(self, statement: str) -> Rows:
+        """Run a statement on the target; its rows."""
+        with postgres_connect(self.target.settings) as connection:
+            cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def conversion(self, options: RunOptions | None = None, run_id: str = "") -> Conversion:
+        """A run that has not begun."""
+        return bootstrap.conversion(
+            run_id or new_id(STREAM), self.source, self.target, options or RunOptions(), self.events.append
+        )
+
+    def fill(self, table: str, rows: int) -> None:
+        """A table of so many rows with a key, text, a decimal, a double and a timestamp."""
+        self.mysql(
+            f"CREATE TABLE {table} (id BIGINT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(40) NOT NULL,"
+            " price DECIMAL(10,2), weight DOUBLE, created TIMESTAMP NULL)",
+            f"INSERT INTO {table} SELECT seq, CONCAT('Ünï-', seq), seq / 4, seq / 3,"
+            f" FROM_UNIXTIME(1600000000 + seq) FROM seq_1_to_{rows}",
+        )
+
+    def leftovers(self) -> Sequence[str]:
+        """Schemas that a run has left behind."""
+        return [name for (name,) in self.postgres("SELECT nspname FROM pg_namespace WHERE nspname = 'mainstem'")]
+
+
+@pytest.fixture
+def pair(mysql_db: ConnectionSettings, postgres_db: ConnectionSettings) -> Pair:
+    return Pair(mysql_db, postgres_db)
+
+
+@pytest.fixture
+def wait_until() -> Callable[[Callable[[], bool]], None]:
+    """Wait for a condition, for a minute at most."""
+    import time
+
+    def wait(condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 60
+        while not condition():
+            assert time.monotonic() < deadline, "the condition did not come true within a minute"
+            time.sleep(0.02)
+
+    return wait
