@@ -18,7 +18,7 @@ _HERE = "On this machine, no server needed"
 _CLIENT = "Client of a running server"
 
 
-# Each command is imported when it is wanted: what one needs (a web framework, a driver) should not slow another's start.
+# Each command is imported when it is wanted: what one needs (a web framework, a driver) must not slow another's start.
 def _copy(app: typer.Typer) -> None:
     from mainstem.cli import copying
 

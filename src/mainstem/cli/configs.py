@@ -11,7 +11,7 @@ import typer
 import yaml
 
 from mainstem.cli.client import DEFAULT_URL, Client, Key, Url
-from mainstem.cli.convert import print_plan
+from mainstem.cli.planview import print_plan
 from mainstem.cli.resources import find_id, member, moment, print_list, print_one, said
 from mainstem.cli.stats import report_item
 from mainstem.cli.terminal import JsonFlag, Terminal

@@ -12,17 +12,17 @@ from mainstem import bootstrap
 from mainstem.cli.argv import masked
 from mainstem.cli.exits import ExitCode, exit_code_of_run
 from mainstem.cli.local import run_to_end
+from mainstem.cli.planview import print_plan
 from mainstem.cli.preflight import print_finding
 from mainstem.cli.progress import display
 from mainstem.cli.report import print_run
 from mainstem.cli.terminal import Terminal
-from mainstem.cli.view import RunView, by_severity, document_of
+from mainstem.cli.view import RunView, document_of
 from mainstem.control import preflight
-from mainstem.ddl.script import render_sql
 from mainstem.engine.conversion import Endpoint, make_plan
 from mainstem.model.event import Event
 from mainstem.model.ids import STREAM, new_id
-from mainstem.model.plan import MigrationPlan, Severity
+from mainstem.model.plan import Severity
 from mainstem.model.run import RunOptions
 
 
@@ -110,48 +110,3 @@ def _say_how_to_resume(terminal: Terminal, job: Job, run_id: str) -> None:
 def _resume_member(job: Job, view: RunView) -> dict[str, str]:
     unfinished = exit_code_of_run(view.state, view.error_code) is not ExitCode.OK
     return {"resume": resume_command(job.arguments, view.id)} if unfinished and job.arguments else {}
-
-
-def print_plan(terminal: Terminal, plan: MigrationPlan) -> None:
-    """The DDL with the report as comments, fit for a file; a summary beside it on stderr. Or JSON."""
-    if terminal.json:
-        terminal.document(plan_document(plan))
-        return
-    typer.echo(render_sql(plan))
-    rows = sum(table.rows_estimate for table in plan.tables)
-    told = [item for item in plan.report if item.severity is not Severity.INFO]
-    terminal.hint(f"{len(plan.tables)} tables, about {rows:,} rows, {len(told)} warnings; nothing was touched")
-
-
-def plan_document(plan: MigrationPlan) -> dict[str, object]:
-    """A plan as the JSON document of ``copy --dry-run --json``."""
-    return {
-        "tables": [
-            {
-                "source": str(table.source),
-                "target": str(table.target),
-                "rowsEstimate": table.rows_estimate,
-                "bytesEstimate": table.bytes_estimate,
-                "columns": [
-                    {"source": column.source, "target": column.target, "type": column.target_type}
-                    for column in table.columns
-                ],
-            }
-            for table in plan.tables
-        ],
-        "statements": [
-            {"phase": statement.phase.value, "object": statement.object, "sql": statement.sql}
-            for statement in plan.statements
-        ],
-        "sql": render_sql(plan),
-        "report": [
-            {
-                "severity": item.severity.value,
-                "code": item.code,
-                "object": item.object,
-                "message": item.message,
-                "remedy": item.remedy,
-            }
-            for item in by_severity(plan.report)
-        ],
-    }

@@ -1,29 +1,32 @@
-"""The one place that names concrete hub and store; wires everything together and starts it."""
+"""Wires the control plane with its store, and serves the API."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 
+import uvicorn
+
 from mainstem import log
+from mainstem.api.app import make_app
+from mainstem.api.services import Services
+from mainstem.bootstrap import conversion
 from mainstem.contract.registry import Registry
-from mainstem.engine.conversion import Conversion, Endpoint
-from mainstem.hub.memory import MemoryHub
-from mainstem.model.event import Event
+from mainstem.control.configs import Configs
+from mainstem.control.connections import Connections
+from mainstem.control.events import Broadcaster
+from mainstem.control.keys import ApiKeys
+from mainstem.control.reach import Systems
+from mainstem.control.secrets import open_box
+from mainstem.control.streams import Streams
+from mainstem.control.supervisor import Supervisor
 from mainstem.model.ids import new_id
-from mainstem.model.run import RunOptions
 from mainstem.settings import Settings
 from mainstem.store.sql import SqlStore
 
 _STOP_GRACE_S = 10
-
-
-def conversion(
-    run_id: str, source: Endpoint, target: Endpoint, options: RunOptions, listen: Callable[[Event], None]
-) -> Conversion:
-    """A run on the embedded hub."""
-    return Conversion(run_id, source, target, options, listen, MemoryHub)
 
 
 @contextmanager
