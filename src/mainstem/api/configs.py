@@ -63,7 +63,7 @@ def history(config_id: str, plane: Plane) -> list[dict[str, Any]]:
 @router.get("/stream-configs/{config_id}/plan")
 def plan(config_id: str, plane: Plane) -> dict[str, Any]:
     """What a start would do: DDL, tables with estimates, and what cannot be carried over. Touches nothing."""
-    return shapes.plan(plane.streams.plan(config_id))
+    return shapes.plan(*plane.streams.plan(config_id))
 
 
 @router.post("/stream-configs/{config_id}/start")

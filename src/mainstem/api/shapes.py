@@ -11,6 +11,7 @@ from fastapi import Request
 from mainstem.contract.inspector import DatabaseInfo
 from mainstem.contract.store import ConfigRecord, ConnectionRecord, LogLine, StreamRecord
 from mainstem.control.clock import seconds
+from mainstem.control.preflight import RoleFinding, finding_json
 from mainstem.control.progress import Rate
 from mainstem.control.states import allowed
 from mainstem.model.names import TableId
@@ -191,9 +192,10 @@ def report_item(item: ReportItem) -> dict[str, str]:
     }
 
 
-def plan(made: MigrationPlan) -> dict[str, Any]:
-    """A plan: tables with estimates, statements in their order, the report."""
+def plan(made: MigrationPlan, findings: Sequence[RoleFinding]) -> dict[str, Any]:
+    """A plan: tables with estimates, statements in their order, the report, and what preflight found."""
     return {
+        "findings": [finding_json(item) for item in findings],
         "tables": [
             {
                 "source": str(table.source),

@@ -61,7 +61,12 @@ MakeRun = Callable[[str, Endpoint, Endpoint, RunOptions, Callable[[Event], None]
 
 @dataclass(slots=True)
 class _Active:
-    """A run that has a thread."""
+    """A run that has a thread.
+
+    Attributes:
+        before: what an earlier start of the stream had done.
+        hidden: takes this run's passwords out of a text.
+    """
 
     stream_id: str
     run: Run
@@ -71,7 +76,13 @@ class _Active:
     done: threading.Event = field(default_factory=threading.Event)
 
     def progress(self) -> Progress:
-        return carried(self.before, self.run.progress())
+        return self.told(self.run.progress())
+
+    def told(self, progress: Progress) -> Progress:
+        """What may be shown: on top of the earlier start, without passwords."""
+        progress = carried(self.before, progress)
+        tables = [replace(table, error=self.hidden(table.error)) if table.error else table for table in progress.tables]
+        return replace(progress, tables=tables, error=self.hidden(progress.error), remedy=self.hidden(progress.remedy))
 
 
 class Supervisor:
@@ -95,14 +106,13 @@ class Supervisor:
     def start(self) -> None:
         """Take over from a server that ended: what ran then is PAUSED now. Then begin to write things down."""
         for record in self._store.streams(states=(RunState.RUNNING, RunState.READY)):
-            move = Move.INTERRUPT if record.state is RunState.RUNNING else Move.FAIL
-            interrupted = replace(record, state=after(record.state, move, record.id), message=INTERRUPTED)
-            if move is Move.FAIL:
-                interrupted = replace(
-                    interrupted, error="the server ended before the stream began", error_code="never_began"
+            if record.state is RunState.READY:
+                self._moved(
+                    record, Move.FAIL, error="the server ended before the stream began", error_code="never_began"
                 )
-            self._store.put_stream(interrupted)
-            self.say(record.id, INTERRUPTED, level=Level.WARN)
+            else:
+                self._moved(record, Move.INTERRUPT, message=INTERRUPTED)
+                self.say(record.id, INTERRUPTED, level=Level.WARN)
         self._recorder.start()
 
     def begin(self, record: StreamRecord, source: Endpoint, target: Endpoint, options: RunOptions) -> StreamRecord:
@@ -112,85 +122,6 @@ class Supervisor:
             active = self._make_active(record, Progress(), source, target, options)
             self._store.add_stream(record)
             return self._launch(record, active, Move.START)
-
-    def pause(self) -> None:
-        """Hold."""
-        ...
-
-    def resume(self) -> None:
-        """Go on."""
-        ...
-
-    def stop(self) -> None:
-        """End."""
-        ...
-
-    def progress(self) -> Progress:
-        """How far it is."""
-        ...
-
-
-Ends = tuple[Endpoint, Endpoint, RunOptions]
-MakeRun = Callable[[str, Endpoint, Endpoint, RunOptions, Callable[[Event], None]], Run]
-
-
-@dataclass(slots=True)
-class _Active:
-    """A run that has a thread."""
-
-    stream_id: str
-    run: Run
-    before: Progress
-    hidden: Callable[[str], str]
-    meter: RateMeter = field(default_factory=RateMeter)
-    done: threading.Event = field(default_factory=threading.Event)
-
-    def progress(self) -> Progress:
-        return carried(self.before, self.run.progress())
-
-
-class Supervisor:
-    """All runs of this process.
-
-    A stream's state changes only here, under one lock, and always by `states.after`; the store is written in the same
-    breath, so that what it says is what was last true.
-    """
-
-    def __init__(self, store: StateStore, broadcaster: Broadcaster, make_run: MakeRun) -> None:
-        self._store = store
-        self._broadcaster = broadcaster
-        self._make_run = make_run
-        self._lock = threading.RLock()
-        self._active: dict[str, _Active] = {}
-        self._pending: deque[tuple[str, Event]] = deque(maxlen=_PENDING_LINES)
-        self._flushing = threading.Lock()
-        self._closing = threading.Event()
-        self._recorder = threading.Thread(target=self._record, name="recorder", daemon=True)
-
-    def start(self) -> None:
-        """Take over from a server that ended: what ran then is PAUSED now. Then begin to write things down."""
-        for record in self._store.streams(states=(RunState.RUNNING, RunState.READY)):
-            move = Move.INTERRUPT if record.state is RunState.RUNNING else Move.FAIL
-            interrupted = replace(record, state=after(record.state, move, record.id), message=INTERRUPTED)
-            if move is Move.FAIL:
-                interrupted = replace(
-                    interrupted, error="the server ended before the stream began", error_code="never_began"
-                )
-            self._store.put_stream(interrupted)
-            self.say(record.id, INTERRUPTED, level=Level.WARN)
-        self._recorder.start()
-
-    def begin(self, record: StreamRecord, source: Endpoint, target: Endpoint, options: RunOptions) -> StreamRecord:
-        """Save a new stream and run it. Raises `StateConflict` when the server is about to end."""
-        with self._lock:
-            self._check_open(record.id)
-            active = self._make_active(record, Progress(), source, target, options)
-            self._store.add_stream(record)
-            return self._launch(record, active, Move.START)
-
-    def has_thread(self, stream_id: str) -> bool:
-        """Whether the stream's run is alive in this process."""
-        return stream_id in self._active
 
     def pause(self, stream_id: str) -> StreamRecord:
         """Hold a stream; its progress is kept."""
@@ -214,10 +145,10 @@ class Supervisor:
             record = self._find(stream_id)
             if is_there_already(record.state, Move.RESUME):
                 return record
+            after(record.state, Move.RESUME, stream_id)
             self._check_open(stream_id)
             active = self._active.get(stream_id)
             if active is None:
-                after(record.state, Move.RESUME, stream_id)
                 active = self._make_active(record, from_json(record.progress), *ends(record))
                 return self._launch(record, active, Move.RESUME)
             record = self._moved(record, Move.RESUME, message="")
@@ -256,6 +187,12 @@ class Supervisor:
     ) -> None:
         """An event of the control plane's own."""
         self._take(stream_id, Event(level, Category.GENERAL, message, now_us(), part, dict(data)))
+
+    def flush(self) -> None:
+        """Write down the lines that wait, so that a reader of the log sees them."""
+        with self._flushing:
+            lines = [self._pending.popleft() for _ in range(len(self._pending))]
+            self._store.append_logs(lines, keep=KEPT_LINES)
 
     def close(self, deadline_s: float = 15.0) -> None:
         """End all runs so that they can be resumed: what runs becomes PAUSED, half-done chunks are rolled back."""
@@ -306,11 +243,11 @@ class Supervisor:
     def _find(self, stream_id: str) -> StreamRecord:
         record = self._store.stream(stream_id)
         if record is None:
-            raise LookupError(stream_id)  # the caller has looked it up, and nothing but `forget` removes it
+            raise LookupError(stream_id)  # the caller has looked it up, and only streams that have ended are deleted
         return record
 
     def _moved(self, record: StreamRecord, move: Move, **changes: str | int) -> StreamRecord:
-        """The record after a move, written down; the caller holds the lock."""
+        """The record after a move, written down and told; the caller holds the lock."""
         state = after(record.state, move, record.id)
         active = self._active.get(record.id)
         progress = record.progress if active is None else to_json(replace(active.progress(), state=state))
@@ -318,12 +255,15 @@ class Supervisor:
         if not moved.started_us and state is RunState.RUNNING:
             moved = replace(moved, started_us=now_us())
         self._store.put_stream(moved)
-        self.say(record.id, f"{record.state} -> {state}", state=state.value)
+        self._tell_state(record, state)
         return moved
+
+    def _tell_state(self, record: StreamRecord, state: RunState) -> None:
+        self.say(record.id, f"{record.state} -> {state}", state=state.value)
 
     def _work(self, active: _Active) -> None:
         try:
-            progress = carried(active.before, active.run.run())
+            progress = active.told(active.run.run())
         except Exception as exc:  # a bug of ours must end as FAILED, not as a stream that runs for ever
             _log.exception("a run broke off", stream=active.stream_id)
             progress = active.progress()
@@ -358,16 +298,16 @@ class Supervisor:
             ended = replace(
                 record,
                 state=state,
-                progress=to_json(progress),
-                error=active.hidden(progress.error),
+                progress=to_json(replace(progress, state=state)),
+                error=progress.error,
                 error_code=progress.error_code,
-                remedy=active.hidden(progress.remedy),
+                remedy=progress.remedy,
                 message="",
                 finished_us=now_us(),
             )
             self._store.put_stream(ended)
             self._active.pop(active.stream_id, None)
-        self.say(record.id, f"{record.state} -> {state}", state=state.value)
+        self._tell_state(record, state)
 
     def _take(self, stream_id: str, event: Event) -> None:
         event = replace(event, message=event.message.replace("\0", "\N{REPLACEMENT CHARACTER}"))
@@ -391,9 +331,3 @@ class Supervisor:
             with self._lock:
                 if active.stream_id in self._active:
                     self._store.save_progress(active.stream_id, to_json(progress))
-
-    def flush(self) -> None:
-        """Write down the lines that wait, so that a reader of the log sees them."""
-        with self._flushing:
-            lines = [self._pending.popleft() for _ in range(len(self._pending))]
-            self._store.append_logs(lines, keep=KEPT_LINES)
