@@ -17,7 +17,7 @@ MINIMAL = {"name": "mysql-source", "type": "MySQL", "host": "localhost", "port":
 def test_without_the_key_nothing_is_answered_but_the_open_paths(server: Server) -> None:
     for path in ("/connections", "/user", "/user/configs", "/stream-configs", "/streams", "/nowhere/at/all"):
         answer = httpx.get(server.url + path, headers={"X-API-Key": "wrong"})
-        assert answer.status_code == (404 if path.startswith("/nowhere") else 401), path
+        assert answer.status_code == 401, path
         assert answer.json()["status"] == "error"
     for path in ("/health", "/ready", "/services/status", "/system/defaults"):
         assert httpx.get(server.url + path).status_code == 200
@@ -94,7 +94,7 @@ def test_ping_tells_version_or_reason(
     settings = mysql_db if flavor == "mysql" else postgres_db
     cases = {
         "ok": settings,
-        "login": replace(settings, password="wrong"),
+        "login": replace(settings, password="b4dly-planted"),
         "no_database": replace(settings, database="nowhere"),
         "refused": replace(settings, port=1),
         "host_not_found": replace(settings, host="no-such-host.invalid"),
@@ -106,7 +106,7 @@ def test_ping_tells_version_or_reason(
         assert got.status_code == (200 if expected == "ok" else 503)
         found = posted.json()
         assert (found["ping"] if expected == "ok" else found["code"]) == expected, found
-        assert "wrong" not in found.get("error", "")
+        assert "b4dly-planted" not in posted.text
         assert api.post("/connections/test", json=body(case)).json()["ping"] == found["ping"]
 
 
@@ -155,6 +155,7 @@ def test_methods_paths_and_heads(api: httpx.Client) -> None:
     wrong = api.patch("/connections")
     assert wrong.status_code == 405
     assert wrong.json()["code"] == "method_not_allowed"
+    assert wrong.headers["allow"] == "DELETE, GET, HEAD, OPTIONS, POST"
     assert api.head("/connections").status_code == 200
     assert api.get("/connections/").status_code == 200
     assert api.get("/connections?limit=1").json()["total"] >= 0

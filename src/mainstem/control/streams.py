@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mainstem.contract.store import LogLine, StateStore, StreamRecord
 from mainstem.control import preflight
 from mainstem.control.clock import now_us
+from mainstem.control.config_body import read_config
 from mainstem.control.configs import Configs
+from mainstem.control.options import reporting_interval_s
 from mainstem.control.states import ACTIVE, StateConflict
 from mainstem.control.supervisor import Ends, Supervisor
 from mainstem.engine.conversion import make_plan
@@ -75,6 +78,19 @@ class Streams:
             level = Level.INFO if item.finding.severity is Severity.INFO else Level.WARN
             self._supervisor.say(record.id, f"{item.role}: {item.finding.message}", level=level, part=item.role.value)
         return started
+
+    def create_and_start(self, body: Mapping[str, Any]) -> StreamRecord:
+        """Save a config and start it; when it cannot start, the config is forgotten again."""
+        config = self._configs.create(body)
+        try:
+            return self.start(config.id)
+        except BaseException:
+            self._configs.delete(config.id)
+            raise
+
+    def reporting_interval_s(self, record: StreamRecord) -> int:
+        """Seconds between two reports of a stream; 0 is none."""
+        return reporting_interval_s(read_config(record.body))
 
     def plan(self, config_id: str) -> tuple[MigrationPlan, list[preflight.RoleFinding]]:
         """What a start of this config would do, and what its checks would say; touches nothing."""
