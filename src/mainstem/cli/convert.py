@@ -66,7 +66,7 @@ def carry_out(job: Job, terminal: Terminal) -> None:
         terminal.document(document_of(view) | _resume_member(job, view))
     else:
         print_run(terminal, view)
-    code = exit_code_of_run(view.state, view.error_code)
+    code = exit_code_of_run(view.state, view.stage, view.error_code)
     if code is not ExitCode.OK:
         _say_how_to_resume(terminal, job, run_id)
     raise typer.Exit(code)
@@ -108,5 +108,5 @@ def _say_how_to_resume(terminal: Terminal, job: Job, run_id: str) -> None:
 
 
 def _resume_member(job: Job, view: RunView) -> dict[str, str]:
-    unfinished = exit_code_of_run(view.state, view.error_code) is not ExitCode.OK
+    unfinished = exit_code_of_run(view.state, view.stage, view.error_code) is not ExitCode.OK
     return {"resume": resume_command(job.arguments, view.id)} if unfinished and job.arguments else {}

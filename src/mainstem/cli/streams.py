@@ -130,7 +130,7 @@ def _watch(client: Client, stream: str, terminal: Terminal) -> None:
         terminal.document(answer)
     else:
         print_run(terminal, view)
-    raise typer.Exit(exit_code_of_run(view.state, view.error_code))
+    raise typer.Exit(exit_code_of_run(view.state, view.stage, view.error_code))
 
 
 @app.command()
