@@ -93,6 +93,7 @@ class DataPhase:
 
     def _run_lanes(self, snapshot: Snapshot, loaders: list[Loader], hub: Hub, queue: WorkQueue, ledger: Ledger) -> None:
         def cancel() -> None:
+            queue.cancelled = True
             queue.close()
             hub.close()
             snapshot.interrupt()

@@ -13,7 +13,7 @@ from mainstem.contract.target import Ledger
 from mainstem.engine.control import RunControl
 from mainstem.engine.progress import Tracker
 from mainstem.engine.work import Attempt, PlanWork, WorkQueue
-from mainstem.errors import MainstemError, NotFoundError, StatementError
+from mainstem.errors import CancelledError, MainstemError, NotFoundError, StatementError
 from mainstem.model.batch import ChangeBatch
 from mainstem.model.frame import Abort, Begin, Commit
 from mainstem.model.plan import TablePlan
@@ -65,6 +65,8 @@ class Reader:
                 else:
                     self._read(work)
             except (StatementError, NotFoundError) as exc:
+                if self.queue.cancelled:
+                    raise CancelledError("the round was broken off") from exc
                 self._give_up(work, exc)
         self.lane.close()
 

@@ -62,6 +62,7 @@ class WorkQueue:
         self._tables: dict[TableId, _TableWork] = {}
         self._busy = 0
         self._closed = False
+        self.cancelled = False  # errors from now on only tell that work was broken off
 
     def add(self, table: TablePlan, known: Sequence[ChunkRecord]) -> None:
         """A table to be copied; ``known`` are its chunks by the ledger, empty when it was never cut."""

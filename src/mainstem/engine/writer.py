@@ -11,7 +11,15 @@ from mainstem.contract.target import Loader
 from mainstem.engine.control import RunControl
 from mainstem.engine.progress import Tracker
 from mainstem.engine.work import Attempt, WorkQueue
-from mainstem.errors import AccountingError, ConflictError, MainstemError, RowError, StatementError, TransientError
+from mainstem.errors import (
+    AccountingError,
+    CancelledError,
+    ConflictError,
+    MainstemError,
+    RowError,
+    StatementError,
+    TransientError,
+)
 from mainstem.model.batch import ChangeBatch
 from mainstem.model.frame import Abort, Begin, Commit
 from mainstem.model.run import RowErrorPolicy, RunOptions
@@ -83,6 +91,8 @@ class Writer:
             attempt.failed = True
             self.loader.rollback()
             self.tracker.abandon(attempt)
+            if self.queue.cancelled:
+                raise CancelledError("the round was broken off") from error
             self._decide(attempt, error)
 
     def _decide(self, attempt: Attempt, error: MainstemError) -> None:
