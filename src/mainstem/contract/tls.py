@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import ssl
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from mainstem.contract.network import connect_error
 from mainstem.errors import ConnectError, ConnectReason
 from mainstem.model.connection import ConnectionSettings, SslMode, SslSettings
 
+_VERDICT_S = 1.0
 VERIFYING = frozenset({SslMode.VERIFY_CA, SslMode.VERIFY_FULL})
 
 _WRONG_NAME = (
@@ -173,6 +175,23 @@ def _write(path: Path, pem: bytes) -> Path | None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(pem)
     return path
+
+
+def handshake_error(settings: ConnectionSettings, sock: socket.socket) -> ConnectError | None:
+    """Shake hands on a connected socket and wait for the server's verdict; None when it has nothing against it.
+
+    With TLS 1.3 a server judges our certificate after the handshake is over for us. Nothing is sent meanwhile: it would
+    hang up on data that it has not read, and its alert would be lost.
+    """
+    try:
+        with client_context(settings).wrap_socket(sock, server_hostname=settings.host) as secure:
+            secure.settimeout(_VERDICT_S)
+            secure.recv(1)
+    except ssl.SSLError as exc:
+        return tls_error(settings, exc)
+    except OSError:  # also the time limit: a server that accepts waits for us
+        return None
+    return None
 
 
 def tls_error(settings: ConnectionSettings, exc: ssl.SSLError) -> ConnectError:

@@ -1,29 +1,194 @@
-"""Connection URLs: ``mysql://user:password@host:port/database?parameter=value``."""
+"""Database URLs → `ConnectionSettings`. Reads certificate files that the URL names; touches nothing else."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote
 
 from mainstem.contract.registry import Registry
+from mainstem.contract.spec import ConnectorSpec
+from mainstem.contract.tls import check_ssl
 from mainstem.errors import InvalidError
 from mainstem.model.connection import ConnectionSettings, SslMode, SslSettings
 
+_URL = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://"
+    r"(?:(?P<user>[^:/?#]*)(?::(?P<password>[^/?#]*))?@)?"  # up to the last @, so that a password may hold one
+    r"(?P<host>\[[^\]/?#@]*\]|[^:/?#@\[\]]*)(?::(?P<port>[^/?#@]*))?"
+    r"(?:/(?P<database>[^?#@]*))?(?:\?(?P<query>[^#]*))?"
+)
+_FORM = "scheme://user:password@host:port/database"
+_ENCODE = "percent-encode / ? # % and : where they are part of a name or password (/ is %2F, ? is %3F, # is %23)"
+_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_MAX_TIMEOUT_S = 3600
+
+# Both systems' own spellings; MySQL's VERIFY_IDENTITY checks what verify-full does.
 _MODES = {
     "disable": SslMode.DISABLED,
     "disabled": SslMode.DISABLED,
-    "false": SslMode.DISABLED,
     "require": SslMode.REQUIRE,
     "required": SslMode.REQUIRE,
-    "true": SslMode.REQUIRE,
-    "skip-verify": SslMode.REQUIRE,
     "verify-ca": SslMode.VERIFY_CA,
     "verify_ca": SslMode.VERIFY_CA,
     "verify-full": SslMode.VERIFY_FULL,
+    "verify_full": SslMode.VERIFY_FULL,
     "verify_identity": SslMode.VERIFY_FULL,
 }
-# The spellings of PostgreSQL's and MySQL's own tools.
+_TLS = {"true": SslMode.VERIFY_FULL, "false": SslMode.DISABLED, "skip-verify": SslMode.REQUIRE}
+_UNDECIDED = {"allow", "prefer", "preferred"}
+_SYSTEM_CA = "system"
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the query parameters said."""
+
+    spec: ConnectorSpec
+    mode: SslMode | None = None
+    files: dict[str, bytes] = field(default_factory=dict)
+    schema: str = ""
+    connect_timeout_s: int | None = None
+
+
+def parse_url(text: str, registry: Registry) -> ConnectionSettings:
+    """Read ``scheme://user:password@host:port/database?parameters``; every part percent-decoded.
+
+    Parameters: ``sslmode`` (also ``ssl-mode``, ``tls``), ``sslrootcert`` (``ssl-ca``), ``sslcert`` (``ssl-cert``),
+    ``sslkey`` (``ssl-key``), ``schema`` (``currentSchema``), ``connect_timeout``. A CA without a mode means
+    verify-full, a client certificate without one means require. A host that begins with %2F is a Unix socket.
+
+    Raises:
+        InvalidError: naming the part or parameter, and never quoting the URL, which holds a password.
+    """
+    found = _URL.fullmatch(text.strip())
+    if found is None:
+        raise _wrong("url", f"is not of the form {_FORM}", _ENCODE)
+    spec = registry.find(found["scheme"])
+    username = _decode("username", found["user"])
+    if not username:
+        raise _wrong("username", "is missing", f"write {_FORM}")
+    parameters = _parameters(spec, found["query"] or "")
+    settings = ConnectionSettings(
+        type=spec.name,
+        host=_host(found["host"]),
+        port=_port(found["port"], spec.default_port),
+        username=username,
+        password=_decode("password", found["password"]),
+        database=_database(found["database"]),
+        schema=parameters.schema or spec.default_schema,
+        ssl=_ssl(parameters),
+    )
+    seconds = parameters.connect_timeout_s
+    return settings if seconds is None else replace(settings, connect_timeout_s=seconds)
+
+
+def _wrong(part: str, problem: str, remedy: str) -> InvalidError:
+    return InvalidError(f"database URL: {part} {problem}", fields={part: problem}, remedy=remedy)
+
+
+def _decode(part: str, text: str | None) -> str:
+    if not text:
+        return ""
+    if _PERCENT.search(text):
+        raise _wrong(part, "has a % that begins no percent-encoding", "write a % as %25")
+    try:
+        decoded = unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise _wrong(part, "is not UTF-8 when percent-decoded", "percent-encode its UTF-8 bytes") from None
+    if "\0" in decoded:
+        raise _wrong(part, "holds a NUL character", "leave it out")
+    return decoded
+
+
+def _host(text: str) -> str:
+    if text.startswith("["):
+        address = _decode("host", text[1:-1])
+        try:
+            ipaddress.IPv6Address(address)
+        except ValueError:
+            raise _wrong("host", "has brackets and is not an IPv6 address", "write [::1], for example") from None
+        return address
+    host = _decode("host", text)
+    if not host:
+        raise _wrong("host", "is missing", f"write {_FORM}")
+    if "," in host:
+        raise _wrong("host", "names several hosts", "name the one to connect to")
+    return host
+
+
+def _port(text: str | None, default: int) -> int:
+    if not text:
+        return default
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
+        raise _wrong("port", "must be a whole number from 1 to 65535", f"leave it out for {default}")
+    return int(text)
+
+
+def _database(text: str | None) -> str:
+    if text and "/" in text:
+        raise _wrong("database", "holds a /", "write it as %2F if it is part of the name")
+    return _decode("database", text)
+
+
+def _parameters(spec: ConnectorSpec, query: str) -> _Found:
+    found, seen = _Found(spec), set[str]()
+    for part in filter(None, query.split("&")):
+        name, _, raw = part.partition("=")
+        name = _decode("parameter", name)
+        member = _PARAMETERS.get(name)
+        if member is None:
+            raise _wrong(name, "is not a known parameter", f"known parameters: {', '.join(_PARAMETERS)}")
+        if member in seen:
+            raise _wrong(name, "is given twice", "give it once, in one spelling")
+        seen.add(member)
+        _READERS[member](found, name, _decode(name, raw))
+    return found
+
+
+def _read_mode(found: _Found, name: str, value: str) -> None:
+    modes = _TLS if name == "tls" else _MODES
+    mode = modes.get(value.lower())
+    if mode is None and value.lower() in _UNDECIDED:
+        raise _wrong(
+            name, "leaves it to the server whether TLS is used, which is not offered", "say disable or require"
+        )
+    if mode is None:
+        raise _wrong(name, "has an unknown value", f"use one of: {', '.join(modes)}")
+    found.mode = mode
+
+
+def _read_file(member: str) -> Callable[[_Found, str, str], None]:
+    def read(found: _Found, name: str, value: str) -> None:
+        if member == "ca" and value == _SYSTEM_CA:
+            found.mode = found.mode or SslMode.VERIFY_FULL
+            return
+        try:
+            found.files[member] = Path(value).expanduser().read_bytes()
+        except (OSError, RuntimeError) as exc:
+            why = exc.strerror if isinstance(exc, OSError) else None
+            raise _wrong(
+                name, f"names a file that cannot be read: {why or 'no such user'}", "correct the path"
+            ) from exc
+
+    return read
+
+
+def _read_schema(found: _Found, name: str, value: str) -> None:
+    if not found.spec.has_schemas:
+        raise _wrong(name, f"is given, and {found.spec.title} has no schemas", "name the database only")
+    found.schema = value
+
+
+def _read_timeout(found: _Found, name: str, value: str) -> None:
+    if not re.fullmatch(r"[0-9]{1,4}", value) or not 1 <= int(value) <= _MAX_TIMEOUT_S:
+        raise _wrong(name, f"must be whole seconds from 1 to {_MAX_TIMEOUT_S}", "write connect_timeout=5, for example")
+    found.connect_timeout_s = int(value)
+
+
 _PARAMETERS = {
     "sslmode": "mode",
     "ssl-mode": "mode",
@@ -36,80 +201,24 @@ _PARAMETERS = {
     "ssl-key": "client_key",
     "schema": "schema",
     "currentSchema": "schema",
-    "connect_timeout": "connect_timeout",
+    "connect_timeout": "timeout",
 }
-_MAX_TIMEOUT_S = 3600
+_READERS: dict[str, Callable[[_Found, str, str], None]] = {
+    "mode": _read_mode,
+    "ca": _read_file("ca"),
+    "client_cert": _read_file("client_cert"),
+    "client_key": _read_file("client_key"),
+    "schema": _read_schema,
+    "timeout": _read_timeout,
+}
+_PARAMETER_OF = {"ssl.ca": "sslrootcert", "ssl.client_cert": "sslcert", "ssl.client_key": "sslkey"}
 
 
-def parse_url(text: str, registry: Registry) -> ConnectionSettings:
-    """Read a connection URL. User, password and database are percent-decoded; certificates are paths of PEM files.
-
-    Raises:
-        InvalidError: naming the part of the URL that is wrong. The URL itself, which may hold a password, is not told.
-    """
-    scheme, separator, _ = text.partition("://")
-    if not separator:
-        raise _wrong("url", "is not of the form type://user:password@host:port/database")
-    spec = registry.find(scheme)
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-        host = unquote(parts.hostname or "")
-    except ValueError as exc:
-        raise _wrong("host", "host or port is malformed; a port is a number from 1 to 65535") from exc
-    if not host:
-        raise _wrong("host", "is missing")
-    if not parts.username:
-        raise _wrong("username", "is missing")
-    if port == 0 or parts.fragment:
-        raise _wrong("port" if port == 0 else "url", "0 is no port" if port == 0 else "'#' must be written as %23")
-    given = _given(parts.query)
-    return ConnectionSettings(
-        type=spec.name,
-        host=host,
-        port=port or spec.default_port,
-        username=unquote(parts.username),
-        password=unquote(parts.password or ""),
-        database=unquote(parts.path.removeprefix("/")),
-        schema=given.get("schema", spec.default_schema),
-        ssl=_ssl(given),
-        connect_timeout_s=_timeout(given.get("connect_timeout", "5")),
-    )
-
-
-def _given(query: str) -> dict[str, str]:
-    given: dict[str, str] = {}
-    for name, value in parse_qsl(query, keep_blank_values=True):
-        if name not in _PARAMETERS:
-            raise _wrong(name, f"is no parameter; known: {', '.join(_PARAMETERS)}")
-        given[_PARAMETERS[name]] = value
-    return given
-
-
-def _ssl(given: Mapping[str, str]) -> SslSettings:
-    mode = _MODES.get(given.get("mode", "disable").lower())
-    if mode is None:
-        raise _wrong("sslmode", "must be disable, require, verify-ca or verify-full")
-    files = {name: _file(name, given[name]) for name in ("ca", "client_cert", "client_key") if given.get(name)}
-    return SslSettings(mode, **files)
-
-
-def _file(name: str, path: str) -> bytes:
-    try:
-        return Path(path).expanduser().read_bytes()
-    except OSError as exc:
-        raise _wrong(name, f"{path} cannot be read: {exc.strerror}") from exc
-
-
-def _timeout(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= _MAX_TIMEOUT_S:
-        raise _wrong("connect_timeout", f"must be seconds from 1 to {_MAX_TIMEOUT_S}")
-    return int(text)
-
-
-def _wrong(field: str, what: str) -> InvalidError:
-    return InvalidError(
-        f"the connection URL is wrong: {field} {what}",
-        fields={field: what},
-        remedy="write type://user:password@host:port/database; special characters percent-encoded (@ is %40)",
-    )
+def _ssl(found: _Found) -> SslSettings:
+    mode = found.mode
+    if mode is None and found.files:
+        mode = SslMode.VERIFY_FULL if "ca" in found.files else SslMode.REQUIRE
+    ssl = SslSettings(mode or SslMode.DISABLED, **found.files)
+    for name, problem in check_ssl(ssl).items():
+        raise _wrong(_PARAMETER_OF[name], problem, "give PEM files that belong together")
+    return ssl

@@ -1,34 +1,26 @@
-"""Opens connections and turns the driver's errors into ours; beside `stream` the only file that knows the driver."""
+"""Opens connections and turns the driver's errors into ours."""
 
 from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pymysql
 from pymysql.constants import CR
 
 from mainstem.connectors.mysql.columns import Field
-from mainstem.connectors.mysql.errors import connect_reason, lost_error, statement_error
-from mainstem.contract.network import (
-    Deadline,
-    connect_error,
-    is_socket_path,
-    open_socket,
-    shut_down_at,
-    timeout_error,
-)
-from mainstem.contract.tls import client_context, no_tls_error, tls_error
-from mainstem.errors import ConnectError, ConnectReason, MainstemError
+from mainstem.connectors.mysql.diagnosis import diagnose
+from mainstem.connectors.mysql.errors import lost_error, statement_error
+from mainstem.contract.network import Deadline, is_socket_path, open_socket, shut_down_at
+from mainstem.contract.tls import client_context
+from mainstem.errors import MainstemError
 from mainstem.model.connection import ConnectionSettings, SslMode
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection
     from pymysql.cursors import Cursor
-
-_E = TypeVar("_E", bound=BaseException)
 
 __all__ = ["connect", "describe", "flavor", "query", "tls_version", "translate_error", "translating"]
 
@@ -98,40 +90,8 @@ def connect(settings: ConnectionSettings, **options: Any) -> Connection[Cursor]:
             query(connection, _ISOLATION)
     except Exception as exc:  # a server that speaks another protocol makes the driver stumble anywhere
         sock.close()
-        raise _connect_error(settings, exc, deadline) from exc
+        raise diagnose(settings, exc, deadline) from exc
     return connection
-
-
-def _connect_error(settings: ConnectionSettings, exc: Exception, deadline: Deadline) -> ConnectError:
-    tls = _cause(exc, ssl.SSLError)
-    if deadline.passed:
-        return timeout_error(settings)
-    if tls is not None:
-        return tls_error(settings, tls)
-    code = exc.args[0] if isinstance(exc, pymysql.Error) and exc.args else None
-    if code == CR.CR_SSL_CONNECTION_ERROR:
-        return no_tls_error(settings)
-    if isinstance(code, int) and (known := connect_reason(settings, code)):
-        return connect_error(settings, *known)
-    if _cause(exc, OSError) is not None or code in (CR.CR_SERVER_LOST, CR.CR_SERVER_GONE_ERROR):
-        return connect_error(
-            settings, ConnectReason.OTHER, "the server hung up during login", "look into the server's error log"
-        )
-    return connect_error(
-        settings,
-        ConnectReason.OTHER,
-        f"the server refused or does not speak MySQL's protocol (error {code or type(exc).__name__})",
-        "check that host and port are those of a MySQL or MariaDB server",
-    )
-
-
-def _cause(exc: BaseException | None, kind: type[_E]) -> _E | None:
-    """The first exception of a kind in the chain of causes: the driver wraps what the socket raised."""
-    while exc is not None:
-        if isinstance(exc, kind):
-            return exc
-        exc = getattr(exc, "original_exception", None) or exc.__cause__ or exc.__context__
-    return None
 
 
 def translate_error(exc: BaseException) -> MainstemError:

@@ -1,18 +1,217 @@
-"""Named checks of a MySQL or MariaDB server before a run."""
+"""Named checks of a MySQL or MariaDB server before a run; all of them are for its role as a source so far.
+
+Source of facts: MySQL manual, "Privileges Provided by MySQL" and "Consistent Nonlocking Reads"; MariaDB manual,
+"Enhancements for START TRANSACTION WITH CONSISTENT SNAPSHOT".
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+import pymysql
+
+from mainstem.connectors.mysql import client
+from mainstem.connectors.mysql.consistency import START
+from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.contract.inspector import Finding, Role
 from mainstem.model.connection import ConnectionSettings
-from mainstem.model.run import RunOptions
+from mainstem.model.names import TableId
+from mainstem.model.plan import Severity
+from mainstem.model.run import RunOptions, TableSelection
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection
     from pymysql.cursors import Cursor
 
+_DIALECT = MysqlDialect()
+_OLDEST = {"mysql": (5, 7), "mariadb": (10, 3)}
+_TITLES = {"mysql": "MySQL", "mariadb": "MariaDB"}
+_LISTED = 10
+_LARGE_ROWS = 100_000
+_TRANSACTIONAL = ("InnoDB", "ROCKSDB", "TokuDB", "ndbcluster")
+_NO_RIGHT = {1142, 1143, 1370}
+_TABLES = (
+    "SELECT t.table_name, t.engine, COALESCE(t.table_rows, 0), EXISTS (SELECT 1 FROM information_schema.statistics s"
+    " WHERE s.table_schema = t.table_schema AND s.table_name = t.table_name AND s.index_name = 'PRIMARY')"
+    " FROM information_schema.tables t"
+    " WHERE t.table_schema = %s AND t.table_type IN ('BASE TABLE', 'SYSTEM VERSIONED') ORDER BY t.table_name"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A table that will be read."""
+
+    id: TableId
+    engine: str
+    rows: int
+    keyed: bool
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What the checks work with."""
+
+    connection: Connection[Cursor]
+    settings: ConnectionSettings
+    options: RunOptions
+    tables: tuple[_Table, ...]
+
+    def rows(self, sql: str, *arguments: object) -> list[tuple[Any, ...]]:
+        """All rows of a query; raises the driver's errors."""
+        return client.query(self.connection, sql, arguments or None)
+
 
 def run(connection: Connection[Cursor], settings: ConnectionSettings, role: Role, options: RunOptions) -> list[Finding]:
     """All findings, in the order of the checks."""
-    return []
+    look = _Look(connection, settings, options, tuple(_selected(connection, settings.database, options)))
+    return [finding for check in _CHECKS[role] for finding in check(look)]
+
+
+def _selected(connection: Connection[Cursor], database: str, options: RunOptions) -> Iterator[_Table]:
+    """The tables that will be read; those that do not exist are told of elsewhere."""
+    wanted = {item.name.removeprefix(f"{database}."): item for item in options.tables if not item.query}
+    excluded = {name.removeprefix(f"{database}.") for name in options.exclude}
+    for name, engine, rows, keyed in client.query(connection, _TABLES, (database,)) if database else []:
+        if name not in excluded and (name in wanted or not options.tables):
+            columns = wanted.get(name, TableSelection(name)).columns
+            yield _Table(TableId(database, name), engine or "", int(rows), bool(keyed), columns)
+
+
+def _version(look: _Look) -> Iterator[Finding]:
+    flavor = client.flavor(look.connection)
+    text = str(look.rows("SELECT VERSION()")[0][0])
+    version = tuple(int(part) for part in re.findall(r"\d+", text)[:2])
+    if version < _OLDEST[flavor]:
+        oldest = ".".join(map(str, _OLDEST[flavor]))
+        yield Finding(
+            "my.version",
+            Severity.WARNING,
+            f"{_TITLES[flavor]} {text} is older than what is tested with",
+            f"compare the rows after the run, or use {_TITLES[flavor]} {oldest} or newer",
+        )
+
+
+def _grants(look: _Look) -> Iterator[Finding]:
+    lacking = [table.id for table in look.tables if not _may_read(look, table)]
+    if lacking:
+        yield Finding(
+            "my.grants",
+            Severity.ERROR,
+            f"{look.settings.username} may not read {_listed(lacking)}",
+            f"GRANT SELECT ON {_DIALECT.quote(look.settings.database)}.* TO the user, or leave these tables out",
+        )
+    hidden = look.rows(
+        "SELECT table_name FROM information_schema.views WHERE table_schema = %s AND view_definition = ''"
+        " ORDER BY table_name",
+        look.settings.database,
+    )
+    if hidden and look.options.structure.views and not look.options.tables:
+        yield Finding(
+            "my.grants",
+            Severity.WARNING,
+            f"{look.settings.username} may not see how these views are defined:"
+            f" {_listed([TableId(look.settings.database, name) for (name,) in hidden])}",
+            f"GRANT SHOW VIEW ON {_DIALECT.quote(look.settings.database)}.* TO the user",
+        )
+
+
+def _may_read(look: _Look, table: _Table) -> bool:
+    columns = ", ".join(map(_DIALECT.quote, table.columns)) or "*"
+    try:
+        look.rows(f"SELECT {columns} FROM {_DIALECT.qualified(table.id)} LIMIT 0")
+    except pymysql.Error as exc:
+        # Anything else than a missing right is not this check's to tell.
+        return not (exc.args and exc.args[0] in _NO_RIGHT)
+    return True
+
+
+def _snapshot(look: _Look) -> Iterator[Finding]:
+    if look.options.jobs > 1 and not _has_log_position(look) and not _may_lock(look):
+        yield Finding(
+            "my.snapshot",
+            Severity.WARNING,
+            "only one reader can be used: several readers need a right to start at the same point in time",
+            "GRANT RELOAD ON *.* TO the user; on MariaDB with its binary log, BINLOG MONITOR is enough",
+        )
+
+
+def _has_log_position(look: _Look) -> bool:
+    """Whether the server tells, inside a snapshot, where its log stood: then no lock is needed."""
+    try:
+        look.rows(START)
+        return any(value for _, value in look.rows("SHOW STATUS LIKE 'binlog_snapshot_file'"))
+    except pymysql.Error:
+        return False
+    finally:
+        with suppress(pymysql.Error):
+            look.connection.rollback()
+
+
+def _may_lock(look: _Look) -> bool:
+    grants = [str(text).upper() for (text,) in look.rows("SHOW GRANTS")]
+    everywhere = [text.partition(" ON *.* ")[0] for text in grants if " ON *.* " in text]
+    return any(right in text for text in everywhere for right in ("RELOAD", "ALL PRIVILEGES", "FLUSH_TABLES"))
+
+
+def _engine(look: _Look) -> Iterator[Finding]:
+    known = {engine.lower() for engine in _TRANSACTIONAL}
+    others = [table for table in look.tables if table.engine and table.engine.lower() not in known]
+    if others:
+        engines = ", ".join(sorted({table.engine for table in others}))
+        yield Finding(
+            "my.engine",
+            Severity.WARNING,
+            f"{_listed([table.id for table in others])}: {engines} has no snapshots, so that rows changed during the"
+            " copy may come in their old or their new form",
+            "write to these tables only after the run, or ALTER TABLE … ENGINE = InnoDB",
+        )
+
+
+def _no_primary_key(look: _Look) -> Iterator[Finding]:
+    large = [table.id for table in look.tables if not table.keyed and table.rows >= _LARGE_ROWS]
+    if large:
+        yield Finding(
+            "my.no_pk",
+            Severity.WARNING,
+            f"{_listed(large)} has no primary key: it is read in one piece, by one reader, and begun anew when broken"
+            " off",
+            "add a primary key, if it can be",
+        )
+
+
+def _connections(look: _Look) -> Iterator[Finding]:
+    values = {
+        str(name).lower(): int(value)
+        for name, value in look.rows(
+            "SHOW VARIABLES WHERE Variable_name IN ('max_connections', 'max_user_connections')"
+        )
+    }
+    used = int(look.rows("SHOW STATUS LIKE 'Threads_connected'")[0][1])
+    needed = look.options.jobs + 1
+    free = values["max_connections"] - used + 1  # ours ends before the run begins
+    if values.get("max_user_connections"):
+        free = min(free, values["max_user_connections"])
+    if free < needed:
+        yield Finding(
+            "my.connections",
+            Severity.WARNING,
+            f"the run opens {needed} connections, and the server has about {max(free, 0)} to give",
+            "run with fewer jobs, close other connections, or raise max_connections",
+        )
+
+
+def _listed(tables: list[TableId]) -> str:
+    more = f" and {len(tables) - _LISTED} more" if len(tables) > _LISTED else ""
+    return ", ".join(map(str, tables[:_LISTED])) + more
+
+
+_CHECKS: dict[Role, tuple[Callable[[_Look], Iterator[Finding]], ...]] = {
+    Role.SOURCE: (_version, _grants, _snapshot, _engine, _no_primary_key, _connections),
+    Role.TARGET: (),
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mainstem.connectors.postgres.config import DEFAULT_PORT, DEFAULT_SCHEMA
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.contract.inspector import Inspector
 from mainstem.contract.spec import ConnectorSpec
@@ -29,8 +30,8 @@ SPEC = ConnectorSpec(
     name="postgresql",
     aliases=("postgres", "pg"),
     title="PostgreSQL",
-    default_port=5432,
-    default_schema="public",
+    default_port=DEFAULT_PORT,
+    default_schema=DEFAULT_SCHEMA,
     has_schemas=True,
     dialect=PostgresDialect(),
     inspector=_inspector,

@@ -1,94 +1,116 @@
-"""PostgreSQL's structure as schema objects: enough to show it; reading from PostgreSQL needs more."""
+"""pg_catalog of one schema → `Catalog`: tables with columns, primary keys and estimates.
+
+Keys, checks, views and sequences are not read yet; PostgreSQL is a target so far, and this is for looking at it.
+"""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 import psycopg
 
+from mainstem.connectors.postgres.native import logical_type
 from mainstem.errors import NotFoundError
 from mainstem.model.names import TableId
-from mainstem.model.schema import Catalog, Column, Default, DefaultKind, Table
-from mainstem.model.types import Kind, LogicalType
+from mainstem.model.schema import Catalog, Column, Default, DefaultKind, Generated, Table
 
-_COLUMNS = """
-SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), t.typname, NOT a.attnotnull,
-       CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END, a.attidentity <> '',
-       COALESCE(col_description(c.oid, a.attnum), '')
-FROM pg_class c
-JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-JOIN pg_type t ON t.oid = a.atttypid
-LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-WHERE c.relnamespace = %s::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-ORDER BY c.relname, a.attnum
-"""
-_TABLES = """
-SELECT c.relname, GREATEST(c.reltuples, 0)::bigint, pg_table_size(c.oid), COALESCE(obj_description(c.oid), ''),
-       ARRAY(SELECT a.attname::text FROM pg_index i
-             CROSS JOIN LATERAL unnest(i.indkey::smallint[]) WITH ORDINALITY AS k(attnum, place)
-             JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
-             WHERE i.indrelid = c.oid AND i.indisprimary ORDER BY k.place)
-FROM pg_class c
-WHERE c.relnamespace = %s::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-ORDER BY c.relname
-"""
-_TYPES = {
-    "bool": LogicalType(Kind.BOOLEAN),
-    "int2": LogicalType(Kind.INTEGER, bits=16),
-    "int4": LogicalType(Kind.INTEGER, bits=32),
-    "int8": LogicalType(Kind.INTEGER, bits=64),
-    "float4": LogicalType(Kind.FLOAT, bits=32),
-    "float8": LogicalType(Kind.FLOAT, bits=64),
-    "numeric": LogicalType(Kind.DECIMAL),
-    "bytea": LogicalType(Kind.BINARY),
-    "bit": LogicalType(Kind.BITS),
-    "varbit": LogicalType(Kind.BITS),
-    "date": LogicalType(Kind.DATE),
-    "time": LogicalType(Kind.TIME, fraction=6),
-    "interval": LogicalType(Kind.INTERVAL, fraction=6),
-    "timestamp": LogicalType(Kind.TIMESTAMP, fraction=6),
-    "timestamptz": LogicalType(Kind.INSTANT, fraction=6),
-    "json": LogicalType(Kind.JSON),
-    "jsonb": LogicalType(Kind.JSON),
-    "uuid": LogicalType(Kind.UUID),
-    "inet": LogicalType(Kind.INET),
-    "geometry": LogicalType(Kind.GEOMETRY),
-}
-
-
-def logical_type(name: str) -> LogicalType:
-    """The logical type of a type's own name (``pg_type.typname``); what is not listed reads as text."""
-    return _TYPES.get(name, LogicalType(Kind.TEXT))
+BASE_TABLES = (
+    "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = %s AND c.relkind IN ('r', 'p') AND NOT c.relispartition"
+)
+_TABLES = (
+    "SELECT c.oid, c.relname, greatest(c.reltuples, 0)::bigint, pg_catalog.pg_table_size(c.oid),"
+    f" coalesce(pg_catalog.obj_description(c.oid, 'pg_class'), '') {BASE_TABLES}"
+)
+_COLUMNS = (
+    "SELECT a.attrelid, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,"
+    " a.attgenerated, pg_catalog.pg_get_expr(d.adbin, d.adrelid),"
+    " coalesce(pg_catalog.col_description(a.attrelid, a.attnum), ''), coalesce(l.collname, ''),"
+    " CASE WHEN t.typtype = 'e' THEN (SELECT array_agg(e.enumlabel::text ORDER BY e.enumsortorder)"
+    " FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid) END"
+    " FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
+    " LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
+    " LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation"
+    " WHERE a.attrelid = ANY(%s) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum"
+)
+_KEYS = (
+    "SELECT i.indrelid, a.attname FROM pg_catalog.pg_index i"
+    " CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)"
+    " JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum"
+    " WHERE i.indisprimary AND i.indrelid = ANY(%s) AND k.place <= i.indnkeyatts ORDER BY i.indrelid, k.place"
+)
+_LITERAL = re.compile(r"'((?:[^']|'')*)'(?:::[\w\s\"().,\[\]]+)?|(-?\d+(?:\.\d+)?)")
+_SERIAL = re.compile(r"nextval\(")
 
 
 def read_catalog(connection: psycopg.Connection[Any], schema: str, tables: Sequence[TableId] | None) -> Catalog:
-    """Tables of a schema with columns, primary keys and estimates, in two queries.
+    """The base tables of a schema, or only some of them.
 
     Raises:
-        NotFoundError: one of ``tables`` does not exist.
+        NotFoundError: naming the tables that do not exist.
     """
-    quoted = '"' + schema.replace('"', '""') + '"'
-    columns: dict[str, list[Column]] = defaultdict(list)
-    for table, name, native, type_name, nullable, default, identity, comment in connection.execute(_COLUMNS, (quoted,)):
-        columns[table].append(
-            Column(
-                name, logical_type(type_name), native, nullable,
-                None if default is None else Default(DefaultKind.EXPRESSION, default),
-                identity=identity, comment=comment,
+    found = {row[1]: row for row in connection.execute(_TABLES, (schema,))}
+    if tables is not None:
+        missing = [str(table) for table in tables if table.schema not in ("", schema) or table.name not in found]
+        if missing:
+            raise NotFoundError(
+                f"no such table: {', '.join(missing)}", remedy="correct the names", table=", ".join(missing)
             )
-        )  # fmt: skip
-    wanted = None if tables is None else {table.name for table in tables}
-    found = [
-        Table(
-            TableId(schema, name), tuple(columns[name]), tuple(key), comment=comment, rows_estimate=rows,
-            bytes_estimate=size,
+        found = {table.name: found[table.name] for table in tables}
+    oids = [row[0] for row in found.values()]
+    columns, keys = defaultdict[int, list[Column]](list), defaultdict[int, list[str]](list)
+    for oid, *rest in connection.execute(_COLUMNS, (oids,)):
+        columns[oid].append(_column(*rest))
+    for oid, name in connection.execute(_KEYS, (oids,)):
+        keys[oid].append(name)
+    return Catalog(
+        tuple(
+            Table(
+                TableId(schema, name),
+                tuple(columns[oid]),
+                tuple(keys[oid]),
+                comment=comment,
+                rows_estimate=rows,
+                bytes_estimate=size,
+            )
+            for name, (oid, _, rows, size, comment) in sorted(found.items())
         )
-        for name, rows, size, comment, key in connection.execute(_TABLES, (quoted,))
-        if wanted is None or name in wanted
-    ]  # fmt: skip
-    missing = (wanted or set()) - {table.id.name for table in found}
-    if missing:
-        raise NotFoundError(f"there is no table {min(missing)} in schema {schema}", remedy="names are case-sensitive")
-    return Catalog(tuple(found))
+    )
+
+
+def _column(
+    name: str,
+    native: str,
+    not_null: bool,
+    identity: str,
+    generated: str,
+    expression: str | None,
+    comment: str,
+    collation: str,
+    labels: list[str] | None,
+) -> Column:
+    serial = bool(expression and _SERIAL.match(expression))
+    computed = Generated(expression, stored=generated == "s") if generated and expression else None
+    default = None if computed or serial or expression is None else _default(expression)
+    return Column(
+        name,
+        logical_type(native, tuple(labels or ())),
+        native,
+        nullable=not not_null,
+        default=default,
+        generated=computed,
+        identity=bool(identity) or serial,
+        comment=comment,
+        collation=collation,
+    )
+
+
+def _default(expression: str) -> Default:
+    found = _LITERAL.fullmatch(expression)
+    if found is None:
+        return Default(DefaultKind.EXPRESSION, expression)
+    text = found[2] if found[1] is None else found[1].replace("''", "'")
+    return Default(DefaultKind.LITERAL, text)

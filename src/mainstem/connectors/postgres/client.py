@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 
+from mainstem.connectors.postgres.config import BOOTSTRAP_DATABASE
 from mainstem.connectors.postgres.diagnosis import diagnose
 from mainstem.connectors.postgres.errors import (
     copy_position,
@@ -33,7 +34,6 @@ from mainstem.model.connection import ConnectionSettings, SslMode
 
 __all__ = ["connect", "row_error", "tls_version", "translate_error", "translating"]
 
-BOOTSTRAP_DATABASE = "postgres"
 # By SET and not by the startup packet: poolers refuse parameters there that they do not know.
 _SESSION = (
     "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET bytea_output = 'hex';"

@@ -10,7 +10,6 @@ import os
 import re
 import select
 import socket
-import ssl
 import struct
 from collections.abc import Mapping
 from contextlib import suppress
@@ -29,15 +28,13 @@ from mainstem.contract.network import (
     shut_down_at,
     timeout_error,
 )
-from mainstem.contract.tls import client_context, no_tls_error, tls_error
+from mainstem.contract.tls import handshake_error, no_tls_error
 from mainstem.errors import ConnectError, ConnectReason
 from mainstem.model.connection import ConnectionSettings, SslMode
 
 _DIAGNOSIS_S = 3.0
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
-_PROTOCOL_3 = 196608
 _OFFERED = b"S"
-_ERROR_RESPONSE = b"E"
 # What servers say in English, so that most failures need no second login.
 _ENGLISH = (
     (re.compile(r"FATAL:  password authentication failed"), "28P01"),
@@ -85,31 +82,17 @@ def _network_error(settings: ConnectionSettings, address: str | None, deadline: 
     with sock:
         if settings.ssl.mode is SslMode.DISABLED:
             return None
-        try:
-            with shut_down_at(sock, deadline):
-                return _handshake_error(settings, sock)
-        except ssl.SSLError as exc:
-            return tls_error(settings, exc)
-        except ConnectError as exc:
-            return exc
-        except OSError:
-            return None
+        with suppress(OSError), shut_down_at(sock, deadline):
+            return _tls_error(settings, sock)
+    return None
 
 
-def _handshake_error(settings: ConnectionSettings, sock: socket.socket) -> ConnectError | None:
-    """Ask for TLS, shake hands, and read the first answer: with TLS 1.3 our certificate is judged only then.
-
-    Source: PostgreSQL manual, "Message Flow", "SSL Session Encryption".
-    """
+def _tls_error(settings: ConnectionSettings, sock: socket.socket) -> ConnectError | None:
+    """Source: PostgreSQL manual, "Message Flow", "SSL Session Encryption"."""
     sock.sendall(_SSL_REQUEST)
     if sock.recv(1) != _OFFERED:
         return no_tls_error(settings)
-    with client_context(settings).wrap_socket(sock, server_hostname=settings.host) as secure:
-        user = settings.username.encode().replace(b"\0", b"")
-        body = struct.pack("!i", _PROTOCOL_3) + b"user\0" + user + b"\0\0"
-        secure.sendall(struct.pack("!i", len(body) + 4) + body)
-        secure.recv(1)
-    return None
+    return handshake_error(settings, sock)
 
 
 def _traced_sqlstate(parameters: Mapping[str, Any], deadline: Deadline) -> str:

@@ -74,7 +74,7 @@ _ROW_MEANING = {
 }
 # COPY names the line, and for a bad value the column, in the error's context, in the server's language: only the
 # punctuation is sure. A table with a comma in its name is left alone rather than misread.
-_COPY = re.compile(r"^COPY [^,]+, [^\W\d]+ (\d+)(?:, [^\W\d]+ (.+?)(?:: .*)?)?$", re.MULTILINE)
+_COPY = re.compile(r"^COPY [^,\n]+, [^\W\d]+ (\d+)(?:, [^\W\d]+ ([^:\n]+)(?=: |$))?", re.MULTILINE)
 
 
 def connect_reason(sqlstate: str, user: str, database: str) -> tuple[ConnectReason, str, str] | None:

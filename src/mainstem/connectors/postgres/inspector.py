@@ -5,32 +5,51 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-import psycopg
-
+from mainstem.connectors.postgres import catalog as pg_catalog
 from mainstem.connectors.postgres import client, preflight
-from mainstem.connectors.postgres.catalog import logical_type, read_catalog
+from mainstem.connectors.postgres.config import (
+    BOOTSTRAP_DATABASE,
+    DEFAULT_SCHEMA,
+    MAX_NAME_BYTES,
+    SYSTEM_DATABASES,
+)
 from mainstem.connectors.postgres.dialect import PostgresDialect
+from mainstem.connectors.postgres.ledger import SCHEMA as LEDGER_SCHEMA
+from mainstem.connectors.postgres.native import logical_type
 from mainstem.contract.inspector import DatabaseInfo, Finding, Inspector, Role, ServerInfo, TableStatus
+from mainstem.contract.network import Deadline
 from mainstem.contract.selects import check_select
-from mainstem.errors import ConflictError, InvalidError, MainstemError
+from mainstem.errors import ConflictError, ConnectError, InvalidError, StatementError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.run import RunOptions
 from mainstem.model.schema import Catalog, Column
 
 _DIALECT = PostgresDialect()
-MAX_NAME_BYTES = 63
-_COLUMNS = """
-SELECT n.nspname, c.relname, array_agg(a.attname::text ORDER BY a.attnum)
-FROM unnest(%s::text[], %s::text[]) AS wanted(schema, name)
-JOIN pg_namespace n ON n.nspname = wanted.schema
-JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-GROUP BY 1, 2
-"""
+_DATABASE_EXISTS, _SCHEMA_EXISTS, _RESERVED_NAME = "42P04", "42P06", "42939"
+# A connection sees the schemas of its own database only; looking into the others must not keep the asker waiting.
+_OTHER_DATABASES_S = 3.0
+_DATABASES = (
+    "SELECT datname FROM pg_catalog.pg_database"
+    " WHERE datallowconn AND pg_catalog.has_database_privilege(oid, 'CONNECT') ORDER BY datname"
+)
+_SCHEMAS = (
+    "SELECT nspname FROM pg_catalog.pg_namespace"
+    " WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' ORDER BY nspname"
+)
+_RELATIONS = (
+    "SELECT n.nspname, c.relname, array_agg(a.attname::text ORDER BY a.attnum) FILTER (WHERE a.attnum IS NOT NULL)"
+    " FROM unnest(%s::text[], %s::text[]) AS wanted(schema, name)"
+    " JOIN pg_catalog.pg_namespace n ON n.nspname = wanted.schema"
+    " JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name"
+    " AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"
+    " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+    " GROUP BY n.nspname, c.relname"
+)
 
 
 class PostgresInspector(Inspector):
@@ -38,112 +57,153 @@ class PostgresInspector(Inspector):
 
     def __init__(self, settings: ConnectionSettings) -> None:
         self._settings = settings
-        self._schema = settings.schema or "public"
+        self._schema = settings.schema or DEFAULT_SCHEMA
         self._connection = client.connect(settings)
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with suppress(psycopg.Error):
-            self._connection.close()
+        self._connection.close()
 
     def ping(self) -> ServerInfo:
         """Ask for the version."""
         begin = time.perf_counter()
         version = str(self._query("SHOW server_version")[0][0])
         milliseconds = (time.perf_counter() - begin) * 1000
-        return ServerInfo("postgresql", version, milliseconds, client.tls_version(self._connection))
+        with client.translating():
+            return ServerInfo("postgresql", version, milliseconds, client.tls_version(self._connection))
 
     def databases(self, *, include_system: bool = False) -> list[DatabaseInfo]:
-        """The databases that take connections; schemas are known of the connection's own only."""
-        rows = self._query(
-            "SELECT datname, datname = current_database() FROM pg_database WHERE datallowconn ORDER BY 1"
-        )
-        found = [
-            DatabaseInfo(name, tuple(self.schemas()) if here else (), system=name in ("template0", "template1"))
-            for name, here in rows
-        ]
-        return [info for info in found if include_system or not info.system]
+        """The databases that this login may connect to, sorted by name.
+
+        The schemas of other databases than the connection's own are looked up by connecting to each; where that fails
+        or takes more than a few seconds in all they are left empty.
+        """
+        names = [name for (name,) in self._query(_DATABASES) if include_system or name not in SYSTEM_DATABASES]
+        deadline = Deadline.after(_OTHER_DATABASES_S)
+        return [DatabaseInfo(name, self._schemas_of(name, deadline), name in SYSTEM_DATABASES) for name in names]
+
+    def _schemas_of(self, database: str, deadline: Deadline) -> tuple[str, ...]:
+        if database == (self._settings.database or BOOTSTRAP_DATABASE):
+            return tuple(self.schemas())
+        if deadline.passed:
+            return ()
+        with (
+            suppress(ConnectError, StatementError),
+            PostgresInspector(replace(self._settings, database=database)) as it,
+        ):
+            return tuple(it.schemas())
+        return ()
 
     def create_database(self, name: str) -> None:
-        """Make a database in UTF-8."""
-        self._create("database", name, f"CREATE DATABASE {_DIALECT.quote(name)} ENCODING 'UTF8' TEMPLATE template0")
+        """Make a database in UTF8."""
+        _check_name(name)
+        plain = self._query("SELECT pg_catalog.pg_encoding_to_char(encoding) FROM pg_catalog.pg_database"
+                            " WHERE datname = 'template1'") == [("UTF8",)]  # fmt: skip
+        options = "" if plain else " TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
+        self._create(f"CREATE DATABASE {_DIALECT.quote(name)}{options}", name, _DATABASE_EXISTS)
 
     def schemas(self) -> list[str]:
-        """Schemas of the connection's database, without the system's."""
-        rows = self._query("SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' ORDER BY 1")
-        return [name for (name,) in rows if name not in ("information_schema", "mainstem")]
+        """Schemas of the connection's database, without the system's own and the one that runs keep their book in."""
+        return [name for (name,) in self._query(_SCHEMAS) if name != LEDGER_SCHEMA]
 
     def create_schema(self, name: str) -> None:
-        """Make a schema."""
-        self._create("schema", name, f"CREATE SCHEMA {_DIALECT.quote(name)}")
+        """Make a schema in the connection's database."""
+        _check_name(name)
+        self._create(f"CREATE SCHEMA {_DIALECT.quote(name)}", name, _SCHEMA_EXISTS)
 
     def tables(self) -> list[TableId]:
-        """Base tables of the connection's schema, sorted."""
-        rows = self._query(
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = %s AND table_type = 'BASE TABLE'",
-            (self._schema,),
-        )
+        """Base tables of the connection's schema, sorted; a partitioned table stands for its partitions."""
+        rows = self._query(f"SELECT c.relname {pg_catalog.BASE_TABLES}", (self._schema,))
         return sorted(TableId(self._schema, name) for (name,) in rows)
 
     def catalog(self, tables: Sequence[TableId] | None = None, *, evidence: bool = False) -> Catalog:
-        """Tables of the schema with columns and keys; types need no evidence here."""
+        """The schema's tables, or only these; no type depends on rows here."""
         with client.translating():
-            return read_catalog(self._connection, self._schema, tables)
+            return pg_catalog.read_catalog(self._connection, self._schema, tables)
 
     def query_columns(self, query: str) -> tuple[Column, ...]:
         """Columns of a SELECT; the server is asked for its first no rows, in a read-only transaction."""
         check_select(query, _DIALECT.sql_name)
         try:
-            with self._connection.transaction():
-                self._connection.execute("SET TRANSACTION READ ONLY")
-                # The line break ends a comment that the query may close with.
-                cursor = self._connection.execute(f"SELECT * FROM ({query}\n) AS mainstem_query LIMIT 0".encode())
-                described = list(cursor.description or ())
-        except psycopg.Error as exc:
-            error = client.translate_error(exc)
+            self._query("BEGIN READ ONLY")
+            # The line break ends a comment that the query may close with.
+            with client.translating(), self._connection.cursor() as cursor:
+                cursor.execute(f"SELECT * FROM ({query}\n) AS mainstem_query LIMIT 0".encode())
+                result = cursor.pgresult
+                found = [
+                    (item.name, item.type_code, result.fmod(number) if result else -1)
+                    for number, item in enumerate(cursor.description or ())
+                ]
+            names = [name for name, _, _ in found]
+            doubled = sorted({name for name in names if names.count(name) > 1})
+            if doubled:
+                raise InvalidError(
+                    f"the query has several columns named {', '.join(doubled)}",
+                    fields={"query": f"several columns are named {', '.join(doubled)}"},
+                    remedy="give every column a name of its own with AS",
+                )
+            return tuple(self._query_column(*item) for item in found)
+        except StatementError as exc:
             raise InvalidError(
-                f"the server refuses the query: {error.message}",
-                fields={"query": error.message},
-                remedy=error.remedy or "try the query in the database's own client",
+                f"the server refuses the query: {exc.message}",
+                fields={"query": exc.message},
+                remedy=exc.remedy or "try the query in the database's own client",
             ) from exc
-        names: dict[Any, Any] = dict(self._query("SELECT oid, typname FROM pg_type"))
-        return tuple(
-            Column(item.name, logical_type(names.get(item.type_code, "")), item.type_display) for item in described
-        )
+        finally:
+            with suppress(Exception):  # a lost connection has no transaction left
+                self._connection.rollback()
+
+    def _query_column(self, name: str, oid: int, modifier: int) -> Column:
+        native, labels = self._query(
+            "SELECT pg_catalog.format_type(%s, %s), (SELECT array_agg(enumlabel::text ORDER BY enumsortorder)"
+            " FROM pg_catalog.pg_enum WHERE enumtypid = %s)",
+            (oid, modifier, oid),
+        )[0]
+        return Column(name, logical_type(native, tuple(labels or ())), native)
 
     def table_status(self, tables: Sequence[TableId]) -> dict[TableId, TableStatus]:
-        """For each of the tables that exists: its columns, and whether it is empty."""
-        rows = self._query(_COLUMNS, ([table.schema for table in tables], [table.name for table in tables]))
+        """For each of the tables (or views) that exists: its columns, and whether it is empty."""
+        wanted = {TableId(table.schema or self._schema, table.name): table for table in tables}
+        rows = self._query(_RELATIONS, ([table.schema for table in wanted], [table.name for table in wanted]))
         return {
-            TableId(schema, name): TableStatus(tuple(columns), self._empty(TableId(schema, name)))
+            wanted[TableId(schema, name)]: TableStatus(tuple(columns or ()), self._empty(TableId(schema, name)))
             for schema, name, columns in rows
         }
+
+    def _empty(self, table: TableId) -> bool:
+        return not self._query(f"SELECT EXISTS (SELECT FROM {_DIALECT.qualified(table)})")[0][0]
 
     def preflight(self, role: Role, options: RunOptions) -> list[Finding]:
         """Named checks for the role, each with its remedy."""
         with client.translating():
             return preflight.run(self._connection, self._settings, role, options)
 
-    def _empty(self, table: TableId) -> bool:
-        return not self._query(f"SELECT EXISTS (SELECT FROM {_DIALECT.qualified(table)})")[0][0]
-
-    def _create(self, what: str, name: str, sql: str) -> None:
-        if len(name.encode()) > MAX_NAME_BYTES:
-            raise InvalidError(
-                f"{name!r} cannot be the name of a {what}",
-                fields={"name": f"at most {MAX_NAME_BYTES} bytes in UTF-8"},
-                remedy="choose a shorter name",
-            )
+    def _create(self, sql: str, name: str, exists: str) -> None:
         try:
-            self._connection.execute(sql.encode())
-        except (psycopg.errors.DuplicateDatabase, psycopg.errors.DuplicateSchema) as exc:
-            raise ConflictError(f"there is a {what} {name!r} already", remedy="choose another name") from exc
-        except psycopg.Error as exc:
-            error: MainstemError = client.translate_error(exc)
-            raise error from exc
+            self._query(sql)
+        except StatementError as exc:
+            if exc.where.get("sqlstate") == exists:
+                raise ConflictError(f"{name!r} is there already", remedy="choose another name") from exc
+            if exc.where.get("sqlstate") == _RESERVED_NAME:
+                raise _bad_name(name) from exc
+            raise
 
-    def _query(self, sql: str, arguments: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
+    def _query(self, sql: str, arguments: Sequence[object] | None = None) -> list[tuple[Any, ...]]:
         with client.translating():
             cursor = self._connection.execute(sql.encode(), arguments)
-            return cursor.fetchall()
+            return cursor.fetchall() if cursor.description else []
+
+
+def _check_name(name: str) -> None:
+    # The server would cut a longer name off with no more than a notice.
+    if not name or "\0" in name or len(name.encode()) > MAX_NAME_BYTES:
+        raise _bad_name(name)
+
+
+def _bad_name(name: str) -> InvalidError:
+    return InvalidError(
+        f"{name!r} cannot be the name of a database or schema",
+        fields={"name": f"1 to {MAX_NAME_BYTES} bytes, no NUL; a schema's must not begin with pg_"},
+        remedy="choose another name",
+    )

@@ -1,98 +1,248 @@
-"""Named checks of a PostgreSQL target, each with its remedy."""
+"""Named checks of a PostgreSQL server before a run; all of them are for its role as a target so far.
+
+Source of facts: PostgreSQL manual, "Access Privilege Inquiry Functions", "Connections and Authentication",
+"Generated Columns", release notes 12.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
+from mainstem.connectors.postgres.config import DEFAULT_SCHEMA
+from mainstem.connectors.postgres.dialect import PostgresDialect
+from mainstem.connectors.postgres.ledger import SCHEMA as LEDGER_SCHEMA
 from mainstem.contract.inspector import Finding, Role
 from mainstem.model.connection import ConnectionSettings
+from mainstem.model.names import TableId
 from mainstem.model.plan import Severity
-from mainstem.model.run import RunOptions
+from mainstem.model.run import RunOptions, SchemaPolicy, WriteMode
 
-MIN_VERSION = 120000
-Connection = psycopg.Connection[Any]
-Check = Callable[[Connection, ConnectionSettings, RunOptions], Finding | None]
-
-
-def _value(connection: Connection, sql: str, *arguments: object) -> Any:
-    row = connection.execute(sql.encode(), arguments or None).fetchone()
-    return None if row is None else row[0]
+_DIALECT = PostgresDialect()
+_OLDEST, _OLDEST_SUPPORTED = 12, 14
+_LISTED = 10
 
 
-def _schema(settings: ConnectionSettings, options: RunOptions) -> str:
-    return options.target_schema or settings.schema or "public"
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What the checks work with."""
+
+    connection: psycopg.Connection[Any]
+    options: RunOptions
+    schema: str
+
+    def value(self, sql: str, *arguments: object) -> Any:
+        """The first column of the first row, or None."""
+        row = self.connection.execute(sql.encode(), arguments or None).fetchone()
+        return row[0] if row else None
+
+    @property
+    def makes_tables(self) -> bool:
+        """Whether the run makes tables, rather than filling those that are there."""
+        return self.options.structure.tables and self.options.schema_policy is not SchemaPolicy.VALIDATE
 
 
-def version(connection: Connection, settings: ConnectionSettings, options: RunOptions) -> Finding | None:
-    """The server is one that we know."""
-    number = connection.info.server_version
-    if number >= MIN_VERSION:
-        return None
-    return Finding(
-        "tgt.version", Severity.ERROR, f"PostgreSQL {number // 10000} is older than 12", "use PostgreSQL 12 or later"
+def run(
+    connection: psycopg.Connection[Any], settings: ConnectionSettings, role: Role, options: RunOptions
+) -> list[Finding]:
+    """All findings, in the order of the checks."""
+    look = _Look(connection, options, options.target_schema or settings.schema or DEFAULT_SCHEMA)
+    return [finding for check in _CHECKS[role] for finding in check(look)]
+
+
+def _version(look: _Look) -> Iterator[Finding]:
+    major = look.connection.info.server_version // 10_000
+    if major < _OLDEST:
+        yield Finding(
+            "tgt.version",
+            Severity.ERROR,
+            f"PostgreSQL {major} is too old: it has no generated columns",
+            f"use PostgreSQL {_OLDEST_SUPPORTED} or newer",
+        )
+    elif major < _OLDEST_SUPPORTED:
+        yield Finding(
+            "tgt.version",
+            Severity.WARNING,
+            f"PostgreSQL {major} gets no more repairs from its makers and is not tested with",
+            f"use PostgreSQL {_OLDEST_SUPPORTED} or newer",
+        )
+
+
+def _read_only(look: _Look) -> Iterator[Finding]:
+    if look.value("SELECT pg_catalog.pg_is_in_recovery()"):
+        yield Finding(
+            "tgt.read_only",
+            Severity.ERROR,
+            "the server is a standby, which takes no writes",
+            "connect to the primary server",
+        )
+    elif look.value("SHOW transaction_read_only") == "on":
+        yield Finding(
+            "tgt.read_only",
+            Severity.ERROR,
+            "transactions are read-only here (default_transaction_read_only is on)",
+            "ALTER DATABASE … RESET default_transaction_read_only, or ALTER ROLE … for this user",
+        )
+
+
+def _encoding(look: _Look) -> Iterator[Finding]:
+    encoding = look.value("SHOW server_encoding")
+    if encoding == "UTF8":
+        return
+    told = (
+        "the database's encoding is SQL_ASCII: it stores any bytes and checks none"
+        if encoding == "SQL_ASCII"
+        else f"the database's encoding is {encoding}: rows with characters that it does not have are refused"
     )
+    yield Finding("tgt.encoding", Severity.WARNING, told, "use a database made with ENCODING 'UTF8' TEMPLATE template0")
 
 
-def encoding(connection: Connection, settings: ConnectionSettings, options: RunOptions) -> Finding | None:
-    """The database can hold every character."""
-    found = _value(connection, "SHOW server_encoding")
-    if found == "UTF8":
-        return None
-    return Finding(
-        "tgt.encoding", Severity.ERROR, f"the database's encoding is {found}",
-        "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0, and use that",
-    )  # fmt: skip
+def _grants(look: _Look) -> Iterator[Finding]:
+    user = look.connection.info.user
+    for schema, always in ((look.schema, look.makes_tables), (LEDGER_SCHEMA, True)):
+        held = look.value(
+            "SELECT pg_catalog.has_schema_privilege(oid, 'USAGE') AND (pg_catalog.has_schema_privilege(oid, 'CREATE')"
+            " OR NOT %s) FROM pg_catalog.pg_namespace WHERE nspname = %s",
+            always,
+            schema,
+        )
+        if held is False:
+            rights = "USAGE, CREATE" if always else "USAGE"
+            yield _no_right(f"{user} may not {'make tables in' if always else 'use'} schema {schema}",
+                            f"GRANT {rights} ON SCHEMA {_DIALECT.quote(schema)} TO {_DIALECT.quote(user)}")  # fmt: skip
+        elif held is None and not look.value(
+            "SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')"
+        ):
+            why = " (the run keeps its book there)" if schema == LEDGER_SCHEMA else ""
+            database = _DIALECT.quote(look.connection.info.dbname)
+            yield _no_right(f"{user} may not make schema {schema}{why}",
+                            f"GRANT CREATE ON DATABASE {database} TO {_DIALECT.quote(user)}")  # fmt: skip
+    lacking = [table.name for table, _ in _named(look) if not _may_write(look, table)]
+    if lacking:
+        yield _no_right(f"{user} may not write to {_listed(lacking)}",
+                        "GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE on these tables")  # fmt: skip
 
 
-def read_only(connection: Connection, settings: ConnectionSettings, options: RunOptions) -> Finding | None:
-    """The server takes writes."""
-    if _value(connection, "SELECT pg_is_in_recovery()"):
-        return Finding("tgt.read_only", Severity.ERROR, "the server is a standby", "connect to the primary")
-    if _value(connection, "SHOW default_transaction_read_only") == "on":
-        return Finding(
-            "tgt.read_only", Severity.ERROR, "transactions are read-only by default here",
-            "ALTER DATABASE … SET default_transaction_read_only = off, or the same for the role",
-        )  # fmt: skip
-    return None
+def _no_right(message: str, remedy: str) -> Finding:
+    return Finding("tgt.grants", Severity.ERROR, message, remedy)
 
 
-def grants(connection: Connection, settings: ConnectionSettings, options: RunOptions) -> Finding | None:
-    """The login may create what a run creates: tables in the schema, and the ledger's schema for its duration."""
-    schema = _schema(settings, options)
-    exists = _value(connection, "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = %s)", schema)
-    if not _value(connection, "SELECT has_database_privilege(current_database(), 'CREATE')"):
-        return Finding(
-            "tgt.grants", Severity.ERROR, "the login may not create schemas (the run's ledger is one)",
-            f'GRANT CREATE ON DATABASE "{settings.database}" TO "{settings.username}"',
-        )  # fmt: skip
-    if exists and not _value(connection, "SELECT has_schema_privilege(%s, 'CREATE')", schema):
-        return Finding(
-            "tgt.grants", Severity.ERROR, f"the login may not create tables in schema {schema}",
-            f'GRANT CREATE, USAGE ON SCHEMA "{schema}" TO "{settings.username}"',
-        )  # fmt: skip
-    return None
+def _may_write(look: _Look, table: TableId) -> bool:
+    needed = {
+        WriteMode.UPSERT: ("SELECT", "INSERT", "UPDATE"),
+        WriteMode.TRUNCATE: ("SELECT", "INSERT", "TRUNCATE"),
+    }.get(look.options.write_mode, ("SELECT", "INSERT"))
+    name = _DIALECT.qualified(table)
+    return all(look.value("SELECT pg_catalog.has_table_privilege(%s::text, %s)", name, right) for right in needed)
 
 
-def connections(connection: Connection, settings: ConnectionSettings, options: RunOptions) -> Finding | None:
-    """There is room for the run's own connections."""
-    limit = int(_value(connection, "SHOW max_connections"))
-    used = int(_value(connection, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"))
-    needed = 2 * options.jobs + 2
-    if limit - used >= needed:
-        return None
-    return Finding(
-        "tgt.connections", Severity.WARNING, f"{used} of {limit} connections are in use; the run needs {needed}",
-        "raise max_connections, close idle sessions, or lower jobs",
-    )  # fmt: skip
+def _named(look: _Look) -> Iterator[tuple[TableId, bool]]:
+    """The selected tables that are there already under their own names, and whether each is kept."""
+    names = [item.name if item.query else item.name.rsplit(".", 1)[-1] for item in look.options.tables]
+    rows = look.connection.execute(
+        "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = %s AND c.relkind IN ('r', 'p') AND (c.relname = ANY(%s) OR %s) ORDER BY c.relname",
+        (look.schema, names, not names),
+    ).fetchall()
+    kept = look.options.schema_policy is not SchemaPolicy.DROP_AND_RECREATE
+    for (name,) in rows:
+        yield TableId(look.schema, name), kept
 
 
-_TARGET_CHECKS: tuple[Check, ...] = (version, encoding, read_only, grants, connections)
+def _not_empty(look: _Look) -> Iterator[Finding]:
+    lost = {
+        SchemaPolicy.DROP_AND_RECREATE: "the tables are dropped and made anew",
+        WriteMode.TRUNCATE: "the tables are emptied first",
+    }
+    policy: SchemaPolicy | WriteMode = look.options.schema_policy
+    what = lost.get(policy if policy in lost else look.options.write_mode)
+    if look.options.skip_data and policy is not SchemaPolicy.DROP_AND_RECREATE:
+        return
+    filled = [table.name for table, _ in _named(look) if _may_read(look, table) and _has_rows(look, table)]
+    if filled and what:
+        about = f"those of {_listed(filled)} that the run writes to lose their rows: {what}"
+        yield Finding(
+            "tgt.not_empty", Severity.WARNING, f"schema {look.schema}: {about}", "choose another schema to keep them"
+        )
+    elif filled and look.options.write_mode is WriteMode.FAIL_IF_NOT_EMPTY and look.options.tables:
+        yield Finding(
+            "tgt.not_empty",
+            Severity.WARNING,
+            f"schema {look.schema} has rows already in {_listed(filled)}; the run will refuse to add to them",
+            "empty them, or choose writeMode append, truncate_and_load or upsert",
+        )
 
 
-def run(connection: Connection, settings: ConnectionSettings, role: Role, options: RunOptions) -> list[Finding]:
-    """All findings for the role; as a source PostgreSQL is not supported yet and has no checks."""
-    checks = _TARGET_CHECKS if role is Role.TARGET else ()
-    return [finding for check in checks if (finding := check(connection, settings, options)) is not None]
+def _may_read(look: _Look, table: TableId) -> bool:
+    name = _DIALECT.qualified(table)
+    return bool(look.value("SELECT pg_catalog.has_table_privilege(%s::text, 'SELECT')", name))
+
+
+def _has_rows(look: _Look, table: TableId) -> bool:
+    return look.value(f"SELECT 1 FROM {_DIALECT.qualified(table)} LIMIT 1") is not None
+
+
+def _extensions(look: _Look) -> Iterator[Finding]:
+    for type_ in sorted(set(look.options.type_overrides.values())):
+        if _knows_type(look, type_):
+            continue
+        extension = look.value(
+            "SELECT name FROM pg_catalog.pg_available_extensions WHERE name = %s", _EXTENSION_OF.get(type_.lower())
+        )
+        yield Finding(
+            "tgt.extensions",
+            Severity.ERROR,
+            f"the database has no type {type_}, which a type override asks for",
+            f"run CREATE EXTENSION {extension} in the target database" if extension else "correct the type's name",
+        )
+
+
+_EXTENSION_OF = {
+    "citext": "citext", "hstore": "hstore", "geometry": "postgis", "geography": "postgis", "ltree": "ltree",
+    "cube": "cube", "vector": "vector", "isbn": "isn", "ean13": "isn",
+}  # fmt: skip
+
+
+def _knows_type(look: _Look, type_: str) -> bool:
+    try:
+        return look.value("SELECT pg_catalog.to_regtype(%s::text)", type_) is not None
+    except psycopg.errors.ProgrammingError:  # before 16 a text that cannot be a type is an error
+        return False
+    except psycopg.errors.DataError:
+        return False
+
+
+def _connections(look: _Look) -> Iterator[Finding]:
+    # Each job holds one connection for rows and one for keys; the ledger and the structure hold one each.
+    needed = 2 * look.options.jobs + 2
+    free = look.value(
+        "SELECT least("
+        " current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
+        " - coalesce(current_setting('reserved_connections', true)::int, 0)"
+        " - (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend'),"
+        " (SELECT nullif(datconnlimit, -1) - (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE datid = d.oid)"
+        " FROM pg_catalog.pg_database d WHERE datname = current_database()),"
+        " (SELECT nullif(rolconnlimit, -1) - (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE usesysid = r.oid)"
+        " FROM pg_catalog.pg_roles r WHERE rolname = current_user)) + 1"  # ours ends before the run begins
+    )
+    if free is not None and free < needed:
+        yield Finding(
+            "tgt.connections",
+            Severity.WARNING,
+            f"the run opens {needed} connections, and the server has about {max(free, 0)} to give",
+            "run with fewer jobs, close other connections, or raise the limit (max_connections, CONNECTION LIMIT)",
+        )
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more
+
+
+_CHECKS: dict[Role, tuple[Callable[[_Look], Iterator[Finding]], ...]] = {
+    Role.SOURCE: (),
+    Role.TARGET: (_version, _read_only, _encoding, _grants, _not_empty, _extensions, _connections),
+}
