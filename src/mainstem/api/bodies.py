@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import codecs
 import json
-from typing import Any
+import re
+from typing import Any, NoReturn
 
 from fastapi import Request
 
+from mainstem.control.validation import invalid
 from mainstem.errors import InvalidError
 
-MAX_BYTES = 16 * 1024 * 1024
+MAX_BYTES = 8 * 1024 * 1024  # three certificates of 1 MB in base64, and room
+_CHARSET = re.compile(r"charset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
+
+
+class BodyTooLargeError(InvalidError):
+    """A body of more than `MAX_BYTES`."""
+
+    code = "body_too_large"
 
 
 async def read_object(request: Request) -> dict[str, Any]:
@@ -18,41 +28,62 @@ async def read_object(request: Request) -> dict[str, Any]:
     UTF-8 is expected; where it isn't, and no charset was named, Latin-1 is tried: PowerShell 5.1 sends that.
 
     Raises:
-        InvalidError: not JSON, not an object, or larger than `MAX_BYTES`.
+        InvalidError: not JSON, not an object, larger than `MAX_BYTES`, or with text that no database can keep.
     """
-    raw = await request.body()
-    if len(raw) > MAX_BYTES:
-        raise InvalidError("the body is too large", fields={"body": f"at most {MAX_BYTES} bytes"})
-    try:
-        value = json.loads(_decode(raw, request.headers.get("content-type", "")))
-    except (ValueError, RecursionError) as exc:
-        raise InvalidError(
-            "the body is not JSON", fields={"body": "is not valid JSON"}, remedy="send an object"
-        ) from exc
+    value = _parsed(_decoded(await _read(request), request))
     if not isinstance(value, dict):
-        raise InvalidError("the body is not a JSON object", fields={"body": "must be a JSON object"})
+        raise invalid({"body": "must be a JSON object"})
     return value
 
 
-async def read_name(request: Request, field: str) -> tuple[str, dict[str, Any]]:
-    """A name that comes as plain text or as ``{"name": …}``, and the object if it was one."""
-    raw = (await request.body())[:MAX_BYTES]
-    text = _decode(raw, request.headers.get("content-type", "")).strip()
-    value: dict[str, Any] = {}
-    if text.startswith("{"):
-        value = await read_object(request)
-        text = str(value.get("name") or value.get(field) or "")
-    elif text.startswith('"'):
-        text = str(json.loads(text)) if text.endswith('"') and len(text) > 1 else text
-    if not text or text == "null":
-        raise InvalidError(f"the name of the {field} is missing", fields={"name": "is required"})
-    return text, value
+async def read_name(request: Request, kind: str) -> tuple[str, dict[str, Any]]:
+    """A name that comes as plain text, as a JSON string or as ``{"name": …}``; and the object if it was one."""
+    text = _decoded(await _read(request), request).strip()
+    value: Any = _parsed(text) if text[:1] in {"{", '"'} else text
+    given = value if isinstance(value, dict) else {}
+    name = given.get("name") or given.get(kind) if given else value
+    if not isinstance(name, str) or not name.strip() or name == "null":
+        raise invalid({"name": f"is required: the name of the {kind}, as plain text or as a member"})
+    return name, given
 
 
-def _decode(raw: bytes, content_type: str) -> str:
+async def _read(request: Request) -> bytes:
+    size = request.headers.get("content-length", "0")
+    if size.isdigit() and int(size) > MAX_BYTES:
+        _too_large()
+    raw = bytearray()
+    async for piece in request.stream():
+        raw += piece
+        if len(raw) > MAX_BYTES:
+            _too_large()
+    return bytes(raw)
+
+
+def _too_large() -> NoReturn:
+    raise BodyTooLargeError("the body is too large", fields={"body": f"must have at most {MAX_BYTES} bytes"})
+
+
+def _decoded(raw: bytes, request: Request) -> str:
+    named = _CHARSET.search(request.headers.get("content-type", ""))
+    if named is not None:
+        try:
+            return raw.decode(codecs.lookup(named[1]).name)
+        except (LookupError, UnicodeError):
+            raise invalid({"body": f"is not in the charset that Content-Type names ({named[1][:40]})"}) from None
     try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as exc:
-        if "charset" in content_type.lower() and "8859" not in content_type:
-            raise InvalidError("the body is not UTF-8", fields={"body": "is not valid UTF-8"}) from exc
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
         return raw.decode("latin-1")
+
+
+def _parsed(text: str) -> Any:
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
+    except (ValueError, RecursionError):
+        raise invalid({"body": "is not valid JSON"}, "send a JSON object") from None
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)

@@ -1,4 +1,4 @@
-"""/connections: CRUD, ping, and what is behind them."""
+"""/connections: made, shown, changed, copied, forgotten, pinged."""
 
 from __future__ import annotations
 
@@ -7,62 +7,77 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from mainstem.api import shapes
-from mainstem.api.bodies import read_name, read_object
+from mainstem.api import eras, models, shapes
+from mainstem.api.bodies import read_object
+from mainstem.api.documents import FlatConnection, NestedConnection, json_body
 from mainstem.api.problems import Json
 from mainstem.api.services import Plane, Services
+from mainstem.contract.store import ConnectionRecord
 from mainstem.control.connection_body import settings_of
 from mainstem.control.reach import PingResult
-from mainstem.errors import InvalidError
+from mainstem.control.validation import invalid
 from mainstem.model.connection import ConnectionSettings
 
 router = APIRouter(tags=["connections"])
+_BODY = json_body(FlatConnection, NestedConnection)
 
 
-@router.get("/connections")
-def list_connections(request: Request, plane: Plane) -> Any:
-    """All connections; a bare array."""
-    return shapes.listed(request, [shapes.connection(record) for record in plane.connections.all()])
+@router.get(
+    "/connections",
+    response_model=list[models.Connection] | models.ConnectionPage,
+    response_model_exclude_unset=True,
+)
+def list_connections(
+    request: Request, plane: Plane, search: eras.Search = "", limit: eras.Limit = None, offset: eras.Offset = 0
+) -> Any:
+    """All connections: an array; for later clients an object with counts."""
+    later = eras.is_later(request)
+    items = [shapes.connection(record, with_spec=later) for record in plane.connections.all()]
+    return eras.listed(request, items, search, limit, offset)
 
 
-@router.post("/connections")
+@router.post("/connections", response_model=models.Connection, response_model_exclude_unset=True, openapi_extra=_BODY)
 async def create_connection(request: Request, plane: Plane) -> dict[str, Any]:
     """Save a connection. Names need not be unique."""
     body = await read_object(request)
-    return shapes.connection(await asyncio.to_thread(plane.connections.create, body))
+    return _shape(request, await asyncio.to_thread(plane.connections.create, body))
 
 
 @router.delete("/connections", status_code=204)
 def delete_connections(request: Request, plane: Plane) -> Response:
     """Forget all connections; asks for the header X-Confirm-Delete: true."""
-    if request.headers.get("x-confirm-delete", "").lower() != "true":
-        raise InvalidError(
-            "this deletes all connections",
-            fields={"X-Confirm-Delete": "must be true"},
-            remedy="send the header X-Confirm-Delete: true, or delete one: DELETE /connections/{id}",
+    if request.headers.get("x-confirm-delete", "").strip().lower() != "true":
+        raise invalid(
+            {"X-Confirm-Delete": "must be true, because this forgets all connections"},
+            "send the header X-Confirm-Delete: true, or forget one: DELETE /connections/{id}",
         )
     plane.connections.delete_all()
     return Response(status_code=204)
 
 
-@router.post("/connections/test")
+@router.post("/connections/test", response_model=models.Ping, response_model_exclude_unset=True, openapi_extra=_BODY)
 async def test_connection(request: Request, plane: Plane) -> dict[str, Any]:
     """Ping a connection that is not saved."""
-    settings = settings_of(await read_object(request), plane.connections.registry, required=("type", "host"))
+    settings = settings_of(await read_object(request), plane.connections.registry)
     return _pinged(await asyncio.to_thread(plane.systems.ping, settings))
 
 
-@router.get("/connections/{connection_id}")
-def get_connection(connection_id: str, plane: Plane) -> dict[str, Any]:
+@router.get("/connections/{connection_id}", response_model=models.Connection, response_model_exclude_unset=True)
+def get_connection(connection_id: str, request: Request, plane: Plane) -> dict[str, Any]:
     """One connection."""
-    return shapes.connection(plane.connections.get(connection_id))
+    return _shape(request, plane.connections.get(connection_id))
 
 
-@router.put("/connections/{connection_id}")
+@router.put(
+    "/connections/{connection_id}",
+    response_model=models.Connection,
+    response_model_exclude_unset=True,
+    openapi_extra=_BODY,
+)
 async def update_connection(connection_id: str, request: Request, plane: Plane) -> dict[str, Any]:
-    """Replace the members that are given; a missing, empty or masked password is kept."""
+    """Replace the members that are given; a missing, empty or masked password is kept, and so are absent files."""
     body = await read_object(request)
-    return shapes.connection(await asyncio.to_thread(plane.connections.update, connection_id, body))
+    return _shape(request, await asyncio.to_thread(plane.connections.update, connection_id, body))
 
 
 @router.delete("/connections/{connection_id}", status_code=204)
@@ -72,69 +87,37 @@ def delete_connection(connection_id: str, plane: Plane) -> Response:
     return Response(status_code=204)
 
 
-@router.put("/connections/{connection_id}/clone")
-def clone_connection(connection_id: str, plane: Plane) -> dict[str, Any]:
+@router.put("/connections/{connection_id}/clone", response_model=models.Connection, response_model_exclude_unset=True)
+def clone_connection(connection_id: str, request: Request, plane: Plane) -> dict[str, Any]:
     """A copy with its secrets."""
-    return shapes.connection(plane.connections.clone(connection_id))
+    return _shape(request, plane.connections.clone(connection_id))
 
 
-@router.post("/connections/{connection_id}/ping")
+@router.post("/connections/{connection_id}/ping", response_model=models.Ping, response_model_exclude_unset=True)
 def ping(connection_id: str, plane: Plane) -> dict[str, Any]:
-    """Log in and ask for the version; 200 in either case."""
-    return _pinged(plane.systems.ping(_settings(plane, connection_id)))
+    """Log in and ask for the version, within five seconds; 200 in either case."""
+    return _pinged(plane.systems.ping(settings_behind(plane, connection_id)))
 
 
-@router.get("/connections/{connection_id}/ping")
+@router.get(
+    "/connections/{connection_id}/ping",
+    response_model=models.Ping,
+    response_model_exclude_unset=True,
+    responses={503: {"model": models.Ping, "description": "the ping failed"}},
+)
 def ping_or_503(connection_id: str, plane: Plane) -> Response:
     """The older form: the same body, with 503 when it failed."""
-    result = plane.systems.ping(_settings(plane, connection_id))
+    result = plane.systems.ping(settings_behind(plane, connection_id))
     return Json(_pinged(result), 200 if result.info is not None else 503)
 
 
-@router.get("/connections/{connection_id}/databases")
-def list_databases(connection_id: str, plane: Plane, include_system: bool = False) -> list[dict[str, Any]]:
-    """Databases that the login may see."""
-    found = plane.systems.databases(_settings(plane, connection_id), include_system=include_system)
-    return [shapes.database(info) for info in found]
-
-
-@router.post("/connections/{connection_id}/databases")
-async def create_database(connection_id: str, request: Request, plane: Plane) -> dict[str, Any]:
-    """Make a database; the body is its name, as plain text or as {"name": …}."""
-    name, _ = await read_name(request, "database")
-    await asyncio.to_thread(plane.systems.create_database, _settings(plane, connection_id), name)
-    return {"status": "success", "name": name}
-
-
-@router.get("/connections/{connection_id}/schemas")
-def list_schemas(connection_id: str, plane: Plane, database: str = "") -> list[str]:
-    """Schemas of the connection's database, or of another one."""
-    return plane.systems.schemas(_settings(plane, connection_id), database)
-
-
-@router.post("/connections/{connection_id}/schemas")
-async def create_schema(connection_id: str, request: Request, plane: Plane, database: str = "") -> dict[str, Any]:
-    """Make a schema; the body is its name, as plain text or as {"name": …}."""
-    name, body = await read_name(request, "schema")
-    database = database or str(body.get("database") or "")
-    await asyncio.to_thread(plane.systems.create_schema, _settings(plane, connection_id), name, database)
-    return {"status": "success", "name": name}
-
-
-@router.get("/connections/{connection_id}/tables")
-def list_tables(connection_id: str, plane: Plane, database: str = "", schema: str = "") -> list[str]:
-    """Names of base tables."""
-    return plane.systems.tables(_settings(plane, connection_id), database=database, schema=schema)
-
-
-@router.get("/connections/{connection_id}/meta")
-def meta(connection_id: str, plane: Plane, database: str = "", schema: str = "") -> dict[str, Any]:
-    """Tables with columns, keys and indexes; views; sequences."""
-    return shapes.meta(plane.systems.catalog(_settings(plane, connection_id), database=database, schema=schema))
-
-
-def _settings(plane: Services, connection_id: str) -> ConnectionSettings:
+def settings_behind(plane: Services, connection_id: str) -> ConnectionSettings:
+    """How to reach the system behind a saved connection; `NotFoundError` if there is none."""
     return plane.connections.settings(plane.connections.get(connection_id))
+
+
+def _shape(request: Request, record: ConnectionRecord) -> dict[str, Any]:
+    return shapes.connection(record, with_spec=eras.is_later(request))
 
 
 def _pinged(result: PingResult) -> dict[str, Any]:

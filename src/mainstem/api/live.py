@@ -5,54 +5,87 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from mainstem.api.services import Plane, Services, require_key
+from mainstem.api.services import Plane, Services
+from mainstem.api.shapes import iso
+from mainstem.control.clock import now_us
 from mainstem.control.events import Told
+from mainstem.model.event import Category, Event
 
 router = APIRouter(tags=["live"])
 HEARTBEAT_S = 15.0
-_QUEUE = 10_000
+MAX_WAITING = 10_000
+_UNITS = ("B", "KB", "MB", "GB", "TB")
 
 
-@router.get("/logs/stream")
+@router.get("/logs/stream", response_class=Response, responses={200: {"content": {"text/event-stream": {}}}})
 async def live(request: Request, plane: Plane, streamId: str = "") -> EventSourceResponse:
-    """Every event twice: as event ``log`` for later clients, unnamed for early ones; ``streamId`` picks one stream."""
-    if not plane.open_live:
-        require_key(request)
+    """Every event twice: as event ``log`` for later clients, unnamed for early ones; ``streamId`` picks one stream.
+
+    ``connection`` comes first, ``heartbeat`` every 15 seconds without another event. After a reconnect
+    (``Last-Event-ID``) the latest events that were missed come again.
+    """
     last = request.headers.get("last-event-id", "")
-    return EventSourceResponse(_events(plane, streamId, int(last) if last.isdigit() else None), ping=3600)
+    after = int(last) if last.isascii() and last.isdigit() and len(last) < 19 else None
+    return EventSourceResponse(
+        _events(plane, streamId, after), ping=3600, headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    )
+
+
+@router.head("/logs/stream", include_in_schema=False)
+def live_head() -> Response:
+    """What a GET would begin with."""
+    return Response(media_type="text/event-stream")
+
+
+class _Waiting:
+    """Events on their way to one client, at most `MAX_WAITING`; what does not fit is counted and told."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._queue: asyncio.Queue[Told | None] = asyncio.Queue()
+        self.left_out = 0
+
+    def hear(self, told: Told | None) -> None:
+        """Take an event, from any thread."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._put, told)
+
+    def _put(self, told: Told | None) -> None:
+        if told is not None and self._queue.qsize() >= MAX_WAITING:
+            self.left_out += 1
+            return
+        self._queue.put_nowait(told)
+
+    async def next(self) -> Told | None:
+        """The next event; None at the end. TimeoutError after `HEARTBEAT_S`."""
+        return await asyncio.wait_for(self._queue.get(), HEARTBEAT_S)
 
 
 async def _events(plane: Services, stream_id: str, after: int | None) -> AsyncIterator[ServerSentEvent]:
-    loop = asyncio.get_running_loop()
-    queue: asyncio.Queue[Told | None] = asyncio.Queue(_QUEUE)
-
-    def put(told: Told | None) -> None:
-        if not queue.full():  # a reader that is too slow misses lines; the stream's log has them
-            queue.put_nowait(told)
-
-    def hear(told: Told | None) -> None:
-        loop.call_soon_threadsafe(put, told)
-
-    leave = plane.broadcaster.subscribe(hear, after)
+    waiting = _Waiting()
+    leave = plane.broadcaster.subscribe(waiting.hear, after)
     try:
-        yield _named("connection", {"message": "connected", "timestamp": _now()})
+        yield _named("connection", {"message": "connected", "timestamp": iso(now_us())})
         while True:
             try:
-                told = await asyncio.wait_for(queue.get(), HEARTBEAT_S)
+                told = await waiting.next()
             except TimeoutError:
-                yield _named("heartbeat", {"timestamp": _now()})
+                yield _named("heartbeat", {"timestamp": iso(now_us())})
                 continue
             if told is None:
                 return
             if not stream_id or told.stream_id == stream_id:
-                yield _named("log", _log(told), str(told.number))
+                yield _named("log", _later(told), str(told.number))
                 yield ServerSentEvent(data=json.dumps(_early(told)), sep="\n")
+            if waiting.left_out:
+                lost, waiting.left_out = waiting.left_out, 0
+                text = f"{lost} lines were left out, because this client reads too slowly; the stream's log has them"
+                yield _named("log", {"level": "warn", "category": "general", "type": "api", "message": text})
     finally:
         leave()
 
@@ -61,16 +94,12 @@ def _named(name: str, data: dict[str, Any], number: str | None = None) -> Server
     return ServerSentEvent(data=json.dumps(data), event=name, id=number, sep="\n")
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat()
-
-
-def _log(told: Told) -> dict[str, Any]:
+def _later(told: Told) -> dict[str, Any]:
     event = told.event
     return {
         **event.data,
         "level": event.level.value,
-        "timestamp": datetime.fromtimestamp(event.at_us / 1e6, UTC).isoformat(),
+        "timestamp": iso(event.at_us),
         "message": event.message,
         "type": event.part,
         "nodeId": f"{event.part}-{told.stream_id}",
@@ -80,16 +109,37 @@ def _log(told: Told) -> dict[str, Any]:
 
 
 def _early(told: Told) -> dict[str, Any]:
-    """Free text with the prefixes that early clients look for."""
     event = told.event
-    text = event.message
+    return {
+        "msg": _early_text(event),
+        "level": event.level.value,
+        "ts": event.at_us // 1_000_000,
+        "source": event.part,
+        "type": event.part,
+        "nodeId": f"{event.part}-{told.stream_id}",
+    }
+
+
+def _early_text(event: Event) -> str:
+    """Free text, with the prefixes that early clients look for."""
     data = event.data
-    if event.category == "stat":
-        text = (
-            f"[stat] {data['status']} | events: {data['events']} | failed: {data['failed']} | size: {data['size']}"
-            f" | rate: {data['rate']:.0f} | avg rate: {data['rate']:.0f} | elapsed: {data['elapsed']:.1f}s"
-        )
-    elif event.category == "progress":
-        text = f"[progress] {text} | STAGE:{data['stage']}"
-    return {"msg": text, "level": event.level.value, "ts": event.at_us // 1_000_000, "type": event.part,
-            "nodeId": f"{event.part}-{told.stream_id}"}  # fmt: skip
+    if event.category is Category.PROGRESS:
+        return f"[progress] {event.message} | STAGE:{data.get('stage', 0)}"
+    if event.category is not Category.STAT or data.get("table"):
+        return event.message
+    elapsed = float(data.get("elapsed", 0.0))
+    size = int(data.get("size", 0))
+    return (
+        f"[stat] {data.get('status', '')} | events: {data.get('events', 0)} | failed: {data.get('failed', 0)}"
+        f" | size: {_size(size)} | rate: {_size(data.get('rate', 0.0))}/s"
+        f" | avg rate: {_size(size / elapsed if elapsed else 0.0)}/s | elapsed: {elapsed:.1f}s"
+    )
+
+
+def _size(count: float) -> str:
+    """Bytes to base 1024 with two decimals, as early clients print them."""
+    for unit in _UNITS[:-1]:
+        if count < 1024:
+            return f"{count:.2f} {unit}"
+        count /= 1024
+    return f"{count:.2f} {_UNITS[-1]}"

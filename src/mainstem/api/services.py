@@ -1,4 +1,4 @@
-"""What the API calls: the control plane's parts, handed in by bootstrap, and how a request reaches them."""
+"""What the API calls: the control plane's parts, handed in by bootstrap."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from mainstem.control.keys import ApiKeys
 from mainstem.control.reach import Systems
 from mainstem.control.streams import Streams
 from mainstem.control.supervisor import Supervisor
-from mainstem.errors import UnauthorizedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +44,3 @@ def services(request: Request) -> Services:
 
 
 Plane = Annotated[Services, Depends(services)]
-
-
-def require_key(request: Request) -> None:
-    """Raise `UnauthorizedError` unless the request carries a key in use: header X-API-Key, or ``?api_key=``."""
-    key = request.headers.get("x-api-key") or request.query_params.get("api_key") or ""
-    if not key or not services(request).keys.accepts(key):
-        raise UnauthorizedError(
-            "the API key is missing or wrong" if key else "the API key is missing",
-            remedy="send it as header X-API-Key; mainstem key create makes one",
-        )

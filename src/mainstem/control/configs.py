@@ -8,17 +8,19 @@ from typing import Any
 
 from mainstem.contract.store import ConfigRecord, StateStore
 from mainstem.control.clock import now_us
-from mainstem.control.config_body import as_sent, read_config
+from mainstem.control.config_body import as_sent, is_later, read_config
 from mainstem.control.connections import Connections
 from mainstem.control.options import definition_of
+from mainstem.control.states import ACTIVE, StateConflict
 from mainstem.control.validation import invalid
 from mainstem.engine.conversion import Endpoint
-from mainstem.errors import NotFoundError
+from mainstem.errors import InvalidError, NotFoundError
 from mainstem.model.config import StreamDefinition
 from mainstem.model.ids import CONFIG, is_id, new_id
 
 SUFFIX_CHARACTERS = 5
 MAX_NAME = 255
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
 
 
 class Configs:
@@ -36,87 +38,157 @@ class Configs:
         """One; `NotFoundError` if there is none."""
         record = self._store.config(config_id) if is_id(config_id) else None
         if record is None:
-            shown = config_id if is_id(config_id) else "of that id"
-            raise NotFoundError(f"there is no stream config {shown}", remedy="GET /stream-configs lists them")
+            raise _unknown(config_id)
         return record
 
     def create(self, data: Mapping[str, Any]) -> ConfigRecord:
         """Save a new one. Its name gets the last five characters of its id, so that equal names can be told apart."""
-        config_id = new_id(CONFIG)
-        definition, body = self._read(data)
-        name = str(body.get("name") or f"{definition.mode}_stream")[: MAX_NAME - SUFFIX_CHARACTERS - 1]
-        name = f"{name}_{config_id[-SUFFIX_CHARACTERS:]}"
-        record = self._record(config_id, name, definition, body)
+        record = self._made(new_id(CONFIG), now_us(), data, "")
         self._store.add_config(record)
         return record
 
     def update(self, config_id: str, data: Mapping[str, Any]) -> ConfigRecord:
-        """Replace a config whole; a missing name is kept."""
+        """Replace a config whole; a missing name is kept. Streams that were started before keep what they had."""
         before = self.get(config_id)
-        definition, body = self._read(data)
-        record = self._record(config_id, str(body.get("name") or before.name)[:MAX_NAME], definition, body)
-        self._store.put_config(replace(record, created_us=before.created_us))
-        return self.get(config_id)
+        record = self._made(config_id, before.created_us, data, before.name)
+        if not self._store.put_config(record):
+            raise _unknown(config_id)
+        return record
 
     def clone(self, config_id: str) -> ConfigRecord:
         """A copy with a new id and name."""
-        return self.create({**self.get(config_id).body, "name": f"{self.get(config_id).name} copy"})
+        record = self.get(config_id)
+        copy_id = new_id(CONFIG)
+        name = _suffixed(record.name.removesuffix(_suffix(record.id)) + "_copy", copy_id)
+        copy = replace(record, id=copy_id, created_us=now_us(), name=name)
+        self._store.add_config(copy)
+        return copy
 
     def delete(self, config_id: str) -> None:
-        """Forget one; its streams and their history stay."""
+        """Forget one; its streams and their history stay. `ConflictError` while one of them is active."""
         self.get(config_id)
-        self._store.delete_config(config_id)
+        active = self._store.streams(config_id=config_id, states=ACTIVE)
+        if active:
+            raise StateConflict(
+                f"stream {active[0].id} of this config is {active[0].state}",
+                remedy="stop it first",
+                details={"field": "stream_state", "value": [stream.id for stream in active]},
+            )
+        if not self._store.delete_config(config_id):
+            raise _unknown(config_id)
 
-    def definition(self, body: Mapping[str, Any]) -> StreamDefinition:
-        """What a stored body means."""
-        return definition_of(body, sql_dialect=self._sql_dialect(_source_id(body)))
+    def resolve(self, body: Mapping[str, Any]) -> tuple[StreamDefinition, Endpoint, Endpoint]:
+        """What a stored body means, and both systems as their connections are now.
 
-    def endpoints(self, definition: StreamDefinition) -> tuple[Endpoint, Endpoint]:
-        """Both sides of a stream; `NotFoundError` when a connection is gone."""
+        Raises:
+            NotFoundError: a connection is gone.
+            InvalidError: a side cannot play its role, or both are the same place.
+        """
+        source_id = _source_id(body)
+        definition = definition_of(body, sql_dialect=self._sql_dialect(source_id))
         source = self._connections.endpoint(
-            definition.source_id, database=definition.source_database, schema=definition.source_schema
+            source_id, database=definition.source_database, schema=definition.source_schema
         )
-        return source, self._connections.endpoint(definition.target_id, database=definition.target_database)
+        target = self._connections.endpoint(
+            definition.target_id, database=definition.target_database, schema=definition.options.target_schema
+        )
+        check_ends(source, target)
+        return definition, source, target
 
     def _sql_dialect(self, connection_id: str) -> str:
         record = self._connections.get(connection_id)
         return self._connections.registry.find(record.type).dialect.sql_name
 
-    def _read(self, data: Mapping[str, Any]) -> tuple[StreamDefinition, dict[str, Any]]:
-        body = as_sent(read_config(data))
-        source_id = _source_id(body)
-        problems = {}
-        for field, connection_id in (("source", source_id), ("target", _target_id(body))):
-            try:
-                self._connections.get(connection_id)
-            except NotFoundError as exc:
-                problems[field] = exc.message if connection_id else "is required: the id of a connection"
-        if problems:
-            raise invalid(problems, "GET /connections lists the connections")
-        definition = definition_of(body, sql_dialect=self._sql_dialect(source_id))
-        source, target = self.endpoints(definition)
-        schema = definition.options.target_schema or target.schema
-        here, there = source.settings, target.settings
-        if (here.type, here.host, here.port, here.database, source.schema) == (
-            there.type, there.host, there.port, there.database, schema,
-        ):  # fmt: skip
-            raise invalid({"target": "is the same place as the source"}, "choose another database or schema")
-        return definition, body
-
-    def _record(self, config_id: str, name: str, definition: StreamDefinition, body: dict[str, Any]) -> ConfigRecord:
+    def _made(self, config_id: str, created_us: int, data: Mapping[str, Any], old_name: str) -> ConfigRecord:
+        """A record of checked data."""
+        body = self._checked(data)
+        definition, source, target = self.resolve(body)
+        name = str(body.get("name") or "").strip() or old_name or _name_of(definition, source, target)
         return ConfigRecord(
-            config_id, now_us(), name, definition.mode, definition.source_id, definition.target_id, body
-        )
+            config_id, created_us, _suffixed(name, config_id), definition.mode, definition.source_id,
+            definition.target_id, body,
+        )  # fmt: skip
+
+    def _checked(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """The known members of the data; every wrong field, and every connection that is not there, in one error."""
+        problems: dict[str, str] = {}
+        try:
+            body = as_sent(read_config(data))
+        except InvalidError as exc:
+            body, problems = dict(data), dict(exc.fields)
+        later = is_later(data)
+        source, target = ("source.connections[0].connectionId", "target.id") if later else ("source", "target")
+        ends = ((source, _source_id(body)), (target, _target_id(body)))
+        for field, connection_id in ends:
+            if not any(name == field or field.startswith(f"{name}.") for name in problems):
+                problems |= self._missing(field, connection_id)
+        if not body.get("mode"):
+            problems.setdefault("mode", "is required: convert (or load, or migrate)")
+        if problems:
+            raise invalid(problems)
+        return body
+
+    def _missing(self, field: str, connection_id: str) -> dict[str, str]:
+        if not connection_id:
+            return {field: "is required: the id of a connection"}
+        try:
+            self._connections.get(connection_id)
+        except NotFoundError as exc:
+            return {field: exc.message}
+        return {}
+
+
+def check_ends(source: Endpoint, target: Endpoint) -> None:
+    """`InvalidError` unless the one can be read, the other written, and they are two places."""
+    if source.spec.source is None:
+        raise invalid({"source": f"is {source.spec.title}, which cannot be a source yet"})
+    if target.spec.target is None:
+        raise invalid({"target": f"is {target.spec.title}, which cannot be a target yet"})
+    if _place(source) == _place(target):
+        raise invalid({"target": "is the same place as the source"}, "choose another database or schema as the target")
+
+
+def _place(end: Endpoint) -> tuple[str, str, int, str, str]:
+    host = end.settings.host.lower()
+    return (
+        end.spec.name,
+        "localhost" if host in _LOOPBACK else host,
+        end.settings.port,
+        end.settings.database,
+        end.schema,
+    )
+
+
+def _suffix(config_id: str) -> str:
+    return f"_{config_id[-SUFFIX_CHARACTERS:]}"
+
+
+def _suffixed(name: str, config_id: str) -> str:
+    suffix = _suffix(config_id)
+    return name if name.endswith(suffix) else name[: MAX_NAME - len(suffix)] + suffix
+
+
+def _name_of(definition: StreamDefinition, source: Endpoint, target: Endpoint) -> str:
+    tables = definition.options.tables
+    first = f"_{tables[0].name}" if tables else ""
+    more = f"_and_{len(tables) - 1}_more" if len(tables) > 1 else ""
+    return f"{source.spec.name}_to_{target.spec.name}{first}{more}"
+
+
+def _unknown(config_id: str) -> NotFoundError:
+    shown = config_id if is_id(config_id) else "of that id"
+    return NotFoundError(f"there is no stream config {shown}", remedy="GET /stream-configs lists them")
 
 
 def _source_id(body: Mapping[str, Any]) -> str:
     source = body.get("source")
-    if isinstance(source, Mapping):
-        connections = source.get("connections") or [{}]
-        return str(connections[0].get("connectionId", ""))
-    return str(source or "")
+    if not isinstance(source, Mapping):
+        return str(source or "")
+    connections = source.get("connections")
+    first = connections[0] if isinstance(connections, list) and connections else None
+    return str(first.get("connectionId") or "") if isinstance(first, Mapping) else ""
 
 
 def _target_id(body: Mapping[str, Any]) -> str:
     target = body.get("target")
-    return str(target.get("id", "")) if isinstance(target, Mapping) else str(target or "")
+    return str(target.get("id") or "") if isinstance(target, Mapping) else str(target or "")

@@ -11,7 +11,16 @@ from typing import Annotated, Any
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
 from mainstem.contract.registry import Registry
 from mainstem.control.validation import FilledLine, Line, check, invalid, limited
@@ -90,6 +99,7 @@ def _host(value: str) -> str:
     return host
 
 
+_DOCUMENTED = WithJsonSchema({"type": "string", "contentEncoding": "base64"})
 _AnyFile = Annotated[bytes | str | None, BeforeValidator(_file)]
 
 
@@ -99,9 +109,9 @@ class SslBody(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     mode: Annotated[SslMode, BeforeValidator(_mode)] = SslMode.DISABLED
-    ca: Annotated[_AnyFile, AfterValidator(_certificates)] = None
-    client_cert: Annotated[_AnyFile, AfterValidator(_certificates)] = None
-    client_key: Annotated[_AnyFile, AfterValidator(_private_key)] = Field(default=None, repr=False)
+    ca: Annotated[_AnyFile, AfterValidator(_certificates), _DOCUMENTED] = None
+    client_cert: Annotated[_AnyFile, AfterValidator(_certificates), _DOCUMENTED] = None
+    client_key: Annotated[_AnyFile, AfterValidator(_private_key), _DOCUMENTED] = Field(default=None, repr=False)
 
 
 class ConnectionBody(BaseModel):

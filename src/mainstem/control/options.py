@@ -51,6 +51,15 @@ def definition_of(config: Mapping[str, Any], *, sql_dialect: str = "") -> Stream
     return _later(read, sql_dialect) if isinstance(read, LaterConfig) else _early(read, sql_dialect)
 
 
+def reporting_interval_s(config: EarlyConfig | LaterConfig) -> int:
+    """Seconds between two reports; of two intervals the shorter one that is not 0."""
+    intervals = config.reporting_intervals if isinstance(config, EarlyConfig) else None
+    named = [value for value in (intervals.source, intervals.target) if value is not None] if intervals else []
+    if named:
+        return min((value for value in named if value), default=0)
+    return _DEFAULTS.reporting_interval_s if config.reporting_interval is None else config.reporting_interval
+
+
 def _early(config: EarlyConfig, sql_dialect: str) -> StreamDefinition:
     tables = config.tables or (config.filter.tables if config.filter else None) or []
     selections = tuple(_early_selection(table) for table in tables)
@@ -60,9 +69,6 @@ def _early(config: EarlyConfig, sql_dialect: str) -> StreamDefinition:
         structure = _NONE_OF_IT
     if config.skip_index_creation or config.no_create_indexes:
         structure = _without_indexes(structure)
-    intervals = config.reporting_intervals
-    named = [value for value in (intervals.source, intervals.target) if value is not None] if intervals else []
-    interval = min((value for value in named if value), default=0) if named else config.reporting_interval
     options = _options(
         config,
         tables=selections,
@@ -72,7 +78,7 @@ def _early(config: EarlyConfig, sql_dialect: str) -> StreamDefinition:
         skip_data=bool(config.skip_data),
         batch_rows=config.data_bundle_size or 0,
         limits=config.limits,
-        interval=interval,
+        interval=reporting_interval_s(config),
     )
     return StreamDefinition(config.mode or CONVERT, config.source or "", config.target or "", options)
 
@@ -105,7 +111,7 @@ def _later(config: LaterConfig, sql_dialect: str) -> StreamDefinition:
         skip_data=bool(target.skip_data),
         batch_rows=bundle,
         limits=config.limits,
-        interval=config.reporting_interval,
+        interval=reporting_interval_s(config),
         target_schema=target.schema_name or "",
     )
     return StreamDefinition(
@@ -213,7 +219,7 @@ def _options(
     skip_data: bool,
     batch_rows: int,
     limits: Limits | None,
-    interval: int | None,
+    interval: int,
     target_schema: str = "",
 ) -> RunOptions:
     errors = ours.row_errors
@@ -235,7 +241,7 @@ def _options(
         target_schema=target_schema,
         jobs=ours.jobs or _DEFAULTS.jobs,
         memory_bytes=ours.memory_mb * 1024 * 1024 if ours.memory_mb else _DEFAULTS.memory_bytes,
-        reporting_interval_s=_DEFAULTS.reporting_interval_s if interval is None else interval,
+        reporting_interval_s=interval,
         retry_seconds=_DEFAULTS.retry_seconds if ours.retry_seconds is None else float(ours.retry_seconds),
     )
 

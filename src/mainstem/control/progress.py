@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from mainstem.control.states import ENDED
 from mainstem.model.names import TableId
 from mainstem.model.run import Progress, TableProgress, TableState
 
@@ -92,6 +93,15 @@ class RateMeter:
             sum(left(table) for table in progress.tables),
         )
         return total, by_table
+
+
+def averages(progress: Progress) -> tuple[Rate, dict[TableId, Rate]]:
+    """Rates over a run's whole time, for one that does not move now."""
+    by_table = {
+        table.source: _rate(table.rows_read, table.bytes_read, table.seconds, left(table)) for table in progress.tables
+    }
+    rows_left = 0 if progress.state in ENDED else sum(left(table) for table in progress.tables)
+    return _rate(progress.rows_read, progress.bytes_read, progress.elapsed_s, rows_left), by_table
 
 
 def left(table: TableProgress) -> int:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from mainstem.contract.store import LogLine, StateStore, StreamRecord
 from mainstem.control import preflight
 from mainstem.control.clock import now_us
+from mainstem.control.config_body import read_config
 from mainstem.control.configs import Configs
-from mainstem.control.states import ACTIVE, Move, StateConflict, after, is_there_already
-from mainstem.control.supervisor import Supervisor
+from mainstem.control.options import reporting_interval_s
+from mainstem.control.states import ACTIVE, StateConflict
+from mainstem.control.supervisor import Ends, Supervisor
 from mainstem.engine.conversion import make_plan
-from mainstem.errors import NotFoundError
+from mainstem.errors import ConflictError, NotFoundError
 from mainstem.model.event import Level
 from mainstem.model.ids import STREAM, is_id, new_id
 from mainstem.model.plan import MigrationPlan, Severity
@@ -30,6 +36,7 @@ class Streams:
         self._configs = configs
         self._supervisor = supervisor
         self._max_active = max_active
+        self._starting = threading.Lock()
 
     def all(self, config_id: str = "") -> list[StreamRecord]:
         """Streams, newest first; of one config if given."""
@@ -55,27 +62,41 @@ class Streams:
             PreflightError, ConnectError, NotFoundError, StateConflict: nothing has begun.
         """
         config = self._configs.get(config_id)
-        self._check_room()
-        definition = self._configs.definition(config.body)
-        source, target = self._configs.endpoints(definition)
+        self._check_room(config_id)
+        definition, source, target = self._configs.resolve(config.body)
         findings = preflight.check(source, target, definition.options)
         record = StreamRecord(
             new_id(STREAM), now_us(), config.id, config.name, definition.mode, config.source_id, config.target_id,
             config.body, RunState.READY,
         )  # fmt: skip
-        self._store.add_stream(record)
+        with self._starting:
+            self._check_room(config_id)  # again, because the checks of both sides took their time
+            started = self._supervisor.begin(record, source, target, definition.options)
         for warning in definition.warnings:
             self._supervisor.say(record.id, warning, level=Level.WARN)
         for item in findings:
-            level = Level.WARN if item.finding.severity is Severity.WARNING else Level.INFO
-            self._supervisor.say(record.id, f"{item.role}: {item.finding.message}", level=level)
-        return self._supervisor.launch(record.id, source, target, definition.options, Move.START)
+            level = Level.INFO if item.finding.severity is Severity.INFO else Level.WARN
+            self._supervisor.say(record.id, f"{item.role}: {item.finding.message}", level=level, part=item.role.value)
+        return started
 
-    def plan(self, config_id: str) -> MigrationPlan:
-        """What a start of this config would do; touches nothing."""
-        definition = self._configs.definition(self._configs.get(config_id).body)
-        source, target = self._configs.endpoints(definition)
-        return make_plan(source, target, definition.options)
+    def create_and_start(self, body: Mapping[str, Any]) -> StreamRecord:
+        """Save a config and start it; when it cannot start, the config is forgotten again."""
+        config = self._configs.create(body)
+        try:
+            return self.start(config.id)
+        except BaseException:
+            self._configs.delete(config.id)
+            raise
+
+    def reporting_interval_s(self, record: StreamRecord) -> int:
+        """Seconds between two reports of a stream; 0 is none."""
+        return reporting_interval_s(read_config(record.body))
+
+    def plan(self, config_id: str) -> tuple[MigrationPlan, list[preflight.RoleFinding]]:
+        """What a start of this config would do, and what its checks would say; touches nothing."""
+        definition, source, target = self._configs.resolve(self._configs.get(config_id).body)
+        findings = preflight.look(source, target, definition.options)
+        return make_plan(source, target, definition.options), findings
 
     def pause(self, stream_id: str) -> StreamRecord:
         """Hold a stream."""
@@ -86,14 +107,20 @@ class Streams:
         return self._supervisor.stop(self.get(stream_id).id)
 
     def resume(self, stream_id: str) -> StreamRecord:
-        """Go on: with the run that is paused, or, after a failure or the server's end, with a new start of it."""
-        record = self.get(stream_id)
-        if is_there_already(record.state, Move.RESUME) or self._supervisor.has_thread(record.id):
-            return self._supervisor.resume(record.id)
-        after(record.state, Move.RESUME, record.id)
-        definition = self._configs.definition(record.body)
-        source, target = self._configs.endpoints(definition)
-        return self._supervisor.launch(record.id, source, target, definition.options, Move.RESUME)
+        """Go on after a pause, a failure, or the end of the server."""
+        return self._supervisor.resume(self.get(stream_id).id, self._ends)
+
+    def forget(self, config_id: str, run_ids: Sequence[str] = ()) -> int:
+        """Delete streams of a config that have ended (these, or all); returns how many. `ConflictError` for others."""
+        records = {record.id: record for record in self.all(config_id)}
+        for run_id in run_ids:
+            if run_id not in records:
+                raise NotFoundError(f"the config has no stream {run_id if is_id(run_id) else 'of that id'}")
+        chosen = [records[run_id] for run_id in run_ids] or [one for one in records.values() if one.state not in ACTIVE]
+        for record in chosen:
+            if record.state in ACTIVE:
+                raise ConflictError(f"stream {record.id} is {record.state}", remedy="stop it first", stream=record.id)
+        return sum(self._store.delete_stream(record.id) for record in chosen)
 
     def logs(self, stream_id: str, levels: list[str], limit: int) -> list[LogLine]:
         """The newest lines of a stream, oldest first."""
@@ -101,12 +128,22 @@ class Streams:
         self._supervisor.flush()
         return self._store.logs(record.id, levels=levels, limit=limit)
 
-    def _check_room(self) -> None:
+    def _ends(self, record: StreamRecord) -> Ends:
+        definition, source, target = self._configs.resolve(record.body)
+        return source, target, definition.options
+
+    def _check_room(self, config_id: str) -> None:
         active = self._store.streams(states=ACTIVE)
+        same = [stream.id for stream in active if stream.config_id == config_id]
+        if same:
+            raise StateConflict(
+                f"stream {same[0]} of this config is still active",
+                remedy="resume it, or stop it first; another config can run beside it",
+                details={"field": "stream_state", "value": same},
+            )
         if self._max_active and len(active) >= self._max_active:
-            ids = [stream.id for stream in active]
             raise StateConflict(
                 f"{len(active)} streams are active, which is the limit",
                 remedy="stop one, or raise MAINSTEM_MAX_ACTIVE_STREAMS",
-                details={"field": "stream_state", "value": ids},
+                details={"field": "stream_state", "value": [stream.id for stream in active]},
             )

@@ -13,8 +13,8 @@ from mainstem.contract.store import StateStore, StreamRecord
 from mainstem.control.clock import now_us
 from mainstem.control.events import Broadcaster
 from mainstem.control.hiding import hide
-from mainstem.control.progress import Rate, RateMeter, carried, from_json, to_json
-from mainstem.control.states import ENDING_OF, Move, after, is_there_already
+from mainstem.control.progress import Rate, RateMeter, averages, carried, from_json, to_json
+from mainstem.control.states import ENDING_OF, Move, StateConflict, after, is_there_already
 from mainstem.engine.conversion import Endpoint
 from mainstem.log import logger
 from mainstem.model.event import Category, Event, Level
@@ -26,6 +26,7 @@ SAVE_EVERY_S = 1.0
 STOP_WAIT_S = 10.0
 INTERRUPTED = "the server ended while this stream ran; resume goes on from what is durable"
 _PENDING_LINES = 20_000
+_END_ATTEMPTS = 10
 _log = logger(__name__)
 _LOG_METHOD = {Level.DEBUG: "debug", Level.INFO: "info", Level.WARN: "warning", Level.ERROR: "error"}
 
@@ -54,12 +55,18 @@ class Run(Protocol):
         ...
 
 
+Ends = tuple[Endpoint, Endpoint, RunOptions]
 MakeRun = Callable[[str, Endpoint, Endpoint, RunOptions, Callable[[Event], None]], Run]
 
 
 @dataclass(slots=True)
 class _Active:
-    """A run that has a thread."""
+    """A run that has a thread.
+
+    Attributes:
+        before: what an earlier start of the stream had done.
+        hidden: takes this run's passwords out of a text.
+    """
 
     stream_id: str
     run: Run
@@ -69,7 +76,13 @@ class _Active:
     done: threading.Event = field(default_factory=threading.Event)
 
     def progress(self) -> Progress:
-        return carried(self.before, self.run.progress())
+        return self.told(self.run.progress())
+
+    def told(self, progress: Progress) -> Progress:
+        """What may be shown: on top of the earlier start, without passwords."""
+        progress = carried(self.before, progress)
+        tables = [replace(table, error=self.hidden(table.error)) if table.error else table for table in progress.tables]
+        return replace(progress, tables=tables, error=self.hidden(progress.error), remedy=self.hidden(progress.remedy))
 
 
 class Supervisor:
@@ -86,45 +99,29 @@ class Supervisor:
         self._lock = threading.RLock()
         self._active: dict[str, _Active] = {}
         self._pending: deque[tuple[str, Event]] = deque(maxlen=_PENDING_LINES)
+        self._flushing = threading.Lock()
         self._closing = threading.Event()
         self._recorder = threading.Thread(target=self._record, name="recorder", daemon=True)
 
     def start(self) -> None:
         """Take over from a server that ended: what ran then is PAUSED now. Then begin to write things down."""
         for record in self._store.streams(states=(RunState.RUNNING, RunState.READY)):
-            move = Move.INTERRUPT if record.state is RunState.RUNNING else Move.FAIL
-            interrupted = replace(record, state=after(record.state, move, record.id), message=INTERRUPTED)
-            if move is Move.FAIL:
-                interrupted = replace(
-                    interrupted, error="the server ended before the stream began", error_code="never_began"
+            if record.state is RunState.READY:
+                self._moved(
+                    record, Move.FAIL, error="the server ended before the stream began", error_code="never_began"
                 )
-            self._store.put_stream(interrupted)
-            self.say(record.id, INTERRUPTED, level=Level.WARN)
+            else:
+                self._moved(record, Move.INTERRUPT, message=INTERRUPTED)
+                self.say(record.id, INTERRUPTED, level=Level.WARN)
         self._recorder.start()
 
-    def launch(
-        self, stream_id: str, source: Endpoint, target: Endpoint, options: RunOptions, move: Move
-    ) -> StreamRecord:
-        """Begin a stream (START), or go on with one that has no thread (RESUME)."""
+    def begin(self, record: StreamRecord, source: Endpoint, target: Endpoint, options: RunOptions) -> StreamRecord:
+        """Save a new stream and run it. Raises `StateConflict` when the server is about to end."""
         with self._lock:
-            record = self._find(stream_id)
-            before = from_json(record.progress) if move is Move.RESUME else Progress()
-            if options.max_seconds:
-                options = replace(options, max_seconds=max(int(options.max_seconds - before.elapsed_s), 1))
-            active = _Active(
-                stream_id,
-                self._make_run(stream_id, source, target, options, self._listener(stream_id, source, target)),
-                before,
-                lambda text: hide(text, source.settings, target.settings),
-            )
-            record = self._moved(record, move, message="", error="", error_code="", remedy="", finished_us=0)
-            self._active[stream_id] = active
-        threading.Thread(target=self._work, args=(active,), name=f"run-{stream_id}", daemon=True).start()
-        return record
-
-    def has_thread(self, stream_id: str) -> bool:
-        """Whether the stream's run is alive in this process."""
-        return stream_id in self._active
+            self._check_open(record.id)
+            active = self._make_active(record, Progress(), source, target, options)
+            self._store.add_stream(record)
+            return self._launch(record, active, Move.START)
 
     def pause(self, stream_id: str) -> StreamRecord:
         """Hold a stream; its progress is kept."""
@@ -133,17 +130,29 @@ class Supervisor:
             if is_there_already(record.state, Move.PAUSE):
                 return record
             record = self._moved(record, Move.PAUSE, message="paused on request")
-            self._active[stream_id].run.pause()
+            active = self._active.get(stream_id)
+            if active is not None:
+                active.run.pause()
             return record
 
-    def resume(self, stream_id: str) -> StreamRecord:
-        """Go on with a paused stream whose run is alive (see `launch` for the others)."""
+    def resume(self, stream_id: str, ends: Callable[[StreamRecord], Ends]) -> StreamRecord:
+        """Go on: with the run that is paused; or, after a failure or the server's end, with a new run of the same id.
+
+        Args:
+            ends: finds both systems and the options of a stream that needs a new run.
+        """
         with self._lock:
             record = self._find(stream_id)
             if is_there_already(record.state, Move.RESUME):
                 return record
+            after(record.state, Move.RESUME, stream_id)
+            self._check_open(stream_id)
+            active = self._active.get(stream_id)
+            if active is None:
+                active = self._make_active(record, from_json(record.progress), *ends(record))
+                return self._launch(record, active, Move.RESUME)
             record = self._moved(record, Move.RESUME, message="")
-            self._active[stream_id].run.resume()
+            active.run.resume()
             return record
 
     def stop(self, stream_id: str) -> StreamRecord:
@@ -167,15 +176,23 @@ class Supervisor:
         return progress
 
     def rates(self, record: StreamRecord, progress: Progress) -> tuple[Rate, dict[TableId, Rate]]:
-        """Rates of a stream that runs; without a thread, or paused, nothing moves."""
+        """Rates of the last seconds for a stream that runs, of its whole time for any other."""
         active = self._active.get(record.id)
         if active is None or record.state is not RunState.RUNNING:
-            return RateMeter().rates(0.0, progress)
+            return averages(progress)
         return active.meter.rates(time.monotonic(), progress)
 
-    def say(self, stream_id: str, message: str, *, level: Level = Level.INFO, **data: object) -> None:
+    def say(
+        self, stream_id: str, message: str, *, level: Level = Level.INFO, part: str = "api", **data: object
+    ) -> None:
         """An event of the control plane's own."""
-        self._take(stream_id, Event(level, Category.GENERAL, message, now_us(), "api", dict(data)))
+        self._take(stream_id, Event(level, Category.GENERAL, message, now_us(), part, dict(data)))
+
+    def flush(self) -> None:
+        """Write down the lines that wait, so that a reader of the log sees them."""
+        with self._flushing:
+            lines = [self._pending.popleft() for _ in range(len(self._pending))]
+            self._store.append_logs(lines, keep=KEPT_LINES)
 
     def close(self, deadline_s: float = 15.0) -> None:
         """End all runs so that they can be resumed: what runs becomes PAUSED, half-done chunks are rolled back."""
@@ -191,17 +208,46 @@ class Supervisor:
             one.run.stop()
         for one in active:
             one.done.wait(max(deadline - time.monotonic(), 0.0))
-        self._recorder.join(max(deadline - time.monotonic(), 1.0))
-        self._flush()
+        if self._recorder.is_alive():
+            self._recorder.join(max(deadline - time.monotonic(), 1.0))
+        self.flush()
+
+    def _make_active(
+        self, record: StreamRecord, before: Progress, source: Endpoint, target: Endpoint, options: RunOptions
+    ) -> _Active:
+        if options.max_seconds:
+            options = replace(options, max_seconds=max(int(options.max_seconds - before.elapsed_s), 1))
+
+        def hidden(text: str) -> str:
+            return hide(text, source.settings, target.settings)
+
+        def listen(event: Event) -> None:
+            self._take(record.id, replace(event, message=hidden(event.message)))
+
+        return _Active(record.id, self._make_run(record.id, source, target, options, listen), before, hidden)
+
+    def _launch(self, record: StreamRecord, active: _Active, move: Move) -> StreamRecord:
+        record = self._moved(record, move, message="", error="", error_code="", remedy="", finished_us=0)
+        self._active[record.id] = active
+        threading.Thread(target=self._work, args=(active,), name=f"run-{record.id}", daemon=True).start()
+        return record
+
+    def _check_open(self, stream_id: str) -> None:
+        if self._closing.is_set():
+            raise StateConflict(
+                "the server is ending; no stream can start now",
+                remedy="start the server again",
+                details={"field": "stream_state", "value": stream_id},
+            )
 
     def _find(self, stream_id: str) -> StreamRecord:
         record = self._store.stream(stream_id)
         if record is None:
-            raise LookupError(stream_id)  # the caller has looked it up, and nothing but `forget` removes it
+            raise LookupError(stream_id)  # the caller has looked it up, and only streams that have ended are deleted
         return record
 
     def _moved(self, record: StreamRecord, move: Move, **changes: str | int) -> StreamRecord:
-        """The record after a move, written down; the caller holds the lock."""
+        """The record after a move, written down and told; the caller holds the lock."""
         state = after(record.state, move, record.id)
         active = self._active.get(record.id)
         progress = record.progress if active is None else to_json(replace(active.progress(), state=state))
@@ -209,50 +255,59 @@ class Supervisor:
         if not moved.started_us and state is RunState.RUNNING:
             moved = replace(moved, started_us=now_us())
         self._store.put_stream(moved)
-        self.say(record.id, f"{record.state} -> {state}", state=state.value)
+        self._tell_state(record, state)
         return moved
+
+    def _tell_state(self, record: StreamRecord, state: RunState) -> None:
+        self.say(record.id, f"{record.state} -> {state}", state=state.value)
 
     def _work(self, active: _Active) -> None:
         try:
-            progress = carried(active.before, active.run.run())
+            progress = active.told(active.run.run())
         except Exception as exc:  # a bug of ours must end as FAILED, not as a stream that runs for ever
             _log.exception("a run broke off", stream=active.stream_id)
             progress = active.progress()
             progress.state, progress.error_code = RunState.FAILED, "internal"
             progress.error = f"internal error ({type(exc).__name__}); the server's log has the details"
         try:
-            self._ended(active, progress)
-        except Exception:
-            _log.exception("the end of a run could not be written down", stream=active.stream_id)
+            self._write_down(active, progress)
         finally:
+            with self._lock:
+                self._active.pop(active.stream_id, None)
             active.done.set()
+
+    def _write_down(self, active: _Active, progress: Progress) -> None:
+        """The end of a run; a store that is away for a moment is asked again."""
+        for _attempt in range(_END_ATTEMPTS):
+            try:
+                self._ended(active, progress)
+            except Exception:
+                _log.exception("the end of a run could not be written down", stream=active.stream_id)
+                if self._closing.wait(SAVE_EVERY_S):
+                    return
+            else:
+                return
 
     def _ended(self, active: _Active, progress: Progress) -> None:
         with self._lock:
-            self._active.pop(active.stream_id, None)
             record = self._find(active.stream_id)
             if self._closing.is_set() and progress.state is RunState.STOPPED:
                 self._store.save_progress(record.id, to_json(replace(progress, state=record.state)))
                 return
-            state = after(record.state, ENDING_OF[progress.state], record.id)
+            state = after(record.state, ENDING_OF.get(progress.state, Move.FAIL), record.id)
             ended = replace(
                 record,
                 state=state,
-                progress=to_json(progress),
-                error=active.hidden(progress.error),
+                progress=to_json(replace(progress, state=state)),
+                error=progress.error,
                 error_code=progress.error_code,
-                remedy=active.hidden(progress.remedy),
+                remedy=progress.remedy,
                 message="",
                 finished_us=now_us(),
             )
             self._store.put_stream(ended)
-        self.say(record.id, f"{record.state} -> {state}", state=state.value)
-
-    def _listener(self, stream_id: str, source: Endpoint, target: Endpoint) -> Callable[[Event], None]:
-        def listen(event: Event) -> None:
-            self._take(stream_id, replace(event, message=hide(event.message, source.settings, target.settings)))
-
-        return listen
+            self._active.pop(active.stream_id, None)
+        self._tell_state(record, state)
 
     def _take(self, stream_id: str, event: Event) -> None:
         event = replace(event, message=event.message.replace("\0", "\N{REPLACEMENT CHARACTER}"))
@@ -265,7 +320,7 @@ class Supervisor:
         while not self._closing.wait(SAVE_EVERY_S):
             try:
                 self._save_progress()
-                self._flush()
+                self.flush()
             except Exception:
                 _log.exception("progress could not be written down; the next second tries again")
 
@@ -276,13 +331,3 @@ class Supervisor:
             with self._lock:
                 if active.stream_id in self._active:
                     self._store.save_progress(active.stream_id, to_json(progress))
-
-    def flush(self) -> None:
-        """Write down the lines that wait, so that a reader of the log sees them."""
-        self._flush()
-
-    def _flush(self) -> None:
-        lines = []
-        while self._pending:
-            lines.append(self._pending.popleft())
-        self._store.append_logs(lines, keep=KEPT_LINES)

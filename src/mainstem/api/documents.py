@@ -1,0 +1,97 @@
+"""Completes /openapi.json: request bodies that are read by hand, the error's shape, the security scheme's reach."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import BaseModel, Field
+from pydantic.json_schema import models_json_schema
+
+from mainstem.api.models import Problem
+from mainstem.control.config_body import EarlyConfig, LaterConfig
+from mainstem.control.connection_body import SslBody
+
+_REF = "#/components/schemas/{model}"
+_PROBLEMS = {
+    400: "invalid data",
+    401: "missing or wrong key",
+    404: "not found",
+    409: "refused in this state",
+    413: "the body is too large",
+    503: "a database cannot be reached",
+}
+
+
+class AddressBody(BaseModel):
+    """Where a connection goes, and its login."""
+
+    host: str
+    port: int | str | None = Field(default=None, description="1 to 65535; absent is the type's own")
+    username: str
+    password: str = ""
+    database: str = ""
+    schema_name: str | None = Field(default=None, alias="schema", description="absent is the type's own")
+    ssl: SslBody | None = None
+
+
+class FlatConnection(AddressBody):
+    """A connection in the early shape."""
+
+    name: str
+    type: str
+
+
+class SpecBody(BaseModel):
+    """The later shape's envelope."""
+
+    database: AddressBody
+
+
+class NestedConnection(BaseModel):
+    """A connection in the later shape."""
+
+    name: str
+    type: str
+    spec: SpecBody
+
+
+_BODIES: tuple[type[BaseModel], ...] = (FlatConnection, NestedConnection, EarlyConfig, LaterConfig)
+
+
+def problem_responses() -> dict[int | str, dict[str, Any]]:
+    """For routers: every error has the same shape."""
+    return {status: {"model": Problem, "description": text} for status, text in _PROBLEMS.items()}
+
+
+def json_body(*models: type[BaseModel], required: bool = True) -> dict[str, Any]:
+    """For routes that read their body by hand: one of these models."""
+    choices = [{"$ref": _REF.format(model=model.__name__)} for model in models]
+    schema: Mapping[str, Any] = choices[0] if len(choices) == 1 else {"anyOf": choices}
+    return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
+
+
+def name_body() -> dict[str, Any]:
+    """For routes whose body is a name."""
+    named = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+    content = {"text/plain": {"schema": {"type": "string"}}, "application/json": {"schema": named}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def complete(app: FastAPI) -> None:
+    """Have the app's document hold the models of the bodies too."""
+    make = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = make()
+        schemas = document["components"]["schemas"]
+        if FlatConnection.__name__ not in schemas:
+            _, bodies = models_json_schema([(model, "validation") for model in _BODIES], ref_template=_REF)
+            for name, schema in bodies["$defs"].items():
+                schemas.setdefault(name, schema)
+            for unused in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(unused, None)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]

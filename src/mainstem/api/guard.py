@@ -1,0 +1,134 @@
+"""What every request passes before it is looked at: an id, a key, and leniency about slashes and HEAD."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from http import HTTPStatus
+from urllib.parse import parse_qs
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mainstem.api.problems import Json, bug, problem
+from mainstem.control.keys import ApiKeys
+from mainstem.errors import UnauthorizedError
+from mainstem.log import logger
+
+BASE = "/api/v1"
+LIVE_PATH = f"{BASE}/logs/stream"
+_OPEN = frozenset(
+    {"/docs", "/openapi.json", "/health", "/ready"}
+    | {BASE + path for path in ("/health", "/ready", "/services/status", "/system/defaults")}
+)
+_LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
+_MAX_ID = 64
+_log = logger(__name__)
+
+
+class RequestIds:
+    """Gives each request an id (the client's own if it sent one), and answers when nothing else did.
+
+    The id is in ``X-Request-ID``, and in every line that is logged on the way.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and see to its answer."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _usable(Headers(scope=scope).get("x-request-id", "")) or secrets.token_hex(8)
+        started, status = time.monotonic(), 0
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request=request_id):
+            try:
+                await self._app(scope, receive, answer)
+            except Exception:
+                _log.exception("a request broke off", method=scope["method"], path=scope["path"])
+                if status:  # the answer has begun; all that can be done is to break it off
+                    raise
+                await Json(bug(), HTTPStatus.INTERNAL_SERVER_ERROR)(scope, receive, answer)
+            took_ms = round((time.monotonic() - started) * 1000, 1)
+            _log.debug("request", method=scope["method"], path=scope["path"], status=status, took_ms=took_ms)
+
+
+class Lenient:
+    """A trailing slash means nothing, and HEAD is GET without its body (which the server leaves out)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, straightened."""
+        if scope["type"] == "http":
+            scope = {**scope, "path": scope["path"].rstrip("/") or "/"}
+            if scope["method"] == "HEAD" and scope["path"] != LIVE_PATH:
+                scope["method"] = "GET"
+        await self._app(scope, receive, send)
+
+
+class KeyGuard:
+    """401 unless the path is open or the request carries a key in use; before anything else is looked at.
+
+    Args:
+        open_live: the live log needs no key, because only this machine reaches the server. It does all the same when
+            the request names another host: a page that tricks a browser with a name of its own is not this machine.
+    """
+
+    def __init__(self, app: ASGIApp, keys: ApiKeys, *, open_live: bool) -> None:
+        self._app = app
+        self._keys = keys
+        self._open_live = open_live
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on if its key is good."""
+        if scope["type"] == "http" and not self._is_open(scope):
+            key = _key(scope)
+            if not key or not await asyncio.to_thread(self._keys.accepts, key):
+                error = UnauthorizedError(
+                    "the API key is wrong" if key else "the API key is missing",
+                    remedy="send it in the header X-API-Key; mainstem key create makes one",
+                )
+                answer = Json(problem(error), HTTPStatus.UNAUTHORIZED, {"WWW-Authenticate": 'ApiKey realm="mainstem"'})
+                await answer(scope, receive, send)
+                return
+            scope.setdefault("state", {})["key_hint"] = f"****{key[-4:]}" if len(key) >= 16 else "****"
+        await self._app(scope, receive, send)
+
+    def _is_open(self, scope: Scope) -> bool:
+        path = scope["path"]
+        if path in _OPEN or scope["method"] == "OPTIONS":
+            return True
+        return self._open_live and path == LIVE_PATH and _named_host(scope) in _LOCAL_NAMES
+
+
+def _key(scope: Scope) -> str:
+    """The header; for the live log, whose browser clients can send none, also ``?api_key=``."""
+    key = Headers(scope=scope).get("x-api-key", "")
+    if not key and scope["path"] == LIVE_PATH:
+        key = parse_qs(scope["query_string"].decode("latin-1")).get("api_key", [""])[0]
+    return key
+
+
+def _named_host(scope: Scope) -> str:
+    host = Headers(scope=scope).get("host", "").lower()
+    return host if host.endswith("]") else host.rsplit(":", 1)[0]
+
+
+def _usable(request_id: str) -> str:
+    return request_id if len(request_id) <= _MAX_ID and request_id.isascii() and request_id.isprintable() else ""

@@ -1,0 +1,370 @@
+"""What answers look like: the models behind /openapi.json, and with it behind generated clients.
+
+Names of members are those of the documented API where it has them; the rest is ours. Members that may be absent have a
+default here and are left out where they do not apply.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mainstem.model.run import RunState, TableState
+
+
+class Problem(BaseModel):
+    """Every error."""
+
+    error: str
+    message: str
+    status: Literal["error"]
+    code: str
+    fields: dict[str, str] = Field(default={}, description="each wrong field with what is wrong")
+    field: str = Field(default="", description="the first of them")
+    remedy: str = ""
+    details: dict[str, Any] = {}
+
+
+class Ssl(BaseModel):
+    """TLS of a connection; the files themselves are never returned."""
+
+    mode: str
+    has_ca: bool = False
+    has_client_cert: bool = False
+    has_client_key: bool = False
+
+
+class Address(BaseModel):
+    """Where a connection goes."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    host: str
+    port: int
+    username: str
+    database: str
+    schema_name: str = Field(default="", alias="schema")
+
+
+class Spec(BaseModel):
+    """The same, as later clients read it."""
+
+    database: Address
+
+
+class Connection(Address):
+    """A saved connection, without its secrets."""
+
+    id: str
+    created: int = Field(description="seconds since 1970")
+    name: str
+    type: str
+    flavor: str = Field(default="", description="the relative that it was made as, such as mariadb")
+    ssl: Ssl | None = None
+    spec: Spec | None = None
+
+
+class Page(BaseModel):
+    """The later form of a list."""
+
+    total: int
+    filtered: int
+    search: str
+    limit: int
+    offset: int
+
+
+class ConnectionPage(Page):
+    """Connections in the later form of a list."""
+
+    items: list[Connection]
+
+
+class Ping(BaseModel):
+    """What a ping found."""
+
+    ping: Literal["ok", "failed"]
+    version: str = ""
+    flavor: str = ""
+    round_trip_ms: float = 0.0
+    tls: str = Field(default="", description="the negotiated version, or empty")
+    error: str = ""
+    code: str = Field(
+        default="", description="host_not_found, refused, timeout, tls, login, no_database or connect_failed"
+    )
+    remedy: str = ""
+
+
+class SchemaName(BaseModel):
+    """A schema, as later clients read it."""
+
+    name: str
+    isSystem: bool = False
+
+
+class Database(BaseModel):
+    """A database."""
+
+    name: str
+    schemas: list[str] | list[SchemaName] = []
+    isSystem: bool = False
+
+
+class Made(BaseModel):
+    """Something was made on a database server."""
+
+    status: Literal["success"]
+    name: str
+
+
+class Config(BaseModel):
+    """A stream config: what was sent, in the shape that was sent (see EarlyConfig and LaterConfig), and these."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    name: str
+    created: int
+    mode: str
+    warnings: list[str] = []
+
+
+class ConfigPage(Page):
+    """Stream configs in the later form of a list."""
+
+    items: list[Config]
+
+
+class Stream(BaseModel):
+    """A run of a config."""
+
+    id: str
+    configId: str
+    name: str
+    mode: str
+    source: str
+    target: str
+    status: RunState
+    created: int
+    started: int
+    finished: int
+    message: str
+    error: str
+    code: str
+    remedy: str
+    allowed: list[str] = Field(description="what may be requested now: pause, resume, stop")
+
+
+class StreamPage(Page):
+    """Streams in the later form of a list."""
+
+    items: list[Stream]
+
+
+class Started(BaseModel):
+    """A stream that was started by posting its config."""
+
+    status: Literal["success"]
+    id: str
+    configId: str
+    data: Stream
+
+
+class HistoryLine(BaseModel):
+    """A run in its config's history."""
+
+    id: str
+    configId: str
+    streamId: str
+    timestamp: str
+    durationMs: int
+    status: RunState
+    dataSize: int
+    rowsInserted: int
+    rowsSkipped: int
+    errorMessage: str
+
+
+class NodeStat(BaseModel):
+    """Counters of one side; sizes in bytes, ``duration`` in nanoseconds, ``avgRate`` in bytes per second."""
+
+    counter: int
+    failedCounter: int
+    sumDataSize: int
+    prevDataSize: int
+    reportingInterval: int
+    start: str
+    duration: int
+    avgRate: float
+    status: RunState
+
+
+class Node(BaseModel):
+    """One side of a stream."""
+
+    id: str
+    type: Literal["source", "target"]
+    stat: NodeStat
+    counter: int
+    failedCounter: int
+    sumDataSize: int
+    avgRate: float
+    status: RunState
+
+
+class Side(BaseModel):
+    """One side of a stream, in the oldest form."""
+
+    counter: int
+    elapsed: str
+    started: str
+    status: RunState
+    sumDataSize: int
+
+
+class Rates(BaseModel):
+    """Of the last seconds while a stream runs, else of its whole time."""
+
+    rowsPerSecond: float
+    bytesPerSecond: float
+    remainingSeconds: float | None = Field(description="an estimate; null when it cannot be told")
+
+
+class Totals(Rates):
+    """Over all tables."""
+
+    rowsEstimate: int
+    rowsRead: int
+    rowsWritten: int
+    rowsRejected: int
+    bytes: int
+
+
+class TableStats(Totals):
+    """One table."""
+
+    name: str
+    target: str
+    status: TableState
+    bytesEstimate: int
+    elapsed: float
+    chunksDone: int
+    chunksTotal: int
+    coerced: dict[str, int] = Field(description="values changed by a policy, counted: column: policy")
+    error: str
+
+
+class RejectedRow(BaseModel):
+    """A row that was put aside."""
+
+    table: str
+    key: str
+    column: str
+    reason: str
+
+
+class ReportLine(BaseModel):
+    """Something that changes on the way or is left out."""
+
+    severity: Literal["info", "warning", "error"]
+    code: str
+    object: str
+    message: str
+    remedy: str
+
+
+class Stats(BaseModel):
+    """Counters of a stream in every form that known clients read; times are seconds since 1970."""
+
+    id: str
+    configId: str
+    name: str
+    mode: str
+    status: RunState
+    created: int
+    started: int
+    finished: int
+    message: str
+    error: str
+    code: str
+    remedy: str
+    allowed: list[str]
+    configID: str
+    streamID: str
+    stage: str
+    elapsed: float
+    nodes: list[Node]
+    source: Side
+    target: Side
+    totals: Totals
+    tables: list[TableStats]
+    rejected: list[RejectedRow]
+    report: list[ReportLine]
+
+
+class LogLine(BaseModel):
+    """A line of a stream's log; members beside these depend on its category."""
+
+    model_config = ConfigDict(extra="allow")
+
+    number: int
+    streamId: str
+    level: str
+    timestamp: str
+    message: str
+    type: str
+    category: str
+
+
+class PlannedColumn(BaseModel):
+    """How a column travels."""
+
+    source: str
+    target: str
+    type: str
+
+
+class PlannedTable(BaseModel):
+    """How a table travels."""
+
+    source: str
+    target: str
+    rowsEstimate: int
+    bytesEstimate: int
+    columns: list[PlannedColumn]
+
+
+class PlannedStatement(BaseModel):
+    """A statement that will run on the target."""
+
+    phase: str
+    object: str
+    sql: str
+
+
+class FindingLine(BaseModel):
+    """What a check of one side found."""
+
+    role: Literal["source", "target"]
+    check: str
+    severity: Literal["info", "warning", "error"]
+    message: str
+    remedy: str
+
+
+class Plan(BaseModel):
+    """What a start would do."""
+
+    findings: list[FindingLine]
+    tables: list[PlannedTable]
+    statements: list[PlannedStatement]
+    report: list[ReportLine]
+
+
+class UserConfigs(BaseModel):
+    """Everything saved."""
+
+    status: Literal["success"]
+    connections: list[Connection]
+    streamConfigs: list[Config]

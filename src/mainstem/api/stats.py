@@ -1,0 +1,97 @@
+"""A stream's counters in every form that known clients read: nodes, source and target, tables, totals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mainstem.api import shapes
+from mainstem.contract.store import StreamRecord
+from mainstem.control.progress import Rate
+from mainstem.model.names import TableId
+from mainstem.model.run import Progress, TableProgress
+
+
+def stats(
+    record: StreamRecord, progress: Progress, total: Rate, rates: dict[TableId, Rate], interval_s: int
+) -> dict[str, Any]:
+    """The counters. ``interval_s``: seconds between two reports of the stream."""
+    written = (progress.rows_written, progress.rows_rejected)
+    sides = {"source": (progress.rows_read, 0), "target": written}
+    return {
+        **shapes.stream(record),
+        "configID": record.config_id,
+        "streamID": record.id,
+        "stage": progress.stage,
+        "elapsed": progress.elapsed_s,
+        "nodes": [_node(record, progress, total, kind, *counts, interval_s) for kind, counts in sides.items()],
+        **{kind: _side(record, progress, counts[0]) for kind, counts in sides.items()},
+        "totals": {
+            "rowsEstimate": sum(table.rows_estimate for table in progress.tables),
+            "rowsRead": progress.rows_read,
+            "rowsWritten": progress.rows_written,
+            "rowsRejected": progress.rows_rejected,
+            "bytes": progress.bytes_read,
+            **_rate(total),
+        },
+        "tables": [_table(table, rates.get(table.source, Rate())) for table in progress.tables],
+        "rejected": [
+            {"table": str(row.table), "key": row.key, "column": row.column, "reason": row.reason}
+            for row in progress.rejected
+        ],
+        "report": [shapes.report_item(item) for item in progress.report],
+    }
+
+
+def _node(
+    record: StreamRecord, progress: Progress, total: Rate, kind: str, counter: int, failed: int, interval_s: int
+) -> dict[str, Any]:
+    """One side, for clients that read ``nodes[].stat``, and for those that read the members beside it."""
+    counters = {
+        "counter": counter,
+        "failedCounter": failed,
+        "sumDataSize": progress.bytes_read,
+        "avgRate": progress.bytes_read / progress.elapsed_s if progress.elapsed_s else 0.0,
+        "status": record.state.value,
+    }
+    stat = {
+        **counters,
+        "prevDataSize": max(progress.bytes_read - int(total.bytes * interval_s), 0),
+        "reportingInterval": interval_s,
+        "start": shapes.iso(record.started_us),
+        "duration": int(progress.elapsed_s * 1e9),
+    }
+    return {"id": f"{kind}-{record.id}", "type": kind, "stat": stat, **counters}
+
+
+def _side(record: StreamRecord, progress: Progress, counter: int) -> dict[str, Any]:
+    return {
+        "counter": counter,
+        "elapsed": f"{progress.elapsed_s:.3f}s",
+        "started": shapes.iso(record.started_us),
+        "status": record.state.value,
+        "sumDataSize": progress.bytes_read,
+    }
+
+
+def _table(table: TableProgress, rate: Rate) -> dict[str, Any]:
+    return {
+        "name": str(table.source),
+        "target": str(table.target),
+        "status": table.state.value,
+        "rowsEstimate": table.rows_estimate,
+        "bytesEstimate": table.bytes_estimate,
+        "rowsRead": table.rows_read,
+        "rowsWritten": table.rows_written,
+        "rowsRejected": table.rows_rejected,
+        "bytes": table.bytes_read,
+        "elapsed": table.seconds,
+        "chunksDone": table.chunks_done,
+        "chunksTotal": table.chunks_total,
+        "coerced": table.coerced,
+        "error": table.error,
+        **_rate(rate),
+    }
+
+
+def _rate(rate: Rate) -> dict[str, float | None]:
+    return {"rowsPerSecond": rate.rows, "bytesPerSecond": rate.bytes, "remainingSeconds": rate.remaining_s}

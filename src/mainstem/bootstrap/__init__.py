@@ -1,0 +1,49 @@
+"""The one place that names concrete hub and store; wires everything together and starts it.
+
+What a single conversion needs is here; the server, and with it the web framework and the store, is loaded when it is
+wanted, so that ``mainstem copy`` starts at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+from mainstem.engine.conversion import Conversion, Endpoint
+from mainstem.hub.memory import MemoryHub
+from mainstem.model.event import Event
+from mainstem.model.run import RunOptions
+from mainstem.settings import Settings
+
+if TYPE_CHECKING:
+    from mainstem.api.services import Services
+    from mainstem.control.keys import ApiKeys
+
+
+def conversion(
+    run_id: str, source: Endpoint, target: Endpoint, options: RunOptions, listen: Callable[[Event], None]
+) -> Conversion:
+    """A run on the embedded hub."""
+    return Conversion(run_id, source, target, options, listen, MemoryHub)
+
+
+def serve(settings: Settings) -> None:
+    """Run the server until SIGINT or SIGTERM; see `server.serve`."""
+    from mainstem.bootstrap import server
+
+    server.serve(settings)
+
+
+def api_keys(settings: Settings) -> AbstractContextManager[ApiKeys]:
+    """The API keys of the store; see `server.api_keys`."""
+    from mainstem.bootstrap import server
+
+    return server.api_keys(settings)
+
+
+def control_plane(settings: Settings) -> AbstractContextManager[tuple[Services, str | None]]:
+    """The control plane of a server, running; see `server.control_plane`."""
+    from mainstem.bootstrap import server
+
+    return server.control_plane(settings)

@@ -1,0 +1,191 @@
+"""Wires the control plane with its store, and serves the API."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import ip_address
+from types import FrameType
+
+import uvicorn
+
+from mainstem import log
+from mainstem.api.app import make_app
+from mainstem.api.services import Services
+from mainstem.bootstrap import conversion
+from mainstem.contract.registry import Registry
+from mainstem.control.configs import Configs
+from mainstem.control.connections import Connections
+from mainstem.control.events import Broadcaster
+from mainstem.control.keys import ApiKeys
+from mainstem.control.reach import Systems
+from mainstem.control.secrets import open_box
+from mainstem.control.streams import Streams
+from mainstem.control.supervisor import Supervisor
+from mainstem.errors import ConflictError, InvalidError
+from mainstem.model.ids import new_id
+from mainstem.settings import LogFormat, Settings
+from mainstem.store.sql import SqlStore
+
+_STOP_GRACE_S = 10
+_log = log.logger(__name__)
+
+
+@contextmanager
+def api_keys(settings: Settings) -> Iterator[ApiKeys]:
+    """The API keys of the store, for the command line; may be used beside a running server."""
+    make_home(settings)
+    store = SqlStore(settings.resolved_store_url)
+    try:
+        yield ApiKeys(store)
+    finally:
+        store.close()
+
+
+@contextmanager
+def control_plane(settings: Settings) -> Iterator[tuple[Services, str | None]]:
+    """The control plane of a server, running; and the first API key, if it was made just now.
+
+    Raises:
+        ConflictError: another server uses this store.
+        InvalidError: the secret key is not the store's.
+    """
+    make_home(settings)
+    store = SqlStore(settings.resolved_store_url)
+    try:
+        store.claim()
+        secret, api_key = settings.secret_key, settings.api_key
+        box = open_box(store, settings.home / "secret.key", secret.get_secret_value() if secret else None)
+        keys = ApiKeys(store, api_key.get_secret_value() if api_key else None)
+        first = keys.make_first()
+        registry = Registry.installed()
+        connections = Connections(store, box, registry)
+        configs = Configs(store, connections)
+        broadcaster = Broadcaster()
+        supervisor = Supervisor(store, broadcaster, conversion)
+        services = Services(
+            store, keys, connections, configs, Streams(store, configs, supervisor, settings.max_active_streams),
+            Systems(registry), supervisor, broadcaster, store.setdefault("install_id", new_id("install")),
+            str(settings.home / "exports"), tuple(settings.cors_origins), is_loopback(settings.host),
+        )  # fmt: skip
+        supervisor.start()
+        try:
+            yield services, first
+        finally:
+            broadcaster.close()
+            supervisor.close()
+    finally:
+        store.close()
+
+
+def make_home(settings: Settings) -> None:
+    """The data folder, for its owner alone; `InvalidError` when it cannot be made."""
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as exc:
+        raise InvalidError(
+            f"the data folder {settings.home} cannot be made: {exc.strerror}",
+            fields={"MAINSTEM_HOME": "cannot be made or is no folder"},
+            remedy="set MAINSTEM_HOME to a folder that you may write to",
+        ) from exc
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server that listens there."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class _Server(uvicorn.Server):
+    """Ends the live log when it is told to stop, which would else keep connections open."""
+
+    def __init__(self, config: uvicorn.Config, broadcaster: Broadcaster) -> None:
+        super().__init__(config)
+        self._broadcaster = broadcaster
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._broadcaster.close()
+        await super().shutdown(sockets)
+
+
+def serve(settings: Settings) -> None:
+    """Run the server until SIGINT or SIGTERM; streams that run then can be resumed later.
+
+    The first API key is shown on stdout, once, and never logged.
+
+    Raises:
+        ConflictError: the port is taken, or another server uses the store.
+        InvalidError: a setting is wrong.
+    """
+    json_lines = {LogFormat.JSON: True, LogFormat.CONSOLE: False}.get(settings.log_format)
+    log.configure(settings.log_level, file=settings.log_file, json_lines=json_lines)
+    with _listening(settings) as listener, _deaf_to_signals(), control_plane(settings) as (services, first):
+        if first is not None:
+            print(f"API key (shown once): {first}", flush=True)
+        config = uvicorn.Config(
+            make_app(services), log_config=None, access_log=False, http="h11", ws="none", loop="asyncio",
+            timeout_graceful_shutdown=_STOP_GRACE_S, server_header=False, lifespan="off",
+        )  # fmt: skip
+        url = f"http://{_shown(settings.host)}:{listener.getsockname()[1]}"
+        print(f"Mainstem listens on {url}/api/v1 (docs at {url}/docs)", flush=True)
+        if not is_loopback(settings.host):
+            _log.warning("the API is open to other machines, and speaks plain HTTP: put TLS in front of it")
+        asyncio.run(_Server(config, services.broadcaster).serve(sockets=[listener]))
+
+
+@contextmanager
+def _listening(settings: Settings) -> Iterator[socket.socket]:
+    """The socket, bound before anything else happens, so that a port that is taken leaves nothing behind."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as exc:
+        raise InvalidError(
+            f"there is no address {settings.host!r} to listen on",
+            fields={"MAINSTEM_HOST": "is not an address of this machine"},
+            remedy="use 127.0.0.1, or 0.0.0.0 for all of them",
+        ) from exc
+    with socket.socket(family, kind, protocol) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(address)
+        except OSError as exc:
+            raise ConflictError(
+                f"{settings.host}:{settings.port} cannot be listened on: {exc.strerror}",
+                remedy="choose another port with --port or MAINSTEM_PORT",
+                setting="MAINSTEM_PORT",
+            ) from exc
+        yield listener
+
+
+@contextmanager
+def _deaf_to_signals() -> Iterator[None]:
+    """Let uvicorn alone answer signals.
+
+    Once it has ended, it sends itself the signal that ended it again; with the system's own handler the process would
+    die of that before the streams are brought to an end in order.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, _ignore) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    return
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
