@@ -28,9 +28,14 @@ _SVG = """\
 
 
 class Stage:
-    """The demo's console."""
+    """The demo's console.
+
+    Attributes:
+        recording: a picture is wanted: nothing moves, so that each line is in it once.
+    """
 
     def __init__(self, *, record: bool = False) -> None:
+        self.recording = record
         width = _WIDTH if record or not sys.stdout.isatty() else None
         self.console = Console(highlight=False, markup=False, width=width, record=record)
 
@@ -66,7 +71,7 @@ class Stage:
         """
         done: list[str] = []
         started = time.monotonic()
-        if self.console.is_terminal:
+        if self.console.is_terminal and not self.recording:
             with self.console.status(Text(doing), spinner="dots"):
                 yield done
         else:
@@ -79,7 +84,7 @@ class Stage:
         """An HTTP call and what it answered."""
         style = "green" if status < 400 else "red"
         self.console.print(
-            Text.assemble("  ", (f"{method:<5}", "cyan"), f"{path:<46.46} ", (str(status), style), f"  {result}")
+            Text.assemble("  ", (f"{method:<5}", "cyan"), f"{path:<57.57} ", (str(status), style), f"  {result}")
         )
 
     def write_picture(self, path: Path, title: str) -> None:

@@ -18,7 +18,7 @@ from demo.api import Api, Mainstem
 from demo.processes import end_processes_of
 from demo.stage import Stage
 from mainstem.cli.figures import count, duration, size
-from mainstem.cli.progress import display
+from mainstem.cli.progress import bars, display
 from mainstem.cli.report import figures_table, row_check
 from mainstem.cli.stats import view_of_stats
 from mainstem.cli.view import RunView
@@ -70,9 +70,9 @@ def play(options: Options, stage: Stage) -> None:
         api = stack.enter_context(mainstem.client(stage))
         migrate(api, stage, source, target)
         _compare(stage, source, target)
-        _what_next(stage, mainstem, source, target)
         if options.svg is not None:
             stage.write_picture(options.svg, "make demo")
+        _what_next(stage, mainstem, source, target)
         if options.stay:
             _stay(stage, mainstem)
         stage.console.print()
@@ -108,11 +108,13 @@ def migrate(api: Api, stage: Stage, source: ConnectionSettings, target: Connecti
 
 def _follow(api: Api, stage: Stage, stream: str) -> RunView:
     deadline = time.monotonic() + RUN_DEADLINE_S
-    with display(stage.console) as show:
+    with display(stage.console, quiet=stage.recording) as show:
         while True:
             view = view_of_stats(api.get(f"/streams/{stream}/stats"))
             show.update(view)
             if view.ended:
+                if stage.recording:
+                    stage.console.print(bars(view, len(view.tables)))
                 return view
             if time.monotonic() > deadline:
                 raise StatementError(f"the stream is still {view.state} after {duration(RUN_DEADLINE_S)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,12 +11,13 @@ import typer
 import yaml
 
 from mainstem.cli.client import DEFAULT_URL, Client, Key, Url
-from mainstem.cli.report import print_report
+from mainstem.cli.planview import print_plan
 from mainstem.cli.resources import find_id, member, moment, print_list, print_one, said
+from mainstem.cli.stats import report_item
 from mainstem.cli.terminal import JsonFlag, Terminal
-from mainstem.cli.view import by_severity
 from mainstem.errors import InvalidError
-from mainstem.model.plan import ReportItem, Severity
+from mainstem.model.names import TableId
+from mainstem.model.plan import MigrationPlan, Phase, Statement, TablePlan
 
 COLLECTION = "stream-configs"
 app = typer.Typer(no_args_is_help=True, help="Stream configs that the server keeps.")
@@ -130,13 +132,18 @@ def plan(which: Which, url: Url = DEFAULT_URL, key: Key = "", as_json: JsonFlag 
     if as_json:
         Terminal(as_json=True).document(answer)
         return
-    typer.echo(answer["sql"])
-    beside = Terminal()
-    beside.out = beside.err
-    items = [
-        ReportItem(
-            Severity(item["severity"]), item["code"], item["object"], item["message"], str(item.get("remedy") or "")
-        )
-        for item in answer.get("report") or ()
-    ]
-    print_report(beside, by_severity(items))
+    print_plan(Terminal(), plan_of(answer))
+
+
+def plan_of(answer: Mapping[str, Any]) -> MigrationPlan:
+    """The server's plan, as far as printing it needs."""
+    return MigrationPlan(
+        tables=tuple(
+            TablePlan(
+                TableId("", table["source"]), TableId("", table["target"]), (), rows_estimate=table["rowsEstimate"]
+            )
+            for table in answer["tables"]
+        ),
+        statements=tuple(Statement(Phase(item["phase"]), item["sql"], item["object"]) for item in answer["statements"]),
+        report=tuple(report_item(item) for item in answer["report"]),
+    )

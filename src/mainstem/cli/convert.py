@@ -10,19 +10,19 @@ import typer
 
 from mainstem import bootstrap
 from mainstem.cli.argv import masked
-from mainstem.cli.exits import ExitCode, PreflightError, exit_code_of_run
+from mainstem.cli.exits import ExitCode, exit_code_of_run
 from mainstem.cli.local import run_to_end
-from mainstem.cli.preflight import examine, print_findings
+from mainstem.cli.planview import print_plan
+from mainstem.cli.preflight import print_finding
 from mainstem.cli.progress import display
-from mainstem.cli.report import print_report, print_run
+from mainstem.cli.report import print_run
 from mainstem.cli.terminal import Terminal
-from mainstem.cli.view import RunView, by_severity, document_of
-from mainstem.contract.inspector import Role
-from mainstem.ddl.script import render_sql
+from mainstem.cli.view import RunView, document_of
+from mainstem.control import preflight
 from mainstem.engine.conversion import Endpoint, make_plan
 from mainstem.model.event import Event
 from mainstem.model.ids import STREAM, new_id
-from mainstem.model.plan import MigrationPlan, Severity
+from mainstem.model.plan import Severity
 from mainstem.model.run import RunOptions
 
 
@@ -41,7 +41,7 @@ class Job:
     arguments: Sequence[str] = ()
     resume: str = ""
     dry_run: bool = False
-    preflight: bool = True
+    look_first: bool = True
     quiet: bool = False
 
 
@@ -50,7 +50,7 @@ def carry_out(job: Job, terminal: Terminal) -> None:
     if job.dry_run:
         print_plan(terminal, make_plan(job.source, job.target, job.options))
         return
-    if job.preflight and not job.resume:
+    if job.look_first and not job.resume:
         _preflight(job, terminal)
     run_id = job.resume or new_id(STREAM)
     if not job.quiet:
@@ -66,7 +66,7 @@ def carry_out(job: Job, terminal: Terminal) -> None:
         terminal.document(document_of(view) | _resume_member(job, view))
     else:
         print_run(terminal, view)
-    code = exit_code_of_run(view.state, view.error_code)
+    code = exit_code_of_run(view.state, view.stage, view.error_code)
     if code is not ExitCode.OK:
         _say_how_to_resume(terminal, job, run_id)
     raise typer.Exit(code)
@@ -77,24 +77,15 @@ def _ignore(_: Event) -> None:
 
 
 def _preflight(job: Job, terminal: Terminal) -> None:
-    checked = [
-        examine(job.source, Role.SOURCE, job.options),
-        examine(job.target, Role.TARGET, job.options),
-    ]
-    for system in checked:
-        if system.failure is not None:
-            raise system.failure
-    errors = [finding for system in checked for finding in system.findings if finding.severity is Severity.ERROR]
-    if not errors:
-        return
-    if not terminal.json:
-        print_findings(terminal.err, [system.only(Severity.ERROR) for system in checked])
-    first = errors[0]
-    raise PreflightError(
-        f"{len(errors)} preflight check{'s' if len(errors) > 1 else ''} failed: {first.check}: {first.message}",
-        remedy=first.remedy or "mend it, or run again with --no-preflight",
-        checks=", ".join(finding.check for finding in errors),
-    )
+    """Look at both sides; warnings are said, errors end the command."""
+    found = preflight.look(job.source, job.target, job.options)
+    errors = [item for item in found if item.finding.severity is Severity.ERROR]
+    if not terminal.json and not job.quiet:
+        for item in errors or found:
+            if item.finding.severity is not Severity.INFO:
+                print_finding(terminal.err, item.finding, f"{item.role}: ")
+    if errors:
+        raise preflight.PreflightError(errors)
 
 
 def resume_command(arguments: Sequence[str], run_id: str) -> str:
@@ -117,53 +108,5 @@ def _say_how_to_resume(terminal: Terminal, job: Job, run_id: str) -> None:
 
 
 def _resume_member(job: Job, view: RunView) -> dict[str, str]:
-    unfinished = exit_code_of_run(view.state, view.error_code) is not ExitCode.OK
+    unfinished = exit_code_of_run(view.state, view.stage, view.error_code) is not ExitCode.OK
     return {"resume": resume_command(job.arguments, view.id)} if unfinished and job.arguments else {}
-
-
-def print_plan(terminal: Terminal, plan: MigrationPlan) -> None:
-    """The DDL on stdout, fit for a file; the report beside it on stderr. As JSON: both in one document."""
-    report = by_severity(plan.report)
-    if terminal.json:
-        terminal.document(plan_document(plan))
-        return
-    typer.echo(render_sql(plan))
-    beside = Terminal()
-    beside.out = terminal.err
-    print_report(beside, report)
-    rows = sum(table.rows_estimate for table in plan.tables)
-    terminal.hint(f"\n{len(plan.tables)} tables, about {rows:,} rows; nothing was touched")
-
-
-def plan_document(plan: MigrationPlan) -> dict[str, object]:
-    """A plan as the JSON document of ``copy --dry-run --json``."""
-    return {
-        "tables": [
-            {
-                "source": str(table.source),
-                "target": str(table.target),
-                "rowsEstimate": table.rows_estimate,
-                "bytesEstimate": table.bytes_estimate,
-                "columns": [
-                    {"source": column.source, "target": column.target, "type": column.target_type}
-                    for column in table.columns
-                ],
-            }
-            for table in plan.tables
-        ],
-        "statements": [
-            {"phase": statement.phase.value, "object": statement.object, "sql": statement.sql}
-            for statement in plan.statements
-        ],
-        "sql": render_sql(plan),
-        "report": [
-            {
-                "severity": item.severity.value,
-                "code": item.code,
-                "object": item.object,
-                "message": item.message,
-                "remedy": item.remedy,
-            }
-            for item in by_severity(plan.report)
-        ],
-    }

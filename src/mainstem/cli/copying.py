@@ -126,7 +126,7 @@ def copy(
         arguments=ctx.obj or (),
         resume=resume,
         dry_run=dry_run,
-        preflight=preflight,
+        look_first=preflight,
         quiet=quiet,
     )
     carry_out(job, terminal)

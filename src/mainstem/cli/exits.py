@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from mainstem.errors import ConnectReason, MainstemError
+from mainstem.errors import ConnectReason
 
 
 class ExitCode(IntEnum):
@@ -17,12 +17,6 @@ class ExitCode(IntEnum):
     REFUSED = 4
     FINDINGS = 5
     INTERRUPTED = 130
-
-
-class PreflightError(MainstemError):
-    """The preflight found something that would make the run fail."""
-
-    code = "preflight"
 
 
 _BY_CODE = {
@@ -46,6 +40,12 @@ def exit_code_of(code: str) -> ExitCode:
     return _BY_CODE.get(code, ExitCode.FAILED)
 
 
-def exit_code_of_run(state: str, error_code: str) -> ExitCode:
-    """The exit code for a run that ended in a state, with an error's code where it failed."""
-    return _BY_STATE[state] if state in _BY_STATE else exit_code_of(error_code)
+def exit_code_of_run(state: str, stage: str, error_code: str) -> ExitCode:
+    """The exit code for a run that ended in a state, with the stage it had reached and an error's code if it failed.
+
+    Once a run has been planned, what it was asked for was right: a later failure is never one of usage.
+    """
+    if state in _BY_STATE:
+        return _BY_STATE[state]
+    code = exit_code_of(error_code)
+    return ExitCode.FAILED if code is ExitCode.USAGE and stage != "planning" else code

@@ -41,10 +41,6 @@ class Checked:
         """Whether a run would fail because of it."""
         return self.failure is not None or any(finding.severity is Severity.ERROR for finding in self.findings)
 
-    def only(self, severity: Severity) -> Checked:
-        """The same system with the findings of one severity, for the places where the rest would be noise."""
-        return Checked(self.label, self.role, tuple(item for item in self.findings if item.severity is severity))
-
 
 def examine(endpoint: Endpoint, role: Role, options: RunOptions) -> Checked:
     """Ping and preflight; an unreachable system is an answer, not an error."""
@@ -71,16 +67,17 @@ def print_findings(console: Console, systems: Iterable[Checked]) -> None:
             console.print(Text(f"  {server.flavor} {server.version}, {server.round_trip_ms:.1f} ms{tls}", style="dim"))
         if system.failure is not None:
             failure = system.failure
-            _print_line(console, Finding(failure.code, Severity.ERROR, failure.message, failure.remedy))
+            print_finding(console, Finding(failure.code, Severity.ERROR, failure.message, failure.remedy))
         for finding in system.findings:
-            _print_line(console, finding)
+            print_finding(console, finding)
         if not system.failed and not system.findings:
             console.print(Text.assemble("  ", ("✓", "green"), " nothing stands in the way"))
 
 
-def _print_line(console: Console, finding: Finding) -> None:
+def print_finding(console: Console, finding: Finding, prefix: str = "") -> None:
+    """One line, and one for the remedy."""
     mark, style = _MARKS[finding.severity]
-    console.print(Text.assemble("  ", (mark, style), " ", (finding.check, "bold"), f"  {finding.message}"))
+    console.print(Text.assemble("  ", (mark, style), f" {prefix}", (finding.check, "bold"), f"  {finding.message}"))
     if finding.remedy:
         console.print(Text.assemble("      ", ("try: ", "green"), finding.remedy))
 

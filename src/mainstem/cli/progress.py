@@ -67,31 +67,32 @@ class Bars(AbstractContextManager["Bars"]):
 
     def update(self, view: RunView) -> None:
         """Redraw."""
-        self._live.update(self._render(view), refresh=True)
+        self._live.update(bars(view, self._console.height - 6), refresh=True)
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._live.stop()
 
-    def _render(self, view: RunView) -> RenderableType:
-        room = max(3, self._console.height - 6)
-        shown, hidden = fitting(view.tables, room)
-        table = Table.grid(padding=(0, 2))
-        table.add_column(no_wrap=True, max_width=32, overflow="ellipsis")
-        table.add_column(width=_BAR_WIDTH)
-        table.add_column(justify="right", width=5)
-        table.add_column(justify="right", no_wrap=True)
-        table.add_column(no_wrap=True)
-        for line in shown:
-            table.add_row(*_bar_row(line))
-        parts: list[RenderableType] = [table]
-        if hidden:
-            parts.append(Text(f"… and {hidden} more tables", style="dim"))
-        if view.tables:
-            parts.append(Text())
-        parts.append(_summary(view))
-        return Group(*parts)
+
+def bars(view: RunView, room: int) -> RenderableType:
+    """A bar per table, in so many lines at most, and the total."""
+    shown, hidden = fitting(view.tables, max(3, room))
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, max_width=32, overflow="ellipsis")
+    table.add_column(width=_BAR_WIDTH)
+    table.add_column(justify="right", width=5)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True)
+    for line in shown:
+        table.add_row(*_bar_row(line))
+    parts: list[RenderableType] = [table]
+    if hidden:
+        parts.append(Text(f"… and {hidden} more tables", style="dim"))
+    if view.tables:
+        parts.append(Text())
+    parts.append(_summary(view))
+    return Group(*parts)
 
 
 def fitting(tables: tuple[TableView, ...], room: int) -> tuple[tuple[TableView, ...], int]:

@@ -13,6 +13,7 @@ from mainstem.model.plan import ReportItem, Severity
 from mainstem.model.run import Rejected
 
 REJECTED_SHOWN = 20
+OBJECTS_SHOWN = 8
 _HEADINGS = ("table", "read", "written", "rejected", "bytes", "seconds", "rows/s", "state")
 _NUMBERS = _HEADINGS[1:7]
 _SEVERITY_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
@@ -68,13 +69,34 @@ def row_check(view: RunView) -> Text:
 
 
 def print_report(terminal: Terminal, items: Sequence[ReportItem]) -> None:
-    """What changed on the way or was left out, warnings first."""
+    """What changed on the way or was left out, warnings first; notes of one kind are summed up in a line."""
     if not items:
         return
     terminal.out.print()
     terminal.say("Report", style="bold")
+    notes: dict[str, list[ReportItem]] = {}
     for item in items:
-        print_item(terminal, item)
+        if item.severity is Severity.INFO:
+            notes.setdefault(item.code, []).append(item)
+        else:
+            print_item(terminal, item)
+    for same in notes.values():
+        if len(same) == 1:
+            print_item(terminal, same[0])
+        else:
+            _print_notes(terminal, same)
+    if any(len(same) > 1 for same in notes.values()):
+        terminal.say("  --json lists every note by itself", style="dim")
+
+
+def _print_notes(terminal: Terminal, items: Sequence[ReportItem]) -> None:
+    """Notes of one kind: what they have in common, then the objects that they are about."""
+    heads = {item.message.partition(": ")[0] for item in items}
+    common = heads.pop() if len(heads) == 1 else items[0].message
+    objects = ", ".join(item.object.rpartition(".")[2] for item in items[:OBJECTS_SHOWN])
+    more = f", and {len(items) - OBJECTS_SHOWN} more" if len(items) > OBJECTS_SHOWN else ""
+    text = Text.assemble("  ", (Severity.INFO.value, "dim"), "  ", (f"{objects}{more}", "bold"), f"  {common}")
+    terminal.out.print(text)
 
 
 def print_item(terminal: Terminal, item: ReportItem) -> None:

@@ -19,7 +19,7 @@ def view_of_stats(stats: Mapping[str, Any]) -> RunView:
         stage=str(stats["stage"]),
         seconds=float(stats["elapsed"]),
         tables=tuple(_table(table) for table in stats["tables"]),
-        report=by_severity([_item(item) for item in stats["report"]]),
+        report=by_severity([report_item(item) for item in stats["report"]]),
         rejected=tuple(
             Rejected(_table_id(row["table"]), row["key"], row["column"], row["reason"]) for row in stats["rejected"]
         ),
@@ -43,7 +43,8 @@ def _table(table: Mapping[str, Any]) -> TableView:
     )
 
 
-def _item(item: Mapping[str, Any]) -> ReportItem:
+def report_item(item: Mapping[str, Any]) -> ReportItem:
+    """An item of the server's report."""
     return ReportItem(Severity(item["severity"]), item["code"], item["object"], item["message"], item["remedy"])
 
 

@@ -49,7 +49,7 @@ def run(
         arguments=ctx.obj or (),
         resume=resume,
         dry_run=dry_run,
-        preflight=preflight,
+        look_first=preflight,
         quiet=quiet,
     )
     carry_out(job, terminal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Annotated, Any
 
@@ -15,14 +16,16 @@ from mainstem.cli.report import figures_table, print_run
 from mainstem.cli.resources import find_id, member, moment, print_list, print_one, said
 from mainstem.cli.stats import view_of_stats
 from mainstem.cli.terminal import JsonFlag, Terminal
+from mainstem.cli.view import ENDED
 
 COLLECTION = "streams"
 POLL_S = 0.3
+MAX_LINES = 2000
 app = typer.Typer(no_args_is_help=True, help="Streams: runs of stream configs.")
 Which = Annotated[str, typer.Argument(metavar="STREAM_ID", show_default=False)]
 _COLUMNS = {
     "id": member("id", "streamID"),
-    "config": member("configName", "configId", "configID"),
+    "config": member("name", "configId"),
     "status": member("status"),
     "created": moment("created"),
     "message": member("error", "message", default=""),
@@ -127,15 +130,17 @@ def _watch(client: Client, stream: str, terminal: Terminal) -> None:
         terminal.document(answer)
     else:
         print_run(terminal, view)
-    raise typer.Exit(exit_code_of_run(view.state, view.error_code))
+    raise typer.Exit(exit_code_of_run(view.state, view.stage, view.error_code))
 
 
 @app.command()
 def logs(
     which: Which,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Stay and print new lines until it ends.")] = False,
-    level: Annotated[str | None, typer.Option(help="debug, info, warn or error.", show_default=False)] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Lines to print at most.")] = 200,
+    level: Annotated[
+        list[str] | None, typer.Option(help="debug, info, warn or error; may be repeated.", show_default=False)
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=MAX_LINES, help="Lines to print at most.")] = 200,
     url: Url = DEFAULT_URL,
     key: Key = "",
     as_json: JsonFlag = False,
@@ -143,18 +148,41 @@ def logs(
     """Print its log. With --json: an array, or with --follow one JSON document a line."""
     terminal = Terminal(as_json=as_json)
     with Client(url, key) as client:
-        lines = client.call("GET", COLLECTION, which, "logs", level=level, limit=limit)
+        lines = client.call("GET", COLLECTION, which, "logs", level=",".join(level or ()), limit=limit)
         if as_json and not follow:
             terminal.document(lines)
             return
+        seen: set[tuple[str, str]] = set()
         for line in lines:
-            _print_line(terminal, line)
+            _print_new(terminal, line, [], seen)
         if follow:
-            _follow(client, which, level, terminal)
+            _follow(client, which, level or [], terminal, seen)
 
 
-def _follow(client: Client, stream: str, level: str | None, terminal: Terminal) -> None:
-    raise NotImplementedError
+def _follow(client: Client, stream: str, levels: list[str], terminal: Terminal, seen: set[tuple[str, str]]) -> None:
+    """Print lines as they come until the stream has ended."""
+    for name, line in client.events("logs", "stream", streamId=stream):
+        if name == "connection":
+            # whatever was said between reading the log and listening is in the log by now
+            for missed in client.call("GET", COLLECTION, stream, "logs", level=",".join(levels), limit=MAX_LINES):
+                _print_new(terminal, missed, levels, seen)
+            if client.call("GET", COLLECTION, stream)["status"] in ENDED:
+                return
+        elif name == "log":
+            _print_new(terminal, line, levels, seen)
+            if line.get("state") in ENDED:
+                return
+
+
+def _print_new(terminal: Terminal, line: dict[str, Any], levels: list[str], seen: set[tuple[str, str]]) -> None:
+    mark = (str(line.get("timestamp", ""))[:19], str(line.get("message", "")))
+    if mark in seen or (levels and line.get("level") not in levels):
+        return
+    seen.add(mark)
+    if terminal.json:
+        typer.echo(json.dumps(line, ensure_ascii=False))
+    else:
+        _print_line(terminal, line)
 
 
 def _print_line(terminal: Terminal, line: dict[str, Any]) -> None:

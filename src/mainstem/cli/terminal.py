@@ -17,7 +17,7 @@ from mainstem.errors import InvalidError, MainstemError
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
-PLAIN_WIDTH = 140
+PLAIN_WIDTH = 1000  # a pipe has no width; lines and cells stay whole
 
 
 def _console(*, stderr: bool) -> Console:
