@@ -24,7 +24,7 @@ class TargetColumn:
 
 @dataclass(frozen=True, slots=True)
 class TableExpressions:
-    """`Translate` for the expressions of one table.
+    """`Translate` for the expressions of one table; those of use VALUE are its defaults.
 
     Attributes:
         columns: by the source's column name in lower case; a column that is not copied is missing.
@@ -45,10 +45,16 @@ class TableExpressions:
             found = self.columns.get(node.name.lower())
             if found is None:
                 raise PlanError(f"the expression uses column {node.name}, which is not copied")
+            if use is Use.VALUE:
+                raise PlanError("a default cannot refer to other columns")
             node.set("this", exp.to_identifier(found.name, quoted=True))
             node.meta[ColumnType.META] = found.type
         wanted = next((found.type for found in self.columns.values() if found.name == column), None)
         return self.target.render_expression(self.source.neutral_expression(tree), use, wanted)
+
+    def used(self, expression: str) -> set[str]:
+        """The source's columns that the expression names, in lower case."""
+        return {node.name.lower() for node in parse(expression, self.source).find_all(exp.Column)}
 
 
 def parse(sql: str, dialect: Dialect) -> exp.Expr:

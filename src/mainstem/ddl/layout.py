@@ -223,11 +223,12 @@ def _differ(column: Column, own: TargetType, wanted: TargetType) -> bool:
 
 def settle_generated(layout: Layout, translate: TableExpressions) -> None:
     """Generated columns whose expression cannot be said on the target become plain ones, which are copied."""
-    columns = []
+    columns: list[Column] = []
     for column in layout.target.columns:
         settled = column
         if column.generated is not None and not layout.exists:
             try:
+                _refuse_chain(column.generated.expression, translate, columns)
                 translate(column.generated.expression, Use.STORED, column.name)
             except PlanError as exc:
                 layout.note(
@@ -238,6 +239,13 @@ def settle_generated(layout: Layout, translate: TableExpressions) -> None:
                 settled = replace(column, generated=None)
         columns.append(settled)
     layout.target = replace(layout.target, columns=tuple(columns))
+
+
+def _refuse_chain(expression: str, translate: TableExpressions, before: Sequence[Column]) -> None:
+    generated = {column.name for column in before if column.generated is not None}
+    used = {translate.columns[name].name for name in translate.used(expression) if name in translate.columns}
+    if used & generated:
+        raise PlanError("it uses another generated column")
 
 
 def keep_foreign_keys(layouts: Sequence[Layout]) -> None:

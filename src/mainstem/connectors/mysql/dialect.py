@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from mainstem.connectors.mysql.neutral import neutral
 from mainstem.errors import InvalidError
 from mainstem.model.names import TableId
 
@@ -28,5 +29,5 @@ class MysqlDialect:
         return f"{self.quote(table.schema)}.{name}" if table.schema else name
 
     def neutral_expression(self, tree: exp.Expr) -> exp.Expr:
-        """An expression without what only MySQL knows (charset introducers, its own functions)."""
-        return tree
+        """An expression without what only MySQL knows (charset introducers, collations, its own casts)."""
+        return neutral(tree)

@@ -16,6 +16,7 @@ from mainstem.model.types import Kind
 
 _BTREE_MAX_BYTES = 2704  # an entry must fit a third of a page
 _BYTES_PER_CHARACTER = 4
+_SPACE = " || ' ' || "
 
 
 class Names(Protocol):
@@ -158,7 +159,7 @@ def _fulltext(
     report: list[ReportItem],
 ) -> _Parts:
     texts = [f"coalesce({names.quote(part.column)}::text, '')" for part in index.parts]
-    vector = f"to_tsvector('simple', {' || chr(32) || '.join(texts)})".replace("chr(32)", "' '")
+    vector = f"to_tsvector('simple', {_SPACE.join(texts)})"
     report.append(
         ReportItem(
             Severity.INFO,
