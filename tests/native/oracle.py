@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 from collections import Counter
@@ -181,10 +182,32 @@ def _write(cell: bytes, column: int, rules: Rules) -> tuple[bytes | None, str]:
             if len(cell) != 1:
                 raise RefusedError(Refusal.MALFORMED)
             return (b"f" if cell == b"\0" else b"t"), ""
+        case Op.FLOAT:
+            return _float(cell), ""
         case Op.EWKB:
             return _ewkb(cell), ""
         case Op.EWKB_BYTEA:
             return b"\\x" + _ewkb(cell), ""
+
+
+def _float(cell: bytes) -> bytes:
+    form, least, most = {8: ("<d", 15, 17), 4: ("<f", 6, 9)}.get(len(cell), ("", 0, 0))
+    if not form:
+        raise RefusedError(Refusal.MALFORMED)
+    (value,) = struct.unpack(form, cell)
+    if math.isnan(value):
+        return b"NaN"
+    if math.isinf(value):
+        return b"Infinity" if value > 0 else b"-Infinity"
+    texts = (f"{value:.{digits}g}" for digits in range(least, most + 1))
+    return next(text for text in texts if _packs_to(form, text, cell)).encode()
+
+
+def _packs_to(form: str, text: str, cell: bytes) -> bool:
+    try:
+        return struct.pack(form, float(text)) == cell
+    except OverflowError:  # rounded up, out of range
+        return False
 
 
 def _unescaped(cell: bytes) -> bytes:

@@ -35,6 +35,10 @@ wkb = st.builds(
     st.one_of(st.just(b"\0\0\0\1"), st.just(b"\1\0\0\0"), st.binary(min_size=4, max_size=4)),
     wild,
 )
+floats = st.one_of(
+    st.floats().map(lambda value: struct.pack("<d", value)),
+    st.floats(width=32).map(lambda value: struct.pack("<f", value)),
+)
 CELLS = {
     Op.RAW: digits,
     Op.TEXT: texts,
@@ -43,6 +47,7 @@ CELLS = {
     Op.BIT_BOOLEAN: st.one_of(st.binary(min_size=1, max_size=1), st.binary(max_size=2)),
     Op.SET_ARRAY: texts,
     Op.DATE: dates,
+    Op.FLOAT: floats,
     Op.EWKB: wkb,
     Op.EWKB_BYTEA: wkb,
 }

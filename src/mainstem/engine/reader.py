@@ -26,13 +26,13 @@ MAX_CHUNKS_WANTED = 2_000
 def chunk_rows(table: TablePlan, jobs: int) -> int:
     """How many rows a chunk should have: small enough to repeat cheaply and to keep all lanes busy, not smaller.
 
-    A chunk aims at `CHUNK_BYTES`; a table gives at least four chunks per lane unless they would be tiny, and about
+    A chunk aims at `CHUNK_BYTES`; a table gives at least eight chunks per lane unless they would be tiny, and about
     `MAX_CHUNKS_WANTED` at most.
     """
     rows = max(table.rows_estimate, 1)
     row_bytes = max(table.bytes_estimate / rows, 16)
     by_size = max(CHUNK_BYTES, table.bytes_estimate / MAX_CHUNKS_WANTED) / row_bytes
-    by_lanes = max(rows / (4 * jobs), MIN_CHUNK_ROWS)
+    by_lanes = max(rows / (8 * jobs), MIN_CHUNK_ROWS)
     return max(int(min(by_size, by_lanes)), 1)
 
 

@@ -9,7 +9,7 @@ kind        text cell
 BOOLEAN     ``0`` or ``1``
 INTEGER     decimal digits with an optional ``-``
 DECIMAL     decimal digits, ``-`` and one point
-FLOAT       shortest text that reads back to the same IEEE value
+FLOAT       IEEE 754, little-endian: four bytes (``bits`` 32) or eight
 YEAR        four digits
 TEXT        UTF-8
 ENUM        the label, UTF-8 (MySQL's error value, index 0, is empty)

@@ -8,7 +8,6 @@ Source: PostgreSQL manual, "COPY", File Formats, Binary Format; the layout of ea
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport strtod
 from libc.string cimport memchr, memcpy
 
 from mainstem.native.encoding cimport (
@@ -43,26 +42,19 @@ cdef enum:
     INTERVAL = 16
     UUID = 17
     EWKB = 18
-    FLOAT4_RAW = 19
-    FLOAT8_RAW = 20
 
     TEXT_OID = 25
-    FLOAT_TEXT = 400      # the longest text of a double that is tried
     NUMERIC_DIGITS = 16383  # the server's limit of digits behind the point
     NUMERIC_SIGN = 0x4000
     DAYS_TO_2000 = 10957  # from 1970-01-01
     DAY_S = 86400
 
-cdef uint64_t EXACT = <uint64_t> 1 << 53  # integers up to here are doubles
 cdef uint64_t INT64_TOP = <uint64_t> 1 << 63
 cdef uint64_t TENTH = <uint64_t> 0xFFFFFFFFFFFFFFFF // 10
-cdef double[23] POWERS
 cdef int[13] MONTH_DAYS
 
 
 def _fill_tables():
-    for i in range(23):
-        POWERS[i] = 10.0**i
     for i, days in enumerate((0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)):
         MONTH_DAYS[i] = days
 
@@ -125,72 +117,7 @@ cdef int _integer(Out *out, const uint8_t *cell, size_t size, int width) noexcep
     return OK
 
 
-cdef int _parse_double(const uint8_t *cell, size_t size, double *value) noexcept nogil:
-    """The double nearest to a decimal text; exact arithmetic where it suffices, else the C library."""
-    cdef char[FLOAT_TEXT + 1] text
-    cdef char *end
-    cdef uint64_t mantissa = 0
-    cdef int digits = 0
-    cdef int scale = 0
-    cdef bint negative = size > 0 and cell[0] == c"-"
-    cdef size_t i = 1 if negative else 0
-    cdef bint point = False
-    cdef bint any_digit = False
-    if size > FLOAT_TEXT:
-        return MALFORMED
-    while i < size and (_digit(cell[i]) or (cell[i] == c"." and not point)):
-        if cell[i] == c".":
-            point = True
-        else:
-            any_digit = True
-            if digits < 19:
-                mantissa = mantissa * 10 + (cell[i] - 48)
-                digits += mantissa != 0
-                scale += point
-            else:
-                digits = 99  # more than fit: the slow way
-        i += 1
-    if not any_digit:
-        return MALFORMED
-    if i == size and digits < 20 and mantissa <= EXACT and scale <= 22:
-        value[0] = <double> mantissa / POWERS[scale]
-        if negative:
-            value[0] = -value[0]
-        return OK
-    if i < size and (cell[i] | 32) != c"e":
-        return MALFORMED
-    memcpy(text, cell, size)
-    text[size] = 0
-    if memchr(text, 0, size) != NULL:
-        return MALFORMED
-    value[0] = strtod(text, &end)
-    if end != text + size or value[0] - value[0] != 0:
-        return MALFORMED
-    return OK
-
-
-cdef int _float(Out *out, const uint8_t *cell, size_t size, bint double_width) noexcept nogil:
-    cdef double value = 0
-    cdef float narrow
-    cdef uint64_t bits
-    cdef uint32_t low
-    if _parse_double(cell, size, &value) != OK:
-        return MALFORMED
-    if double_width:
-        memcpy(&bits, &value, 8)
-        _u32(out, 8)
-        _u64(out, bits)
-        return OK
-    narrow = <float> value
-    if narrow - narrow != 0:
-        return MALFORMED
-    memcpy(&low, &narrow, 4)
-    _u32(out, 4)
-    _u32(out, low)
-    return OK
-
-
-cdef int _float_raw(Out *out, const uint8_t *cell, size_t size, size_t width) noexcept nogil:
+cdef int _float(Out *out, const uint8_t *cell, size_t size, size_t width) noexcept nogil:
     cdef size_t i
     if size != width:
         return MALFORMED
@@ -570,12 +497,10 @@ cdef int _write(Out *out, Column *column, const uint8_t *cell, size_t size, int 
         return _numeric(out, cell, size)
     if op == DATE or op == TIMESTAMP:
         return _date(out, column, cell, size, zero_dates, op == TIMESTAMP)
-    if op == FLOAT8 or op == FLOAT4:
-        return _float(out, cell, size, op == FLOAT8)
-    if op == FLOAT8_RAW:
-        return _float_raw(out, cell, size, 8)
-    if op == FLOAT4_RAW:
-        return _float_raw(out, cell, size, 4)
+    if op == FLOAT8:
+        return _float(out, cell, size, 8)
+    if op == FLOAT4:
+        return _float(out, cell, size, 4)
     if op == BOOL:
         if size != 1 or (cell[0] != c"0" and cell[0] != c"1"):
             return MALFORMED

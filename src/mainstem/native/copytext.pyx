@@ -6,6 +6,8 @@ Types", bytea Hex Format; PostGIS manual, "Extended WKB".
 """
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdio cimport snprintf
+from libc.stdlib cimport strtod, strtof
 from libc.string cimport memcpy
 
 from mainstem.native.encoding cimport (
@@ -31,6 +33,7 @@ cdef enum:
     DATE = 6
     EWKB = 7
     EWKB_BYTEA = 8
+    FLOAT = 9
 
 
 cdef uint64_t ONES = 0x0101010101010101
@@ -312,6 +315,46 @@ cdef int _ewkb(Out *out, const uint8_t *cell, size_t size) noexcept nogil:
     return _hex(out, cell + 9, size - 9)
 
 
+cdef int _float(Out *out, const uint8_t *cell, size_t size) noexcept nogil:
+    """As few digits as read back to the same value; 17 (of a single, 9) always do."""
+    cdef char *text
+    cdef uint64_t bits = 0
+    cdef uint32_t low
+    cdef double value
+    cdef float single = 0
+    cdef int digits = 15 if size == 8 else 6
+    cdef int length
+    cdef int i
+    if size != 4 and size != 8:
+        return MALFORMED
+    for i in range(<int> size):
+        bits |= <uint64_t> cell[i] << (8 * i)
+    if size == 8:
+        memcpy(&value, &bits, 8)
+    else:
+        low = <uint32_t> bits
+        memcpy(&single, &low, 4)
+        value = single
+    if room(out, 0) < 0:
+        return NO_MEMORY
+    if value != value:
+        put(out, b"NaN", 3)
+        return OK
+    if value - value != 0:
+        put(out, b"Infinity" if value > 0 else b"-Infinity", 8 if value > 0 else 9)
+        return OK
+    text = <char *> out.start + out.size
+    while True:
+        length = snprintf(text, SLACK, b"%.*g", digits, value)
+        if digits == (17 if size == 8 else 9):
+            break
+        if strtod(text, NULL) == value if size == 8 else strtof(text, NULL) == single:
+            break
+        digits += 1
+    out.size += length
+    return OK
+
+
 cdef int _write(Out *out, Column *column, const uint8_t *cell, size_t size, int zero_dates, int nul) noexcept nogil:
     if column.op == TEXT:
         return _text(out, column, cell, size, nul)
@@ -327,6 +370,8 @@ cdef int _write(Out *out, Column *column, const uint8_t *cell, size_t size, int 
         return _bit_boolean(out, cell, size)
     if column.op == SET_ARRAY:
         return _set(out, column, cell, size, nul)
+    if column.op == FLOAT:
+        return _float(out, cell, size)
     if column.op == EWKB_BYTEA:
         if room(out, 0) < 0:
             return NO_MEMORY

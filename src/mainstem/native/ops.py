@@ -1,12 +1,35 @@
-"""What the COPY TEXT encoder does with a column, by the text cell that it gets (see `model.types`)."""
+"""What decoders and encoders do with a column. Cells are text cells (see `model.types`)."""
 
 from __future__ import annotations
 
 from enum import IntEnum
 
 
+class Wire(IntEnum):
+    """How a column travels in a row of MySQL's binary protocol. Integers and times become text cells.
+
+    Source: MySQL Internals, "Binary Protocol Value".
+    """
+
+    BYTES = 0
+    """Length-encoded; the bytes are the cell."""
+    INT = 1
+    """Signed, little-endian; the width is the column's parameter (1, 2, 4 or 8 bytes)."""
+    UINT = 2
+    YEAR = 3
+    """Two bytes; four digits."""
+    FLOAT = 4
+    """IEEE 754, little-endian; the width is the column's parameter (4 or 8 bytes). The bytes are the cell."""
+    DATE = 5
+    DATETIME = 6
+    """The parameter is the number of digits behind the point; more than 6 when it is not known. Also `TIME`."""
+    TIME = 7
+    NULL = 8
+    """A column that has nothing but nulls, and no bytes."""
+
+
 class Op(IntEnum):
-    """One per way of writing a cell."""
+    """What the COPY TEXT encoder does with a cell."""
 
     RAW = 0
     """As it is: digits, dates without policy, UUIDs."""
@@ -26,6 +49,8 @@ class Op(IntEnum):
     """SRID and WKB: hex EWKB (plain WKB when the SRID is 0), for PostGIS."""
     EWKB_BYTEA = 8
     """The same with the bytea prefix."""
+    FLOAT = 9
+    """IEEE 754, little-endian, four or eight bytes: the shortest digits that read back to the same value."""
 
 
 class Refusal(IntEnum):
@@ -43,7 +68,7 @@ class BinaryOp(IntEnum):
     INT4 = 1
     INT8 = 2
     FLOAT4 = 3
-    """From text that is exact for the value, so that rounding it to a double first changes nothing."""
+    """IEEE 754, little-endian, four bytes; `FLOAT8`: eight."""
     FLOAT8 = 4
     NUMERIC = 5
     """Decimal digits without exponent."""
@@ -69,7 +94,3 @@ class BinaryOp(IntEnum):
     UUID = 17
     EWKB = 18
     """As PostGIS and bytea take it."""
-    FLOAT4_RAW = 19
-    """IEEE 754, little-endian, four bytes."""
-    FLOAT8_RAW = 20
-    """IEEE 754, little-endian, eight bytes."""

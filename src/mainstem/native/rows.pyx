@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""MySQL result-set rows of the text protocol → Arrow column buffers.
+"""MySQL result-set rows of the text protocol → Arrow column buffers; the base of the binary protocol's decoder.
 
 Source: MySQL Internals, "Protocol::Packet", "Text Resultset Row" and "Length-Encoded Integer"; Arrow columnar format,
 "Variable-size Binary Layout".
@@ -17,9 +17,7 @@ from mainstem.native.status import Status
 
 
 cdef enum:
-    SLACK = 32  # short cells are copied as a whole piece of this size, so data buffers keep so much room at their end
     FULL_PACKET = 0xFFFFFF
-    MAX_COLUMN = 0x7FFFFFFF  # int32 offsets
     MAX_ROWS = 0x7FFFFFFF - 64
 
     # The values of `Status`.
@@ -28,56 +26,18 @@ cdef enum:
     END = 2
     ERROR = 3
 
-    # What else a row can come to.
-    OK = 0
-    COLUMN_FULL = -1
-    NO_MEMORY = -2
-    EMPTY_PACKET = -3
-    MISSING_CELLS = -4
-    TRAILING_BYTES = -5
-    CELL_CUT = -6
-    BAD_PREFIX = -7
-    CELL_TOO_BIG = -8
-    BIG_ERROR = -9
-    INCOMPLETE = -10
-
 
 cdef dict _PROBLEMS = {
     EMPTY_PACKET: "a packet without payload stands where a row should",
     MISSING_CELLS: "a row packet ends before its last cell",
     TRAILING_BYTES: "a row packet has bytes after its last cell",
     CELL_CUT: "a cell is longer than what is left of its row packet",
-    BAD_PREFIX: "a cell begins with the length byte 0xFF, which does not exist",
+    BAD_PREFIX: "a cell begins with a length byte that does not exist (0xFF; in a binary row 0xFB too)",
     CELL_TOO_BIG: "a cell is longer than 2 GiB",
     BIG_ERROR: "an error packet is longer than 16 MiB",
+    BAD_ROW: "a binary row does not begin with a zero byte",
+    BAD_TIME: "a binary date or time has a length that does not exist, or a part out of range",
 }
-
-
-cdef struct Column:
-    uint8_t *data
-    size_t size
-    size_t capacity
-    size_t hint  # what the next batch will need
-    int32_t *offsets
-    uint8_t *validity  # NULL until the batch's first null
-
-
-cdef inline int _reserve(Column *column, size_t more) noexcept nogil:
-    """Make room for so many bytes and SLACK; 0, or -1 without memory."""
-    cdef size_t need = column.size + more + SLACK
-    cdef size_t capacity
-    cdef uint8_t *data
-    if need <= column.capacity:
-        return 0
-    capacity = column.capacity * 2 if column.capacity else column.hint
-    if capacity < need:
-        capacity = need
-    data = <uint8_t *> realloc(column.data, capacity)
-    if data == NULL:
-        return -1
-    column.data = data
-    column.capacity = capacity
-    return 0
 
 
 cdef uint8_t *_fitted(void *start, size_t size, size_t capacity) noexcept:
@@ -93,16 +53,7 @@ cdef uint8_t *_fitted(void *start, size_t size, size_t capacity) noexcept:
 cdef class RowDecoder:
     """Turns the row packets of one result set into batches of ``binary`` columns. For one thread at a time."""
 
-    cdef Column *columns
-    cdef Py_ssize_t width
-    cdef size_t row_capacity  # of offsets (and one more) and of validity; a multiple of 64
-    cdef size_t row_hint
-    cdef bint busy
-    cdef readonly Py_ssize_t rows
-    cdef readonly Py_ssize_t size_bytes
-    cdef readonly Py_ssize_t needed
-
-    def __cinit__(self, Py_ssize_t columns):
+    def __cinit__(self, Py_ssize_t columns, *_):  # a decoder that is made from this one may take more
         if columns < 1:
             raise ValueError("columns must be at least 1")
         self.columns = <Column *> calloc(columns, sizeof(Column))
@@ -156,7 +107,7 @@ cdef class RowDecoder:
         if self.row_capacity == 0 and self._grow_rows() < 0:
             raise MemoryError
         for i in range(self.width):
-            if self.columns[i].data == NULL and _reserve(&self.columns[i], 0) < 0:
+            if self.columns[i].data == NULL and reserve(&self.columns[i], 0) < 0:
                 raise MemoryError
         # Every Block exists before the first is given memory: a failure leaves the batch as it was.
         blocks = [(Block(), Block(), Block()) for _ in range(self.width)]
@@ -299,7 +250,7 @@ cdef class RowDecoder:
         cdef int code
         if <size_t> row >= self.row_capacity and self._grow_rows() < 0:
             return NO_MEMORY
-        code = self._cells(cell, end, readable)
+        code = self.cells(cell, end, readable)
         if code == OK:
             self.rows = row + 1
         else:
@@ -307,53 +258,59 @@ cdef class RowDecoder:
             self._forget_row()
         return code
 
-    cdef int _cells(self, const uint8_t *cell, const uint8_t *end, const uint8_t *readable) noexcept nogil:
+    cdef int cells(self, const uint8_t *cell, const uint8_t *end, const uint8_t *readable) noexcept nogil:
         cdef Column *column = self.columns
         cdef Column *last = self.columns + self.width
         cdef Py_ssize_t row = self.rows
-        cdef size_t size
-        cdef size_t total = 0
-        cdef int prefix
+        cdef int code = OK
         while column != last:
             if cell >= end:
                 return MISSING_CELLS
-            size = cell[0]
-            cell += 1
-            if size >= 0xFB:
-                if size == 0xFB:
-                    if self._null(column) < 0:
-                        return NO_MEMORY
-                    column.offsets[row + 1] = <int32_t> column.size
-                    column += 1
-                    continue
-                if size == 0xFF:
-                    return BAD_PREFIX
-                prefix = 2 if size == 0xFC else (3 if size == 0xFD else 8)
-                if end - cell < prefix:
-                    return CELL_CUT
-                size = _little_endian(cell, prefix)
-                cell += prefix
-            if size > <size_t> (end - cell):
-                return CELL_CUT
-            if size > MAX_COLUMN - column.size:
-                return COLUMN_FULL if row else CELL_TOO_BIG
-            if column.size + size + SLACK > column.capacity and _reserve(column, size) < 0:
-                return NO_MEMORY
+            if cell[0] == 0xFB:
+                if self.null(column) < 0:
+                    return NO_MEMORY
+                cell += 1
+            else:
+                cell = self.lenenc(column, cell, end, readable, &code)
+                if code != OK:
+                    return code
+            column.offsets[row + 1] = <int32_t> column.size
+            column += 1
+        return OK if cell == end else TRAILING_BYTES
+
+    cdef const uint8_t *lenenc(
+        self, Column *column, const uint8_t *cell, const uint8_t *end, const uint8_t *readable, int *code
+    ) noexcept nogil:
+        """Append a cell that begins with its length; returns where the next begins. There is at least one byte."""
+        cdef size_t size = cell[0]
+        cdef int prefix
+        cell += 1
+        if size >= 0xFB:
+            if size == 0xFB or size == 0xFF:
+                code[0] = BAD_PREFIX
+                return cell
+            prefix = 2 if size == 0xFC else (3 if size == 0xFD else 8)
+            if end - cell < prefix:
+                code[0] = CELL_CUT
+                return cell
+            size = _little_endian(cell, prefix)
+            cell += prefix
+        if size > <size_t> (end - cell):
+            code[0] = CELL_CUT
+        elif size > MAX_COLUMN - column.size:
+            code[0] = COLUMN_FULL if self.rows else CELL_TOO_BIG
+        elif column.size + size + SLACK > column.capacity and reserve(column, size) < 0:
+            code[0] = NO_MEMORY
+        else:
             if size <= SLACK and readable - cell >= SLACK:
                 memcpy(column.data + column.size, cell, SLACK)
             else:
                 memcpy(column.data + column.size, cell, size)
             column.size += size
-            column.offsets[row + 1] = <int32_t> column.size
-            cell += size
-            total += size
-            column += 1
-        if cell != end:
-            return TRAILING_BYTES
-        self.size_bytes += total
-        return OK
+            self.size_bytes += size
+        return cell + size
 
-    cdef int _null(self, Column *column) noexcept nogil:
+    cdef int null(self, Column *column) noexcept nogil:
         if column.validity == NULL:
             column.validity = <uint8_t *> malloc(self.row_capacity // 8)
             if column.validity == NULL:

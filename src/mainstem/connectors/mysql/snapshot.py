@@ -12,13 +12,13 @@ from mainstem.connectors.mysql.client import connect, translate_error
 from mainstem.connectors.mysql.consistency import agree
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.connectors.mysql.stream import RowStream
-from mainstem.connectors.mysql.types import select_expression
 from mainstem.contract.source import BatchLimits, Snapshot, SnapshotReader
 from mainstem.errors import MainstemError
 from mainstem.model.batch import ChangeBatch
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.frame import Chunk
 from mainstem.model.plan import TablePlan
+from mainstem.model.types import Kind
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection
@@ -91,7 +91,7 @@ class MysqlReader:
         """The chunk's rows. Closing the iterator early cancels the query and leaves the reader usable."""
         stream: RowStream | None = None
         try:
-            stream = RowStream(self._connection, select(table, chunk))
+            stream = RowStream(self._connection, select(table, chunk), binary=_has_floats(table))
             for rows, size_bytes in stream.batches(limits):
                 yield ChangeBatch(table.source, rows, size_bytes)
         except GeneratorExit:
@@ -117,11 +117,16 @@ class MysqlReader:
             stream.drain()
 
 
+def _has_floats(table: TablePlan) -> bool:
+    """Whether the rows are to be sent in binary form: the cells of these are their bits (see `model.types`)."""
+    return any(column.type.kind is Kind.FLOAT for column in table.columns)
+
+
 def select(table: TablePlan, chunk: Chunk) -> str:
-    """The query that reads a chunk; every column in the form of its text cell (see `model.types`)."""
-    columns = ", ".join(select_expression(column.source, column.type) for column in table.columns)
-    if table.query:
-        return f"SELECT {columns} FROM ({table.query}) AS mainstem_query"
+    """The query that reads a chunk."""
+    columns = ", ".join(_DIALECT.quote(column.source) for column in table.columns)
+    if table.query:  # which may end in a comment
+        return f"SELECT {columns} FROM ({table.query}\n) AS mainstem_query"
     ranged = chunks.condition(table, chunk)
     where = " AND ".join(part for part in (f"({table.where})" if table.where else "", ranged) if part)
     hint = " FORCE INDEX (PRIMARY)" if ranged else ""

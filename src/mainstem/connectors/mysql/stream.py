@@ -1,25 +1,57 @@
 """Rows of a query straight from the driver's socket into column buffers; beside `client` the only user of the driver.
 
 The driver does login, TLS and the query's column definitions; the row packets are read here and decoded by
-`mainstem.native.rows`. Source: MySQL manual, "Client/Server Protocol", "Text Resultset".
+`mainstem.native`. Source: MySQL Internals, "Text Resultset", "COM_STMT_PREPARE", "COM_STMT_EXECUTE".
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
-from pymysql.constants import COMMAND
+from pymysql.constants import COMMAND, FIELD_TYPE, FLAG
 from pymysql.err import raise_mysql_exception
+from pymysql.protocol import FieldDescriptorPacket
 
 from mainstem.contract.source import BatchLimits
 from mainstem.errors import LostConnectionError
+from mainstem.native.binaryrows import BinaryRowDecoder
+from mainstem.native.ops import Wire
 from mainstem.native.rows import RowDecoder
 from mainstem.native.status import Status
 
 _BUFFER_BYTES = 256 * 1024
 _PACKET_HEADER_BYTES = 4
+_NO_CURSOR = 0
+_INTEGER_BYTES = {
+    FIELD_TYPE.TINY: 1,
+    FIELD_TYPE.SHORT: 2,
+    FIELD_TYPE.INT24: 4,
+    FIELD_TYPE.LONG: 4,
+    FIELD_TYPE.LONGLONG: 8,
+}
+_FLOAT_BYTES = {FIELD_TYPE.FLOAT: 4, FIELD_TYPE.DOUBLE: 8}
+_TIMES = {
+    FIELD_TYPE.DATE: Wire.DATE,
+    FIELD_TYPE.NEWDATE: Wire.DATE,
+    FIELD_TYPE.DATETIME: Wire.DATETIME,
+    FIELD_TYPE.TIMESTAMP: Wire.DATETIME,
+    FIELD_TYPE.TIME: Wire.TIME,
+}
+
+
+def wire_form(column: Any) -> tuple[Wire, int]:
+    """How a column's values travel in the binary protocol, by its definition; see `Wire`."""
+    code = column.type_code
+    if code in _INTEGER_BYTES:
+        return (Wire.UINT if column.flags & FLAG.UNSIGNED else Wire.INT), _INTEGER_BYTES[code]
+    if code in _FLOAT_BYTES:
+        return Wire.FLOAT, _FLOAT_BYTES[code]
+    if code in _TIMES:
+        return _TIMES[code], column.scale
+    return {FIELD_TYPE.YEAR: Wire.YEAR, FIELD_TYPE.NULL: Wire.NULL}.get(code, Wire.BYTES), 0
 
 
 class RowStream:
@@ -28,17 +60,47 @@ class RowStream:
     Raises the driver's errors; `LostConnectionError` when the server hangs up.
     """
 
-    def __init__(self, connection: Any, sql: str) -> None:
+    def __init__(self, connection: Any, sql: str, *, binary: bool = False) -> None:
+        """Send the query.
+
+        Args:
+            connection: the driver's; nothing else may be read from it until the rows are `exhausted`.
+            sql: one query.
+            binary: as a prepared statement, whose floating-point numbers come as bits and not as digits.
+        """
         self._driver = connection  # its private parts have no types
         self.exhausted = False
-        self._driver._execute_command(COMMAND.COM_QUERY, sql)
-        self.columns = self._driver._read_packet().read_length_encoded_integer()
-        for _ in range(self.columns + 1):  # the definitions, then an EOF packet
-            self._driver._read_packet()
-        self._decoder = RowDecoder(self.columns)
+        self._statement = self._prepare(sql) if binary else None
+        if self._statement is None:
+            self._driver._execute_command(COMMAND.COM_QUERY, sql)
+        else:
+            self._driver._execute_command(COMMAND.COM_STMT_EXECUTE, struct.pack("<IBI", self._statement, _NO_CURSOR, 1))
+        definitions = self._definitions(self._driver._read_packet().read_length_encoded_integer())
+        self.columns = len(definitions)
+        self._decoder = (
+            RowDecoder(self.columns)
+            if self._statement is None
+            else BinaryRowDecoder(self.columns, [wire_form(column) for column in definitions])
+        )
         self._buffer = bytearray(_BUFFER_BYTES)
         self._start = self._end = 0
         self._buffered = True
+
+    def _prepare(self, sql: str) -> int:
+        """The id of a statement; the server forgets it when the connection ends, or by `_close`."""
+        self._driver._execute_command(COMMAND.COM_STMT_PREPARE, sql)
+        answer = self._driver._read_packet()
+        _, statement, columns, parameters = struct.unpack_from("<BIHH", answer.get_all_data())
+        for count in (parameters, columns):
+            if count:
+                self._definitions(count)
+        return int(statement)
+
+    def _definitions(self, count: int) -> list[Any]:
+        """The definitions of so many columns, and the packet that ends them."""
+        columns = [self._driver._read_packet(FieldDescriptorPacket) for _ in range(count)]
+        self._driver._read_packet()
+        return columns
 
     def batches(self, limits: BatchLimits) -> Iterator[tuple[pa.RecordBatch, int]]:
         """Record batches of ``binary`` columns ``c0``, ``c1``, … with the data bytes of each."""
@@ -49,8 +111,10 @@ class RowStream:
                 self._fill(self._decoder.needed)
                 continue
             if status == Status.ERROR:
+                self._end_result()
                 self._raise_error()
-            self.exhausted = status == Status.END
+            if status == Status.END:
+                self._end_result()
             if self._decoder.rows:
                 size_bytes = self._decoder.size_bytes
                 yield self._take(), size_bytes
@@ -101,8 +165,12 @@ class RowStream:
             return len(ahead)
         return 0
 
-    def _raise_error(self) -> None:
+    def _end_result(self) -> None:
         self.exhausted = True
+        if self._statement is not None:
+            self._driver._execute_command(COMMAND.COM_STMT_CLOSE, struct.pack("<I", self._statement))
+
+    def _raise_error(self) -> None:
         header = self._start + _PACKET_HEADER_BYTES
         length = int.from_bytes(self._buffer[self._start : self._start + 3], "little")
         raise_mysql_exception(bytes(self._buffer[header : header + length]))

@@ -1,4 +1,4 @@
-"""MySQL's and MariaDB's types as logical types, and the SQL with which a column's exact text cell is read."""
+"""MySQL's and MariaDB's types as logical types."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.errors import PlanError
 from mainstem.model.types import Kind, LogicalType
 
-_DIALECT = MysqlDialect()
 _NATIVE = re.compile(r"(?P<name>[a-z][a-z0-9]*(?: precision)?)\s*(?:\((?P<arguments>.*)\))?(?P<rest>[^)]*)", re.S)
 _QUOTED = re.compile(r"'((?:[^'\\]|''|\\.)*)'", re.S)
 _ESCAPED = re.compile(r"''|\\(.)", re.S)
@@ -136,14 +134,3 @@ def as_boolean(_: LogicalType) -> LogicalType:
 def as_time_of_day(type_: LogicalType) -> LogicalType:
     """The type of a ``time`` whose rows all lie within one day."""
     return replace(type_, kind=Kind.TIME)
-
-
-def select_expression(name: str, type_: LogicalType) -> str:
-    """The SQL that reads a column as its exact text cell (`model.types`).
-
-    The server prints a FLOAT with six digits; as a DOUBLE, which it becomes by ``* 1e0``, it is printed with all of
-    them. Everything else is right as it comes.
-    """
-    quoted = _DIALECT.quote(name)
-    single = type_.kind is Kind.FLOAT and type_.bits == 32
-    return f"{quoted} * 1e0" if single else quoted

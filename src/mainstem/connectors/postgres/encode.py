@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from mainstem.native.encoding import RowEncoder
 from mainstem.native.ops import Refusal
 
 _KEY_LENGTH = 200
+_DOUBLE_BYTES = 8
 
 _REASONS = {
     Refusal.ZERO_DATE: (
@@ -83,8 +85,7 @@ class BatchEncoder:
         for index in self._key:
             cell = rows.column(index)[row].as_py()
             column = self._table.columns[index]
-            binary = column.type.kind in (Kind.BINARY, Kind.BITS, Kind.GEOMETRY)
-            text = "NULL" if cell is None else cell.hex() if binary else cell.decode("utf-8", "backslashreplace")
+            text = _shown(cell, column.type.kind)
             cells.append(f"{column.source}={text[:_KEY_LENGTH]}")
         return ", ".join(cells)
 
@@ -92,6 +93,16 @@ class BatchEncoder:
         """Values that a policy has changed since the last call: ``column: what`` → count."""
         coerced = self._encoder.take_coerced()
         return {f"{self._table.columns[column].source}: {what}": count for (column, what), count in coerced.items()}
+
+
+def _shown(cell: bytes | None, kind: Kind) -> str:
+    if cell is None:
+        return "NULL"
+    if kind is Kind.FLOAT:
+        return str(struct.unpack("<d" if len(cell) == _DOUBLE_BYTES else "<f", cell)[0])
+    if kind in (Kind.BINARY, Kind.BITS, Kind.GEOMETRY):
+        return cell.hex()
+    return cell.decode("utf-8", "backslashreplace")
 
 
 def _buffers(rows: pa.RecordBatch) -> tuple[list[tuple[Any, Any, Any]], int]:

@@ -85,7 +85,7 @@ def is_array(sql: str) -> bool:
 
 _TEXT_TARGETS = frozenset({"text", "varchar", "character varying", "char", "character", "citext", "name", "bpchar"})
 _RAW_KINDS = frozenset(
-    {Kind.BOOLEAN, Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.YEAR, Kind.UUID, Kind.INET, Kind.TIME, Kind.INTERVAL}
+    {Kind.BOOLEAN, Kind.INTEGER, Kind.DECIMAL, Kind.YEAR, Kind.UUID, Kind.INET, Kind.TIME, Kind.INTERVAL}
 )
 _DATE_KINDS = frozenset({Kind.DATE, Kind.TIMESTAMP, Kind.INSTANT})
 _BYTES_OPS: dict[Kind, dict[str, Op]] = {
@@ -117,6 +117,8 @@ def copy_op(column: ColumnPlan) -> Op:
         return op
     if kind is Kind.SET and is_array(column.target_type):
         return Op.SET_ARRAY
+    if kind is Kind.FLOAT:
+        return Op.FLOAT
     if kind in _DATE_KINDS and target not in _TEXT_TARGETS:
         return Op.DATE
     return Op.RAW if kind in _RAW_KINDS or kind in _DATE_KINDS else Op.TEXT
