@@ -1,54 +1,14 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from mainstem.connectors.mysql.client import connect as mysql_connect
-from mainstem.connectors.postgres.client import connect as postgres_connect
 from mainstem.model.connection import ConnectionSettings
 from tests.api.conftest import KEY, Server, body
-
-ENDED = {"FINISHED", "FAILED", "STOPPED", "TIME_LIMIT_REACHED", "EVENT_LIMIT_REACHED"}
-
-
-def fill(settings: ConnectionSettings, rows: int) -> None:
-    with mysql_connect(settings) as connection, connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE products (id BIGINT PRIMARY KEY, name VARCHAR(40))")
-        cursor.execute(f"INSERT INTO products SELECT seq, CONCAT('p', seq) FROM seq_1_to_{rows}")
-        cursor.execute("ANALYZE TABLE products")
-
-
-def count(settings: ConnectionSettings) -> int:
-    with postgres_connect(settings) as connection:
-        row = connection.execute("SELECT count(*) FROM products").fetchone()
-        return int(row[0]) if row else -1
-
-
-def wait_for(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 90
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-
-
-def make(api: httpx.Client, source: ConnectionSettings, target: ConnectionSettings, **more: Any) -> str:
-    ends = [api.post("/connections", json=body(settings)).json()["id"] for settings in (source, target)]
-    config = {"name": "copy", "source": ends[0], "target": ends[1], "mode": "convert", **more}
-    answer = api.post("/stream-configs", json=config)
-    assert answer.status_code == 200, answer.text
-    return str(answer.json()["id"])
-
-
-def finish(api: httpx.Client, stream: str) -> dict[str, Any]:
-    wait_for(lambda: api.get(f"/streams/{stream}").json()["status"] in ENDED, "the stream did not end")
-    stats: dict[str, Any] = api.get(f"/streams/{stream}/stats").json()
-    return stats
+from tests.api.drive import count, fill, finish, make, mysql, wait_for
 
 
 @pytest.mark.parametrize("path", ["/streams/{}/start", "/stream-configs/{}/start"])
@@ -148,10 +108,12 @@ def test_a_planted_password_is_found_nowhere(
 ) -> None:
     """In no answer, log, store file or process list; only the database servers know it."""
     secret = "pl4nted-S3cret"
-    with mysql_connect(mysql_db) as connection, connection.cursor() as cursor:
-        user = f"u{os.urandom(4).hex()}"
-        cursor.execute(f"CREATE USER {user}@'127.0.0.1' IDENTIFIED BY '{secret}'")
-        cursor.execute(f"GRANT ALL ON {mysql_db.database}.* TO {user}@'127.0.0.1'")
+    user = f"u{os.urandom(4).hex()}"
+    mysql(
+        mysql_db,
+        f"CREATE USER {user}@'127.0.0.1' IDENTIFIED BY '{secret}'",
+        f"GRANT ALL ON {mysql_db.database}.* TO {user}@'127.0.0.1'",
+    )
     fill(mysql_db, 10)
     own_server.start()
     answers = []

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from mainstem.control.validation import FilledLine, Line, Text, check
+from mainstem.control.validation import FilledLine, FilledText, Line, Text, check
 from mainstem.model.run import NulPolicy, RowErrorPolicy, SchemaPolicy, WriteMode, ZeroDatePolicy
 
 MAX_COUNT = 2**63 - 1
@@ -215,7 +215,7 @@ class LaterQuery(Part):
     """A SELECT whose rows become the target table ``name``."""
 
     name: FilledLine
-    query: Text
+    query: FilledText
 
 
 class LaterConnection(Part):
