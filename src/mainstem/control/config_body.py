@@ -42,7 +42,7 @@ def _mode(value: object) -> object:
     word = value.strip().lower() if isinstance(value, str) else value
     if word == "cdc":
         raise ValueError("cdc is not supported yet; use convert")
-    if word not in _MODES:
+    if not isinstance(word, str) or word not in _MODES:
         raise ValueError("must be convert (or load, or migrate)")
     return word
 
