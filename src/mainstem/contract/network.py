@@ -73,7 +73,9 @@ def same_host(one: str, other: str) -> bool:
 def _addresses(host: str) -> set[str]:
     """Its addresses, all of the loopback as one; empty for a name that is not known (and for a socket's path)."""
     try:
-        found = {str(info[4][0]) for info in socket.getaddrinfo(host.strip("[]").rstrip("."), None, type=socket.SOCK_STREAM)}
+        found = {
+            str(info[4][0]) for info in socket.getaddrinfo(host.strip("[]").rstrip("."), None, type=socket.SOCK_STREAM)
+        }
     except (OSError, UnicodeError):
         return set()
     return {_LOOPBACK if ip_address(one).is_loopback or ip_address(one).is_unspecified else one for one in found}
