@@ -161,3 +161,26 @@ def _copying(settings: ConnectionSettings) -> bool:
     """Whether someone else is logged in as this user."""
     own = "SELECT COUNT(*) FROM information_schema.processlist WHERE user = SUBSTRING_INDEX(USER(), '@', 1)"
     return int(mysql(settings, own)[0][0]) > 1
+
+
+def test_a_store_is_not_opened_with_another_secret_key(own_server: Server) -> None:
+    """Its secrets could not be read; the server says so at once, and the right key still works afterwards."""
+    own_server.start()
+    with own_server.client() as api:
+        settings = ConnectionSettings("mysql", "127.0.0.1", 1, "u", STORED, "d")
+        made = api.post("/connections", json=body(settings)).json()["id"]
+    own_server.end()
+    key = own_server.home / "secret.key"
+    right = key.read_bytes()
+    other = base64.b64encode(os.urandom(32)).decode()
+    with pytest.raises(AssertionError, match="secret"):
+        own_server.start(MAINSTEM_SECRET_KEY=other)
+    assert own_server.process is not None
+    assert own_server.process.returncode == 2
+    log = own_server.log.read_text()
+    assert "Traceback" not in log
+    assert other not in log
+    assert key.read_bytes() == right
+    own_server.start()
+    with own_server.client() as api:
+        assert api.post(f"/connections/{made}/ping").json()["code"] == "refused"
