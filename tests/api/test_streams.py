@@ -1,54 +1,11 @@
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import httpx
 import pytest
 
-from mainstem.connectors.mysql.client import connect as mysql_connect
-from mainstem.connectors.postgres.client import connect as postgres_connect
 from mainstem.model.connection import ConnectionSettings
-from tests.api.conftest import KEY, Server, body
-
-ENDED = {"FINISHED", "FAILED", "STOPPED", "TIME_LIMIT_REACHED", "EVENT_LIMIT_REACHED"}
-
-
-def fill(settings: ConnectionSettings, rows: int) -> None:
-    with mysql_connect(settings) as connection, connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE products (id BIGINT PRIMARY KEY, name VARCHAR(40))")
-        cursor.execute(f"INSERT INTO products SELECT seq, CONCAT('p', seq) FROM seq_1_to_{rows}")
-        cursor.execute("ANALYZE TABLE products")
-
-
-def count(settings: ConnectionSettings) -> int:
-    with postgres_connect(settings) as connection:
-        row = connection.execute("SELECT count(*) FROM products").fetchone()
-        return int(row[0]) if row else -1
-
-
-def wait_for(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 90
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-
-
-def make(api: httpx.Client, source: ConnectionSettings, target: ConnectionSettings, **more: Any) -> str:
-    ends = [api.post("/connections", json=body(settings)).json()["id"] for settings in (source, target)]
-    config = {"name": "copy", "source": ends[0], "target": ends[1], "mode": "convert", **more}
-    answer = api.post("/stream-configs", json=config)
-    assert answer.status_code == 200, answer.text
-    return str(answer.json()["id"])
-
-
-def finish(api: httpx.Client, stream: str) -> dict[str, Any]:
-    wait_for(lambda: api.get(f"/streams/{stream}").json()["status"] in ENDED, "the stream did not end")
-    stats: dict[str, Any] = api.get(f"/streams/{stream}/stats").json()
-    return stats
+from tests.api.conftest import Server, body
+from tests.api.drive import count, fill, finish, make, wait_for
 
 
 @pytest.mark.parametrize("path", ["/streams/{}/start", "/stream-configs/{}/start"])
@@ -141,38 +98,3 @@ def test_live_events_tell_what_happens(
             if "event: log" in seen and "-> FINISHED" in line and stream in line:
                 break
     assert seen[0] == "event: connection"
-
-
-def test_a_planted_password_is_found_nowhere(
-    own_server: Server, mysql_db: ConnectionSettings, postgres_db: ConnectionSettings
-) -> None:
-    """In no answer, log, store file or process list; only the database servers know it."""
-    secret = "pl4nted-S3cret"
-    with mysql_connect(mysql_db) as connection, connection.cursor() as cursor:
-        user = f"u{os.urandom(4).hex()}"
-        cursor.execute(f"CREATE USER {user}@'127.0.0.1' IDENTIFIED BY '{secret}'")
-        cursor.execute(f"GRANT ALL ON {mysql_db.database}.* TO {user}@'127.0.0.1'")
-    fill(mysql_db, 10)
-    own_server.start()
-    answers = []
-    with own_server.client() as api:
-        api.event_hooks["response"].append(lambda response: answers.append(response.read()))
-        login = {**body(mysql_db), "username": user, "password": secret}
-        source = api.post("/connections", json=login).json()["id"]
-        wrong = api.post("/connections", json={**login, "username": "nobody"}).json()["id"]
-        api.post(f"/connections/{source}/ping")
-        api.post(f"/connections/{wrong}/ping")
-        api.post("/connections", json={**login, "port": "x"})
-        target = api.post("/connections", json=body(postgres_db)).json()["id"]
-        config = api.post("/stream-configs", json={"source": source, "target": target, "mode": "convert"}).json()["id"]
-        stream = api.post(f"/stream-configs/{config}/start").json()["id"]
-        assert finish(api, stream)["status"] == "FINISHED"
-        api.get(f"/streams/{stream}/logs")
-        processes = b"".join(path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists())
-    own_server.end()
-    files = b"".join(path.read_bytes() for path in own_server.home.rglob("*") if path.is_file())
-    for what in (secret.encode(), KEY.encode()):
-        assert what not in b"".join(answers)
-        assert what not in processes
-        assert what not in files
-    assert oct((own_server.home / "secret.key").stat().st_mode)[-3:] == "600"

@@ -290,3 +290,14 @@ def test_all_connections_can_be_deleted(connections: Connections, store: SqlStor
     store.add_stream(replace(STREAM, source_id=record.id, state=RunState.FINISHED))
     assert connections.delete_all() == 1
     assert connections.all() == []
+
+
+def test_a_key_that_does_not_fit_the_stored_certificate_is_refused(
+    connections: Connections, client: dict[str, str]
+) -> None:
+    other = trustme.CA().issue_cert("other").private_key_pem.bytes()
+    record = connections.create(flat(ssl={"mode": "require", **client}))
+    with pytest.raises(InvalidError) as caught:
+        connections.update(record.id, {"ssl": {"client_key": base64.b64encode(other).decode()}})
+    assert list(caught.value.fields) == ["ssl.client_key"]
+    assert connections.get(record.id) == record

@@ -27,7 +27,7 @@ _PROBLEMS = {
 class AddressBody(BaseModel):
     """Where a connection goes, and its login."""
 
-    host: str
+    host: str = Field(examples=["127.0.0.1"])
     port: int | str | None = Field(default=None, description="1 to 65535; absent is the type's own")
     username: str
     password: str = ""
@@ -40,7 +40,7 @@ class FlatConnection(AddressBody):
     """A connection in the early shape."""
 
     name: str
-    type: str
+    type: str = Field(description="mysql, mariadb, postgresql or postgres, in any case", examples=["mysql"])
 
 
 class SpecBody(BaseModel):
@@ -53,7 +53,7 @@ class NestedConnection(BaseModel):
     """A connection in the later shape."""
 
     name: str
-    type: str
+    type: str = Field(description="mysql, mariadb, postgresql or postgres, in any case", examples=["postgresql"])
     spec: SpecBody
 
 

@@ -45,14 +45,16 @@ def live_head() -> Response:
 class _Waiting:
     """Events on their way to one client, at most `MAX_WAITING`; what does not fit is counted and told."""
 
-    def __init__(self) -> None:
+    def __init__(self, stream_id: str) -> None:
+        self._stream_id = stream_id
         self._loop = asyncio.get_running_loop()
         self._queue: asyncio.Queue[Told | None] = asyncio.Queue()
         self.left_out = 0
 
     def hear(self, told: Told | None) -> None:
-        """Take an event, from any thread."""
-        if not self._loop.is_closed():
+        """Take an event, from any thread, if it is of the stream that is wanted."""
+        wanted = told is None or self._stream_id in {"", told.stream_id}
+        if wanted and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._put, told)
 
     def _put(self, told: Told | None) -> None:
@@ -67,7 +69,7 @@ class _Waiting:
 
 
 async def _events(plane: Services, stream_id: str, after: int | None) -> AsyncIterator[ServerSentEvent]:
-    waiting = _Waiting()
+    waiting = _Waiting(stream_id)
     leave = plane.broadcaster.subscribe(waiting.hear, after)
     try:
         yield _named("connection", {"message": "connected", "timestamp": iso(now_us())})
@@ -79,9 +81,8 @@ async def _events(plane: Services, stream_id: str, after: int | None) -> AsyncIt
                 continue
             if told is None:
                 return
-            if not stream_id or told.stream_id == stream_id:
-                yield _named("log", _later(told), str(told.number))
-                yield ServerSentEvent(data=json.dumps(_early(told)), sep="\n")
+            yield _named("log", _later(told), str(told.number))
+            yield ServerSentEvent(data=json.dumps(_early(told)), sep="\n")
             if waiting.left_out:
                 lost, waiting.left_out = waiting.left_out, 0
                 text = f"{lost} lines were left out, because this client reads too slowly; the stream's log has them"

@@ -26,7 +26,7 @@ from mainstem.errors import (
     StatementError,
     UnauthorizedError,
 )
-from mainstem.log import logger
+from mainstem.log import logger, redact_text
 
 _log = logger(__name__)
 # The first that fits; what is not listed is ours to answer for.
@@ -103,7 +103,7 @@ async def _http(request: Request, error: Exception) -> Response:
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         return _wrong_method(request)
     phrase = HTTPStatus(error.status_code).phrase
-    told = f"no such path: {request.url.path}" if error.status_code == HTTPStatus.NOT_FOUND else phrase
+    told = f"no such path: {redact_text(request.url.path)}" if error.status_code == HTTPStatus.NOT_FOUND else phrase
     return Json(plain(told, phrase.lower().replace(" ", "_")), error.status_code, dict(error.headers or {}))
 
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from mainstem.errors import ConnectError, ConnectReason
 from mainstem.model.connection import ConnectionSettings
@@ -23,6 +24,7 @@ KEEPALIVE_IDLE_S = 60
 KEEPALIVE_INTERVAL_S = 10
 KEEPALIVE_PROBES = 6
 
+_LOOPBACK = "loopback"
 _FAMILIES = {socket.AF_INET, socket.AF_INET6}
 _CHECK_ADDRESS = "correct host and port, or start the server there"
 _CHECK_ROUTE = "check host, port and firewall between this machine and the server, or raise the connect timeout"
@@ -61,6 +63,22 @@ def host_port(settings: ConnectionSettings) -> str:
 def is_socket_path(host: str) -> bool:
     """Whether a host names a Unix socket (MySQL) or the folder that holds one (PostgreSQL)."""
     return host.startswith("/")
+
+
+def same_host(one: str, other: str) -> bool:
+    """Whether two names lead to one machine: spelled alike, both this machine's own, or of a common address."""
+    return one.lower() == other.lower() or not _addresses(one).isdisjoint(_addresses(other))
+
+
+def _addresses(host: str) -> set[str]:
+    """Its addresses, all of the loopback as one; empty for a name that is not known (and for a socket's path)."""
+    try:
+        found = {
+            str(info[4][0]) for info in socket.getaddrinfo(host.strip("[]").rstrip("."), None, type=socket.SOCK_STREAM)
+        }
+    except (OSError, UnicodeError):
+        return set()
+    return {_LOOPBACK if ip_address(one).is_loopback or ip_address(one).is_unspecified else one for one in found}
 
 
 def connect_error(settings: ConnectionSettings, reason: ConnectReason, what: str, remedy: str) -> ConnectError:

@@ -85,16 +85,22 @@ class PemFiles:
 
 def check_ssl(settings: SslSettings) -> dict[str, str]:
     """What is wrong with the certificates and the key: field to problem; empty when all can be used."""
+    problems = check_files(settings)
+    if settings.client_cert and not settings.client_key:
+        problems["ssl.client_key"] = "is missing: a client certificate needs its key"
+    if settings.client_key and not settings.client_cert:
+        problems["ssl.client_cert"] = "is missing: a client key needs its certificate"
+    return problems
+
+
+def check_files(settings: SslSettings) -> dict[str, str]:
+    """The same, but for a half of the client's pair that is not there."""
     problems = {}
     for field, pem in (("ssl.ca", settings.ca), ("ssl.client_cert", settings.client_cert)):
         if pem and not _certificates(pem):
             problems[field] = "is not a certificate in PEM form"
     if settings.client_key and (problem := _key_problem(settings)):
         problems["ssl.client_key"] = problem
-    if settings.client_cert and not settings.client_key:
-        problems["ssl.client_key"] = "is missing: a client certificate needs its key"
-    if settings.client_key and not settings.client_cert:
-        problems["ssl.client_cert"] = "is missing: a client key needs its certificate"
     return problems
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from mainstem.control.validation import FilledLine, Line, Text, check
+from mainstem.control.validation import FilledLine, FilledText, Line, Text, check
 from mainstem.model.run import NulPolicy, RowErrorPolicy, SchemaPolicy, WriteMode, ZeroDatePolicy
 
 MAX_COUNT = 2**63 - 1
@@ -42,7 +42,7 @@ def _mode(value: object) -> object:
     word = value.strip().lower() if isinstance(value, str) else value
     if word == "cdc":
         raise ValueError("cdc is not supported yet; use convert")
-    if word not in _MODES:
+    if not isinstance(word, str) or word not in _MODES:
         raise ValueError("must be convert (or load, or migrate)")
     return word
 
@@ -215,7 +215,7 @@ class LaterQuery(Part):
     """A SELECT whose rows become the target table ``name``."""
 
     name: FilledLine
-    query: Text
+    query: FilledText
 
 
 class LaterConnection(Part):

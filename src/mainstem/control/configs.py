@@ -14,13 +14,13 @@ from mainstem.control.options import definition_of
 from mainstem.control.states import ACTIVE, StateConflict
 from mainstem.control.validation import invalid
 from mainstem.engine.conversion import Endpoint
+from mainstem.engine.planner import check_roles
 from mainstem.errors import InvalidError, NotFoundError
 from mainstem.model.config import StreamDefinition
 from mainstem.model.ids import CONFIG, is_id, new_id
 
 SUFFIX_CHARACTERS = 5
 MAX_NAME = 255
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
 
 
 class Configs:
@@ -92,7 +92,7 @@ class Configs:
         target = self._connections.endpoint(
             definition.target_id, database=definition.target_database, schema=definition.options.target_schema
         )
-        check_ends(source, target)
+        check_roles(source, target)
         return definition, source, target
 
     def _sql_dialect(self, connection_id: str) -> str:
@@ -136,27 +136,6 @@ class Configs:
         except NotFoundError as exc:
             return {field: exc.message}
         return {}
-
-
-def check_ends(source: Endpoint, target: Endpoint) -> None:
-    """`InvalidError` unless the one can be read, the other written, and they are two places."""
-    if source.spec.source is None:
-        raise invalid({"source": f"is {source.spec.title}, which cannot be a source yet"})
-    if target.spec.target is None:
-        raise invalid({"target": f"is {target.spec.title}, which cannot be a target yet"})
-    if _place(source) == _place(target):
-        raise invalid({"target": "is the same place as the source"}, "choose another database or schema as the target")
-
-
-def _place(end: Endpoint) -> tuple[str, str, int, str, str]:
-    host = end.settings.host.lower()
-    return (
-        end.spec.name,
-        "localhost" if host in _LOOPBACK else host,
-        end.settings.port,
-        end.settings.database,
-        end.schema,
-    )
 
 
 def _suffix(config_id: str) -> str:

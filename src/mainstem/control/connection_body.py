@@ -8,9 +8,6 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -23,6 +20,7 @@ from pydantic import (
 )
 
 from mainstem.contract.registry import Registry
+from mainstem.contract.tls import check_files
 from mainstem.control.validation import FilledLine, Line, check, invalid, limited
 from mainstem.errors import InvalidError
 from mainstem.model.connection import ConnectionSettings, SslMode, SslSettings
@@ -60,26 +58,6 @@ def _file(value: object) -> object:
     return data
 
 
-def _certificates(data: bytes | None) -> bytes | None:
-    if data:
-        try:
-            x509.load_pem_x509_certificates(data)
-        except ValueError:
-            raise ValueError("must be a PEM file with at least one certificate") from None
-    return data
-
-
-def _private_key(data: bytes | None) -> bytes | None:
-    if data:
-        try:
-            load_pem_private_key(data, password=None)
-        except TypeError:
-            raise ValueError("must be a private key without a passphrase") from None
-        except (ValueError, UnsupportedAlgorithm):
-            raise ValueError("must be a PEM file with a private key") from None
-    return data
-
-
 def _port(value: object) -> object:
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value.strip()):
         value = int(value)
@@ -99,8 +77,11 @@ def _host(value: str) -> str:
     return host
 
 
-_DOCUMENTED = WithJsonSchema({"type": "string", "contentEncoding": "base64"})
-_AnyFile = Annotated[bytes | str | None, BeforeValidator(_file)]
+_AnyFile = Annotated[
+    bytes | str | None,
+    BeforeValidator(_file),
+    WithJsonSchema({"type": "string", "contentEncoding": "base64"}),
+]
 
 
 class SslBody(BaseModel):
@@ -109,9 +90,9 @@ class SslBody(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     mode: Annotated[SslMode, BeforeValidator(_mode)] = SslMode.DISABLED
-    ca: Annotated[_AnyFile, AfterValidator(_certificates), _DOCUMENTED] = None
-    client_cert: Annotated[_AnyFile, AfterValidator(_certificates), _DOCUMENTED] = None
-    client_key: Annotated[_AnyFile, AfterValidator(_private_key), _DOCUMENTED] = Field(default=None, repr=False)
+    ca: _AnyFile = None
+    client_cert: _AnyFile = None
+    client_key: _AnyFile = Field(default=None, repr=False)
 
 
 class ConnectionBody(BaseModel):
@@ -157,8 +138,8 @@ def read_body(data: Mapping[str, Any], registry: Registry, *, required: tuple[st
     for name in required:
         if flat.get(name) is None:
             problems.setdefault(name, "is required")
-    if not problems:
-        problems = _client_pair(body.ssl)
+    if not problems and body.ssl is not None:
+        problems = check_files(ssl_settings(body.ssl))
     if problems:
         raise invalid(_as_spelled(problems, spelled))
     return body
@@ -168,7 +149,6 @@ def settings_of(data: Mapping[str, Any], registry: Registry, *, required: tuple[
     """The settings that an unsaved connection stands for (``POST /connections/test``, a stream file)."""
     body = read_body(data, registry, required=required or ("type", "host", "username"))
     spec = registry.find(body.type or "")
-    ssl = body.ssl or SslBody()
     return ConnectionSettings(
         type=spec.name,
         host=body.host or "",
@@ -177,9 +157,14 @@ def settings_of(data: Mapping[str, Any], registry: Registry, *, required: tuple[
         password=body.password or "",
         database=body.database or "",
         schema=body.schema_ or spec.default_schema,
-        ssl=SslSettings(ssl.mode, *(file if isinstance(file, bytes) else b"" for file in ssl_files(ssl).values())),
+        ssl=ssl_settings(body.ssl or SslBody()),
         name=body.name or "",
     )
+
+
+def ssl_settings(ssl: SslBody) -> SslSettings:
+    """TLS as a connector needs it."""
+    return SslSettings(ssl.mode, *(file if isinstance(file, bytes) else b"" for file in ssl_files(ssl).values()))
 
 
 def ssl_files(ssl: SslBody) -> dict[str, bytes | str | None]:
@@ -215,17 +200,3 @@ def _as_spelled(problems: dict[str, str], spelled: dict[str, str]) -> dict[str, 
         name, dot, rest = path.partition(".")
         found[spelled.get(name, name) + dot + rest] = text
     return found
-
-
-def _client_pair(ssl: SslBody | None) -> dict[str, str]:
-    """Certificate and key must fit each other when both are sent."""
-    if ssl is None or not isinstance(ssl.client_cert, bytes) or not isinstance(ssl.client_key, bytes):
-        return {}
-    shape = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    try:
-        certified = x509.load_pem_x509_certificates(ssl.client_cert)[0].public_key().public_bytes(*shape)
-    except (ValueError, UnsupportedAlgorithm):
-        return {"ssl.client_cert": "holds a key of an unknown kind"}
-    if certified != load_pem_private_key(ssl.client_key, password=None).public_key().public_bytes(*shape):
-        return {"ssl.client_key": "does not belong to ssl.client_cert"}
-    return {}

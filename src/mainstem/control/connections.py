@@ -10,6 +10,7 @@ from typing import Any
 from mainstem.contract.registry import Registry
 from mainstem.contract.spec import ConnectorSpec
 from mainstem.contract.store import ConnectionRecord, StateStore
+from mainstem.contract.tls import check_ssl
 from mainstem.control.clock import now_us
 from mainstem.control.connection_body import SSL_FILES, ConnectionBody, SslBody, read_body, ssl_files
 from mainstem.control.secrets import SecretBox
@@ -116,7 +117,7 @@ class Connections:
             secrets.pop("password", None)
         if password:
             secrets["password"] = self._box.seal(password.encode(), record.id, "password")
-        return ConnectionRecord(
+        merged = ConnectionRecord(
             id=record.id,
             created_us=record.created_us,
             name=body.name if body.name is not None else record.name,
@@ -130,6 +131,10 @@ class Connections:
             ssl_mode=ssl_mode,
             secrets=secrets,
         )
+        problems = check_ssl(self.settings(merged).ssl)  # what was stored before and what came now go together
+        if problems:
+            raise invalid(problems)
+        return merged
 
     def _port(self, record: ConnectionRecord, spec: ConnectorSpec) -> int:
         """The stored port, unless it was the default of another type."""
@@ -149,9 +154,6 @@ class Connections:
                 secrets[field] = self._box.seal(file, record.id, field)
             elif file is None and name in ssl.model_fields_set:
                 secrets.pop(field, None)
-        if ("ssl.client_cert" in secrets) != ("ssl.client_key" in secrets):
-            missing = "client_cert" if "ssl.client_key" in secrets else "client_key"
-            raise invalid({f"ssl.{missing}": "is required, because a client certificate and its key go together"})
         return (ssl.mode.value if "mode" in ssl.model_fields_set or not record.ssl_mode else record.ssl_mode), secrets
 
     def _check_unused(self, ids: set[str]) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import sqlglot
-from sqlglot import exp
-
+from mainstem.contract.selects import check_select
 from mainstem.control.config_body import (
     CONVERT,
     DatabaseTarget,
@@ -25,6 +23,7 @@ from mainstem.control.config_body import (
 )
 from mainstem.control.filters import condition_of
 from mainstem.control.validation import invalid
+from mainstem.errors import InvalidError
 from mainstem.model.config import StreamDefinition
 from mainstem.model.run import RunOptions, SchemaPolicy, StructureOptions, TableSelection, WriteMode
 
@@ -86,7 +85,7 @@ def _early(config: EarlyConfig, sql_dialect: str) -> StreamDefinition:
 def _early_selection(table: EarlyTable) -> TableSelection:
     return TableSelection(
         table.name,
-        query=(table.query or "").strip(),
+        query=_query(table.query),
         skip_indexes=bool(table.skip_index_creation or table.no_create_indexes),
     )
 
@@ -96,7 +95,7 @@ def _later(config: LaterConfig, sql_dialect: str) -> StreamDefinition:
     target = _database_target(config)
     path = "source.connections[0]"
     tables = _later_tables(connection, sql_dialect)
-    queries = tuple(TableSelection(item.name, query=item.query.strip()) for item in connection.queries or [])
+    queries = tuple(TableSelection(item.name, query=_query(item.query)) for item in connection.queries or [])
     _check_selections([(f"{path}.tables", tables), (f"{path}.queries", queries)], sql_dialect)
     structure, policy = _structure(target.structure_options, target.schema_policy, SchemaPolicy.FAIL_IF_EXISTS)
     if target.skip_index_creation:
@@ -259,16 +258,22 @@ def _problems(groups: Sequence[tuple[str, Sequence[TableSelection]]], sql_dialec
             if selection.name in seen:
                 yield f"{path}[{number}].name", "is there twice"
             seen.add(selection.name)
-            if selection.query and not _may_be_select(selection.query, sql_dialect):
-                yield f"{path}[{number}].query", "must be one SELECT statement"
+            problem = _query_problem(selection.query, sql_dialect) if selection.query else ""
+            if problem:
+                yield f"{path}[{number}].query", problem
 
 
-def _may_be_select(query: str, sql_dialect: str) -> bool:
-    """False for what is certainly not one SELECT; what sqlglot cannot read is left for the source to judge."""
+def _query_problem(query: str, sql_dialect: str) -> str:
+    """Why a query is not one plain SELECT; empty when it is, or when the dialect is not known."""
+    if not sql_dialect:
+        return ""
     try:
-        statements = [
-            statement for statement in sqlglot.parse(query, read=sql_dialect or None) if statement is not None
-        ]
-    except sqlglot.errors.SqlglotError:
-        return True
-    return len(statements) == 1 and isinstance(statements[0], exp.Query)
+        check_select(query, sql_dialect)
+    except InvalidError as exc:
+        return f"must be one SELECT statement: {exc.fields['query']}"
+    return ""
+
+
+def _query(text: str | None) -> str:
+    """A query as it is run: clients' editors end statements with a semicolon."""
+    return (text or "").strip().rstrip(";").rstrip()

@@ -9,7 +9,7 @@ from mainstem.engine.conversion import Endpoint
 from mainstem.errors import InvalidError
 from mainstem.model.names import TableId
 from mainstem.model.plan import Severity
-from mainstem.model.run import RunOptions, WriteMode
+from mainstem.model.run import RunOptions, TableSelection, WriteMode
 
 
 class PreflightError(InvalidError):
@@ -22,6 +22,9 @@ class PreflightError(InvalidError):
         told = "; ".join(f"{item.role}: {item.finding.message}" for item in findings)
         super().__init__(f"the stream cannot start: {told}", remedy=first.finding.remedy)
         self.details = {"findings": [finding_json(item) for item in findings]}
+
+
+_DOUBLING = (WriteMode.APPEND, WriteMode.UPSERT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,8 @@ def look(source: Endpoint, target: Endpoint, options: RunOptions) -> list[RoleFi
         tables = _selected(inspector, source, options)
         with target.spec.inspector(target.settings) as other:
             found += [RoleFinding(Role.TARGET, finding) for finding in other.preflight(Role.TARGET, options)]
-            if options.write_mode is WriteMode.APPEND and not options.skip_data:
-                found += _doubling(inspector, other, tables, options.target_schema or target.schema)
+            if options.write_mode in _DOUBLING and not options.skip_data:
+                found += _doubling(inspector, other, tables, options, options.target_schema or target.schema)
     return found
 
 
@@ -87,32 +90,48 @@ def _selected(inspector: Inspector, source: Endpoint, options: RunOptions) -> li
         )
     for item in options.tables:
         if item.query:
-            inspector.query_columns(item.query)
+            _check_query(inspector, item)
     named = [spelled[item.name] for item in options.tables if not item.query]
     excluded = {spelled[name] for name in options.exclude}
     return [table for table in (named if options.tables else present) if table not in excluded]
+
+
+def _check_query(inspector: Inspector, item: TableSelection) -> None:
+    try:
+        inspector.query_columns(item.query)
+    except InvalidError as exc:
+        problem = exc.fields.get("query", exc.message)
+        raise InvalidError(
+            f"table {item.name}: {exc.message}", fields={f"tables.{item.name}.query": problem}, remedy=exc.remedy
+        ) from exc
 
 
 def _short(table: TableId, schema: str) -> tuple[str, ...]:
     return (table.name,) if table.schema == schema else ()
 
 
-def _doubling(source: Inspector, target: Inspector, tables: list[TableId], schema: str) -> list[RoleFinding]:
-    """Warns of tables without a unique key that rows are appended to: a second run doubles them unnoticed."""
+def _doubling(
+    source: Inspector, target: Inspector, tables: list[TableId], options: RunOptions, schema: str
+) -> list[RoleFinding]:
+    """Tables and queries whose rows would come a second time, because the target has some and no key tells them apart.
+
+    A warning for append, where a unique key refuses them at least; an error for upsert, which goes by primary key.
+    """
+    upsert = options.write_mode is WriteMode.UPSERT
     there = {TableId(schema, table.name): table for table in tables}
-    filled = [there[table] for table, status in target.table_status(list(there)).items() if not status.empty]
-    if not filled:
-        return []
-    return [
-        RoleFinding(
-            Role.TARGET,
-            Finding(
-                "append.no_key",
-                Severity.WARNING,
-                f"{table.id} has no unique key and its target has rows already; rows that are there come a second time",
-                "empty the target table, or set writeMode to truncate_and_load",
-            ),
-        )
-        for table in source.catalog(filled).tables
-        if not table.primary_key and not any(index.unique for index in table.indexes)
-    ]
+    queries = {TableId(schema, item.name): item.name for item in options.tables if item.query}
+    filled = [table for table, status in target.table_status([*there, *queries]).items() if not status.empty]
+    named = [there[table] for table in filled if table in there]
+    keyless = [queries[table] for table in filled if table in queries]
+    for table in source.catalog(named).tables if named else ():
+        unique = not upsert and any(index.unique for index in table.indexes)
+        if not table.primary_key and not unique:
+            keyless.append(str(table.id))
+    check, severity, key = (
+        ("upsert.no_key", Severity.ERROR, "primary key")
+        if upsert
+        else ("append.no_key", Severity.WARNING, "unique key")
+    )
+    told = f"has no {key} and its target has rows already; rows that are there would come a second time"
+    remedy = "empty the target table, or set writeMode to truncate_and_load"
+    return [RoleFinding(Role.TARGET, Finding(check, severity, f"{name} {told}", remedy)) for name in keyless]

@@ -108,7 +108,11 @@ class Streams:
 
     def resume(self, stream_id: str) -> StreamRecord:
         """Go on after a pause, a failure, or the end of the server."""
-        return self._supervisor.resume(self.get(stream_id).id, self._ends)
+        record = self.get(stream_id)
+        with self._starting:
+            if record.state is RunState.FAILED:  # the others are active themselves, or cannot be resumed
+                self._check_room(record.config_id)
+            return self._supervisor.resume(record.id, self._ends)
 
     def forget(self, config_id: str, run_ids: Sequence[str] = ()) -> int:
         """Delete streams of a config that have ended (these, or all); returns how many. `ConflictError` for others."""

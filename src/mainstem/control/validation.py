@@ -118,3 +118,6 @@ FilledLine = Annotated[str, AfterValidator(_no_control_characters), AfterValidat
 
 Text = Annotated[str, AfterValidator(_no_nul), AfterValidator(limited(100_000))]
 """Text that may have lines (a query)."""
+
+FilledText = Annotated[str, AfterValidator(_no_nul), AfterValidator(limited(100_000, least=1))]
+"""The same, not blank."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 
 from pydantic import TypeAdapter
@@ -15,16 +15,17 @@ from mainstem.engine.data import DataPhase
 from mainstem.engine.planner import Endpoint, make_plan
 from mainstem.engine.progress import Tracker
 from mainstem.engine.structure import LAST_PHASES, KeyBuilder, apply_all
-from mainstem.errors import CancelledError, MainstemError, PlanError
+from mainstem.errors import CancelledError, MainstemError, PlanError, RowError, StatementError
 from mainstem.model.event import Event
 from mainstem.model.names import TableId
 from mainstem.model.plan import MigrationPlan, Phase, ReportItem, Severity, Statement
-from mainstem.model.run import Progress, RunOptions, RunState, TableState, WriteMode
+from mainstem.model.run import Progress, RowErrorPolicy, RunOptions, RunState, TableState, WriteMode
 from mainstem.tasks import ThreadGroup
 
 __all__ = ["Conversion", "Endpoint", "make_plan"]
 
 _PLAN = TypeAdapter(MigrationPlan)
+_FOREIGN_KEY_REMEDY = "all rows are in: correct those references in the target, then resume, or add the key by hand"
 
 
 class Conversion:
@@ -223,8 +224,29 @@ class Conversion:
                         "a limit ended the copy, so that rows may lack their parents; no foreign keys were made",
                     )
                 )  # fmt: skip
-                continue
-            apply_all(builder, self._checked(plan, phase), self._tracker)
+            elif phase is Phase.FOREIGN_KEYS:
+                self._make_foreign_keys(builder, self._checked(plan, phase))
+            else:
+                apply_all(builder, self._checked(plan, phase), self._tracker)
+
+    def _make_foreign_keys(self, builder: Builder, statements: Iterable[Statement]) -> None:
+        """All that the rows allow; the others are in the report, and fail the run unless it puts rows aside.
+
+        Rows without their parent may be put aside themselves, or come from a source that did not check.
+        """
+        refused: list[str] = []
+        for statement in statements:
+            try:
+                builder.apply(statement)
+            except (StatementError, RowError) as exc:
+                refused.append(f"{statement.object}: {exc.message}")
+                told = f"the foreign key was not made: {exc.message}"
+                item = ReportItem(Severity.WARNING, "foreign_key_refused", statement.object, told, _FOREIGN_KEY_REMEDY)
+                self._tracker.report(item)
+        if refused and self._options.row_errors is RowErrorPolicy.FAIL:
+            raise PlanError(
+                f"{len(refused)} foreign keys were refused: {'; '.join(refused[:10])}", remedy=_FOREIGN_KEY_REMEDY
+            )
 
     def _interruptible(self, interrupt: Callable[[], None]) -> None:
         """Have `stop` call this."""

@@ -22,9 +22,11 @@ from mainstem.engine.writer import Writer
 from mainstem.errors import ConnectError, ConnectReason, MainstemError, Retry
 from mainstem.model.event import Level
 from mainstem.model.plan import MigrationPlan, ReportItem, Severity, TablePlan
-from mainstem.model.run import RunOptions, TableState
+from mainstem.model.run import RunOptions, RunState, TableState
 from mainstem.tasks import ThreadGroup
 
+LIMIT_GRACE_S = 2.0
+_TICK_S = 0.25
 _WORTH_WAITING = (ConnectReason.REFUSED, ConnectReason.TIMEOUT, ConnectReason.HOST_NOT_FOUND, ConnectReason.OTHER)
 
 
@@ -54,6 +56,7 @@ class DataPhase:
         self._make_hub, self._ready = make_hub, ready
         self._told: set[TablePlan] = set()
         self._cancel: Callable[[], None] = lambda: None
+        self._cut_off = False
 
     def run(self) -> None:
         """Work until all is durable, a limit is reached, or an error that waiting cannot mend."""
@@ -69,6 +72,8 @@ class DataPhase:
                 return
             except MainstemError as exc:
                 self._control.check_stopped()
+                if self._cut_off:
+                    return
                 delay = backoff.delay() if worth_waiting(exc) else None
                 if delay is None:
                     raise
@@ -101,6 +106,9 @@ class DataPhase:
                 loader.interrupt()
 
         self._cancel = cancel
+        over = threading.Event()
+        if self._options.max_seconds:
+            threading.Thread(target=self._watch_clock, args=(over,), name="clock", daemon=True).start()
         lock, lanes = threading.Lock(), len(loaders)
         rows = self._options.batch_rows or BatchLimits().max_rows
         limits = BatchLimits(max_rows=rows)
@@ -113,8 +121,23 @@ class DataPhase:
                     group.start(f"reader-{number}", reader.run)
                     group.start(f"writer-{number}", writer.run)
         finally:
+            over.set()
             self._cancel = lambda: None
             self._tracker.abandon_all()
+
+    def _watch_clock(self, over: threading.Event) -> None:
+        """End the round at the limit of seconds.
+
+        Readers see the limit at their next batch and keep what they have; one that waits for a slow source is cut off
+        after `LIMIT_GRACE_S`, and its chunk rolled back.
+        """
+        while not over.wait(_TICK_S):
+            if self._control.out_of_time():
+                late = self._control.limit is RunState.TIME_LIMIT_REACHED
+                if late and not over.wait(LIMIT_GRACE_S):
+                    self._cut_off = True
+                    self._cancel()
+                return
 
     def _queue(self, ledger: Ledger) -> WorkQueue:
         """The work that is left by the ledger; the largest tables first, so that no long one is left for the end."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mainstem.contract.inspector import Inspector, TableStatus
+from mainstem.contract.network import same_host
 from mainstem.contract.spec import ConnectorSpec
 from mainstem.ddl.plan import build_plan
 from mainstem.errors import InvalidError, NotFoundError, SchemaConflictError
@@ -40,7 +41,7 @@ def make_plan(source: Endpoint, target: Endpoint, options: RunOptions) -> Migrat
         InvalidError: a query that isn't one SELECT, or source and target are the same place.
         SchemaConflictError: the target holds something that the schema policy or the write mode forbids.
     """
-    _check_roles(source, target, options)
+    check_roles(source, target, options.target_schema)
     with source.spec.inspector(source.settings) as inspector:
         queries = {item.name: inspector.query_columns(item.query) for item in options.tables if item.query}
         tables = _selected(inspector, source, options)
@@ -62,7 +63,18 @@ def make_plan(source: Endpoint, target: Endpoint, options: RunOptions) -> Migrat
     return _build(catalog, source, target, options, queries, columns)
 
 
-def _check_roles(source: Endpoint, target: Endpoint, options: RunOptions) -> None:
+def check_roles(source: Endpoint, target: Endpoint, schema: str = "") -> None:
+    """`InvalidError` unless the one can be read, the other written, and they are two places.
+
+    Args:
+        schema: the target's, if another than its connection's.
+    """
+    if _place(source) == _place(target, schema) and same_host(source.settings.host, target.settings.host):
+        raise InvalidError(
+            "source and target are the same place",
+            fields={"target": "is the same host, port, database and schema as the source"},
+            remedy="choose another database or schema as the target",
+        )
     if source.spec.source is None:
         raise InvalidError(
             f"{source.spec.title} cannot be a source yet",
@@ -75,16 +87,10 @@ def _check_roles(source: Endpoint, target: Endpoint, options: RunOptions) -> Non
             fields={"target": f"{target.spec.title} cannot be a target yet"},
             remedy="choose a PostgreSQL connection as the target",
         )
-    schema = options.target_schema or target.schema
-    here, there = source.settings, target.settings
-    if (here.type, here.host, here.port, here.database, source.schema) == (
-        there.type, there.host, there.port, there.database, schema,
-    ):  # fmt: skip
-        raise InvalidError(
-            "source and target are the same place",
-            fields={"target": "is the same host, port, database and schema as the source"},
-            remedy="choose another database or schema as the target",
-        )
+
+
+def _place(end: Endpoint, schema: str = "") -> tuple[str, int, str, str]:
+    return end.spec.name, end.settings.port, end.settings.database, schema or end.schema
 
 
 def _selected(inspector: Inspector, source: Endpoint, options: RunOptions) -> list[TableId] | None:

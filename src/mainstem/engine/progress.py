@@ -118,7 +118,7 @@ class Tracker:
             table = attempt.table.source
             self._active.add(attempt)
             self._tables[table].state = TableState.COPYING
-            self._since.setdefault(table, time.monotonic())
+            self._since.setdefault(table, self._control.elapsed_s)
 
     def abandon(self, attempt: Attempt) -> None:
         """An attempt came to nothing."""
@@ -155,7 +155,7 @@ class Tracker:
             counter = self._tables[table]
             counter.state = state
             if table in self._since:
-                counter.seconds = time.monotonic() - self._since[table]
+                counter.seconds = self._control.elapsed_s - self._since[table]
             rows, seconds = counter.rows_written, counter.seconds
         if state is TableState.FINISHED:
             self.say(f"{table}: {rows:,} rows in {seconds:.1f} s", part="target", table=str(table))
@@ -213,11 +213,10 @@ class Tracker:
         for table, rows, size in under_way:
             counters[table].rows_read += rows
             counters[table].bytes_read += size
-        now = time.monotonic()
+        progress.elapsed_s = self._control.elapsed_s
         for counter in progress.tables:
             if counter.state in (TableState.COPYING, TableState.INDEXING) and counter.source in self._since:
-                counter.seconds = now - self._since[counter.source]
-        progress.elapsed_s = self._control.elapsed_s
+                counter.seconds = progress.elapsed_s - self._since[counter.source]
         return progress
 
     def tell_stats(self) -> None:

@@ -58,6 +58,7 @@ class PostgresLoader:
 
     Without quarantine a chunk is one COPY. With it, every batch is a COPY of its own inside a savepoint; when one is
     refused, the server names the line, that row is put aside, and the rows before and behind it are sent again.
+    Rows of an upsert go through a staging table: a batch is merged in the same savepoint.
     """
 
     def __init__(self, settings: ConnectionSettings, options: RunOptions, run_id: str) -> None:
@@ -112,7 +113,7 @@ class PostgresLoader:
         try:
             self._end_copy()
             self._check_count(rows)
-            if self._staged:
+            if self._staged and self._quarantine is None:
                 self._merge()
             if not ledger.mark_chunk(self._connection, self._run_id, self._chunk, self._written, self._rejected):
                 raise ConflictError("another process has written this chunk", table=str(self._chunk.table))
@@ -178,7 +179,11 @@ class PostgresLoader:
                 with self._connection.transaction():
                     copy = self._open_copy()
                     copy.write(payload)
-                    self._written += copy.finish()
+                    written = copy.finish()
+                    if self._staged:
+                        self._merge()
+                        self._connection.execute(f"TRUNCATE {_STAGING}")
+                self._written += written
             except psycopg.Error as exc:
                 error = row_error(exc)
                 if error is None:
