@@ -57,7 +57,7 @@ COMMANDS: Mapping[str, Command] = {
     "doctor": Command(
         "doctor", "doctor", _HERE, "Check whether systems are fit to be copied from or to. Nothing is changed."
     ),
-    "serve": Command("serve", "serve", _HERE, "Run the server until Ctrl-C. Each option has a variable MAINSTEM_…"),
+    "serve": Command("serve", "serve", _HERE, "Run the server until Ctrl-C."),
     "key": Command("keys", "app", _HERE, "API keys of this machine's store."),
     "connections": Command("connections", "app", _CLIENT, "Connections that the server keeps."),
     "configs": Command("configs", "app", _CLIENT, "Stream configs that the server keeps."),

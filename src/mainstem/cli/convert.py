@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import typer
 
 from mainstem import bootstrap
 from mainstem.cli.argv import masked
+from mainstem.cli.endpoints import check_roles
 from mainstem.cli.exits import ExitCode, exit_code_of_run
 from mainstem.cli.local import run_to_end
 from mainstem.cli.planview import print_plan
@@ -20,10 +22,13 @@ from mainstem.cli.terminal import Terminal
 from mainstem.cli.view import RunView, document_of
 from mainstem.control import preflight
 from mainstem.engine.conversion import Endpoint, make_plan
+from mainstem.errors import InvalidError
 from mainstem.model.event import Event
 from mainstem.model.ids import STREAM, new_id
 from mainstem.model.plan import Severity
 from mainstem.model.run import RunOptions
+
+_RUN_ID = re.compile(rf"{STREAM}_[0-9A-Za-z]{{27}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,13 @@ class Job:
 
 def carry_out(job: Job, terminal: Terminal) -> None:
     """Do it and print it; ends the command with the exit code that belongs to the outcome."""
+    check_roles(job.source, job.target)
+    if job.resume and _RUN_ID.fullmatch(job.resume) is None:
+        raise InvalidError(
+            f"{job.resume!r} is not the id of a run",
+            fields={"--resume": "is no run's id"},
+            remedy="copy the command that the broken-off run printed",
+        )
     if job.dry_run:
         print_plan(terminal, make_plan(job.source, job.target, job.options))
         return
@@ -67,7 +79,7 @@ def carry_out(job: Job, terminal: Terminal) -> None:
     else:
         print_run(terminal, view)
     code = exit_code_of_run(view.state, view.stage, view.error_code)
-    if code is not ExitCode.OK:
+    if _can_go_on(view):
         _say_how_to_resume(terminal, job, run_id)
     raise typer.Exit(code)
 
@@ -108,5 +120,10 @@ def _say_how_to_resume(terminal: Terminal, job: Job, run_id: str) -> None:
 
 
 def _resume_member(job: Job, view: RunView) -> dict[str, str]:
+    return {"resume": resume_command(job.arguments, view.id)} if _can_go_on(view) and job.arguments else {}
+
+
+def _can_go_on(view: RunView) -> bool:
+    """Whether there is something to go on with: a run that failed while it was planned has left nothing."""
     unfinished = exit_code_of_run(view.state, view.stage, view.error_code) is not ExitCode.OK
-    return {"resume": resume_command(job.arguments, view.id)} if unfinished and job.arguments else {}
+    return unfinished and view.stage != "planning"
