@@ -192,7 +192,7 @@ def _what_next(stage: Stage, mainstem: Mainstem, source: ConnectionSettings, tar
     stage.fact(
         "target",
         f"PGPASSWORD={target.password} {psql} -h {target.host} -p {target.port} -U {target.username}"
-        f" {DATABASE} -c 'select * from revenue_by_month order by 1, 2 limit 5'",
+        f" {DATABASE} -c 'select tier, count(*), sum(balance) from customer group by tier order by tier'",
     )
     stage.fact(
         "source",
