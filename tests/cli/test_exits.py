@@ -133,9 +133,6 @@ def test_the_shell_is_told_options_and_subcommands() -> None:
         assert done.out.split() == [expected]
 
 
-def test_a_wrong_server_url_or_run_id_is_2(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_server_url_is_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["streams", "list", "--url", "nonsense", "--json"]) == ExitCode.USAGE
     assert "not a server's URL" in _json(capsys)["error"]
-    ends = ["mysql://u:p@h/d", "postgresql://u:p@h/d"]
-    assert main(["copy", *ends, "--resume", "nonsense", "--json"]) == ExitCode.USAGE
-    assert "not the id of a run" in _json(capsys)["error"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,13 +21,10 @@ from mainstem.cli.terminal import Terminal
 from mainstem.cli.view import RunView, document_of
 from mainstem.control import preflight
 from mainstem.engine.conversion import Endpoint, make_plan
-from mainstem.errors import InvalidError
 from mainstem.model.event import Event
 from mainstem.model.ids import STREAM, new_id
 from mainstem.model.plan import Severity
 from mainstem.model.run import RunOptions
-
-_RUN_ID = re.compile(rf"{STREAM}_[0-9A-Za-z]{{27}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +49,6 @@ class Job:
 def carry_out(job: Job, terminal: Terminal) -> None:
     """Do it and print it; ends the command with the exit code that belongs to the outcome."""
     check_roles(job.source, job.target)
-    if job.resume and _RUN_ID.fullmatch(job.resume) is None:
-        raise InvalidError(
-            f"{job.resume!r} is not the id of a run",
-            fields={"--resume": "is no run's id"},
-            remedy="copy the command that the broken-off run printed",
-        )
     if job.dry_run:
         print_plan(terminal, make_plan(job.source, job.target, job.options))
         return
