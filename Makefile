@@ -71,6 +71,7 @@ $(VENV)/.dev: $(VENV)/.build pyproject.toml constraints.txt
 	@$(PIP) --no-build-isolation --editable '.[dev]'
 	@touch $@ $(VENV)/.demo
 
+# The C is generated: its warnings are about nothing that anybody wrote.
 $(VENV)/.compiled: $(NATIVE) setup.py | $(VENV)/.build
-	@$(PY) setup.py --quiet build_ext --inplace
+	@CFLAGS="$(CFLAGS) -w" $(PY) setup.py --quiet build_ext --inplace
 	@touch $@

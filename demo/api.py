@@ -37,11 +37,6 @@ class Mainstem:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
-    @property
-    def running(self) -> bool:
-        """Whether it is still there."""
-        return self.process.poll() is None
-
     @classmethod
     @contextmanager
     def started(cls, folder: Path, wanted_port: int, key: str) -> Iterator[Mainstem]:
@@ -85,7 +80,7 @@ class Mainstem:
                     return
             except httpx.HTTPError:
                 pass
-            if not self.running or time.monotonic() > deadline:
+            if self.process.poll() is not None or time.monotonic() > deadline:
                 tail = log.read_text(errors="replace")[-2000:]
                 raise ConnectError(f"mainstem serve did not start:\n{tail}", reason=ConnectReason.TIMEOUT)
             time.sleep(0.1)
@@ -106,15 +101,21 @@ class Api:
 
     def call(self, method: str, path: str, result: Callable[[Any], str], body: Any = None) -> Any:
         """Make a call, show it with what ``result`` makes of its answer, and return the answer."""
-        answer = self._http.request(method, path, json=body)
+        answer = self._request(method, path, body)
         value = answer.json() if answer.content else None
         self._stage.call(method, path, answer.status_code, result(value) if answer.is_success else "")
         return self._checked(answer, value)
 
     def get(self, path: str) -> Any:
         """A call that is not worth a line."""
-        answer = self._http.get(path)
+        answer = self._request("GET", path)
         return self._checked(answer, answer.json())
+
+    def _request(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        try:
+            return self._http.request(method, path, json=body)
+        except httpx.HTTPError as exc:
+            raise ConnectError(f"mainstem serve does not answer: {exc}", reason=ConnectReason.OTHER) from exc
 
     @staticmethod
     def _checked(answer: httpx.Response, value: Any) -> Any:

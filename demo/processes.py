@@ -1,4 +1,4 @@
-"""Ends what was started from a folder, should its starter have been interrupted at an unlucky moment."""
+"""Processes that the demo started: whether one has ended, and ending those that an interruption left over."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ import time
 from pathlib import Path
 
 DEADLINE_S = 15.0
+
+
+def has_ended(child: int) -> bool:
+    """Whether a child process of ours has ended; its exit status stays there for whoever waits for it."""
+    try:
+        return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:  # somebody has waited for it already
+        return True
 
 
 def processes_of(folder: Path) -> list[int]:

@@ -14,14 +14,14 @@ from rich.text import Text
 _WIDTH = 110
 # Rich's own template loads a font from elsewhere; this one uses what the reader has.
 _SVG = """\
-<svg class="rich-terminal" viewBox="0 0 {terminal_width} {terminal_height}" xmlns="http://www.w3.org/2000/svg">
+<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
 <style>
 .{unique_id}-matrix {{ font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace;
  font-size: {char_height}px; line-height: {line_height}px; white-space: pre; }}
 {styles}
 </style>
 <defs>{lines}</defs>
-<rect fill="#14171c" x="1" y="1" width="{terminal_width}" height="{terminal_height}" rx="10"/>
+<rect fill="#14171c" width="{width}" height="{height}" rx="10"/>
 <g transform="translate({terminal_x}, {terminal_y})">{backgrounds}<g class="{unique_id}-matrix">{matrix}</g></g>
 </svg>
 """

@@ -6,7 +6,7 @@ import secrets
 import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 from demo import shop
 from demo.api import Api, Mainstem
-from demo.processes import end_processes_of
+from demo.processes import end_processes_of, has_ended
 from demo.stage import Stage
 from mainstem.cli.figures import count, duration, size
 from mainstem.cli.progress import bars, display
@@ -51,10 +51,12 @@ def play(options: Options, stage: Stage) -> None:
     with workspace() as folder, ExitStack() as stack:
         stage.heading("Servers of our own, on free ports of this machine")
         with stage.step("starting MariaDB") as done:
-            source = replace(stack.enter_context(servers.mariadb(parent=folder)).settings, database=DATABASE)
+            mariadb = stack.enter_context(servers.mariadb(parent=folder))
+            source = replace(mariadb.settings, database=DATABASE)
             done.append(f"{_mariadb_version(source)} on 127.0.0.1:{source.port}")
         with stage.step("starting PostgreSQL") as done:
-            target = replace(stack.enter_context(servers.postgres(parent=folder)).settings, database=DATABASE)
+            postgres = stack.enter_context(servers.postgres(parent=folder))
+            target = replace(postgres.settings, database=DATABASE)
             done.append(f"{_postgres_version(target)} on 127.0.0.1:{target.port}, with an empty database {DATABASE}")
         with stage.step("filling the shop") as done:
             rows = shop.fill(replace(source, database=""), DATABASE, options.rows)
@@ -74,7 +76,8 @@ def play(options: Options, stage: Stage) -> None:
             stage.write_picture(options.svg, "make demo")
         _what_next(stage, mainstem, source, target)
         if options.stay:
-            _stay(stage, mainstem)
+            pids = {"MariaDB": mariadb.pid, "PostgreSQL": postgres.pid, "mainstem serve": mainstem.process.pid}
+            _stay(stage, pids)
         stage.console.print()
 
 
@@ -189,7 +192,7 @@ def _what_next(stage: Stage, mainstem: Mainstem, source: ConnectionSettings, tar
     stage.fact(
         "target",
         f"PGPASSWORD={target.password} {psql} -h {target.host} -p {target.port} -U {target.username}"
-        f" {DATABASE} -c 'select * from revenue_by_month order by 1, 2 limit 5'",
+        f" {DATABASE} -c 'select tier, count(*), sum(balance) from customer group by tier order by tier'",
     )
     stage.fact(
         "source",
@@ -197,17 +200,17 @@ def _what_next(stage: Stage, mainstem: Mainstem, source: ConnectionSettings, tar
     )
 
 
-def _stay(stage: Stage, mainstem: Mainstem) -> None:
-    """Wait for Ctrl-C, which is the good end here."""
-    stage.console.print()
-    stage.say("Everything stays up until Ctrl-C, which ends it and removes every trace.", "bold")
+def _stay(stage: Stage, pids: Mapping[str, int]) -> None:
+    """Wait for Ctrl-C, which is the good end here; a server that ends before it is a failure."""
     try:
-        while mainstem.running:
+        stage.console.print()
+        stage.say("Everything stays up until Ctrl-C, which ends it and removes every trace.", "bold")
+        while not (gone := [name for name, pid in pids.items() if has_ended(pid)]):
             time.sleep(0.5)
     except KeyboardInterrupt:
         stage.say("ending …")
         return
-    raise StatementError("mainstem serve has ended by itself", remedy="its last words are above")
+    raise StatementError(f"{gone[0]} has ended by itself")
 
 
 @contextmanager

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mainstem.cli.endpoints import endpoint, expand
+from mainstem.cli.endpoints import check_roles, endpoint, expand
 from mainstem.contract.registry import Registry
 from mainstem.errors import InvalidError
 
@@ -37,3 +37,28 @@ def test_a_password_in_the_url_wins_over_the_variable() -> None:
 
 def test_a_reference_may_hold_any_character() -> None:
     assert endpoint("mysql://u:${PW}@h/db", REGISTRY, {"PW": "p@s:s/w%rd"}).settings.password == "p@s:s/w%rd"
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "says"),
+    [
+        ("postgresql://u:p@h/a", "postgresql://u:p@h/b", "PostgreSQL cannot be a source"),
+        ("mysql://u:p@h/a", "mysql://u:p@h/b", "cannot be a target"),
+        ("mysql://u:p@h", "postgresql://u:p@h/b", "source mysql://u@h:3306/ names no database"),
+        ("mysql://u:p@h/a", "postgresql://u:p@h", "target postgresql://u@h:5432/ names no database"),
+    ],
+)
+def test_ends_that_do_not_fit_are_refused_before_anything_is_asked(source: str, target: str, says: str) -> None:
+    registry = Registry.installed()
+    with pytest.raises(InvalidError, match=says):
+        check_roles(endpoint(source, registry), endpoint(target, registry))
+
+
+def test_a_password_is_asked_for_on_a_terminal_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = Registry.installed()
+    monkeypatch.setattr("mainstem.cli.endpoints.getpass", lambda prompt: f"typed at {prompt}")
+    for at_terminal, password in ((True, "typed at Password for mysql://u@h:3306/d (Enter for none): "), (False, "")):
+        monkeypatch.setattr("sys.stdin.isatty", lambda answer=at_terminal: answer, raising=False)
+        monkeypatch.setattr("sys.stderr.isatty", lambda answer=at_terminal: answer, raising=False)
+        assert endpoint("mysql://u@h/d", registry, {}).settings.password == password
+        assert endpoint("mysql://u@h/d", registry, {"MYSQL_PWD": "set"}).settings.password == "set"

@@ -4,10 +4,13 @@ import json
 from typing import Any
 
 import pytest
+from typer.main import get_command
 
+from mainstem.cli.app import COMMANDS, make_app, wanted_command
 from mainstem.cli.exits import ExitCode, exit_code_of, exit_code_of_run
 from mainstem.cli.main import main
 from mainstem.errors import ConnectReason
+from tests.cli.conftest import mainstem
 
 
 @pytest.mark.parametrize(
@@ -95,3 +98,41 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help"]) == ExitCode.OK
     assert command in capsys.readouterr().out
+
+
+def test_the_list_of_commands_says_what_each_command_says_of_itself() -> None:
+    for name, command in COMMANDS.items():
+        own = get_command(make_app(name)).commands[name].help or ""  # type: ignore[attr-defined]
+        assert own.splitlines()[0] == command.help
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "wanted"),
+    [
+        (["copy", "a"], {}, "copy"),
+        (["--version"], {}, ""),
+        ([], {"_MAINSTEM_COMPLETE": "complete_bash", "COMP_WORDS": "mainstem copy --sch"}, "copy"),
+        ([], {"_MAINSTEM_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "mainstem streams st"}, "streams"),
+    ],
+)
+def test_only_the_wanted_command_is_loaded(arguments: list[str], environment: dict[str, str], wanted: str) -> None:
+    assert wanted_command(arguments, environment) == wanted
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_gets_a_completion_script(shell: str) -> None:
+    done = mainstem(_MAINSTEM_COMPLETE=f"source_{shell}")
+    assert done.code == 0, done.err
+    assert f"complete_{shell}" in done.out
+
+
+def test_the_shell_is_told_options_and_subcommands() -> None:
+    for line, position, expected in (("mainstem str", "1", "streams"), ("mainstem copy --write", "2", "--write-mode"),
+                                     ("mainstem streams pa", "2", "pause")):  # fmt: skip
+        done = mainstem(_MAINSTEM_COMPLETE="complete_bash", COMP_WORDS=line, COMP_CWORD=position)
+        assert done.out.split() == [expected]
+
+
+def test_a_wrong_server_url_is_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["streams", "list", "--url", "nonsense", "--json"]) == ExitCode.USAGE
+    assert "not a server's URL" in _json(capsys)["error"]

@@ -14,11 +14,11 @@ from mainstem.engine.conversion import Conversion, Endpoint
 from mainstem.hub.memory import MemoryHub
 from mainstem.model.event import Event
 from mainstem.model.run import RunOptions
-from mainstem.settings import Settings
 
 if TYPE_CHECKING:
     from mainstem.api.services import Services
     from mainstem.control.keys import ApiKeys
+    from mainstem.settings import Settings
 
 
 def conversion(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -18,65 +21,52 @@ _HERE = "On this machine, no server needed"
 _CLIENT = "Client of a running server"
 
 
-# Each command is imported when it is wanted: what one needs (a web framework, a driver) must not slow another's start.
-def _copy(app: typer.Typer) -> None:
-    from mainstem.cli import copying
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command or a group of them.
 
-    app.command("copy", rich_help_panel=_HERE)(copying.copy)
+    Attributes:
+        module: in this package; imported when the command is wanted, because what one needs (a web framework, a
+            driver) must not slow another's start. It has the function ``name``, or the group ``app``.
+        help: the first line of its own help, for the list of all.
+    """
 
+    module: str
+    name: str
+    panel: str
+    help: str
 
-def _run(app: typer.Typer) -> None:
-    from mainstem.cli import streamfile
+    def add_to(self, app: typer.Typer, name: str) -> None:
+        """Import it and make it part of the application."""
+        module = import_module(f"mainstem.cli.{self.module}")
+        if self.name == "app":
+            app.add_typer(module.app, name=name, rich_help_panel=self.panel)
+        else:
+            app.command(name, rich_help_panel=self.panel)(getattr(module, self.name))
 
-    app.command("run", rich_help_panel=_HERE)(streamfile.run)
-
-
-def _doctor(app: typer.Typer) -> None:
-    from mainstem.cli import doctor
-
-    app.command("doctor", rich_help_panel=_HERE)(doctor.doctor)
-
-
-def _serve(app: typer.Typer) -> None:
-    from mainstem.cli import serve
-
-    app.command("serve", rich_help_panel=_HERE)(serve.serve)
-
-
-def _key(app: typer.Typer) -> None:
-    from mainstem.cli import keys
-
-    app.add_typer(keys.app, name="key", rich_help_panel=_HERE)
+    def list_in(self, app: typer.Typer, name: str) -> None:
+        """Make its name and help part of the application."""
+        app.command(name, help=self.help, rich_help_panel=self.panel)(_elsewhere)
 
 
-def _connections(app: typer.Typer) -> None:
-    from mainstem.cli import connections
-
-    app.add_typer(connections.app, name="connections", rich_help_panel=_CLIENT)
-
-
-def _configs(app: typer.Typer) -> None:
-    from mainstem.cli import configs
-
-    app.add_typer(configs.app, name="configs", rich_help_panel=_CLIENT)
-
-
-def _streams(app: typer.Typer) -> None:
-    from mainstem.cli import streams
-
-    app.add_typer(streams.app, name="streams", rich_help_panel=_CLIENT)
-
-
-COMMANDS: Mapping[str, Callable[[typer.Typer], None]] = {
-    "copy": _copy,
-    "run": _run,
-    "doctor": _doctor,
-    "serve": _serve,
-    "key": _key,
-    "connections": _connections,
-    "configs": _configs,
-    "streams": _streams,
+COMMANDS: Mapping[str, Command] = {
+    "copy": Command(
+        "copying", "copy", _HERE, "Copy a database: tables, rows, keys, indexes, foreign keys, counters, views."
+    ),
+    "run": Command("streamfile", "run", _HERE, "Run the conversion that a YAML file describes."),
+    "doctor": Command(
+        "doctor", "doctor", _HERE, "Check whether systems are fit to be copied from or to. Nothing is changed."
+    ),
+    "serve": Command("serve", "serve", _HERE, "Run the server until Ctrl-C."),
+    "key": Command("keys", "app", _HERE, "API keys of this machine's store."),
+    "connections": Command("connections", "app", _CLIENT, "Connections that the server keeps."),
+    "configs": Command("configs", "app", _CLIENT, "Stream configs that the server keeps."),
+    "streams": Command("streams", "app", _CLIENT, "Streams: runs of stream configs."),
 }
+
+
+def _elsewhere() -> None:
+    """Stands for a command that is not the wanted one."""
 
 
 def _version(wanted: bool) -> None:
@@ -93,8 +83,8 @@ def _root(
     pass
 
 
-def make_app(command: str = "") -> typer.Typer:
-    """The application with this command, or with all of them when it isn't the name of one."""
+def make_app(wanted: str = "") -> typer.Typer:
+    """The application: the wanted command in full, of the others (or of all) what the list of commands shows."""
     app = typer.Typer(
         name="mainstem",
         no_args_is_help=True,
@@ -103,9 +93,19 @@ def make_app(command: str = "") -> typer.Typer:
         help="Moves databases: schema and rows from MySQL or MariaDB to PostgreSQL.",
     )
     app.callback()(_root)
-    for name in (command,) if command in COMMANDS else COMMANDS:
-        COMMANDS[name](app)
+    for name, command in COMMANDS.items():
+        if name == wanted:
+            command.add_to(app, name)
+        else:
+            command.list_in(app, name)
     return app
+
+
+def wanted_command(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+    """The command that the arguments name; while the shell completes a line, the one that stands in this line."""
+    completing = "_MAINSTEM_COMPLETE" in environment
+    words = environment.get("_TYPER_COMPLETE_ARGS", environment.get("COMP_WORDS", "")).split()[1:]
+    return next((word for word in (words if completing else arguments) if not word.startswith("-")), "")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -115,7 +115,7 @@ def run(arguments: Sequence[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without UTF-8 gets "?" for a tick, not a traceback
     try:
-        app = make_app(arguments[0] if arguments else "")
+        app = make_app(wanted_command(arguments, os.environ))
         code = app(args=list(arguments), prog_name="mainstem", standalone_mode=False, obj=list(arguments))
     except typer.TyperException as error:
         return _usage(error, as_json=as_json)

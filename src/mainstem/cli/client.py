@@ -49,6 +49,8 @@ class Client:
 
     def __init__(self, url: str, key: str) -> None:
         self._url = url.rstrip("/").removesuffix("/api/v1")
+        if not url.startswith(("http://", "https://")):
+            raise InvalidError(f"{url!r} is not a server's URL", remedy=f"use {DEFAULT_URL}")
         headers = {"X-API-Key": key} if key else {}
         try:
             self._http = httpx.Client(base_url=f"{self._url}/api/v1", headers=headers, timeout=TIMEOUT_S)

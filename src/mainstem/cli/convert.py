@@ -10,6 +10,7 @@ import typer
 
 from mainstem import bootstrap
 from mainstem.cli.argv import masked
+from mainstem.cli.endpoints import check_roles
 from mainstem.cli.exits import ExitCode, exit_code_of_run
 from mainstem.cli.local import run_to_end
 from mainstem.cli.planview import print_plan
@@ -47,6 +48,7 @@ class Job:
 
 def carry_out(job: Job, terminal: Terminal) -> None:
     """Do it and print it; ends the command with the exit code that belongs to the outcome."""
+    check_roles(job.source, job.target)
     if job.dry_run:
         print_plan(terminal, make_plan(job.source, job.target, job.options))
         return
@@ -67,7 +69,7 @@ def carry_out(job: Job, terminal: Terminal) -> None:
     else:
         print_run(terminal, view)
     code = exit_code_of_run(view.state, view.stage, view.error_code)
-    if code is not ExitCode.OK:
+    if _can_go_on(view):
         _say_how_to_resume(terminal, job, run_id)
     raise typer.Exit(code)
 
@@ -108,5 +110,10 @@ def _say_how_to_resume(terminal: Terminal, job: Job, run_id: str) -> None:
 
 
 def _resume_member(job: Job, view: RunView) -> dict[str, str]:
+    return {"resume": resume_command(job.arguments, view.id)} if _can_go_on(view) and job.arguments else {}
+
+
+def _can_go_on(view: RunView) -> bool:
+    """Whether there is something to go on with: a run that failed while it was planned has left nothing."""
     unfinished = exit_code_of_run(view.state, view.stage, view.error_code) is not ExitCode.OK
-    return {"resume": resume_command(job.arguments, view.id)} if unfinished and job.arguments else {}
+    return unfinished and view.stage != "planning"

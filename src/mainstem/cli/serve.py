@@ -24,7 +24,9 @@ def serve(
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.", show_default="info")] = None,
     log_file: Annotated[Path | None, typer.Option(help="Also write the log to this file.", show_default=False)] = None,
 ) -> None:
-    """Run the server until Ctrl-C. Each option has a variable MAINSTEM_…; an option wins.
+    """Run the server until Ctrl-C.
+
+    Each option has a variable MAINSTEM_…; an option wins.
 
     The first start makes an API key and shows it once.
     """

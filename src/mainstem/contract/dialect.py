@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
-
-from sqlglot import exp
+from typing import TYPE_CHECKING, Protocol
 
 from mainstem.model.names import TableId
 from mainstem.model.plan import ReportItem, Statement
 from mainstem.model.schema import Column, ForeignKey, Table, View
 from mainstem.model.schema import Sequence as SchemaSequence
 from mainstem.model.types import LogicalType
+
+if TYPE_CHECKING:
+    from sqlglot import exp
 
 
 @dataclass(frozen=True, slots=True)

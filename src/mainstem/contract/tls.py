@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from typing import TYPE_CHECKING
 
 from mainstem.contract.network import connect_error
 from mainstem.errors import ConnectError, ConnectReason
 from mainstem.model.connection import ConnectionSettings, SslMode, SslSettings
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 _VERDICT_S = 1.0
 VERIFYING = frozenset({SslMode.VERIFY_CA, SslMode.VERIFY_FULL})
@@ -105,12 +106,16 @@ def check_files(settings: SslSettings) -> dict[str, str]:
 
 
 def _certificates(pem: bytes) -> list[x509.Certificate]:
+    from cryptography import x509  # wanted only where there are certificates
+
     with suppress(ValueError):
         return x509.load_pem_x509_certificates(pem)
     return []
 
 
 def _key_problem(settings: SslSettings) -> str:
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
     try:
         key = load_pem_private_key(settings.client_key, None)
     except TypeError:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-import sqlglot
-from sqlglot import exp
-from sqlglot.errors import SqlglotError
+from typing import TYPE_CHECKING
 
 from mainstem.contract.dialect import ColumnType, Dialect, TargetDialect, Use
 from mainstem.errors import PlanError
 from mainstem.model.names import TableId
+
+if TYPE_CHECKING:
+    from sqlglot import exp
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,8 @@ class TableExpressions:
 
     def __call__(self, expression: str, use: Use = Use.VALUE, column: str = "") -> str:
         """The expression with the target's names; `PlanError` if it cannot be said there."""
+        from sqlglot import exp
+
         tree = parse(expression, self.source)
         for node in list(tree.find_all(exp.Column)):
             found = self.columns.get(node.name.lower())
@@ -54,11 +56,16 @@ class TableExpressions:
 
     def used(self, expression: str) -> set[str]:
         """The source's columns that the expression names, in lower case."""
+        from sqlglot import exp
+
         return {node.name.lower() for node in parse(expression, self.source).find_all(exp.Column)}
 
 
 def parse(sql: str, dialect: Dialect) -> exp.Expr:
     """One expression or statement; `PlanError` when it isn't understood."""
+    import sqlglot  # large, and a schema of plain tables needs none of it
+    from sqlglot.errors import SqlglotError
+
     try:
         return sqlglot.parse_one(sql, read=dialect.sql_name)
     except SqlglotError as exc:

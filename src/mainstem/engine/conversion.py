@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-
-from pydantic import TypeAdapter
+from functools import cache
+from typing import TYPE_CHECKING
 
 from mainstem.contract.hub import Hub
 from mainstem.contract.target import Builder, Ledger, Target
@@ -22,10 +22,20 @@ from mainstem.model.plan import MigrationPlan, Phase, ReportItem, Severity, Stat
 from mainstem.model.run import Progress, RowErrorPolicy, RunOptions, RunState, TableState, WriteMode
 from mainstem.tasks import ThreadGroup
 
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
 __all__ = ["Conversion", "Endpoint", "make_plan"]
 
-_PLAN = TypeAdapter(MigrationPlan)
 _FOREIGN_KEY_REMEDY = "all rows are in: correct those references in the target, then resume, or add the key by hand"
+
+
+@cache
+def _plan_json() -> TypeAdapter[MigrationPlan]:
+    """Plans as JSON. Made when wanted: a dry run, and the way to the first connection, do without it."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(MigrationPlan)
 
 
 class Conversion:
@@ -137,10 +147,10 @@ class Conversion:
         known = ledger.known_plan()
         if known:
             self._tracker.say("going on with an earlier start of this run")
-            return _PLAN.validate_json(known)
+            return _plan_json().validate_json(known)
         plan = make_plan(self._source, self._target, self._options)
         self._control.check_stopped()
-        return _PLAN.validate_json(ledger.open(_PLAN.dump_json(plan).decode()))
+        return _plan_json().validate_json(ledger.open(_plan_json().dump_json(plan).decode()))
 
     def _prepare(self, builder: Builder, plan: MigrationPlan) -> None:
         for phase in (Phase.SCHEMA, Phase.TABLES):

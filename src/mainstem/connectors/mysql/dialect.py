@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from sqlglot import exp
+from typing import TYPE_CHECKING
 
-from mainstem.connectors.mysql.neutral import neutral
 from mainstem.errors import InvalidError
 from mainstem.model.names import TableId
+
+if TYPE_CHECKING:
+    from sqlglot import exp
 
 
 class MysqlDialect:
@@ -30,4 +32,6 @@ class MysqlDialect:
 
     def neutral_expression(self, tree: exp.Expr) -> exp.Expr:
         """An expression without what only MySQL knows (charset introducers, collations, its own casts)."""
+        from mainstem.connectors.mysql.neutral import neutral
+
         return neutral(tree)

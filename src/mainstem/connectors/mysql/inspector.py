@@ -12,7 +12,6 @@ from mainstem.connectors.mysql.columns import column
 from mainstem.connectors.mysql.config import MAX_NAME_CHARACTERS, SYSTEM_DATABASES
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.contract.inspector import DatabaseInfo, Finding, Inspector, Role, ServerInfo, TableStatus
-from mainstem.contract.selects import check_select
 from mainstem.errors import ConflictError, InvalidError, StatementError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
@@ -92,6 +91,8 @@ class MysqlInspector(Inspector):
 
     def query_columns(self, query: str) -> tuple[Column, ...]:
         """Columns of a SELECT; the server is asked for its first no rows, in a read-only transaction."""
+        from mainstem.contract.selects import check_select
+
         check_select(query, _DIALECT.sql_name)
         self._query("START TRANSACTION READ ONLY")
         try:

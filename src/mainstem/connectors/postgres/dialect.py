@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from sqlglot import exp
-
-from mainstem.connectors.postgres import expressions, finish, keys
+from mainstem.connectors.postgres import finish, keys
 from mainstem.connectors.postgres.literals import dollar_quoted, literal, string, text_array
 from mainstem.connectors.postgres.types import copy_op, native_type
 from mainstem.contract.dialect import ColumnType, NewName, Rendered, TargetType, Translate, Use
@@ -16,6 +15,9 @@ from mainstem.model.plan import ColumnPlan, Phase, ReportItem, Severity, Stateme
 from mainstem.model.schema import Column, DefaultKind, ForeignKey, Table, View
 from mainstem.model.schema import Sequence as SchemaSequence
 from mainstem.model.types import Kind, LogicalType
+
+if TYPE_CHECKING:
+    from sqlglot import exp
 
 
 class PostgresDialect:
@@ -55,6 +57,8 @@ class PostgresDialect:
 
     def render_expression(self, tree: exp.Expr, use: Use, wanted: ColumnType | None = None) -> str:
         """A neutral expression or query as SQL that PostgreSQL can run; `PlanError` if it can't be said."""
+        from mainstem.connectors.postgres import expressions
+
         return expressions.render(tree, use, wanted)
 
     # types

@@ -22,7 +22,6 @@ from mainstem.connectors.postgres.ledger import SCHEMA as LEDGER_SCHEMA
 from mainstem.connectors.postgres.native import logical_type
 from mainstem.contract.inspector import DatabaseInfo, Finding, Inspector, Role, ServerInfo, TableStatus
 from mainstem.contract.network import Deadline
-from mainstem.contract.selects import check_select
 from mainstem.errors import ConflictError, ConnectError, InvalidError, StatementError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
@@ -124,6 +123,8 @@ class PostgresInspector(Inspector):
 
     def query_columns(self, query: str) -> tuple[Column, ...]:
         """Columns of a SELECT; the server is asked for its first no rows, in a read-only transaction."""
+        from mainstem.contract.selects import check_select
+
         check_select(query, _DIALECT.sql_name)
         try:
             self._query("BEGIN READ ONLY")
