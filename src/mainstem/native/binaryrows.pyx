@@ -1,8 +1,8 @@
 # cython: language_level=3
 """MySQL result-set rows of the binary protocol (prepared statements) → Arrow column buffers.
 
-Why: the server prints each floating-point number at the cost of a whole short row, and with too few digits where it is a
-FLOAT; here it sends the bits.
+Why: the server prints each floating-point number at the cost of a whole short row, and with too few digits where it
+is a FLOAT; here it sends the bits.
 
 Source: MySQL Internals, "Binary Protocol Resultset Row" and "Binary Protocol Value".
 """
@@ -83,7 +83,7 @@ cdef size_t _fraction(uint8_t *text, uint32_t micros, int digits) noexcept nogil
 
 
 cdef int _moment(uint8_t *text, const uint8_t *cell, size_t size, bint date, int digits) noexcept nogil:
-    """A date, or a date with a time; its length in text, or -1 where a part is out of range. Zero dates are in range."""
+    """A date, or a date with a time; its length in text, or -1 where a part is out of range, as a zero is not."""
     cdef uint8_t[11] parts
     cdef uint32_t micros
     cdef size_t at
