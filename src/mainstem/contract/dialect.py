@@ -69,6 +69,10 @@ class ColumnType:
     META = "column_type"
 
 
+PRIMARY_KEY = "primary_key"
+"""`meta` of a table node within a query: the names of its primary key's columns on the target, if it has one."""
+
+
 class Translate(Protocol):
     """Turns an expression of the source's dialect into the target's."""
 
@@ -144,8 +148,8 @@ class TargetDialect(Dialect, Protocol):
         """Phase TABLES: a stand-alone sequence with its next value; one that is there may be left as it is."""
         ...
 
-    def create_view(self, view: View, translate: Translate) -> Rendered:
-        """Phase VIEWS."""
+    def create_view(self, id_: TableId, query: str, view: View) -> Rendered:
+        """Phase VIEWS: the view over a query that `render_expression` made."""
         ...
 
     def drop_tables(

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TargetColumn:
-    """A column of the target as expressions see it."""
+    """A column of the target as expressions see it; the type is None where a query computes it."""
 
     name: str
-    type: ColumnType
+    type: ColumnType | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from typing import TYPE_CHECKING
 
-from mainstem.contract.dialect import Dialect, Rendered, TargetDialect
+from mainstem.contract.dialect import PRIMARY_KEY, ColumnType, Dialect, Rendered, TargetDialect, Use
+from mainstem.ddl.expressions import TargetColumn, parse
 from mainstem.ddl.layout import Layout
+from mainstem.errors import PlanError
 from mainstem.model.names import TableId
+from mainstem.model.plan import ReportItem, Severity, Statement
 from mainstem.model.schema import View
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+_REMEDY = "create it by hand once the tables are there"
+
+
+@dataclass(frozen=True, slots=True)
+class _Relation:
+    """A table or view that a query may name.
+
+    Attributes:
+        columns: by the source's name in lower case.
+        key: the primary key's columns on the target; empty if unknown.
+    """
+
+    target: TableId
+    columns: Mapping[str, TargetColumn]
+    key: tuple[str, ...] = ()
 
 
 def create_views(
@@ -19,5 +44,173 @@ def create_views(
     *,
     whole: bool,
 ) -> Rendered:
-    """The views that use nothing but what is copied, each after those that it uses itself."""
-    return Rendered()
+    """The views that use nothing but what is copied, each after those that it uses itself.
+
+    Args:
+        layouts: what is copied, by the source's name.
+        names: the views' names on the target.
+        whole: the entire source is copied, so that a view that can't come along is a loss and not the user's wish.
+    """
+    known = {id_: _table(layout, source, target) for id_, layout in layouts.items()}
+    statements: list[Statement] = []
+    report: list[ReportItem] = []
+    for view, tree in _parsed(views, source, report):
+        try:
+            rendered, relation = _create_view(view, tree, names[view.id], known, source, target)
+        except PlanError as exc:
+            severity = Severity.WARNING if whole else Severity.INFO
+            message = f"the view is not made: {exc.message}"
+            report.append(ReportItem(severity, "view_left_out", str(view.id), message, exc.remedy or _REMEDY))
+            continue
+        known[view.id] = relation
+        statements += rendered.statements
+        report += rendered.report
+    return Rendered(tuple(statements), tuple(report))
+
+
+def _table(layout: Layout, source: Dialect, target: TargetDialect) -> _Relation:
+    columns = layout.translator(source, target, {}).columns
+    return _Relation(layout.target.id, columns, () if layout.exists else layout.target.primary_key)
+
+
+def _parsed(views: Sequence[View], source: Dialect, report: list[ReportItem]) -> Iterable[tuple[View, exp.Expr]]:
+    """The views that are understood, each after those that it uses."""
+    trees: dict[TableId, exp.Expr] = {}
+    for view in views:
+        try:
+            trees[view.id] = _parse(view, source)
+        except PlanError as exc:
+            message = f"the view is not made: {exc.message}"
+            report.append(ReportItem(Severity.WARNING, "view_left_out", str(view.id), message, exc.remedy or _REMEDY))
+    by_id = {view.id: view for view in views}
+    order = TopologicalSorter({id_: _used(id_, tree) & trees.keys() for id_, tree in trees.items()})
+    return [(by_id[id_], trees[id_]) for id_ in order.static_order()]
+
+
+def _parse(view: View, source: Dialect) -> exp.Expr:
+    from sqlglot import exp
+
+    if not view.definition:
+        raise PlanError("its definition is hidden from this user", remedy="grant the user SHOW VIEW on the database")
+    tree = parse(view.definition, source)
+    if not isinstance(tree, exp.Query):
+        raise PlanError("its definition is not a query")
+    return tree
+
+
+def _used(view: TableId, tree: exp.Expr) -> set[TableId]:
+    from sqlglot import exp
+
+    return {_named(table, view.schema) for table in tree.find_all(exp.Table)} - {view}
+
+
+def _named(table: exp.Table, schema: str) -> TableId:
+    return TableId(table.db or schema, table.name)
+
+
+def _create_view(
+    view: View,
+    tree: exp.Expr,
+    id_: TableId,
+    known: Mapping[TableId, _Relation],
+    source: Dialect,
+    target: TargetDialect,
+) -> tuple[Rendered, _Relation]:
+    _resolve(tree, view.id.schema, known)
+    columns = {name.lower(): column for name, column in _outputs(tree).items()}
+    query = target.render_expression(source.neutral_expression(tree), Use.VALUE)
+    return target.create_view(id_, query, view), _Relation(id_, columns)
+
+
+def _outputs(query: exp.Expr) -> dict[str, TargetColumn]:
+    """The columns that a resolved query returns; their type is known where they are plain columns."""
+    from sqlglot import exp
+
+    outputs = {}
+    for projection in query.selects if isinstance(query, exp.Query) else []:
+        type_: ColumnType | None = projection.unalias().meta.get(ColumnType.META)
+        outputs[projection.alias_or_name] = TargetColumn(projection.alias_or_name, type_)
+    return outputs
+
+
+def _resolve(tree: exp.Expr, schema: str, known: Mapping[TableId, _Relation]) -> None:
+    """Give tables and columns the target's names, and columns their types; `PlanError` for one that is not copied."""
+    from sqlglot import exp
+    from sqlglot.optimizer.scope import traverse_scope
+
+    done: set[int] = set()
+    tables: list[tuple[exp.Table, _Relation]] = []
+    for scope in traverse_scope(tree):
+        sources: dict[str, Mapping[str, TargetColumn]] = {}
+        for name, (_, origin) in scope.selected_sources.items():
+            if isinstance(origin, exp.Table):
+                relation = _relation(origin, schema, known)
+                tables.append((origin, relation))
+                sources[name] = relation.columns
+            else:
+                sources[name] = {key.lower(): column for key, column in _scope_outputs(origin.expression).items()}
+        for column in scope.columns:
+            if id(column) not in done and column.table in sources:
+                done.add(id(column))
+                _settle_column(column, sources[column.table])
+    for table, relation in tables:
+        _settle_table(table, relation)
+    for column in list(tree.find_all(exp.Column)):
+        if id(column) not in done:
+            _settle_alias(column)
+
+
+def _scope_outputs(query: exp.Expr) -> dict[str, TargetColumn]:
+    """What a derived table or a common table expression returns, under the names that it declares for its columns."""
+    from sqlglot import exp
+
+    outputs = _outputs(query)
+    holder = query.parent
+    declared = holder.args["alias"].columns if isinstance(holder, exp.CTE) and holder.args.get("alias") else []
+    return {
+        name.name: TargetColumn(name.name, column.type)
+        for name, column in zip(declared, outputs.values(), strict=False)
+    } or outputs
+
+
+def _relation(table: exp.Table, schema: str, known: Mapping[TableId, _Relation]) -> _Relation:
+    id_ = _named(table, schema)
+    if id_ not in known:
+        raise PlanError(f"it uses {id_}, which is not copied")
+    return known[id_]
+
+
+def _settle_column(column: exp.Column, columns: Mapping[str, TargetColumn]) -> None:
+    from sqlglot import exp
+
+    found = columns.get(column.name.lower())
+    if found is None:
+        raise PlanError(f"it uses column {column.name} of {column.table}, which is not copied")
+    column.set("this", exp.to_identifier(found.name, quoted=True))
+    column.set("db", None)
+    column.set("catalog", None)
+    column.meta[ColumnType.META] = found.type
+
+
+def _settle_table(table: exp.Table, relation: _Relation) -> None:
+    """The target's name; the query goes on to call it what it did."""
+    from sqlglot import exp
+
+    if not table.alias and table.name != relation.target.name:
+        table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name, quoted=True)))
+    table.set("this", exp.to_identifier(relation.target.name, quoted=True))
+    table.set("db", exp.to_identifier(relation.target.schema, quoted=True))
+    table.meta[PRIMARY_KEY] = relation.key
+
+
+def _settle_alias(column: exp.Column) -> None:
+    """A name of the SELECT list: what stands there, as only ORDER BY takes such names everywhere, and only alone."""
+    from sqlglot import exp
+
+    select = column.find_ancestor(exp.Query)
+    projections = {projection.alias: projection for projection in select.selects} if select is not None else {}
+    if column.table or column.name not in projections:
+        raise PlanError(f"it uses column {column.name}, which is not known")
+    if not isinstance(column.parent, exp.Ordered):
+        inner = projections[column.name].unalias().copy()
+        column.replace(exp.paren(inner) if isinstance(inner, (exp.Binary, exp.Unary)) else inner)

@@ -144,11 +144,18 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A view; the definition is its SELECT in the owner's dialect."""
+    """A view.
+
+    Attributes:
+        definition: its SELECT in the owner's dialect; empty if it may not be seen.
+        check_option: LOCAL, CASCADED or empty: which rows may be written through it.
+        invoker: it runs with the rights of its user, not of its owner.
+    """
 
     id: TableId
     definition: str
-    comment: str = ""
+    check_option: str = ""
+    invoker: bool = False
 
 
 @dataclass(frozen=True, slots=True)

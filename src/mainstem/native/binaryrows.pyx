@@ -83,7 +83,7 @@ cdef size_t _fraction(uint8_t *text, uint32_t micros, int digits) noexcept nogil
 
 
 cdef int _moment(uint8_t *text, const uint8_t *cell, size_t size, bint date, int digits) noexcept nogil:
-    """A date, or a date with a time; its length in text, or -1 where a part is out of range, as a zero is not."""
+    """A date, or a date with a time; its length in text, or -1 where a part is out of range (zeros are within)."""
     cdef uint8_t[11] parts
     cdef uint32_t micros
     cdef size_t at

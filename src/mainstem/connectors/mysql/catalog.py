@@ -62,7 +62,10 @@ _FOREIGN_KEYS = (
     " WHERE k.table_schema = %s{only} AND k.referenced_table_name IS NOT NULL"
     " ORDER BY k.table_name, k.constraint_name, k.ordinal_position"
 )
-_VIEWS = "SELECT table_name, view_definition FROM information_schema.views WHERE table_schema = %s ORDER BY table_name"
+_VIEWS = (
+    "SELECT table_name, view_definition, check_option, security_type FROM information_schema.views"
+    " WHERE table_schema = %s ORDER BY table_name"
+)
 _OTHERS = (
     (
         "trigger",
@@ -203,7 +206,7 @@ def assemble(database: str, rows: CatalogRows, flavour: Flavour) -> Catalog:
             _table(id_, row, columns.get(id_.name, []), indexes.get(id_.name, []), keys.get(id_.name, []),
                    table_checks, flavour)
         )  # fmt: skip
-    views = tuple(View(TableId(database, row["table_name"]), _text(row["view_definition"])) for row in rows.views)
+    views = tuple(_view(database, row) for row in rows.views)
     sequences = tuple(_sequence(database, row) for row in rows.sequences)
     return Catalog(tuple(tables), views, sequences, tuple(others))
 
@@ -358,6 +361,16 @@ def _foreign_keys(rows: list[Row]) -> tuple[ForeignKey, ...]:
             )
         )
     return tuple(keys)
+
+
+def _view(database: str, row: Row) -> View:
+    check = row["check_option"]
+    return View(
+        TableId(database, row["table_name"]),
+        _text(row["view_definition"]),
+        "" if check == "NONE" else check,
+        row["security_type"] == "INVOKER",
+    )
 
 
 def _sequence(database: str, row: Row) -> SchemaSequence:

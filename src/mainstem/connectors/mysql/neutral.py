@@ -72,6 +72,13 @@ _CAST_TYPES = {
 }
 
 
+def _join(node: exp.Expr) -> exp.Expr:
+    """A join without a condition, which MySQL also writes for a comma."""
+    if not any(node.args.get(key) for key in ("on", "using", "kind", "side", "method")):
+        node.set("kind", "CROSS")
+    return node
+
+
 def _anonymous(node: exp.Expr) -> exp.Expr:
     change = _FUNCTIONS.get(node.name.lower())
     return change(node) if change else node
@@ -131,5 +138,6 @@ _CHANGES: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
     exp.Introducer: _introducer,
     exp.Collate: _collate,
     exp.Cast: _cast,
+    exp.Join: _join,
     exp.Anonymous: _anonymous,
 }

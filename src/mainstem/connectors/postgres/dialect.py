@@ -190,10 +190,13 @@ class PostgresDialect:
             statements.append(Statement(Phase.TABLES, f"SELECT setval({string(name)}, {start}, true)", object_))
         return Rendered(tuple(statements), (_exhausted(sequence.id),) if exhausted else ())
 
-    def create_view(self, view: View, translate: Translate) -> Rendered:
-        """The view; `PlanError` when its query cannot be translated."""
-        sql = f"CREATE VIEW {self.qualified(view.id)} AS\n{translate(view.definition)}"
-        return Rendered((Statement(Phase.VIEWS, sql, str(view.id), optional=True),))
+    def create_view(self, id_: TableId, query: str, view: View) -> Rendered:
+        """The view, which runs with its owner's rights."""
+        check = f"\nWITH {view.check_option} CHECK OPTION" if view.check_option else ""
+        sql = f"CREATE VIEW {self.qualified(id_)} AS\n{query}{check}"
+        return Rendered(
+            (Statement(Phase.VIEWS, sql, str(id_), optional=True),), (_invoker(id_),) if view.invoker else ()
+        )
 
     def drop_tables(
         self, tables: Sequence[TableId], views: Sequence[TableId] = (), sequences: Sequence[TableId] = ()
@@ -266,4 +269,14 @@ def _exhausted(sequence: TableId) -> ReportItem:
         str(sequence),
         "the sequence has given out its last value; it is made in that state",
         "ALTER SEQUENCE … MAXVALUE …, if more values are needed",
+    )
+
+
+def _invoker(view: TableId) -> ReportItem:
+    return ReportItem(
+        Severity.INFO,
+        "view_security",
+        str(view),
+        "the view ran with the rights of whoever used it; here it runs with its owner's",
+        "ALTER VIEW … SET (security_invoker = true), from PostgreSQL 15 on",
     )

@@ -7,9 +7,7 @@ from collections.abc import Iterable
 from sqlglot import exp
 
 from mainstem.connectors.postgres.sorts import TIMES, Sort, mark, sort_of
-
-KEY = "primary_key"
-"""`meta` of a Table node: the names of its primary key's columns on the target."""
+from mainstem.contract.dialect import PRIMARY_KEY
 
 _ORDERED = frozenset({Sort.NUMBER, Sort.FLOAT, Sort.TEXT, Sort.ENUM, Sort.OTHER, *TIMES})
 
@@ -86,7 +84,7 @@ def _determined(select: exp.Expr, keys: list[exp.Expr]) -> set[str]:
     found = set()
     for table in tables_of(select):
         name = table.alias_or_name
-        key = table.meta.get(KEY, ())
+        key = table.meta.get(PRIMARY_KEY, ())
         if key and all((name, column) in grouped for column in key):
             found.add(name)
     return found
