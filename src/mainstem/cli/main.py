@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 
@@ -18,4 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         conceal(given)
     from mainstem.cli.app import run  # the rest is imported after the command line is clean
 
-    return run(given)
+    code = run(given)
+    if arguments is None:
+        gc.freeze()  # the process ends: looking through all that is left once more would take 0.15 s
+    return code

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mainstem.contract.dialect import Dialect, Rendered, TargetDialect, Translate
-from mainstem.ddl import remarks, views
+from mainstem.ddl import remarks
 from mainstem.ddl.layout import (
     Layout,
     choose_types,
@@ -87,7 +87,9 @@ def build_plan(
     for layout in layouts:
         translate = layout.translator(source, target, sequences)
         _add_table(parts, layout, options, target, translate, new_name, uniques.get(layout.target.id, []))
-    if options.structure.views and options.schema_policy is not SchemaPolicy.VALIDATE:
+    if catalog.views and options.structure.views and options.schema_policy is not SchemaPolicy.VALIDATE:
+        from mainstem.ddl import views
+
         known = {layout.source.id: layout for layout in layouts}
         rendered = views.create_views(catalog.views, known, view_ids, source, target, whole=not options.tables)
         there = {str(id_) for id_ in existing}

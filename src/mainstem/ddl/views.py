@@ -1,11 +1,16 @@
-"""Views: which can come along, in which order, and their queries on the target."""
+"""Views: which can come along, in which order, and their queries on the target.
+
+Import it only when there are views: it brings all of sqlglot with it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
-from typing import TYPE_CHECKING
+
+from sqlglot import exp
+from sqlglot.optimizer.scope import traverse_scope
 
 from mainstem.contract.dialect import PRIMARY_KEY, ColumnType, Dialect, Rendered, TargetDialect, Use
 from mainstem.ddl.expressions import TargetColumn, parse
@@ -14,9 +19,6 @@ from mainstem.errors import PlanError
 from mainstem.model.names import TableId
 from mainstem.model.plan import ReportItem, Severity, Statement
 from mainstem.model.schema import View
-
-if TYPE_CHECKING:
-    from sqlglot import exp
 
 _REMEDY = "create it by hand once the tables are there"
 
@@ -88,8 +90,6 @@ def _parsed(views: Sequence[View], source: Dialect, report: list[ReportItem]) ->
 
 
 def _parse(view: View, source: Dialect) -> exp.Expr:
-    from sqlglot import exp
-
     if not view.definition:
         raise PlanError("its definition is hidden from this user", remedy="grant the user SHOW VIEW on the database")
     tree = parse(view.definition, source)
@@ -99,8 +99,6 @@ def _parse(view: View, source: Dialect) -> exp.Expr:
 
 
 def _used(view: TableId, tree: exp.Expr) -> set[TableId]:
-    from sqlglot import exp
-
     return {_named(table, view.schema) for table in tree.find_all(exp.Table)} - {view}
 
 
@@ -124,8 +122,6 @@ def _create_view(
 
 def _outputs(query: exp.Expr) -> dict[str, TargetColumn]:
     """The columns that a resolved query returns; their type is known where they are plain columns."""
-    from sqlglot import exp
-
     outputs = {}
     for projection in query.selects if isinstance(query, exp.Query) else []:
         type_: ColumnType | None = projection.unalias().meta.get(ColumnType.META)
@@ -135,9 +131,6 @@ def _outputs(query: exp.Expr) -> dict[str, TargetColumn]:
 
 def _resolve(tree: exp.Expr, schema: str, known: Mapping[TableId, _Relation]) -> None:
     """Give tables and columns the target's names, and columns their types; `PlanError` for one that is not copied."""
-    from sqlglot import exp
-    from sqlglot.optimizer.scope import traverse_scope
-
     done: set[int] = set()
     tables: list[tuple[exp.Table, _Relation]] = []
     for scope in traverse_scope(tree):
@@ -162,8 +155,6 @@ def _resolve(tree: exp.Expr, schema: str, known: Mapping[TableId, _Relation]) ->
 
 def _scope_outputs(query: exp.Expr) -> dict[str, TargetColumn]:
     """What a derived table or a common table expression returns, under the names that it declares for its columns."""
-    from sqlglot import exp
-
     outputs = _outputs(query)
     holder = query.parent
     declared = holder.args["alias"].columns if isinstance(holder, exp.CTE) and holder.args.get("alias") else []
@@ -181,8 +172,6 @@ def _relation(table: exp.Table, schema: str, known: Mapping[TableId, _Relation])
 
 
 def _settle_column(column: exp.Column, columns: Mapping[str, TargetColumn]) -> None:
-    from sqlglot import exp
-
     found = columns.get(column.name.lower())
     if found is None:
         raise PlanError(f"it uses column {column.name} of {column.table}, which is not copied")
@@ -194,8 +183,6 @@ def _settle_column(column: exp.Column, columns: Mapping[str, TargetColumn]) -> N
 
 def _settle_table(table: exp.Table, relation: _Relation) -> None:
     """The target's name; the query goes on to call it what it did."""
-    from sqlglot import exp
-
     if not table.alias and table.name != relation.target.name:
         table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name, quoted=True)))
     table.set("this", exp.to_identifier(relation.target.name, quoted=True))
@@ -205,8 +192,6 @@ def _settle_table(table: exp.Table, relation: _Relation) -> None:
 
 def _settle_alias(column: exp.Column) -> None:
     """A name of the SELECT list: what stands there, as only ORDER BY takes such names everywhere, and only alone."""
-    from sqlglot import exp
-
     select = column.find_ancestor(exp.Query)
     projections = {projection.alias: projection for projection in select.selects} if select is not None else {}
     if column.table or column.name not in projections:

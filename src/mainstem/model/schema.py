@@ -13,15 +13,16 @@ from mainstem.model.types import LogicalType
 
 
 class DefaultKind(StrEnum):
-    """How a column default is to be read."""
+    """How a column default is to be read. NOW is the statement's time; its text is the number of fractional digits."""
 
     LITERAL = "literal"
+    NOW = "now"
     EXPRESSION = "expression"
 
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """A column default: a literal's text cell (unquoted; see `model.types`), or SQL in the owner's dialect.
+    """A column default: a literal's text cell (unquoted; see `model.types`), the time, or SQL in the owner's dialect.
 
     The literals of two kinds are not the text cell: BITS is written in the digits 0 and 1, BINARY in hex.
     """

@@ -14,7 +14,7 @@ _ESCAPED = re.compile(r"\\(.)", re.S)
 _QUOTED = re.compile(r"'((?:[^'\\]|''|\\.)*)'", re.S)
 _BITS = re.compile(r"b'([01]*)'")
 _BYTES = re.compile(r"0x([0-9A-Fa-f]*)")
-_NOW = re.compile(r"(?:current_timestamp|now|localtime(?:stamp)?)(?:\(\d*\))?", re.I)
+_NOW = re.compile(r"(?:current_timestamp|now|localtime(?:stamp)?)(?:\((\d*)\))?", re.I)
 
 DefaultReader = Callable[[str, str, str], Default | None]
 
@@ -50,16 +50,21 @@ def mariadb_default(text: str, data_type: str, extra: str) -> Default | None:
         return _literal(unquote(quoted[1]), data_type)
     if data_type == "bit" or _NUMBER.fullmatch(text):
         return _literal(text, data_type)
-    return Default(DefaultKind.EXPRESSION, text)
+    return _expression(text)
 
 
 def mysql_default(text: str, data_type: str, extra: str) -> Default | None:
     """MySQL shows a literal's bare text, and marks expressions in ``extra`` (all but CURRENT_TIMESTAMP in old ones)."""
     if "DEFAULT_GENERATED" in extra.upper():
-        return Default(DefaultKind.EXPRESSION, _unescape(text))
+        return _expression(_unescape(text))
     if data_type in ("timestamp", "datetime") and _NOW.fullmatch(text):
-        return Default(DefaultKind.EXPRESSION, text)
+        return _expression(text)
     return _literal(text, data_type)
+
+
+def _expression(text: str) -> Default:
+    now = _NOW.fullmatch(text)
+    return Default(DefaultKind.NOW, now[1] or "0") if now else Default(DefaultKind.EXPRESSION, text)
 
 
 def _literal(text: str, data_type: str) -> Default:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from mainstem.connectors.postgres import finish, keys
-from mainstem.connectors.postgres.literals import dollar_quoted, literal, string, text_array
+from mainstem.connectors.postgres.literals import dollar_quoted, literal, now, string, text_array
 from mainstem.connectors.postgres.types import copy_op, native_type
 from mainstem.contract.dialect import ColumnType, NewName, Rendered, TargetType, Translate, Use
 from mainstem.errors import InvalidError, PlanError
@@ -158,6 +158,8 @@ class PostgresDialect:
             return "NULL"
         if column.default.kind is DefaultKind.LITERAL:
             return literal(column.default.text, column.type, sql_type)
+        if column.default.kind is DefaultKind.NOW:
+            return now(int(column.default.text), sql_type) or translate("CURRENT_TIMESTAMP", Use.VALUE, column.name)
         return translate(column.default.text, Use.VALUE, column.name)
 
     def create_keys(

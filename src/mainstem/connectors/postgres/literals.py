@@ -56,6 +56,14 @@ def literal(text: str, type_: LogicalType, target: str) -> str:
     return string(text)
 
 
+def now(digits: int, sql_type: str) -> str:
+    """The statement's time, to so many digits of a second, for a column of this type; empty if it is no timestamp."""
+    zoned = "with time zone" in sql_type or "timestamptz" in sql_type
+    if base_name(sql_type) not in ("timestamp", "timestamptz"):
+        return ""
+    return ("CURRENT_TIMESTAMP" if zoned else "LOCALTIMESTAMP") + (f"({digits})" if digits else "")
+
+
 def _boolean(text: str) -> str:
     return "false" if _NUMBER.fullmatch(text) and float(text) == 0 else "true"
 
