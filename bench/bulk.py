@@ -3,25 +3,22 @@
     python -m bench.bulk [--rows 2000000] [--tables products,wide,json,blobs] [--pgloader]
 
 The anchor is what a skilled person does by hand: ``mariadb --quick`` piped into ``psql \\copy``, then ADD PRIMARY KEY.
-Peak memory is that of all processes of Mainstem together, sampled every 50 ms.
+``mainstem copy`` is one process; its peak memory is what the kernel says of it (getrusage(2), ru_maxrss).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import psutil
 
 from mainstem.connectors.mysql.client import connect as mysql_connect
 from mainstem.connectors.postgres.client import connect as postgres_connect
@@ -51,73 +48,52 @@ class Table:
     columns: str
     row: str
     share: float  # of --rows
+    select: str = "*"  # what the pipe reads
 
 
 TABLES = {
     "products": Table("products", PRODUCTS, PRODUCTS_ROW, 1),
-    "wide": Table("wide", WIDE, WIDE_ROW, 0.05),
+    "wide": Table("wide", WIDE, WIDE_ROW, 0.25),
     "json": Table("json_heavy", JSON, JSON_ROW, 0.25),
-    "blobs": Table("blobs", "id INT PRIMARY KEY, data LONGBLOB", "seq, REPEAT(CHAR(seq % 256), 1000000)", 0.001),
+    "blobs": Table(
+        "blobs",
+        "id INT PRIMARY KEY, data LONGBLOB",
+        "seq, REPEAT(CHAR(seq % 256), 1000000)",
+        0.001,
+        "id, CONCAT(CHAR(92), 'x', HEX(data))",
+    ),
 }
-
-
-class Memory:
-    """Peak of the summed resident sets of a process and its children, in MiB."""
-
-    def __init__(self, pid: int) -> None:
-        self.peak = 0.0
-        self._process = psutil.Process(pid)
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-
-    def _watch(self) -> None:
-        while not self._done.wait(0.05):
-            try:
-                family = [self._process, *self._process.children(recursive=True)]
-                self.peak = max(self.peak, sum(one.memory_info().rss for one in family) / 2**20)
-            except psutil.Error:
-                continue
-
-    def close(self) -> None:
-        self._done.set()
-        self._thread.join()
-
-
-@contextmanager
-def timed(results: dict[str, float], name: str) -> Iterator[None]:
-    begin = time.perf_counter()
-    yield
-    results[name] = time.perf_counter() - begin
 
 
 def mainstem(source: ConnectionSettings, target: ConnectionSettings, table: str) -> tuple[float, float]:
     """Seconds and peak MiB of ``mainstem copy`` as a user runs it: start-up, planning and checks included."""
-    command = [sys.executable, "-m", "mainstem", "copy", url(source), url(target), "--table", table, "--json"]  # fmt: skip
+    command = [sys.executable, "-m", "mainstem", "copy", "--json", "--table", table, url(source), url(target)]
     begin = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    memory = Memory(process.pid)
-    out, err = process.communicate()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    with process.stdout as stdout:
+        out = stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - begin
-    memory.close()
-    document = json.loads(out)
+    process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise SystemExit(f"mainstem failed: {document.get('error')} {err.decode()}")
-    return seconds, memory.peak
+        raise SystemExit(f"mainstem failed: {json.loads(out).get('error')}")
+    return seconds, usage.ru_maxrss / 1024
 
 
-def anchor(source: ConnectionSettings, target: ConnectionSettings, table: str) -> float:
+def anchor(source: ConnectionSettings, target: ConnectionSettings, table: Table) -> float:
     """Seconds of the Unix pipe and ADD PRIMARY KEY; the table is there, empty and without a key."""
     begin = time.perf_counter()
+    query = shlex.quote(f"SELECT {table.select} FROM {table.name}")
     pipe = (
-        f"mariadb --no-defaults -h127.0.0.1 -P{source.port} -uroot --quick -NB {source.database}"
-        f" -e 'SELECT * FROM {table}' | psql -q -h 127.0.0.1 -p {target.port} -U postgres -d {target.database}"
-        f" -c '\\copy {table} from stdin'"
+        f"mariadb --no-defaults -h127.0.0.1 -P{source.port} -uroot --quick -NB {source.database} -e {query}"
+        f" | psql -q -h 127.0.0.1 -p {target.port} -U postgres -d {target.database}"
+        f" -c '\\copy {table.name} from stdin'"
     )
     environment = {"MYSQL_PWD": source.password, "PGPASSWORD": target.password, "PATH": "/usr/bin:/bin"}
     subprocess.run(pipe, shell=True, check=True, env=environment)
     with postgres_connect(target) as connection:
-        connection.execute(f"ALTER TABLE {table} ADD PRIMARY KEY (id)".encode())
+        connection.execute(f"ALTER TABLE {table.name} ADD PRIMARY KEY (id)".encode())
     return time.perf_counter() - begin
 
 
@@ -163,16 +139,15 @@ def measure(source: ConnectionSettings, target: ConnectionSettings, table: Table
     mainstem(source, target, table.name)  # warms both servers, and makes the table for the anchor
     results: list[tuple[float, float, float]] = []
     for _ in range(3):
-        by_hand = 0.0
-        if table.name != "blobs":  # the pipe cannot carry binary
-            empty_table(target, table.name)
-            by_hand = anchor(source, target, table.name)
+        empty_table(target, table.name)
+        by_hand = anchor(source, target, table)
         drop_table(target, table.name)
         results.append((by_hand, *mainstem(source, target, table.name)))
     by_hand, seconds, peak = (sorted(column)[1] for column in zip(*results, strict=True))
-    line = f"{table.name:12} {rows:>10,} rows   mainstem {seconds:6.2f} s   peak {peak:4.0f} MiB"
-    if by_hand:
-        line += f"   mariadb|psql {by_hand:6.2f} s   ratio {seconds / by_hand:.2f}"
+    line = (
+        f"{table.name:12} {rows:>10,} rows   mainstem {seconds:6.2f} s   peak {peak:4.0f} MiB"
+        f"   mariadb|psql {by_hand:6.2f} s   ratio {seconds / by_hand:.2f}"
+    )
     if loader and table.name == "products":
         other = pgloader(source, target, table.name)
         line += f"   pgloader {other:6.2f} s   {other / seconds:.1f} times as fast"
