@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from functools import cache
-from typing import TYPE_CHECKING
+from dataclasses import asdict
 
 from mainstem.contract.hub import Hub
 from mainstem.contract.target import Builder, Ledger, Target
@@ -22,20 +22,21 @@ from mainstem.model.plan import MigrationPlan, Phase, ReportItem, Severity, Stat
 from mainstem.model.run import Progress, RowErrorPolicy, RunOptions, RunState, TableState, WriteMode
 from mainstem.tasks import ThreadGroup
 
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
-
 __all__ = ["Conversion", "Endpoint", "make_plan"]
 
 _FOREIGN_KEY_REMEDY = "all rows are in: correct those references in the target, then resume, or add the key by hand"
 
 
-@cache
-def _plan_json() -> TypeAdapter[MigrationPlan]:
-    """Plans as JSON. Made when wanted: a dry run, and the way to the first connection, do without it."""
+def plan_to_json(plan: MigrationPlan) -> str:
+    """A plan as the ledger keeps it."""
+    return json.dumps(asdict(plan))
+
+
+def plan_from_json(text: str) -> MigrationPlan:
+    """The plan that `plan_to_json` wrote. Its parser is loaded when wanted: the first start of a run does without it."""
     from pydantic import TypeAdapter
 
-    return TypeAdapter(MigrationPlan)
+    return TypeAdapter(MigrationPlan).validate_json(text)
 
 
 class Conversion:
@@ -147,10 +148,12 @@ class Conversion:
         known = ledger.known_plan()
         if known:
             self._tracker.say("going on with an earlier start of this run")
-            return _plan_json().validate_json(known)
+            return plan_from_json(known)
         plan = make_plan(self._source, self._target, self._options)
         self._control.check_stopped()
-        return _plan_json().validate_json(ledger.open(_plan_json().dump_json(plan).decode()))
+        ours = plan_to_json(plan)
+        held = ledger.open(ours)
+        return plan if held == ours else plan_from_json(held)
 
     def _prepare(self, builder: Builder, plan: MigrationPlan) -> None:
         for phase in (Phase.SCHEMA, Phase.TABLES):
