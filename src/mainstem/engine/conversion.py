@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from mainstem.contract.hub import Hub
 from mainstem.contract.target import Builder, Ledger, Target
 from mainstem.engine.control import RunControl
-from mainstem.engine.data import DataPhase
+from mainstem.engine.data import DataPhase, wait_after
 from mainstem.engine.planner import Endpoint, make_plan
 from mainstem.engine.progress import Tracker
+from mainstem.engine.retry import Backoff
 from mainstem.engine.structure import LAST_PHASES, KeyBuilder, apply_all
 from mainstem.errors import CancelledError, MainstemError, PlanError, RowError, StatementError
 from mainstem.model.event import Event
@@ -65,6 +66,9 @@ class Conversion:
         self._tracker = Tracker(self._control, listen)
         self._lock = threading.Lock()
         self._interrupts: list[Callable[[], None]] = []
+        self._backoff = Backoff(options.retry_seconds)
+        self._planned = False  # the ledger holds the plan: from here on lost connections are tried again
+        self._closing = False  # all is done, but for the ledger, which may be gone already
 
     def run(self) -> Progress:
         """Work to a terminal state (FINISHED, FAILED, STOPPED, or a limit); never raises `MainstemError`.
@@ -111,17 +115,35 @@ class Conversion:
         return self._tracker.snapshot()
 
     def _work(self) -> RunState:
+        """Try until one try gets to its end: each goes on where the ledger says that the run stands.
+
+        A connection to the target that is lost, anywhere, ends a try, also because a server that crashed may have lost
+        commits that were thought to be done: all of them are looked up again.
+        """
         target = self._open_target()
+        while True:
+            try:
+                return self._try(target)
+            except MainstemError as exc:
+                self._control.check_stopped()
+                if not self._planned:
+                    raise
+                wait_after(exc, self._backoff, self._control, self._tracker)
+
+    def _try(self, target: Target) -> RunState:
+        with self._lock:
+            self._interrupts.clear()
         with ExitStack() as stack:
             ledger = stack.enter_context(target.ledger(self.run_id))
+            if self._closing and not ledger.known_plan():
+                return self._control.limit or RunState.FINISHED
             plan = self._plan(ledger)
             self._tracker.plan(plan)
             self._tracker.stage("structure")
             builder = stack.enter_context(target.builder(self.run_id))
             self._interruptible(builder.interrupt)
             self._prepare(builder, plan)
-            for row in ledger.rejected():
-                self._tracker.add_rejected(row)
+            self._tracker.set_rejected(ledger.rejected())
             self._tracker.stage("data")
             if not self._options.skip_data:
                 self._copy_rows(target, plan)
@@ -131,6 +153,7 @@ class Conversion:
             self._tracker.stage("finishing")
             self._fail_if_tables_failed()
             self._finish_structure(builder, plan, partial=state is not RunState.FINISHED)
+            self._closing = True
             ledger.finish(keep=False)
         self._tracker.stage("done")
         return state
@@ -145,12 +168,14 @@ class Conversion:
         """The plan of an earlier start of this run, so that both mean the same chunks and types; or a new one."""
         self._tracker.stage("planning")
         known = ledger.known_plan()
-        if known:
+        if not known:
+            plan = make_plan(self._source, self._target, self._options)
+            self._control.check_stopped()
+            known = ledger.open(_plan_json().dump_json(plan).decode())
+        elif not self._planned:
             self._tracker.say("going on with an earlier start of this run")
-            return _plan_json().validate_json(known)
-        plan = make_plan(self._source, self._target, self._options)
-        self._control.check_stopped()
-        return _plan_json().validate_json(ledger.open(_plan_json().dump_json(plan).decode()))
+        self._planned = True
+        return _plan_json().validate_json(known)
 
     def _prepare(self, builder: Builder, plan: MigrationPlan) -> None:
         for phase in (Phase.SCHEMA, Phase.TABLES):
@@ -170,7 +195,7 @@ class Conversion:
         keys = KeyBuilder(plan, self._tracker, self._made_by_us(plan))
         data = DataPhase(
             self.run_id, make(self._source.settings), target, plan, self._options, self._control, self._tracker,
-            self._make_hub, keys.ready,
+            self._backoff, self._make_hub, keys.ready,
         )  # fmt: skip
         self._interruptible(data.interrupt)
         self._build_keys(target, plan, data, keys)

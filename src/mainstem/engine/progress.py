@@ -78,16 +78,17 @@ class Tracker:
                 self._progress.started_at_us = now_us()
 
     def plan(self, plan: MigrationPlan) -> None:
-        """Make a counter for each table of the plan."""
+        """Make a counter for each table of the plan, once."""
         with self._lock:
-            self._progress.report.extend(plan.report)
-            for table in plan.tables:
+            new = [table for table in plan.tables if table.source not in self._tables]
+            self._progress.report.extend(item for item in plan.report if item not in self._progress.report)
+            for table in new:
                 counter = TableProgress(
                     table.source, table.target, rows_estimate=table.rows_estimate, bytes_estimate=table.bytes_estimate
                 )
                 self._tables[table.source] = counter
                 self._progress.tables.append(counter)
-        for table in plan.tables:
+        for table in new:
             self.say(
                 f"{table.source}: about {table.rows_estimate:,} rows",
                 category=Category.TABLE_METADATA,
@@ -130,10 +131,15 @@ class Tracker:
         with self._lock:
             self._active.clear()
 
-    def add_rejected(self, row: Rejected) -> None:
-        """A row that an earlier start of this run put aside."""
+    def set_rejected(self, rows: list[Rejected]) -> None:
+        """The rows that this run has put aside so far."""
         with self._lock:
-            self._progress.rejected.append(row)
+            self._progress.rejected[:] = rows
+
+    def done(self) -> int:
+        """Pieces of work that are done: chunks and whole tables."""
+        with self._lock:
+            return sum(table.chunks_done + (table.state is TableState.FINISHED) for table in self._tables.values())
 
     def durable(self, attempt: Attempt, receipt: Receipt) -> None:
         """An attempt became durable."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from mainstem.connectors.postgres.client import connect, translate_error
+from mainstem.connectors.postgres.client import connect, translate_error, translating
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.ledger import SCHEMA, step_name
 from mainstem.errors import MainstemError
@@ -28,7 +28,8 @@ class PostgresBuilder:
     def __init__(self, settings: ConnectionSettings, run_id: str) -> None:
         self._connection: psycopg.Connection[Any] = connect(settings)
         self._run_id = run_id
-        self._connection.execute(_SESSION)
+        with translating():
+            self._connection.execute(_SESSION)
 
     def __enter__(self) -> PostgresBuilder:
         return self

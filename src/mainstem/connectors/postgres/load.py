@@ -13,7 +13,7 @@ import pyarrow as pa
 from mainstem import failpoints
 from mainstem.connectors.postgres import ledger
 from mainstem.connectors.postgres.build import PostgresBuilder
-from mainstem.connectors.postgres.client import connect, row_error, translate_error
+from mainstem.connectors.postgres.client import connect, row_error, translate_error, translating
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.encode import BatchEncoder, Refused
 from mainstem.connectors.postgres.ledger import PostgresLedger
@@ -65,7 +65,8 @@ class PostgresLoader:
         self._options = options
         self._run_id = run_id
         self._connection: psycopg.Connection[Any] = connect(settings)
-        self._connection.execute(_SESSION)
+        with translating():
+            self._connection.execute(_SESSION)
         self._chunk: Chunk | None = None
 
     def __enter__(self) -> PostgresLoader:
