@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from mainstem import failpoints
 from mainstem.connectors.postgres.client import connect as postgres_connect
 from mainstem.connectors.postgres.ledger import PostgresLedger
 from mainstem.engine.conversion import Conversion, Endpoint
@@ -105,6 +106,66 @@ def test_a_source_killed_in_the_middle_of_a_table_fails_the_run_and_can_be_resum
             assert resumed.rows_written == ROWS
             assert pair.mysql(SUMS)[0] == pair.postgres(SUMS)[0]
     assert pair.leftovers() == []
+
+
+def test_rows_that_changed_while_the_source_was_away_are_told_and_each_is_of_one_moment(
+    postgres_db: ConnectionSettings, wait_until: Callable[[Callable[[], bool]], None]
+) -> None:
+    """The first start's snapshot died with the server: the second reads what is missing from a new one, and says so."""
+    with servers.mariadb({"innodb-flush-log-at-trx-commit": "1"}) as server:
+        pair = Pair(replace(server.settings, database="shop"), postgres_db)
+        Pair(server.settings, postgres_db).mysql("CREATE DATABASE shop")
+        pair.fill("products", ROWS)
+        pair.mysql("ANALYZE TABLE products")
+        command = command_of(server)
+        run = pair.conversion(RunOptions(batch_rows=200, retry_seconds=1))
+        thread, outcome = in_background(run)
+        wait_until(lambda: run.progress().rows_written > 0)
+        kill(server, signal.SIGKILL)
+        thread.join(60)
+        assert (outcome[0].state, outcome[0].tables[0].state.value) == (RunState.FAILED, "stopped")
+        with started_again(server, command, b"ready for connections"):
+            pair.mysql("UPDATE products SET name = CONCAT('new-', id)", f"DELETE FROM products WHERE id > {ROWS - 10}")
+            resumed = pair.conversion(run_id=run.run_id).run()
+    assert (resumed.state, resumed.tables[0].state.value) == (RunState.FINISHED, "finished")
+    assert [item.code for item in resumed.report if "points in time" in item.message] == ["snapshot_renewed"]
+    assert any("points in time" in event.message for event in pair.events)
+    old, new, none, rows = pair.postgres(
+        "SELECT count(*) FILTER (WHERE name = 'Ünï-' || id), count(*) FILTER (WHERE name = 'new-' || id),"
+        f" count(*) FILTER (WHERE id > {ROWS - 10} AND name LIKE 'new%'), count(*) FROM products"
+    )[0]
+    assert old > 0
+    assert new > 0
+    assert none == 0
+    assert old + new == rows == resumed.rows_written
+
+
+def test_a_second_interruption_does_not_forget_that_the_snapshot_was_renewed(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last start had no rows left to read, and tells all the same of what the earlier ones did."""
+    pair.fill("products", ROWS)
+    pair.mysql("ANALYZE TABLE products")
+    monkeypatch.setattr(failpoints, "_points", {"loader.after_commit": ("error", 3), "keys.before": ("error", 1)})
+    monkeypatch.setattr(failpoints, "_passes", {})
+    run = pair.conversion(RunOptions(retry_seconds=0.3))
+    first = run.run()
+    again = pair.conversion(run_id=run.run_id).run() if first.state is RunState.FAILED else first
+    assert again.state is RunState.FINISHED
+    assert "snapshot_renewed" in {item.code for item in again.report}
+
+
+def test_a_run_that_has_all_rows_asks_the_source_for_nothing(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair.fill("products", 1_000)
+    monkeypatch.setattr(failpoints, "_points", {"keys.before": ("error", 1)})
+    monkeypatch.setattr(failpoints, "_passes", {})
+    run = pair.conversion(RunOptions(retry_seconds=0))
+    assert run.run().state is RunState.FAILED
+    away = replace(pair.source, settings=replace(pair.source.settings, port=servers.free_port()))
+    pair.source = away
+    resumed = pair.conversion(run_id=run.run_id).run()
+    assert (resumed.state, resumed.error) == (RunState.FINISHED, "")
+    assert "snapshot_renewed" not in {item.code for item in resumed.report}
 
 
 class Proxy:

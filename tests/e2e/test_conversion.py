@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -147,6 +148,45 @@ def test_a_row_limit_is_kept_exactly(pair: Pair) -> None:
     assert pair.postgres("SELECT count(*) FROM products") == [(1_234,)]
 
 
+def test_after_a_limit_each_table_tells_whether_it_is_whole(pair: Pair) -> None:
+    pair.mysql(
+        "CREATE TABLE first_one (id INT PRIMARY KEY, v TEXT)",
+        "CREATE TABLE second_one (id INT PRIMARY KEY)",
+        "CREATE TABLE third_one (id INT PRIMARY KEY)",
+        "INSERT INTO first_one SELECT seq, REPEAT('x', 500) FROM seq_1_to_2000",
+        "INSERT INTO second_one SELECT seq FROM seq_1_to_1000",
+        "INSERT INTO third_one VALUES (1)",
+        "ANALYZE TABLE first_one, second_one, third_one",
+    )
+    progress = pair.conversion(RunOptions(max_rows=2_500, jobs=1)).run()
+    assert progress.state is RunState.EVENT_LIMIT_REACHED
+    states = {table.source.name: (table.state.value, table.rows_written) for table in progress.tables}
+    assert states == {
+        "first_one": ("finished", 2000), "second_one": ("event_limit_reached", 500),
+        "third_one": ("event_limit_reached", 0),
+    }  # fmt: skip
+
+
+def test_a_table_that_a_limit_of_time_cut_short_does_not_say_that_it_is_finished(pair: Pair) -> None:
+    pair.mysql("CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t SELECT seq FROM seq_1_to_300")
+    query = "SELECT id, SLEEP(0.02) AS s FROM t"
+    progress = pair.conversion(RunOptions(max_seconds=1, batch_rows=10, tables=(TableSelection("q", query),))).run()
+    assert progress.state is RunState.TIME_LIMIT_REACHED
+    assert [table.state.value for table in progress.tables] == ["time_limit_reached"]
+    assert pair.postgres("SELECT count(*) FROM q") == [(progress.rows_written,)]
+
+
+def test_a_limit_that_was_reached_stays_so_when_the_run_goes_on_after_a_failure(pair: Pair, tmp_path: Path) -> None:
+    """A chunk that a limit cut short is durable and cannot be read again: such a run is never FINISHED."""
+    pair.fill("products", 5_000)
+    command = [*copy_command(pair), "--resume", "stream_limited"]
+    first = killed_at("keys.before=kill", [*command, "--limit-rows", "1234"], tmp_path)
+    assert first.returncode == -signal.SIGKILL, first.stderr.decode()
+    second = subprocess.run(command, capture_output=True, check=False, cwd=tmp_path)
+    assert json.loads(second.stdout)["status"] == "EVENT_LIMIT_REACHED"
+    assert pair.postgres("SELECT count(*) FROM products") == [(1_234,)]
+
+
 def test_stop_leaves_whole_chunks_only(pair: Pair, wait_until: Callable[[Callable[[], bool]], None]) -> None:
     pair.fill("products", 200_000)
     conversion = pair.conversion(RunOptions(batch_rows=200))
@@ -157,6 +197,7 @@ def test_stop_leaves_whole_chunks_only(pair: Pair, wait_until: Callable[[Callabl
     conversion.stop()
     thread.join(60)
     assert outcome[0].state is RunState.STOPPED
+    assert [table.state.value for table in outcome[0].tables] == ["stopped"]
     assert pair.postgres("SELECT count(*) FROM products") == [(outcome[0].rows_written,)]
 
 
@@ -176,6 +217,20 @@ def test_a_paused_run_goes_on_and_ends_complete(pair: Pair, wait_until: Callable
     assert source == target
 
 
+def copy_command(pair: Pair) -> list[str]:
+    source, target = pair.source.settings, pair.target.settings
+    urls = [
+        f"mysql://{source.username}:{source.password}@{source.host}:{source.port}/{source.database}",
+        f"postgresql://{target.username}:{target.password}@{target.host}:{target.port}/{target.database}",
+    ]
+    return [sys.executable, "-m", "mainstem", "copy", *urls, "--json"]
+
+
+def killed_at(failpoint: str, command: list[str], folder: Path) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, "MAINSTEM_FAILPOINTS": failpoint}
+    return subprocess.run(command, env=environment, capture_output=True, check=False, cwd=folder)
+
+
 @pytest.mark.parametrize(
     "failpoint",
     [
@@ -189,16 +244,8 @@ def test_a_paused_run_goes_on_and_ends_complete(pair: Pair, wait_until: Callable
 def test_a_run_killed_anywhere_is_resumed_to_the_same_end(pair: Pair, failpoint: str, tmp_path: Path) -> None:
     pair.fill("products", 60_000)
     pair.mysql("ANALYZE TABLE products")
-    source, target = pair.source.settings, pair.target.settings
-    urls = [
-        f"mysql://{source.username}:{source.password}@{source.host}:{source.port}/{source.database}",
-        f"postgresql://{target.username}:{target.password}@{target.host}:{target.port}/{target.database}",
-    ]
-    run_id = "stream_killed"
-    command = [sys.executable, "-m", "mainstem", "copy", *urls, "--json", "--resume", run_id]
-    first = subprocess.run(
-        command, env={**os.environ, "MAINSTEM_FAILPOINTS": failpoint}, capture_output=True, check=False, cwd=tmp_path
-    )
+    command = [*copy_command(pair), "--resume", "stream_killed"]
+    first = killed_at(failpoint, command, tmp_path)
     assert first.returncode == -signal.SIGKILL, first.stderr.decode()
     second = subprocess.run(command, capture_output=True, check=False, cwd=tmp_path)
     assert second.returncode == 0, second.stderr.decode()

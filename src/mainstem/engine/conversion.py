@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mainstem.contract.hub import Hub
 from mainstem.contract.target import Builder, Ledger, Target
 from mainstem.engine.control import RunControl
-from mainstem.engine.data import DataPhase, wait_after
+from mainstem.engine.data import RENEWED, DataPhase, wait_after
 from mainstem.engine.planner import Endpoint, make_plan
 from mainstem.engine.progress import Tracker
 from mainstem.engine.retry import Backoff
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Conversion", "Endpoint", "make_plan"]
 
+_RENEWED_REMEDY = (
+    ". If rows contradict each other, they may have changed at the source while the copy was interrupted: then run"
+    " again with drop_and_recreate"
+)
 _FOREIGN_KEY_REMEDY = "all rows are in: correct those references in the target, then resume, or add the key by hand"
 
 
@@ -230,9 +234,9 @@ class Conversion:
                 keys.finish()
 
     def _ready_partial(self, plan: MigrationPlan, keys: KeyBuilder) -> None:
-        """A limit ended the copy: tables that have some of their rows get their keys all the same."""
+        """A limit ended the copy: tables that lack rows get their keys all the same."""
         for table in plan.tables:
-            if self._tracker.table(table.source).state in (TableState.PENDING, TableState.COPYING):
+            if self._tracker.table(table.source).state is not TableState.FAILED:
                 keys.ready(table)
 
     def _made_by_us(self, plan: MigrationPlan) -> Callable[[TableId], bool]:
@@ -244,9 +248,11 @@ class Conversion:
         failed = self._tracker.failed_tables()
         if failed:
             names = ", ".join(str(table.source) for table in failed[:10])
+            progress = self._tracker.snapshot()
+            renewed = any(item.code == RENEWED for item in progress.report)
             raise PlanError(
-                f"{len(failed)} of {len(self._tracker.snapshot().tables)} tables failed: {names}; {failed[0].error}",
-                remedy="the other tables are in; mend the cause and resume the stream",
+                f"{len(failed)} of {len(progress.tables)} tables failed: {names}; {failed[0].error}",
+                remedy=f"the other tables are in; mend the cause and resume the stream{_RENEWED_REMEDY * renewed}",
             )
 
     def _finish_structure(self, builder: Builder, plan: MigrationPlan, *, partial: bool) -> None:

@@ -27,6 +27,7 @@ from mainstem.model.run import RunOptions, RunState, TableState
 from mainstem.tasks import ThreadGroup
 
 LIMIT_GRACE_S = 2.0
+RENEWED = "snapshot_renewed"
 _TICK_S = 0.25
 
 
@@ -62,10 +63,9 @@ class DataPhase:
 
     def run(self) -> None:
         """Work until all is durable, a limit is reached, or an error that waiting cannot mend."""
-        rounds = 0
         while True:
             try:
-                self._round(first=rounds == 0)
+                self._round()
                 return
             except MainstemError as exc:
                 self._control.check_stopped()
@@ -74,7 +74,6 @@ class DataPhase:
                 self._check_interrupted()
                 wait_after(exc, self._backoff, self._control, self._tracker)
             self._check_interrupted()
-            rounds += 1
 
     def interrupt(self) -> None:
         """From another thread: end the round under way, and begin no other."""
@@ -85,12 +84,20 @@ class DataPhase:
         if self._interrupted:
             raise CancelledError("the copy was broken off")
 
-    def _round(self, *, first: bool) -> None:
+    def _round(self) -> None:
         with ExitStack() as stack:
             ledger = stack.enter_context(self._target.ledger(self._run_id))
             queue = self._queue(ledger)
+            begun = any(table.chunks_done for table in self._tracker.snapshot().tables)
+            over = self._control.limit is not None or not queue.unfinished()
+            if begun and not over:
+                ledger.note(RENEWED)
+            if RENEWED in ledger.notes():
+                self._tell_renewed()
+            if over:
+                return
             snapshot = stack.enter_context(self._source.snapshot(self._options.jobs))
-            self._tell_snapshot(snapshot, first=first)
+            self._tell_snapshot(snapshot)
             hub = self._make_hub(self._options.memory_bytes)
             loaders = [stack.enter_context(self._target.loader(self._run_id)) for _ in snapshot.readers]
             self._control.set_rows(sum(table.rows_read for table in self._tracker.snapshot().tables))
@@ -148,6 +155,7 @@ class DataPhase:
                 continue
             known = ledger.chunks(table.source)
             self._tracker.known_chunks(table.source, known)
+            self._control.limit = self._control.limit or next((line.limit for line in known if line.limit), None)
             queue.add(table, known)
         return queue
 
@@ -156,7 +164,7 @@ class DataPhase:
             self._told.add(table)
             self._ready(table)
 
-    def _tell_snapshot(self, snapshot: Snapshot, *, first: bool) -> None:
+    def _tell_snapshot(self, snapshot: Snapshot) -> None:
         readers = len(snapshot.readers)
         self._tracker.say(
             f"snapshot with {readers} reader{'s' if readers > 1 else ''}"
@@ -165,15 +173,16 @@ class DataPhase:
         )
         if snapshot.note:
             self._tracker.report(ReportItem(Severity.INFO, "one_reader", "snapshot", snapshot.note))
-        if not first or any(table.chunks_done for table in self._tracker.snapshot().tables):
-            self._tracker.report(
-                ReportItem(
-                    Severity.WARNING, "snapshot_renewed", "snapshot",
-                    "the copy was interrupted and went on from a new snapshot: chunks copied before and after it are"
-                    " of different points in time",
-                    "if the source was written to meanwhile and that matters, run again with drop_and_recreate",
-                )
-            )  # fmt: skip
+
+    def _tell_renewed(self) -> None:
+        self._tracker.report(
+            ReportItem(
+                Severity.WARNING, RENEWED, "snapshot",
+                "the copy was interrupted and went on from a new snapshot: chunks copied before and after it are"
+                " of different points in time",
+                "if the source was written to meanwhile and that matters, run again with drop_and_recreate",
+            )
+        )  # fmt: skip
 
 
 def wait_after(error: MainstemError, backoff: Backoff, control: RunControl, tracker: Tracker) -> None:

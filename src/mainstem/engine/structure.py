@@ -53,10 +53,13 @@ class KeyBuilder:
         self._closed = False
 
     def ready(self, table: TablePlan) -> None:
-        """All rows of a table are durable."""
+        """All rows of a table that will come are durable. Said again, it does nothing."""
+        with self._changed:
+            if table.source in self._open:
+                return
+            self._open[table.source] = 1
         self._tracker.table_state(table.source, TableState.INDEXING)
         with self._changed:
-            self._open[table.source] = 1
             self._queue.append((table, ()))
             self._changed.notify_all()
 
@@ -126,4 +129,4 @@ class KeyBuilder:
             finished = self._open[table.source] == 0
             self._changed.notify_all()
         if finished and self._tracker.table(table.source).state is not TableState.FAILED:
-            self._tracker.table_state(table.source, TableState.FINISHED)
+            self._tracker.table_built(table.source)

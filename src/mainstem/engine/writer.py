@@ -69,8 +69,9 @@ class Writer:
         attempt = self._attempt
         if attempt is None:
             return
-        receipt = self.loader.commit(frame.rows)
-        self.tracker.durable(attempt, receipt)
+        limit = self.control.limit if frame.partial else None
+        receipt = self.loader.commit(frame.rows, limit)
+        self.tracker.durable(attempt, receipt, whole=limit is None)
         self._attempt = None
         self.queue.done(attempt)
 

@@ -23,7 +23,7 @@ from mainstem.model.batch import ChangeBatch
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.frame import Chunk
 from mainstem.model.plan import TablePlan
-from mainstem.model.run import Rejected, RunOptions, WriteMode
+from mainstem.model.run import Rejected, RunOptions, RunState, WriteMode
 from mainstem.native.copybinary import HEADER, TRAILER
 
 _DIALECT = PostgresDialect()
@@ -107,7 +107,7 @@ class PostgresLoader:
             raise self._error(exc) from exc
         self._rows_before += batch.rows.num_rows
 
-    def commit(self, rows: int) -> Receipt:
+    def commit(self, rows: int, limit: RunState | None = None) -> Receipt:
         """Make rows and ledger line durable in one transaction."""
         if self._chunk is None:
             raise ConflictError("commit without begin")
@@ -116,7 +116,8 @@ class PostgresLoader:
             self._check_count(rows)
             if self._staged and self._quarantine is None:
                 self._merge()
-            if not ledger.mark_chunk(self._connection, self._run_id, self._chunk, self._written, self._rejected):
+            done = self._connection, self._run_id, self._chunk, self._written, self._rejected, limit
+            if not ledger.mark_chunk(*done):
                 raise ConflictError("another process has written this chunk", table=str(self._chunk.table))
             failpoints.hit("loader.before_commit")
             self._connection.execute("COMMIT")
