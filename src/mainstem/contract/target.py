@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -105,11 +105,11 @@ class Builder(AbstractContextManager["Builder"], Protocol):
 class Loader(AbstractContextManager["Loader"], Protocol):
     """One connection that writes. A chunk is: begin, write…, commit (or rollback)."""
 
-    def begin(self, table: TablePlan, chunk: Chunk, *, quarantine: int | None) -> None:
+    def begin(self, table: TablePlan, chunk: Chunk, *, quarantine: Callable[[], bool] | None) -> None:
         """Start the chunk's transaction.
 
         Args:
-            quarantine: how many refused rows may be put aside, one by one; None: the first refused row raises.
+            quarantine: asked for each refused row whether it may be put aside; None: the first refused row raises.
         """
         ...
 

@@ -66,7 +66,7 @@ class Conversion:
         self.run_id = run_id
         self._source, self._target, self._options = source, target, options
         self._make_hub = make_hub
-        self._control = RunControl(options.max_rows, options.max_seconds)
+        self._control = RunControl(options.max_rows, options.max_seconds, options.row_error_limit)
         self._tracker = Tracker(self._control, listen)
         self._lock = threading.Lock()
         self._interrupts: list[Callable[[], None]] = []

@@ -100,7 +100,8 @@ class DataPhase:
             self._tell_snapshot(snapshot)
             hub = self._make_hub(self._options.memory_bytes)
             loaders = [stack.enter_context(self._target.loader(self._run_id)) for _ in snapshot.readers]
-            self._control.set_rows(sum(table.rows_read for table in self._tracker.snapshot().tables))
+            durable = self._tracker.snapshot()
+            self._control.set_rows(durable.rows_read, durable.rows_rejected)
             self._run_lanes(snapshot, loaders, hub, queue, ledger)
 
     def _run_lanes(self, snapshot: Snapshot, loaders: list[Loader], hub: Hub, queue: WorkQueue, ledger: Ledger) -> None:

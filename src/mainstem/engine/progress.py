@@ -198,11 +198,6 @@ class Tracker:
         """The live counter of a table."""
         return self._tables[table]
 
-    def rejected_rows(self) -> int:
-        """Rows put aside over all tables."""
-        with self._lock:
-            return self._progress.rows_rejected
-
     def report(self, item: ReportItem) -> None:
         """Add to the report, once."""
         with self._lock:

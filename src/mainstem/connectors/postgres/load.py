@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any
@@ -77,7 +77,7 @@ class PostgresLoader:
     ) -> None:
         self._connection.close()
 
-    def begin(self, table: TablePlan, chunk: Chunk, *, quarantine: int | None) -> None:
+    def begin(self, table: TablePlan, chunk: Chunk, *, quarantine: Callable[[], bool] | None) -> None:
         """Start the chunk's transaction."""
         self._table, self._chunk, self._quarantine = table, chunk, quarantine
         self._encoder = BatchEncoder(table, self._options)
@@ -215,7 +215,7 @@ class PostgresLoader:
         return middle
 
     def _put_aside(self, rows: pa.RecordBatch, row: int, error: RowError) -> None:
-        if len(self._rejected) >= (self._quarantine or 0):
+        if self._quarantine is None or not self._quarantine():
             raise RowError(
                 f"more rows of {self._table.source} were refused than rowErrors.limit allows; the last one: "
                 f"{error.message}",
