@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from mainstem import bootstrap, failpoints
 from mainstem.model.run import (
     NulPolicy,
     RowErrorPolicy,
@@ -255,9 +256,7 @@ def test_a_run_killed_anywhere_is_resumed_to_the_same_end(pair: Pair, failpoint:
 
 
 def test_a_connection_lost_in_the_middle_is_made_again(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mainstem import failpoints
-
-    monkeypatch.setattr(failpoints, "_points", {"reader.batch": ("error", 3)})
+    monkeypatch.setattr(failpoints, "_points", {"loader.after_commit": ("error", 2)})
     monkeypatch.setattr(failpoints, "_passes", {})
     pair.fill("products", 60_000)
     pair.mysql("ANALYZE TABLE products")
@@ -357,3 +356,54 @@ def test_all_tables_are_of_one_point_in_time(pair: Pair, wait_until: Callable[[C
         writer.join(30)
     assert progress.state is RunState.FINISHED
     assert pair.postgres("SELECT (SELECT sum(v) FROM a) + (SELECT sum(v) FROM b)") == [(4_000_000,)]
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        ("DELETE FROM products WHERE id <= 5", "holds {less} rows, but this run wrote {rows} into it: 5 are gone"),
+        (
+            "INSERT INTO products (id, name) VALUES (1000001, 'x'), (1000002, 'y')",
+            "holds {more} rows, but this run wrote {rows} into it: 2 are not this run's",
+        ),
+        ("TRUNCATE products", "holds 0 rows, but this run wrote {rows} into it"),
+        ("DROP TABLE products", "is gone from the target, with {rows} rows"),
+    ],
+)
+def test_a_target_that_was_changed_by_hand_is_told_with_table_counts_and_remedy(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, edit: str, told: str
+) -> None:
+    pair.fill("products", 30_000)
+    pair.fill("other", 10)
+    monkeypatch.setattr(failpoints, "_points", {"keys.before": ("error", 2)})
+    monkeypatch.setattr(failpoints, "_passes", {})
+    run = pair.conversion(RunOptions(retry_seconds=0, jobs=1))
+    assert run.run().state is RunState.FAILED
+    pair.postgres(edit)
+    resumed = pair.conversion(run_id=run.run_id).run()
+    assert resumed.state is RunState.FAILED
+    states = {table.source.name: (table.state.value, table.error) for table in resumed.tables}
+    counts = {"rows": f"{30_000:,}", "less": f"{29_995:,}", "more": f"{30_002:,}"}
+    assert (
+        f"table public.products {'of the target ' * ('holds' in told)}{told.format(**counts)}" in states["products"][1]
+    )
+    assert "drop_and_recreate" in states["products"][1]
+    assert states["other"] == ("finished", "")
+    again = pair.conversion(RunOptions(schema_policy=SchemaPolicy.DROP_AND_RECREATE)).run()
+    assert again.state is RunState.FINISHED
+
+
+def test_a_run_whose_book_was_removed_from_the_target_writes_no_row_twice(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair.fill("products", 1_000)
+    monkeypatch.setattr(failpoints, "_points", {"keys.before": ("error", 1)})
+    monkeypatch.setattr(failpoints, "_passes", {})
+    options = RunOptions(retry_seconds=0, schema_policy=SchemaPolicy.CREATE_MISSING, write_mode=WriteMode.APPEND)
+    run = pair.conversion(options)
+    assert run.run().state is RunState.FAILED
+    pair.postgres("DROP SCHEMA mainstem CASCADE")
+    resumed = bootstrap.conversion(run.run_id, pair.source, pair.target, options, pair.events.append, begun=True).run()
+    assert (resumed.state, resumed.error_code) == (RunState.FAILED, "target_changed")
+    assert "drop_and_recreate" in resumed.remedy
+    assert pair.postgres("SELECT count(*) FROM products") == [(1_000,)]

@@ -15,8 +15,8 @@ from mainstem.engine.data import RENEWED, DataPhase, wait_after
 from mainstem.engine.planner import Endpoint, make_plan
 from mainstem.engine.progress import Tracker
 from mainstem.engine.retry import Backoff
-from mainstem.engine.structure import LAST_PHASES, KeyBuilder, apply_all
-from mainstem.errors import CancelledError, MainstemError, PlanError, RowError, StatementError
+from mainstem.engine.structure import LAST_PHASES, KeyBuilder, apply_all, check_there
+from mainstem.errors import CancelledError, MainstemError, PlanError, RowError, StatementError, TargetChangedError
 from mainstem.model.event import Event
 from mainstem.model.names import TableId
 from mainstem.model.plan import MigrationPlan, Phase, ReportItem, Severity, Statement
@@ -52,6 +52,7 @@ class Conversion:
     Args:
         listen: gets every event, from any thread; must not block.
         make_hub: makes the hub between readers and writers, bounded by so many bytes.
+        begun: an earlier start of this run has written to the target, so that its ledger must be there.
     """
 
     def __init__(
@@ -62,6 +63,8 @@ class Conversion:
         options: RunOptions,
         listen: Callable[[Event], None],
         make_hub: Callable[[int], Hub],
+        *,
+        begun: bool = False,
     ) -> None:
         self.run_id = run_id
         self._source, self._target, self._options = source, target, options
@@ -71,6 +74,7 @@ class Conversion:
         self._lock = threading.Lock()
         self._interrupts: list[Callable[[], None]] = []
         self._backoff = Backoff(options.retry_seconds)
+        self._begun = begun
         self._planned = False  # the ledger holds the plan: from here on lost connections are tried again
         self._closing = False  # all is done, but for the ledger, which may be gone already
 
@@ -147,6 +151,7 @@ class Conversion:
             builder = stack.enter_context(target.builder(self.run_id))
             self._interruptible(builder.interrupt)
             self._prepare(builder, plan)
+            self._check_target(ledger, plan)
             self._tracker.set_rejected(ledger.rejected())
             self._tracker.stage("data")
             if not self._options.skip_data:
@@ -172,13 +177,18 @@ class Conversion:
         """The plan of an earlier start of this run, so that both mean the same chunks and types; or a new one."""
         self._tracker.stage("planning")
         known = ledger.known_plan()
+        if self._begun and not known:
+            raise TargetChangedError(
+                "this run's book (schema mainstem) is gone from the target, so that nobody knows which rows are in",
+                remedy="begin a new run with schemaPolicy drop_and_recreate, or writeMode truncate_and_load",
+            )
         if not known:
             plan = make_plan(self._source, self._target, self._options)
             self._control.check_stopped()
             known = ledger.open(_plan_json().dump_json(plan).decode())
         elif not self._planned:
             self._tracker.say("going on with an earlier start of this run")
-        self._planned = True
+        self._planned = self._begun = True
         return _plan_json().validate_json(known)
 
     def _prepare(self, builder: Builder, plan: MigrationPlan) -> None:
@@ -186,6 +196,20 @@ class Conversion:
             apply_all(builder, self._checked(plan, phase), self._tracker)
         if self._options.write_mode is WriteMode.TRUNCATE:
             builder.truncate([table.target for table in plan.tables])
+
+    def _check_target(self, ledger: Ledger, plan: MigrationPlan) -> None:
+        """Tables that somebody has dropped or emptied since this run made them or wrote to them fail, before the rest.
+
+        Rows that were added or deleted show when a table is counted (`KeyBuilder`).
+        """
+        with self._target.spec.inspector(self._target.settings) as inspector:
+            found = inspector.table_status([table.target for table in plan.tables])
+        for table in plan.tables:
+            written = sum(line.rows_written for line in ledger.chunks(table.source))
+            try:
+                check_there(table.target, found.get(table.target), written)
+            except TargetChangedError as exc:
+                self._tracker.table_failed(table.source, exc)
 
     def _checked(self, plan: MigrationPlan, phase: Phase) -> Iterator[Statement]:
         for statement in plan.phase(phase):
@@ -226,15 +250,13 @@ class Conversion:
                 if data is not None:
                     data.run()
                 else:
-                    for table in plan.tables:
-                        keys.ready(table)
+                    self._ready_all(plan, keys)
             finally:
                 if data is not None and self._control.limit is not None:
-                    self._ready_partial(plan, keys)
+                    self._ready_all(plan, keys)  # tables that lack rows get their keys all the same
                 keys.finish()
 
-    def _ready_partial(self, plan: MigrationPlan, keys: KeyBuilder) -> None:
-        """A limit ended the copy: tables that lack rows get their keys all the same."""
+    def _ready_all(self, plan: MigrationPlan, keys: KeyBuilder) -> None:
         for table in plan.tables:
             if self._tracker.table(table.source).state is not TableState.FAILED:
                 keys.ready(table)
