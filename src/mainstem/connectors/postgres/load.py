@@ -13,7 +13,7 @@ import pyarrow as pa
 from mainstem import failpoints
 from mainstem.connectors.postgres import ledger
 from mainstem.connectors.postgres.build import PostgresBuilder
-from mainstem.connectors.postgres.client import connect, row_error, translate_error, translating
+from mainstem.connectors.postgres.client import cancel, connect, row_error, translate_error, translating
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.encode import BatchEncoder, Refused
 from mainstem.connectors.postgres.ledger import PostgresLedger
@@ -64,6 +64,7 @@ class PostgresLoader:
     def __init__(self, settings: ConnectionSettings, options: RunOptions, run_id: str) -> None:
         self._options = options
         self._run_id = run_id
+        self._settings = settings
         self._connection: psycopg.Connection[Any] = connect(settings)
         with translating():
             self._connection.execute(_SESSION)
@@ -145,8 +146,7 @@ class PostgresLoader:
 
     def interrupt(self) -> None:
         """From another thread: break off what runs now."""
-        with suppress(psycopg.Error):
-            self._connection.cancel_safe(timeout=5)
+        cancel(self._connection, self._settings)
 
     def _columns(self) -> str:
         return ", ".join(_DIALECT.quote(column.target) for column in self._table.columns)
