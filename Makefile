@@ -74,4 +74,5 @@ $(VENV)/.dev: $(VENV)/.build pyproject.toml constraints.txt
 # The C is generated: its warnings are about nothing that anybody wrote.
 $(VENV)/.compiled: $(NATIVE) setup.py | $(VENV)/.build
 	@CFLAGS="$(CFLAGS) -w" $(PY) setup.py --quiet build_ext --inplace
+	@$(PY) -m compileall -q src demo
 	@touch $@

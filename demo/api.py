@@ -31,6 +31,7 @@ class Mainstem:
     port: int
     key: str
     moved: bool
+    log: Path
 
     @property
     def url(self) -> str:
@@ -61,8 +62,8 @@ class Mainstem:
                 start_new_session=True,
             )
         try:
-            server = cls(process, port, key, moved)
-            server._wait_until_ready(log)
+            server = cls(process, port, key, moved, log)
+            server._wait_until_ready()
             yield server
         finally:
             process.terminate()
@@ -72,7 +73,7 @@ class Mainstem:
                 process.kill()
                 process.wait()
 
-    def _wait_until_ready(self, log: Path) -> None:
+    def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_DEADLINE_S
         while True:
             try:
@@ -81,7 +82,7 @@ class Mainstem:
             except httpx.HTTPError:
                 pass
             if self.process.poll() is not None or time.monotonic() > deadline:
-                tail = log.read_text(errors="replace")[-2000:]
+                tail = self.log.read_text(errors="replace")[-2000:]
                 raise ConnectError(f"mainstem serve did not start:\n{tail}", reason=ConnectReason.TIMEOUT)
             time.sleep(0.1)
 

@@ -31,6 +31,7 @@ from mainstem.testing import servers
 
 DATABASE = "shop"
 POLL_S = 0.15
+LOG_LINES = 20
 RUN_DEADLINE_S = 1800.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -76,8 +77,14 @@ def play(options: Options, stage: Stage) -> None:
             stage.write_picture(options.svg, "make demo")
         _what_next(stage, mainstem, source, target)
         if options.stay:
-            pids = {"MariaDB": mariadb.pid, "PostgreSQL": postgres.pid, "mainstem serve": mainstem.process.pid}
-            _stay(stage, pids)
+            _stay(
+                stage,
+                {
+                    "MariaDB": (mariadb.pid, mariadb.folder / "server.log"),
+                    "PostgreSQL": (postgres.pid, postgres.folder / "server.log"),
+                    "mainstem serve": (mainstem.process.pid, mainstem.log),
+                },
+            )
         stage.console.print()
 
 
@@ -200,17 +207,22 @@ def _what_next(stage: Stage, mainstem: Mainstem, source: ConnectionSettings, tar
     )
 
 
-def _stay(stage: Stage, pids: Mapping[str, int]) -> None:
-    """Wait for Ctrl-C, which is the good end here; a server that ends before it is a failure."""
+def _stay(stage: Stage, running: Mapping[str, tuple[int, Path]]) -> None:
+    """Wait for Ctrl-C, which is the good end here; a server that ends before it is a failure.
+
+    Args:
+        running: the process id and the log of each server.
+    """
     try:
         stage.console.print()
         stage.say("Everything stays up until Ctrl-C, which ends it and removes every trace.", "bold")
-        while not (gone := [name for name, pid in pids.items() if has_ended(pid)]):
+        while not (gone := [name for name, (pid, _) in running.items() if has_ended(pid)]):
             time.sleep(0.5)
     except KeyboardInterrupt:
         stage.say("ending …")
         return
-    raise StatementError(f"{gone[0]} has ended by itself")
+    tail = running[gone[0]][1].read_text(errors="replace").splitlines()[-LOG_LINES:]
+    raise StatementError("\n".join([f"{gone[0]} has ended by itself; the end of its log:", *tail]))
 
 
 @contextmanager

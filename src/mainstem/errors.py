@@ -157,6 +157,12 @@ class AccountingError(MainstemError):
     code = "accounting"
 
 
+class TargetChangedError(MainstemError):
+    """The target does not hold what this run has put there."""
+
+    code = "target_changed"
+
+
 class CancelledError(MainstemError):
     """Work was given up because the run was paused, stopped or failed elsewhere; never shown to a user."""
 

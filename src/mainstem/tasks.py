@@ -16,7 +16,8 @@ from mainstem.errors import CancelledError
 class ThreadGroup:
     """Start threads, wait for all of them, raise the first error.
 
-    When one fails, ``cancel`` is called once so that the others can end; `CancelledError` from a thread is no failure.
+    When one fails, ``cancel`` is called once so that the others can end; `CancelledError`, from a thread or from the
+    body of the ``with``, is no failure.
 
     Args:
         cancel: wakes and ends the other threads (closes queues, sets events).
@@ -57,5 +58,5 @@ class ThreadGroup:
             self._cancel()
         for thread in self._threads:
             thread.join()
-        if value is None and self._error is not None:
+        if self._error is not None and (value is None or isinstance(value, CancelledError)):
             raise self._error

@@ -74,6 +74,14 @@ def test_an_unknown_table_is_2(pair: Pair) -> None:
     assert "nowhere" in done.err
 
 
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_an_unknown_table_is_told_with_names_that_are_near_and_what_to_do_here(pair: Pair, dry: list[str]) -> None:
+    done = mainstem("copy", *pair.urls, "--table", "Customers", *dry)
+    assert done.code == 2
+    assert "did you mean customer?" in " ".join(done.err.split())
+    assert "GET /" not in done.err
+
+
 def test_a_limit_of_rows_ends_the_run_with_0(pair: Pair) -> None:
     done = mainstem("copy", *pair.urls, "--table", "purchase", "--limit-rows", "10", "--json")
     assert done.code == 0

@@ -24,6 +24,17 @@ def test_two_good_systems_are_0(pair: Pair) -> None:
     assert "as target" in done.out
 
 
+def test_a_target_that_has_rows_already_is_told_with_its_tables_and_what_to_do(pair: Pair) -> None:
+    assert mainstem("copy", *pair.urls, "--quiet").code == 0
+    finding = next(
+        item
+        for item in mainstem("doctor", *pair.urls, "--json").document["systems"][1]["findings"]
+        if item["check"] == "tgt.not_empty"
+    )
+    assert "customer, purchase" in finding["message"]
+    assert "writeMode" in finding["remedy"]
+
+
 def test_as_json_each_system_has_its_findings(pair: Pair) -> None:
     document = mainstem("doctor", *pair.urls, "--json").document
     assert document["ok"] is True

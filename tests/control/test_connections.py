@@ -103,6 +103,26 @@ def test_every_wrong_field_is_named_at_once(connections: Connections, store: Sql
     assert store.connections() == []
 
 
+def test_files_of_tls_that_cannot_be_used_are_named_together_with_other_wrong_fields(connections: Connections) -> None:
+    def base64_of(pem: bytes) -> str:
+        return base64.b64encode(pem).decode()
+
+    authority = trustme.CA()
+    one, other = authority.issue_cert("one"), authority.issue_cert("other")
+    ssl = {
+        "ca": base64_of(b"no certificate"),
+        "client_cert": base64_of(one.cert_chain_pems[0].bytes()),
+        "client_key": base64_of(other.private_key_pem.bytes()),
+    }
+    with pytest.raises(InvalidError) as caught:
+        connections.create(flat(port=0, ssl=ssl))
+    assert caught.value.fields == {
+        "port": "must be a whole number from 1 to 65535",
+        "ssl.ca": "is not a certificate in PEM form",
+        "ssl.client_key": "does not belong to the client certificate",
+    }
+
+
 def test_wrong_fields_of_the_nested_shape_are_named_as_they_were_sent(connections: Connections) -> None:
     with pytest.raises(InvalidError) as caught:
         connections.create({"name": "x", "type": "mysql", "spec": {"database": {"port": "x", "ssl": {"ca": "?"}}}})

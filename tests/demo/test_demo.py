@@ -94,14 +94,21 @@ def test_ctrl_c_in_the_middle_leaves_nothing_behind(folder: Path, moment: str) -
     assert _nothing_left(folder)
 
 
-def test_a_failure_is_told_and_leaves_nothing_behind(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("program", "number", "logged"),
+    [(b"serve", signal.SIGKILL, ""), (b"bin/postgres", signal.SIGINT, "database system is shut down")],
+)
+def test_a_failure_is_told_with_the_end_of_its_log_and_leaves_nothing_behind(
+    folder: Path, program: bytes, number: signal.Signals, logged: str
+) -> None:
     process = _start(folder)
     _until(process, "until Ctrl-C")
-    server = next(number for number in processes_of(folder) if b"serve" in Path(f"/proc/{number}/cmdline").read_bytes())
-    os.kill(server, signal.SIGKILL)
+    server = next(pid for pid in processes_of(folder) if program in Path(f"/proc/{pid}/cmdline").read_bytes())
+    os.kill(server, number)
     out, _ = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 1
-    assert "ended by itself" in out
+    assert "ended by itself; the end of its log:" in out
+    assert logged in out
     assert _nothing_left(folder)
 
 

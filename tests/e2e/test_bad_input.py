@@ -92,6 +92,30 @@ def test_an_upsert_puts_aside_what_the_target_refuses_while_merging(pair: Pair) 
     assert pair.postgres("SELECT count(*), sum(v) FILTER (WHERE id = 2) FROM t") == [(398, 2)]
 
 
+@pytest.mark.parametrize("bad", [400, 401])
+def test_the_limit_of_refused_rows_is_exact_over_all_lanes(pair: Pair, bad: int) -> None:
+    """Several lanes put rows of several tables aside at the same time."""
+    for name in "abcd":
+        pair.mysql(
+            f"CREATE TABLE {name} (id INT PRIMARY KEY, d DATE)",
+            f"INSERT INTO {name} SELECT seq, '2024-01-01' FROM seq_1_to_40000",
+            f"UPDATE {name} SET d = '0000-00-00' WHERE id % 400 = 0",
+            f"ANALYZE TABLE {name}",
+        )
+    if bad > 400:
+        pair.mysql("UPDATE a SET d = '0000-00-00' WHERE id = 1")
+    progress = pair.conversion(replace(QUARANTINE, row_error_limit=400, jobs=4)).run()
+    failed = [table for table in progress.tables if table.state.value == "failed"]
+    kept = pair.postgres("SELECT count(*) FROM mainstem.rejected_row")
+    if bad == 400:
+        assert (progress.state, failed, kept) == (RunState.FINISHED, [], [(400,)])
+    else:
+        assert progress.state is RunState.FAILED
+        assert all("rowErrors.limit" in table.error for table in failed)
+        assert kept[0][0] <= 400
+    assert progress.rows_rejected == kept[0][0]
+
+
 def orphans(pair: Pair) -> None:
     pair.mysql(
         "CREATE TABLE parent (id INT PRIMARY KEY)",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from mainstem import bootstrap, failpoints
 from mainstem.model.run import (
     NulPolicy,
     RowErrorPolicy,
@@ -147,6 +149,45 @@ def test_a_row_limit_is_kept_exactly(pair: Pair) -> None:
     assert pair.postgres("SELECT count(*) FROM products") == [(1_234,)]
 
 
+def test_after_a_limit_each_table_tells_whether_it_is_whole(pair: Pair) -> None:
+    pair.mysql(
+        "CREATE TABLE first_one (id INT PRIMARY KEY, v TEXT)",
+        "CREATE TABLE second_one (id INT PRIMARY KEY)",
+        "CREATE TABLE third_one (id INT PRIMARY KEY)",
+        "INSERT INTO first_one SELECT seq, REPEAT('x', 500) FROM seq_1_to_2000",
+        "INSERT INTO second_one SELECT seq FROM seq_1_to_1000",
+        "INSERT INTO third_one VALUES (1)",
+        "ANALYZE TABLE first_one, second_one, third_one",
+    )
+    progress = pair.conversion(RunOptions(max_rows=2_500, jobs=1)).run()
+    assert progress.state is RunState.EVENT_LIMIT_REACHED
+    states = {table.source.name: (table.state.value, table.rows_written) for table in progress.tables}
+    assert states == {
+        "first_one": ("finished", 2000), "second_one": ("event_limit_reached", 500),
+        "third_one": ("event_limit_reached", 0),
+    }  # fmt: skip
+
+
+def test_a_table_that_a_limit_of_time_cut_short_does_not_say_that_it_is_finished(pair: Pair) -> None:
+    pair.mysql("CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t SELECT seq FROM seq_1_to_300")
+    query = "SELECT id, SLEEP(0.02) AS s FROM t"
+    progress = pair.conversion(RunOptions(max_seconds=1, batch_rows=10, tables=(TableSelection("q", query),))).run()
+    assert progress.state is RunState.TIME_LIMIT_REACHED
+    assert [table.state.value for table in progress.tables] == ["time_limit_reached"]
+    assert pair.postgres("SELECT count(*) FROM q") == [(progress.rows_written,)]
+
+
+def test_a_limit_that_was_reached_stays_so_when_the_run_goes_on_after_a_failure(pair: Pair, tmp_path: Path) -> None:
+    """A chunk that a limit cut short is durable and cannot be read again: such a run is never FINISHED."""
+    pair.fill("products", 5_000)
+    command = [*copy_command(pair), "--resume", "stream_limited"]
+    first = killed_at("keys.before=kill", [*command, "--limit-rows", "1234"], tmp_path)
+    assert first.returncode == -signal.SIGKILL, first.stderr.decode()
+    second = subprocess.run(command, capture_output=True, check=False, cwd=tmp_path)
+    assert json.loads(second.stdout)["status"] == "EVENT_LIMIT_REACHED"
+    assert pair.postgres("SELECT count(*) FROM products") == [(1_234,)]
+
+
 def test_stop_leaves_whole_chunks_only(pair: Pair, wait_until: Callable[[Callable[[], bool]], None]) -> None:
     pair.fill("products", 200_000)
     conversion = pair.conversion(RunOptions(batch_rows=200))
@@ -157,6 +198,7 @@ def test_stop_leaves_whole_chunks_only(pair: Pair, wait_until: Callable[[Callabl
     conversion.stop()
     thread.join(60)
     assert outcome[0].state is RunState.STOPPED
+    assert [table.state.value for table in outcome[0].tables] == ["stopped"]
     assert pair.postgres("SELECT count(*) FROM products") == [(outcome[0].rows_written,)]
 
 
@@ -176,6 +218,20 @@ def test_a_paused_run_goes_on_and_ends_complete(pair: Pair, wait_until: Callable
     assert source == target
 
 
+def copy_command(pair: Pair) -> list[str]:
+    source, target = pair.source.settings, pair.target.settings
+    urls = [
+        f"mysql://{source.username}:{source.password}@{source.host}:{source.port}/{source.database}",
+        f"postgresql://{target.username}:{target.password}@{target.host}:{target.port}/{target.database}",
+    ]
+    return [sys.executable, "-m", "mainstem", "copy", *urls, "--json"]
+
+
+def killed_at(failpoint: str, command: list[str], folder: Path) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, "MAINSTEM_FAILPOINTS": failpoint}
+    return subprocess.run(command, env=environment, capture_output=True, check=False, cwd=folder)
+
+
 @pytest.mark.parametrize(
     "failpoint",
     [
@@ -189,16 +245,8 @@ def test_a_paused_run_goes_on_and_ends_complete(pair: Pair, wait_until: Callable
 def test_a_run_killed_anywhere_is_resumed_to_the_same_end(pair: Pair, failpoint: str, tmp_path: Path) -> None:
     pair.fill("products", 60_000)
     pair.mysql("ANALYZE TABLE products")
-    source, target = pair.source.settings, pair.target.settings
-    urls = [
-        f"mysql://{source.username}:{source.password}@{source.host}:{source.port}/{source.database}",
-        f"postgresql://{target.username}:{target.password}@{target.host}:{target.port}/{target.database}",
-    ]
-    run_id = "stream_killed"
-    command = [sys.executable, "-m", "mainstem", "copy", *urls, "--json", "--resume", run_id]
-    first = subprocess.run(
-        command, env={**os.environ, "MAINSTEM_FAILPOINTS": failpoint}, capture_output=True, check=False, cwd=tmp_path
-    )
+    command = [*copy_command(pair), "--resume", "stream_killed"]
+    first = killed_at(failpoint, command, tmp_path)
     assert first.returncode == -signal.SIGKILL, first.stderr.decode()
     second = subprocess.run(command, capture_output=True, check=False, cwd=tmp_path)
     assert second.returncode == 0, second.stderr.decode()
@@ -208,9 +256,7 @@ def test_a_run_killed_anywhere_is_resumed_to_the_same_end(pair: Pair, failpoint:
 
 
 def test_a_connection_lost_in_the_middle_is_made_again(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mainstem import failpoints
-
-    monkeypatch.setattr(failpoints, "_points", {"reader.batch": ("error", 3)})
+    monkeypatch.setattr(failpoints, "_points", {"loader.after_commit": ("error", 2)})
     monkeypatch.setattr(failpoints, "_passes", {})
     pair.fill("products", 60_000)
     pair.mysql("ANALYZE TABLE products")
@@ -310,3 +356,54 @@ def test_all_tables_are_of_one_point_in_time(pair: Pair, wait_until: Callable[[C
         writer.join(30)
     assert progress.state is RunState.FINISHED
     assert pair.postgres("SELECT (SELECT sum(v) FROM a) + (SELECT sum(v) FROM b)") == [(4_000_000,)]
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        ("DELETE FROM products WHERE id <= 5", "holds {less} rows, but this run wrote {rows} into it: 5 are gone"),
+        (
+            "INSERT INTO products (id, name) VALUES (1000001, 'x'), (1000002, 'y')",
+            "holds {more} rows, but this run wrote {rows} into it: 2 are not this run's",
+        ),
+        ("TRUNCATE products", "holds 0 rows, but this run wrote {rows} into it"),
+        ("DROP TABLE products", "is gone from the target, with {rows} rows"),
+    ],
+)
+def test_a_target_that_was_changed_by_hand_is_told_with_table_counts_and_remedy(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, edit: str, told: str
+) -> None:
+    pair.fill("products", 30_000)
+    pair.fill("other", 10)
+    monkeypatch.setattr(failpoints, "_points", {"keys.before": ("error", 2)})
+    monkeypatch.setattr(failpoints, "_passes", {})
+    run = pair.conversion(RunOptions(retry_seconds=0, jobs=1))
+    assert run.run().state is RunState.FAILED
+    pair.postgres(edit)
+    resumed = pair.conversion(run_id=run.run_id).run()
+    assert resumed.state is RunState.FAILED
+    states = {table.source.name: (table.state.value, table.error) for table in resumed.tables}
+    counts = {"rows": f"{30_000:,}", "less": f"{29_995:,}", "more": f"{30_002:,}"}
+    assert (
+        f"table public.products {'of the target ' * ('holds' in told)}{told.format(**counts)}" in states["products"][1]
+    )
+    assert "drop_and_recreate" in states["products"][1]
+    assert states["other"] == ("finished", "")
+    again = pair.conversion(RunOptions(schema_policy=SchemaPolicy.DROP_AND_RECREATE)).run()
+    assert again.state is RunState.FINISHED
+
+
+def test_a_run_whose_book_was_removed_from_the_target_writes_no_row_twice(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair.fill("products", 1_000)
+    monkeypatch.setattr(failpoints, "_points", {"keys.before": ("error", 1)})
+    monkeypatch.setattr(failpoints, "_passes", {})
+    options = RunOptions(retry_seconds=0, schema_policy=SchemaPolicy.CREATE_MISSING, write_mode=WriteMode.APPEND)
+    run = pair.conversion(options)
+    assert run.run().state is RunState.FAILED
+    pair.postgres("DROP SCHEMA mainstem CASCADE")
+    resumed = bootstrap.conversion(run.run_id, pair.source, pair.target, options, pair.events.append, begun=True).run()
+    assert (resumed.state, resumed.error_code) == (RunState.FAILED, "target_changed")
+    assert "drop_and_recreate" in resumed.remedy
+    assert pair.postgres("SELECT count(*) FROM products") == [(1_000,)]

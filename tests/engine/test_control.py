@@ -95,3 +95,12 @@ def test_chunks_are_small_enough_to_repeat_and_enough_for_all_lanes(
     table = TablePlan(TableId("s", "t"), TableId("p", "t"), (), rows_estimate=rows, bytes_estimate=size_bytes)
     assert chunk_rows(table, jobs) == expected
     assert CHUNK_BYTES == 16 * 1024 * 1024
+
+
+def test_rows_may_be_put_aside_up_to_the_limit_and_those_given_back_again() -> None:
+    control = RunControl(0, 0, max_rejected=2)
+    assert [control.reject(), control.reject(), control.reject()] == [True, True, False]
+    control.give_back(0, rejected=1)
+    assert [control.reject(), control.reject()] == [True, False]
+    control.set_rows(0, rejected=2)
+    assert not control.reject()

@@ -22,10 +22,15 @@ if TYPE_CHECKING:
 
 
 def conversion(
-    run_id: str, source: Endpoint, target: Endpoint, options: RunOptions, listen: Callable[[Event], None]
+    run_id: str,
+    source: Endpoint,
+    target: Endpoint,
+    options: RunOptions,
+    listen: Callable[[Event], None],
+    begun: bool = False,
 ) -> Conversion:
     """A run on the embedded hub."""
-    return Conversion(run_id, source, target, options, listen, MemoryHub)
+    return Conversion(run_id, source, target, options, listen, MemoryHub, begun=begun)
 
 
 def serve(settings: Settings) -> None:

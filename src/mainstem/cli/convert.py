@@ -21,10 +21,13 @@ from mainstem.cli.terminal import Terminal
 from mainstem.cli.view import RunView, document_of
 from mainstem.control import preflight
 from mainstem.engine.conversion import Endpoint, make_plan
+from mainstem.errors import InvalidError
 from mainstem.model.event import Event
 from mainstem.model.ids import STREAM, new_id
 from mainstem.model.plan import Severity
 from mainstem.model.run import RunOptions
+
+_UNKNOWN_TABLE_REMEDY = "names are case-sensitive; --dry-run without a selection prints every table"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,10 @@ def _ignore(_: Event) -> None:
 
 def _preflight(job: Job, terminal: Terminal) -> None:
     """Look at both sides; warnings are said, errors end the command."""
-    found = preflight.look(job.source, job.target, job.options)
+    try:
+        found = preflight.look(job.source, job.target, job.options)
+    except preflight.UnknownTableError as exc:
+        raise InvalidError(exc.message, fields=exc.fields, remedy=_UNKNOWN_TABLE_REMEDY) from exc
     errors = [item for item in found if item.finding.severity is Severity.ERROR]
     if not terminal.json and not job.quiet:
         for item in errors or found:

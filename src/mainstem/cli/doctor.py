@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -13,7 +14,9 @@ from mainstem.cli.preflight import Checked, document_of, examine, print_findings
 from mainstem.cli.terminal import JsonFlag, Terminal
 from mainstem.contract.inspector import Role
 from mainstem.contract.registry import Registry
+from mainstem.control.preflight import for_target
 from mainstem.engine.conversion import Endpoint
+from mainstem.errors import MainstemError
 from mainstem.model.run import RunOptions
 
 
@@ -31,14 +34,25 @@ def doctor(
     terminal = Terminal(as_json=as_json)
     registry = Registry.installed()
     endpoints = [endpoint(url, registry) for url in urls]
-    systems = [
-        examine(system, wanted, RunOptions()) for system, wanted in zip(endpoints, roles(endpoints, role), strict=True)
-    ]
+    wanted = roles(endpoints, role)
+    options = _options(endpoints, wanted)
+    systems = [examine(system, role, options[role]) for system, role in zip(endpoints, wanted, strict=True)]
     if as_json:
         terminal.document({"ok": not any(system.failed for system in systems), "systems": document_of(systems)})
     else:
         print_findings(terminal.out, systems)
     raise typer.Exit(_exit_code(systems))
+
+
+def _options(endpoints: Sequence[Endpoint], wanted: Sequence[Role]) -> dict[Role, RunOptions]:
+    """A target is asked about the tables that ``copy`` would bring from the first source."""
+    plain = RunOptions()
+    options = {Role.SOURCE: plain, Role.TARGET: plain}
+    if Role.SOURCE in wanted and Role.TARGET in wanted:
+        source = endpoints[wanted.index(Role.SOURCE)]
+        with suppress(MainstemError), source.spec.inspector(source.settings) as inspector:  # told by `examine`
+            options[Role.TARGET] = for_target(plain, inspector.tables())
+    return options
 
 
 def roles(endpoints: Sequence[Endpoint], wanted: Role | None) -> list[Role]:

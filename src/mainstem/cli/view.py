@@ -9,7 +9,7 @@ from mainstem.model.plan import ReportItem, Severity
 from mainstem.model.run import Progress, Rejected, TableProgress
 
 ENDED = frozenset({"FINISHED", "FAILED", "STOPPED", "TIME_LIMIT_REACHED", "EVENT_LIMIT_REACHED"})
-_QUIET_TABLE_STATES = frozenset({"finished", "failed", "skipped"})
+_BUSY_TABLE_STATES = frozenset({"pending", "copying", "indexing"})
 _SEVERITIES = tuple(reversed(Severity))
 
 
@@ -40,7 +40,7 @@ class TableView:
     @property
     def quiet(self) -> bool:
         """Whether nothing more will happen to it."""
-        return self.state in _QUIET_TABLE_STATES
+        return self.state not in _BUSY_TABLE_STATES
 
     @property
     def accounted(self) -> bool:
@@ -73,7 +73,7 @@ class RunView:
         """All tables together; its time is the run's."""
         return TableView(
             name="total",
-            state="finished" if self.ended and all(table.quiet for table in self.tables) else self.state.lower(),
+            state=self.state.lower(),
             read=sum(table.read for table in self.tables),
             written=sum(table.written for table in self.tables),
             rejected=sum(table.rejected for table in self.tables),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,17 +11,22 @@ from mainstem.model.batch import ChangeBatch
 from mainstem.model.frame import Chunk
 from mainstem.model.names import TableId
 from mainstem.model.plan import Statement, TablePlan
-from mainstem.model.run import Rejected
+from mainstem.model.run import Rejected, RunState
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkRecord:
-    """A line of the ledger. ``done`` means that its rows are durable in the target."""
+    """A line of the ledger. ``done`` means that its rows are durable in the target.
+
+    Attributes:
+        limit: the limit of the run that cut the chunk short, or None: the chunk is whole.
+    """
 
     chunk: Chunk
     done: bool
     rows_written: int = 0
     rows_rejected: int = 0
+    limit: RunState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,14 @@ class Ledger(AbstractContextManager["Ledger"], Protocol):
 
     def plan(self, table: TableId, chunks: Sequence[Chunk]) -> None:
         """Write the table's chunks down, none of them done."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Remember something about the run, once."""
+        ...
+
+    def notes(self) -> set[str]:
+        """What `note` was told, in this start of the run or an earlier one."""
         ...
 
     def rejected(self) -> list[Rejected]:
@@ -92,11 +105,11 @@ class Builder(AbstractContextManager["Builder"], Protocol):
 class Loader(AbstractContextManager["Loader"], Protocol):
     """One connection that writes. A chunk is: begin, write…, commit (or rollback)."""
 
-    def begin(self, table: TablePlan, chunk: Chunk, *, quarantine: int | None) -> None:
+    def begin(self, table: TablePlan, chunk: Chunk, *, quarantine: Callable[[], bool] | None) -> None:
         """Start the chunk's transaction.
 
         Args:
-            quarantine: how many refused rows may be put aside, one by one; None: the first refused row raises.
+            quarantine: asked for each refused row whether it may be put aside; None: the first refused row raises.
         """
         ...
 
@@ -107,11 +120,12 @@ class Loader(AbstractContextManager["Loader"], Protocol):
         """
         ...
 
-    def commit(self, rows: int) -> Receipt:
+    def commit(self, rows: int, limit: RunState | None = None) -> Receipt:
         """Make rows and ledger line durable in one transaction.
 
         Args:
             rows: how many the reader published; unless written + rejected equals it, nothing is committed.
+            limit: see `ChunkRecord`.
 
         Raises `AccountingError`, and as `write` does.
         """

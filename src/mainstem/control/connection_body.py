@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Any
 
 from pydantic import (
@@ -138,11 +139,20 @@ def read_body(data: Mapping[str, Any], registry: Registry, *, required: tuple[st
     for name in required:
         if flat.get(name) is None:
             problems.setdefault(name, "is required")
-    if not problems and body.ssl is not None:
-        problems = check_files(ssl_settings(body.ssl))
+    for name, problem in _file_problems(flat.get("ssl")).items():
+        problems.setdefault(name, problem)
     if problems:
         raise invalid(_as_spelled(problems, spelled))
     return body
+
+
+def _file_problems(ssl: object) -> dict[str, str]:
+    """What is wrong with those TLS files that can be read, whatever else is wrong with the connection."""
+    files = {}
+    for name in SSL_FILES:
+        with suppress(ValueError):
+            files[name] = _file(ssl.get(name)) if isinstance(ssl, Mapping) else None
+    return check_files(SslSettings(SslMode.DISABLED, **{k: v for k, v in files.items() if isinstance(v, bytes)}))
 
 
 def settings_of(data: Mapping[str, Any], registry: Registry, *, required: tuple[str, ...] = ()) -> ConnectionSettings:

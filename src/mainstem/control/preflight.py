@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from mainstem.contract.inspector import Finding, Inspector, Role
 from mainstem.engine.conversion import Endpoint
+from mainstem.engine.planner import near_names
 from mainstem.errors import InvalidError
 from mainstem.model.names import TableId
 from mainstem.model.plan import Severity
@@ -22,6 +24,10 @@ class PreflightError(InvalidError):
         told = "; ".join(f"{item.role}: {item.finding.message}" for item in findings)
         super().__init__(f"the stream cannot start: {told}", remedy=first.finding.remedy)
         self.details = {"findings": [finding_json(item) for item in findings]}
+
+
+class UnknownTableError(InvalidError):
+    """A table that was named is not in the source."""
 
 
 _DOUBLING = (WriteMode.APPEND, WriteMode.UPSERT)
@@ -58,7 +64,8 @@ def look(source: Endpoint, target: Endpoint, options: RunOptions) -> list[RoleFi
         found = [RoleFinding(Role.SOURCE, finding) for finding in inspector.preflight(Role.SOURCE, options)]
         tables = _selected(inspector, source, options)
         with target.spec.inspector(target.settings) as other:
-            found += [RoleFinding(Role.TARGET, finding) for finding in other.preflight(Role.TARGET, options)]
+            selected = for_target(options, tables)
+            found += [RoleFinding(Role.TARGET, finding) for finding in other.preflight(Role.TARGET, selected)]
             if options.write_mode in _DOUBLING and not options.skip_data:
                 found += _doubling(inspector, other, tables, options, options.target_schema or target.schema)
     return found
@@ -78,12 +85,12 @@ def _selected(inspector: Inspector, source: Endpoint, options: RunOptions) -> li
     present = inspector.tables()
     spelled = {name: table for table in present for name in (str(table), *_short(table, source.schema))}
     problems = {
-        f"tables.{name}": f"there is no table {name} in {source.schema}"
+        f"tables.{name}": f"there is no table {name} in {source.schema}{near_names(name, spelled)}"
         for name in [*(item.name for item in options.tables if not item.query), *options.exclude]
         if name not in spelled
     }
     if problems:
-        raise InvalidError(
+        raise UnknownTableError(
             "; ".join(problems.values()),
             fields=problems,
             remedy="names are case-sensitive; GET /connections/{id}/tables lists them",
@@ -94,6 +101,12 @@ def _selected(inspector: Inspector, source: Endpoint, options: RunOptions) -> li
     named = [spelled[item.name] for item in options.tables if not item.query]
     excluded = {spelled[name] for name in options.exclude}
     return [table for table in (named if options.tables else present) if table not in excluded]
+
+
+def for_target(options: RunOptions, tables: Iterable[TableId]) -> RunOptions:
+    """The options with the selection spelled out: a target is asked about these tables and no others."""
+    queries = (item for item in options.tables if item.query)
+    return replace(options, tables=(*(TableSelection(str(table)) for table in tables), *queries))
 
 
 def _check_query(inspector: Inspector, item: TableSelection) -> None:

@@ -14,7 +14,7 @@ from mainstem.model.run import Progress, TableProgress, TableState
 
 _ADAPTER = TypeAdapter(Progress)
 _WINDOW = 10  # samples, about one a second
-_DONE = (TableState.FINISHED, TableState.FAILED, TableState.SKIPPED)
+_DONE = frozenset(TableState) - {TableState.PENDING, TableState.COPYING, TableState.INDEXING}
 MAX_REJECTED_KEPT = 1000
 
 

@@ -56,7 +56,8 @@ class Run(Protocol):
 
 
 Ends = tuple[Endpoint, Endpoint, RunOptions]
-MakeRun = Callable[[str, Endpoint, Endpoint, RunOptions, Callable[[Event], None]], Run]
+MakeRun = Callable[[str, Endpoint, Endpoint, RunOptions, Callable[[Event], None], bool], Run]
+"""The last argument: an earlier start of the stream has written to the target."""
 
 
 @dataclass(slots=True)
@@ -224,7 +225,8 @@ class Supervisor:
         def listen(event: Event) -> None:
             self._take(record.id, replace(event, message=hidden(event.message)))
 
-        return _Active(record.id, self._make_run(record.id, source, target, options, listen), before, hidden)
+        run = self._make_run(record.id, source, target, options, listen, bool(before.tables))
+        return _Active(record.id, run, before, hidden)
 
     def _launch(self, record: StreamRecord, active: _Active, move: Move) -> StreamRecord:
         record = self._moved(record, move, message="", error="", error_code="", remedy="", finished_us=0)

@@ -12,12 +12,17 @@ PAUSE_GRACE_S = 2.0
 
 
 class RunControl:
-    """Shared by all threads of a run."""
+    """Shared by all threads of a run.
 
-    def __init__(self, max_rows: int, max_seconds: int) -> None:
+    Args:
+        max_rows, max_seconds: 0 is unlimited.
+        max_rejected: how many rows may be put aside; 0 is none.
+    """
+
+    def __init__(self, max_rows: int, max_seconds: int, max_rejected: int = 0) -> None:
         self._changed = threading.Condition()
-        self._max_rows, self._max_seconds = max_rows, max_seconds
-        self._rows = 0
+        self._max_rows, self._max_seconds, self._max_rejected = max_rows, max_seconds, max_rejected
+        self._rows = self._rejected = 0
         self._stopped = False
         self._paused_at: float | None = None
         self._active_s = 0.0
@@ -111,12 +116,20 @@ class RunControl:
                 self.limit = self.limit or RunState.EVENT_LIMIT_REACHED
             return allowed
 
-    def set_rows(self, rows: int) -> None:
-        """So many rows are captured already: what is durable when a round begins."""
+    def reject(self) -> bool:
+        """Whether one more row may be put aside; if so it counts."""
         with self._changed:
-            self._rows = rows
+            allowed = self._rejected < self._max_rejected
+            self._rejected += allowed
+            return allowed
 
-    def give_back(self, rows: int) -> None:
+    def set_rows(self, rows: int, rejected: int) -> None:
+        """So many rows are captured, and put aside, already: what is durable when a round begins."""
+        with self._changed:
+            self._rows, self._rejected = rows, rejected
+
+    def give_back(self, rows: int, rejected: int = 0) -> None:
         """Rows of an attempt that came to nothing do not count."""
         with self._changed:
             self._rows -= rows
+            self._rejected -= rejected

@@ -11,11 +11,12 @@ from dataclasses import asdict
 from mainstem.contract.hub import Hub
 from mainstem.contract.target import Builder, Ledger, Target
 from mainstem.engine.control import RunControl
-from mainstem.engine.data import DataPhase
+from mainstem.engine.data import RENEWED, DataPhase, wait_after
 from mainstem.engine.planner import Endpoint, make_plan
 from mainstem.engine.progress import Tracker
-from mainstem.engine.structure import LAST_PHASES, KeyBuilder, apply_all
-from mainstem.errors import CancelledError, MainstemError, PlanError, RowError, StatementError
+from mainstem.engine.retry import Backoff
+from mainstem.engine.structure import LAST_PHASES, KeyBuilder, apply_all, check_there
+from mainstem.errors import CancelledError, MainstemError, PlanError, RowError, StatementError, TargetChangedError
 from mainstem.model.event import Event
 from mainstem.model.names import TableId
 from mainstem.model.plan import MigrationPlan, Phase, ReportItem, Severity, Statement
@@ -24,6 +25,10 @@ from mainstem.tasks import ThreadGroup
 
 __all__ = ["Conversion", "Endpoint", "make_plan"]
 
+_RENEWED_REMEDY = (
+    ". If rows contradict each other, they may have changed at the source while the copy was interrupted: then run"
+    " again with drop_and_recreate"
+)
 _FOREIGN_KEY_REMEDY = "all rows are in: correct those references in the target, then resume, or add the key by hand"
 
 
@@ -48,6 +53,7 @@ class Conversion:
     Args:
         listen: gets every event, from any thread; must not block.
         make_hub: makes the hub between readers and writers, bounded by so many bytes.
+        begun: an earlier start of this run has written to the target, so that its ledger must be there.
     """
 
     def __init__(
@@ -58,14 +64,20 @@ class Conversion:
         options: RunOptions,
         listen: Callable[[Event], None],
         make_hub: Callable[[int], Hub],
+        *,
+        begun: bool = False,
     ) -> None:
         self.run_id = run_id
         self._source, self._target, self._options = source, target, options
         self._make_hub = make_hub
-        self._control = RunControl(options.max_rows, options.max_seconds)
+        self._control = RunControl(options.max_rows, options.max_seconds, options.row_error_limit)
         self._tracker = Tracker(self._control, listen)
         self._lock = threading.Lock()
         self._interrupts: list[Callable[[], None]] = []
+        self._backoff = Backoff(options.retry_seconds)
+        self._begun = begun
+        self._planned = False  # the ledger holds the plan: from here on lost connections are tried again
+        self._closing = False  # all is done, but for the ledger, which may be gone already
 
     def run(self) -> Progress:
         """Work to a terminal state (FINISHED, FAILED, STOPPED, or a limit); never raises `MainstemError`.
@@ -112,17 +124,36 @@ class Conversion:
         return self._tracker.snapshot()
 
     def _work(self) -> RunState:
+        """Try until one try gets to its end: each goes on where the ledger says that the run stands.
+
+        A connection to the target that is lost, anywhere, ends a try, also because a server that crashed may have lost
+        commits that were thought to be done: all of them are looked up again.
+        """
         target = self._open_target()
+        while True:
+            try:
+                return self._try(target)
+            except MainstemError as exc:
+                self._control.check_stopped()
+                if not self._planned:
+                    raise
+                wait_after(exc, self._backoff, self._control, self._tracker)
+
+    def _try(self, target: Target) -> RunState:
+        with self._lock:
+            self._interrupts.clear()
         with ExitStack() as stack:
             ledger = stack.enter_context(target.ledger(self.run_id))
+            if self._closing and not ledger.known_plan():
+                return self._control.limit or RunState.FINISHED
             plan = self._plan(ledger)
             self._tracker.plan(plan)
             self._tracker.stage("structure")
             builder = stack.enter_context(target.builder(self.run_id))
             self._interruptible(builder.interrupt)
             self._prepare(builder, plan)
-            for row in ledger.rejected():
-                self._tracker.add_rejected(row)
+            self._check_target(ledger, plan)
+            self._tracker.set_rejected(ledger.rejected())
             self._tracker.stage("data")
             if not self._options.skip_data:
                 self._copy_rows(target, plan)
@@ -132,6 +163,7 @@ class Conversion:
             self._tracker.stage("finishing")
             self._fail_if_tables_failed()
             self._finish_structure(builder, plan, partial=state is not RunState.FINISHED)
+            self._closing = True
             ledger.finish(keep=False)
         self._tracker.stage("done")
         return state
@@ -146,20 +178,43 @@ class Conversion:
         """The plan of an earlier start of this run, so that both mean the same chunks and types; or a new one."""
         self._tracker.stage("planning")
         known = ledger.known_plan()
-        if known:
+        if self._begun and not known:
+            raise TargetChangedError(
+                "this run's book (schema mainstem) is gone from the target, so that nobody knows which rows are in",
+                remedy="begin a new run with schemaPolicy drop_and_recreate, or writeMode truncate_and_load",
+            )
+        if not known:
+            plan = make_plan(self._source, self._target, self._options)
+            self._control.check_stopped()
+            ours = plan_to_json(plan)
+            known = ledger.open(ours)
+            if known == ours:
+                self._planned = self._begun = True
+                return plan
+        elif not self._planned:
             self._tracker.say("going on with an earlier start of this run")
-            return plan_from_json(known)
-        plan = make_plan(self._source, self._target, self._options)
-        self._control.check_stopped()
-        ours = plan_to_json(plan)
-        held = ledger.open(ours)
-        return plan if held == ours else plan_from_json(held)
+        self._planned = self._begun = True
+        return plan_from_json(known)
 
     def _prepare(self, builder: Builder, plan: MigrationPlan) -> None:
         for phase in (Phase.SCHEMA, Phase.TABLES):
             apply_all(builder, self._checked(plan, phase), self._tracker)
         if self._options.write_mode is WriteMode.TRUNCATE:
             builder.truncate([table.target for table in plan.tables])
+
+    def _check_target(self, ledger: Ledger, plan: MigrationPlan) -> None:
+        """Tables that somebody has dropped or emptied since this run made them or wrote to them fail, before the rest.
+
+        Rows that were added or deleted show when a table is counted (`KeyBuilder`).
+        """
+        with self._target.spec.inspector(self._target.settings) as inspector:
+            found = inspector.table_status([table.target for table in plan.tables])
+        for table in plan.tables:
+            written = sum(line.rows_written for line in ledger.chunks(table.source))
+            try:
+                check_there(table.target, found.get(table.target), written)
+            except TargetChangedError as exc:
+                self._tracker.table_failed(table.source, exc)
 
     def _checked(self, plan: MigrationPlan, phase: Phase) -> Iterator[Statement]:
         for statement in plan.phase(phase):
@@ -173,7 +228,7 @@ class Conversion:
         keys = KeyBuilder(plan, self._tracker, self._made_by_us(plan))
         data = DataPhase(
             self.run_id, make(self._source.settings), target, plan, self._options, self._control, self._tracker,
-            self._make_hub, keys.ready,
+            self._backoff, self._make_hub, keys.ready,
         )  # fmt: skip
         self._interruptible(data.interrupt)
         self._build_keys(target, plan, data, keys)
@@ -200,17 +255,15 @@ class Conversion:
                 if data is not None:
                     data.run()
                 else:
-                    for table in plan.tables:
-                        keys.ready(table)
+                    self._ready_all(plan, keys)
             finally:
                 if data is not None and self._control.limit is not None:
-                    self._ready_partial(plan, keys)
+                    self._ready_all(plan, keys)  # tables that lack rows get their keys all the same
                 keys.finish()
 
-    def _ready_partial(self, plan: MigrationPlan, keys: KeyBuilder) -> None:
-        """A limit ended the copy: tables that have some of their rows get their keys all the same."""
+    def _ready_all(self, plan: MigrationPlan, keys: KeyBuilder) -> None:
         for table in plan.tables:
-            if self._tracker.table(table.source).state in (TableState.PENDING, TableState.COPYING):
+            if self._tracker.table(table.source).state is not TableState.FAILED:
                 keys.ready(table)
 
     def _made_by_us(self, plan: MigrationPlan) -> Callable[[TableId], bool]:
@@ -222,9 +275,11 @@ class Conversion:
         failed = self._tracker.failed_tables()
         if failed:
             names = ", ".join(str(table.source) for table in failed[:10])
+            progress = self._tracker.snapshot()
+            renewed = any(item.code == RENEWED for item in progress.report)
             raise PlanError(
-                f"{len(failed)} of {len(self._tracker.snapshot().tables)} tables failed: {names}; {failed[0].error}",
-                remedy="the other tables are in; mend the cause and resume the stream",
+                f"{len(failed)} of {len(progress.tables)} tables failed: {names}; {failed[0].error}",
+                remedy=f"the other tables are in; mend the cause and resume the stream{_RENEWED_REMEDY * renewed}",
             )
 
     def _finish_structure(self, builder: Builder, plan: MigrationPlan, *, partial: bool) -> None:

@@ -2,6 +2,7 @@
 
 A round ends early when a connection is lost. The next one, after a delay, opens a new snapshot and goes on with the
 chunks that the ledger does not have. Rows of different rounds are then of different points in time; the report says so.
+Keys and indexes of other tables are built on meanwhile.
 """
 
 from __future__ import annotations
@@ -16,24 +17,25 @@ from mainstem.contract.target import Ledger, Loader, Target
 from mainstem.engine.control import RunControl
 from mainstem.engine.progress import Tracker
 from mainstem.engine.reader import Reader
-from mainstem.engine.retry import Backoff
+from mainstem.engine.retry import Backoff, worth_waiting
 from mainstem.engine.work import WorkQueue
 from mainstem.engine.writer import Writer
-from mainstem.errors import ConnectError, ConnectReason, MainstemError, Retry
+from mainstem.errors import CancelledError, MainstemError
 from mainstem.model.event import Level
 from mainstem.model.plan import MigrationPlan, ReportItem, Severity, TablePlan
 from mainstem.model.run import RunOptions, RunState, TableState
 from mainstem.tasks import ThreadGroup
 
 LIMIT_GRACE_S = 2.0
+RENEWED = "snapshot_renewed"
 _TICK_S = 0.25
-_WORTH_WAITING = (ConnectReason.REFUSED, ConnectReason.TIMEOUT, ConnectReason.HOST_NOT_FOUND, ConnectReason.OTHER)
 
 
 class DataPhase:
     """Copies the rows of all tables of a plan.
 
     Args:
+        backoff: how long lost connections are tried again.
         make_hub: a new hub for each round, bounded by so many bytes.
         ready: called with each table whose rows are all durable.
     """
@@ -47,53 +49,59 @@ class DataPhase:
         options: RunOptions,
         control: RunControl,
         tracker: Tracker,
+        backoff: Backoff,
         make_hub: Callable[[int], Hub],
         ready: Callable[[TablePlan], None],
     ) -> None:
         self._run_id, self._source, self._target = run_id, source, target
         self._plan, self._options = plan, options
-        self._control, self._tracker = control, tracker
+        self._control, self._tracker, self._backoff = control, tracker, backoff
         self._make_hub, self._ready = make_hub, ready
         self._told: set[TablePlan] = set()
         self._cancel: Callable[[], None] = lambda: None
-        self._cut_off = False
+        self._cut_off = self._interrupted = False
 
     def run(self) -> None:
         """Work until all is durable, a limit is reached, or an error that waiting cannot mend."""
-        backoff = Backoff(self._options.retry_seconds)
-        done, rounds = -1, 0
         while True:
-            durable = sum(table.chunks_done for table in self._tracker.snapshot().tables)
-            if durable > done:
-                backoff.reset()
-            done = durable
             try:
-                self._round(first=rounds == 0)
+                self._round()
                 return
             except MainstemError as exc:
                 self._control.check_stopped()
                 if self._cut_off:
                     return
-                delay = backoff.delay() if worth_waiting(exc) else None
-                if delay is None:
-                    raise
-                self._tracker.say(f"{exc}; trying again in {delay:.1f} s", level=Level.WARN, code=exc.code)
-                self._control.sleep(delay)
-            rounds += 1
+                self._check_interrupted()
+                wait_after(exc, self._backoff, self._control, self._tracker)
+            self._check_interrupted()
 
     def interrupt(self) -> None:
-        """From another thread: end the round under way."""
+        """From another thread: end the round under way, and begin no other."""
+        self._interrupted = True
         self._cancel()
 
-    def _round(self, *, first: bool) -> None:
+    def _check_interrupted(self) -> None:
+        if self._interrupted:
+            raise CancelledError("the copy was broken off")
+
+    def _round(self) -> None:
         with ExitStack() as stack:
             ledger = stack.enter_context(self._target.ledger(self._run_id))
             queue = self._queue(ledger)
+            begun = any(table.chunks_done for table in self._tracker.snapshot().tables)
+            over = self._control.limit is not None or not queue.unfinished()
+            if begun and not over:
+                ledger.note(RENEWED)
+            if RENEWED in ledger.notes():
+                self._tell_renewed()
+            if over:
+                return
             snapshot = stack.enter_context(self._source.snapshot(self._options.jobs))
-            self._tell_snapshot(snapshot, first=first)
+            self._tell_snapshot(snapshot)
             hub = self._make_hub(self._options.memory_bytes)
             loaders = [stack.enter_context(self._target.loader(self._run_id)) for _ in snapshot.readers]
-            self._control.set_rows(sum(table.rows_read for table in self._tracker.snapshot().tables))
+            durable = self._tracker.snapshot()
+            self._control.set_rows(durable.rows_read, durable.rows_rejected)
             self._run_lanes(snapshot, loaders, hub, queue, ledger)
 
     def _run_lanes(self, snapshot: Snapshot, loaders: list[Loader], hub: Hub, queue: WorkQueue, ledger: Ledger) -> None:
@@ -106,6 +114,7 @@ class DataPhase:
                 loader.interrupt()
 
         self._cancel = cancel
+        self._check_interrupted()
         over = threading.Event()
         if self._options.max_seconds:
             threading.Thread(target=self._watch_clock, args=(over,), name="clock", daemon=True).start()
@@ -147,6 +156,7 @@ class DataPhase:
                 continue
             known = ledger.chunks(table.source)
             self._tracker.known_chunks(table.source, known)
+            self._control.limit = self._control.limit or next((line.limit for line in known if line.limit), None)
             queue.add(table, known)
         return queue
 
@@ -155,7 +165,7 @@ class DataPhase:
             self._told.add(table)
             self._ready(table)
 
-    def _tell_snapshot(self, snapshot: Snapshot, *, first: bool) -> None:
+    def _tell_snapshot(self, snapshot: Snapshot) -> None:
         readers = len(snapshot.readers)
         self._tracker.say(
             f"snapshot with {readers} reader{'s' if readers > 1 else ''}"
@@ -164,19 +174,23 @@ class DataPhase:
         )
         if snapshot.note:
             self._tracker.report(ReportItem(Severity.INFO, "one_reader", "snapshot", snapshot.note))
-        if not first or any(table.chunks_done for table in self._tracker.snapshot().tables):
-            self._tracker.report(
-                ReportItem(
-                    Severity.WARNING, "snapshot_renewed", "snapshot",
-                    "the copy was interrupted and went on from a new snapshot: chunks copied before and after it are"
-                    " of different points in time",
-                    "if the source was written to meanwhile and that matters, run again with drop_and_recreate",
-                )
-            )  # fmt: skip
+
+    def _tell_renewed(self) -> None:
+        self._tracker.report(
+            ReportItem(
+                Severity.WARNING, RENEWED, "snapshot",
+                "the copy was interrupted and went on from a new snapshot: chunks copied before and after it are"
+                " of different points in time",
+                "if the source was written to meanwhile and that matters, run again with drop_and_recreate",
+            )
+        )  # fmt: skip
 
 
-def worth_waiting(error: MainstemError) -> bool:
-    """Whether the same work may succeed later."""
-    if isinstance(error, ConnectError):
-        return error.reason in _WORTH_WAITING
-    return error.retry is Retry.BACKOFF
+def wait_after(error: MainstemError, backoff: Backoff, control: RunControl, tracker: Tracker) -> None:
+    """Wait before the next try. Raises the error when waiting cannot mend it, or was tried for long enough."""
+    backoff.advanced(tracker.done())
+    delay = backoff.delay() if worth_waiting(error) else None
+    if delay is None:
+        raise error
+    tracker.say(f"{error}; trying again in {delay:.1f} s", level=Level.WARN, code=error.code)
+    control.sleep(delay)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from mainstem.contract.inspector import Inspector, TableStatus
 from mainstem.contract.network import same_host
@@ -112,11 +113,18 @@ def _find(name: str, schema: str, present: Mapping[tuple[str, str], TableId]) ->
         table = present.get(tuple(name.split(".", 1)))  # type: ignore[arg-type]
     if table is None:
         raise NotFoundError(
-            f"table {name} does not exist in {schema}",
+            f"table {name} does not exist in {schema}{near_names(name, (known for _, known in present))}",
             remedy="check the spelling (names are case-sensitive) and that the login may see it",
             table=name,
         )
     return table
+
+
+def near_names(name: str, names: Iterable[str]) -> str:
+    """Names that were perhaps meant, as the end of a message; empty when none is near."""
+    lowered = {known.lower(): known for known in sorted(names, reverse=True)}
+    near = [lowered[found] for found in get_close_matches(name.lower(), lowered, n=3)]
+    return f" (did you mean {' or '.join(near)}?)" if near else ""
 
 
 def _build(

@@ -25,6 +25,13 @@ STAGES = {
 }
 
 
+_UNDER_WAY = (TableState.COPYING, TableState.INDEXING)
+_CUT_OFF = {
+    RunState.TIME_LIMIT_REACHED: TableState.TIME_LIMIT_REACHED,
+    RunState.EVENT_LIMIT_REACHED: TableState.EVENT_LIMIT_REACHED,
+}
+
+
 def now_us() -> int:
     """UTC microseconds since 1970."""
     return time.time_ns() // 1000
@@ -78,16 +85,17 @@ class Tracker:
                 self._progress.started_at_us = now_us()
 
     def plan(self, plan: MigrationPlan) -> None:
-        """Make a counter for each table of the plan."""
+        """Make a counter for each table of the plan, once."""
         with self._lock:
-            self._progress.report.extend(plan.report)
-            for table in plan.tables:
+            new = [table for table in plan.tables if table.source not in self._tables]
+            self._progress.report.extend(item for item in plan.report if item not in self._progress.report)
+            for table in new:
                 counter = TableProgress(
                     table.source, table.target, rows_estimate=table.rows_estimate, bytes_estimate=table.bytes_estimate
                 )
                 self._tables[table.source] = counter
                 self._progress.tables.append(counter)
-        for table in plan.tables:
+        for table in new:
             self.say(
                 f"{table.source}: about {table.rows_estimate:,} rows",
                 category=Category.TABLE_METADATA,
@@ -102,7 +110,7 @@ class Tracker:
         with self._lock:
             counter = self._tables[table]
             counter.chunks_total = len(records)
-            counter.chunks_done = sum(record.done for record in records)
+            counter.chunks_done = sum(record.done and record.limit is None for record in records)
             counter.rows_written = sum(record.rows_written for record in records)
             counter.rows_rejected = sum(record.rows_rejected for record in records)
             counter.rows_read = counter.rows_written + counter.rows_rejected
@@ -130,13 +138,18 @@ class Tracker:
         with self._lock:
             self._active.clear()
 
-    def add_rejected(self, row: Rejected) -> None:
-        """A row that an earlier start of this run put aside."""
+    def set_rejected(self, rows: list[Rejected]) -> None:
+        """The rows that this run has put aside so far."""
         with self._lock:
-            self._progress.rejected.append(row)
+            self._progress.rejected[:] = rows
 
-    def durable(self, attempt: Attempt, receipt: Receipt) -> None:
-        """An attempt became durable."""
+    def done(self) -> int:
+        """Pieces of work that are done: chunks and whole tables."""
+        with self._lock:
+            return sum(table.chunks_done + (table.state is TableState.FINISHED) for table in self._tables.values())
+
+    def durable(self, attempt: Attempt, receipt: Receipt, *, whole: bool = True) -> None:
+        """An attempt became durable; its chunk is not whole when a limit cut it short."""
         with self._lock:
             self._active.discard(attempt)
             counter = self._tables[attempt.table.source]
@@ -144,7 +157,7 @@ class Tracker:
             counter.bytes_read += attempt.bytes
             counter.rows_written += receipt.rows_written
             counter.rows_rejected += receipt.rows_rejected
-            counter.chunks_done += 1
+            counter.chunks_done += whole
             self._progress.rejected.extend(receipt.rejected)
             for what, count in receipt.coerced.items():
                 counter.coerced[what] = counter.coerced.get(what, 0) + count
@@ -159,6 +172,12 @@ class Tracker:
             rows, seconds = counter.rows_written, counter.seconds
         if state is TableState.FINISHED:
             self.say(f"{table}: {rows:,} rows in {seconds:.1f} s", part="target", table=str(table))
+
+    def table_built(self, table: TableId) -> None:
+        """A table's keys are made; after a limit it is finished only if it has all of its rows."""
+        counter, limit = self._tables[table], self._control.limit
+        whole = limit is None or 0 < counter.chunks_total == counter.chunks_done
+        self.table_state(table, TableState.FINISHED if whole or limit is None else _CUT_OFF[limit])
 
     def table_failed(self, table: TableId, error: MainstemError) -> None:
         """A table cannot be finished; the others go on."""
@@ -179,11 +198,6 @@ class Tracker:
         """The live counter of a table."""
         return self._tables[table]
 
-    def rejected_rows(self) -> int:
-        """Rows put aside over all tables."""
-        with self._lock:
-            return self._progress.rows_rejected
-
     def report(self, item: ReportItem) -> None:
         """Add to the report, once."""
         with self._lock:
@@ -196,6 +210,9 @@ class Tracker:
         with self._lock:
             progress = self._progress
             progress.state, progress.finished_at_us = state, now_us()
+            for table in self._tables.values():
+                if table.state in _UNDER_WAY:
+                    table.state = TableState.STOPPED
             if error is not None:
                 progress.error, progress.error_code, progress.remedy = error.message, error.code, error.remedy
         if error is not None:
@@ -215,7 +232,7 @@ class Tracker:
             counters[table].bytes_read += size
         progress.elapsed_s = self._control.elapsed_s
         for counter in progress.tables:
-            if counter.state in (TableState.COPYING, TableState.INDEXING) and counter.source in self._since:
+            if counter.state in _UNDER_WAY and counter.source in self._since:
                 counter.seconds = progress.elapsed_s - self._since[counter.source]
         return progress
 

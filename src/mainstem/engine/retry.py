@@ -1,6 +1,17 @@
-"""How long to wait before trying again: doubling delays until a total is used up. Pure: it never sleeps itself."""
+"""Whether and how long to wait before trying again: doubling delays until a total is used up. Pure: it never sleeps."""
 
 from __future__ import annotations
+
+from mainstem.errors import ConnectError, ConnectReason, MainstemError, Retry
+
+_WORTH_WAITING = (ConnectReason.REFUSED, ConnectReason.TIMEOUT, ConnectReason.HOST_NOT_FOUND, ConnectReason.OTHER)
+
+
+def worth_waiting(error: MainstemError) -> bool:
+    """Whether the same work may succeed later."""
+    if isinstance(error, ConnectError):
+        return error.reason in _WORTH_WAITING
+    return error.retry is Retry.BACKOFF
 
 
 class Backoff:
@@ -8,11 +19,18 @@ class Backoff:
 
     def __init__(self, total_s: float, *, first: float = 0.25, longest: float = 10.0) -> None:
         self._total_s, self._first, self._longest = total_s, first, longest
+        self._most = 0
         self.reset()
 
     def reset(self) -> None:
         """Begin anew: there was progress."""
         self._left, self._next = self._total_s, self._first
+
+    def advanced(self, done: int) -> None:
+        """Begin anew if more is done than ever before; ``done`` counts pieces of work."""
+        if done > self._most:
+            self._most = done
+            self.reset()
 
     def delay(self) -> float | None:
         """The next delay, or None when the total is used up."""

@@ -7,13 +7,18 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from mainstem import failpoints
+from mainstem.contract.inspector import TableStatus
 from mainstem.contract.target import Builder, Target
 from mainstem.engine.progress import Tracker
-from mainstem.errors import AccountingError, MainstemError, RowError, StatementError
+from mainstem.errors import MainstemError, RowError, StatementError, TargetChangedError
 from mainstem.model.names import TableId
 from mainstem.model.plan import MigrationPlan, Phase, ReportItem, Severity, Statement, TablePlan
 from mainstem.model.run import TableState
 
+TARGET_REMEDY = (
+    "somebody else has changed the target: put the table back as it was and resume, or begin a new run with"
+    " schemaPolicy drop_and_recreate"
+)
 LAST_PHASES = (Phase.FOREIGN_KEYS, Phase.SEQUENCES, Phase.VIEWS, Phase.COMMENTS, Phase.ANALYZE)
 
 
@@ -37,6 +42,30 @@ def apply_all(builder: Builder, statements: Iterable[Statement], tracker: Tracke
             )  # fmt: skip
 
 
+def check_count(table: TableId, expected: int, found: int) -> None:
+    """Raise `TargetChangedError` unless a table that only this run has written to holds what it wrote."""
+    if found != expected:
+        other = "gone since" if found < expected else "not this run's"
+        raise TargetChangedError(
+            f"table {table} of the target holds {found:,} rows, but this run wrote {expected:,} into it:"
+            f" {abs(found - expected):,} are {other}",
+            remedy=TARGET_REMEDY,
+            table=str(table),
+        )
+
+
+def check_there(table: TableId, status: TableStatus | None, written: int) -> None:
+    """Raise `TargetChangedError` if a table that this run made, or wrote to, is gone or empty."""
+    if status is None:
+        raise TargetChangedError(
+            f"table {table} is gone from the target, with {written:,} rows that this run wrote into it",
+            remedy=TARGET_REMEDY,
+            table=str(table),
+        )
+    if status.empty and written:
+        check_count(table, written, 0)
+
+
 class KeyBuilder:
     """Builds keys and indexes of tables whose rows are in, several at once, while other tables are still copied.
 
@@ -53,10 +82,13 @@ class KeyBuilder:
         self._closed = False
 
     def ready(self, table: TablePlan) -> None:
-        """All rows of a table are durable."""
+        """All rows of a table that will come are durable. Said again, it does nothing."""
+        with self._changed:
+            if table.source in self._open:
+                return
+            self._open[table.source] = 1
         self._tracker.table_state(table.source, TableState.INDEXING)
         with self._changed:
-            self._open[table.source] = 1
             self._queue.append((table, ()))
             self._changed.notify_all()
 
@@ -84,7 +116,7 @@ class KeyBuilder:
                         apply_all(builder, statements, self._tracker)
                     else:
                         self._first(builder, table)
-                except (StatementError, RowError, AccountingError) as exc:
+                except (StatementError, RowError, TargetChangedError) as exc:
                     self._failed(table, exc)
                 finally:
                     self._release(table)
@@ -92,10 +124,8 @@ class KeyBuilder:
     def _first(self, builder: Builder, table: TablePlan) -> None:
         """Check the count, make what must be first, put the indexes into the queue."""
         counter = self._tracker.table(table.source)
-        if self._fresh(table.target) and (found := builder.count(table.target)) != counter.rows_written:
-            raise AccountingError(
-                f"{counter.rows_written} rows were written, but the target holds {found}", table=str(table.target)
-            )
+        if self._fresh(table.target):
+            check_count(table.target, counter.rows_written, builder.count(table.target))
         statements = self._plan.phase(Phase.KEYS, table.target)
         failpoints.hit("keys.before")
         apply_all(builder, (item for item in statements if not item.index), self._tracker)
@@ -126,4 +156,4 @@ class KeyBuilder:
             finished = self._open[table.source] == 0
             self._changed.notify_all()
         if finished and self._tracker.table(table.source).state is not TableState.FAILED:
-            self._tracker.table_state(table.source, TableState.FINISHED)
+            self._tracker.table_built(table.source)

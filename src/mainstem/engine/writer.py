@@ -41,6 +41,7 @@ class Writer:
     tracker: Tracker
     options: RunOptions
     _attempt: Attempt | None = None
+    _rejected: int = 0  # rows of this attempt that were put aside
 
     def run(self) -> None:
         """Apply frames until there are no more."""
@@ -62,16 +63,21 @@ class Writer:
     def _begin(self) -> None:
         attempt = self._attempt
         if attempt is not None:
-            left = max(self.options.row_error_limit - self.tracker.rejected_rows(), 0)
-            self.loader.begin(attempt.table, attempt.chunk, quarantine=left if attempt.careful else None)
+            self.loader.begin(attempt.table, attempt.chunk, quarantine=self._reject if attempt.careful else None)
+
+    def _reject(self) -> bool:
+        allowed = self.control.reject()
+        self._rejected += allowed
+        return allowed
 
     def _commit(self, frame: Commit) -> None:
         attempt = self._attempt
         if attempt is None:
             return
-        receipt = self.loader.commit(frame.rows)
-        self.tracker.durable(attempt, receipt)
-        self._attempt = None
+        limit = self.control.limit if frame.partial else None
+        receipt = self.loader.commit(frame.rows, limit)
+        self.tracker.durable(attempt, receipt, whole=limit is None)
+        self._attempt, self._rejected = None, 0
         self.queue.done(attempt)
 
     def _end(self) -> None:
@@ -79,6 +85,11 @@ class Writer:
         attempt, self._attempt = self._attempt, None
         if attempt is not None:
             self.control.give_back(attempt.rows)
+            self._give_back_rejected()
+
+    def _give_back_rejected(self) -> None:
+        rejected, self._rejected = self._rejected, 0
+        self.control.give_back(0, rejected)
 
     def _try(self, step: Callable[[], object]) -> None:
         """Do one step of an attempt that has not failed yet."""
@@ -90,6 +101,7 @@ class Writer:
         except MainstemError as error:
             attempt.failed = True
             self.loader.rollback()
+            self._give_back_rejected()
             self.tracker.abandon(attempt)
             if self.queue.cancelled:
                 raise CancelledError("the round was broken off") from error

@@ -23,7 +23,11 @@ class RunState(StrEnum):
 
 
 class TableState(StrEnum):
-    """The states of one table within a run."""
+    """The states of one table within a run.
+
+    The last three are those of a table that was under way, or waited, when the run ended for that reason (STOPPED also
+    when the run failed for a reason that is not this table's).
+    """
 
     PENDING = "pending"
     COPYING = "copying"
@@ -31,6 +35,9 @@ class TableState(StrEnum):
     FINISHED = "finished"
     FAILED = "failed"
     SKIPPED = "skipped"
+    STOPPED = "stopped"
+    TIME_LIMIT_REACHED = "time_limit_reached"
+    EVENT_LIMIT_REACHED = "event_limit_reached"
 
 
 class SchemaPolicy(StrEnum):

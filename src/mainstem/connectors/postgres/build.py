@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
 import psycopg
 
-from mainstem.connectors.postgres.client import connect, translate_error
+from mainstem.connectors.postgres.client import cancel, connect, translate_error, translating
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.ledger import SCHEMA, step_name
 from mainstem.errors import MainstemError
@@ -26,9 +25,11 @@ class PostgresBuilder:
     """See `contract.target.Builder`."""
 
     def __init__(self, settings: ConnectionSettings, run_id: str) -> None:
+        self._settings = settings
         self._connection: psycopg.Connection[Any] = connect(settings)
         self._run_id = run_id
-        self._connection.execute(_SESSION)
+        with translating():
+            self._connection.execute(_SESSION)
 
     def __enter__(self) -> PostgresBuilder:
         return self
@@ -64,8 +65,7 @@ class PostgresBuilder:
 
     def interrupt(self) -> None:
         """From another thread: break off what runs now."""
-        with suppress(psycopg.Error):
-            self._connection.cancel_safe(timeout=5)
+        cancel(self._connection, self._settings)
 
     def _once(self, step: str, sql: str) -> None:
         connection = self._connection

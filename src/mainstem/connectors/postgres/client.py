@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from mainstem.contract.tls import VERIFYING, PemFiles, pem_files, require_usable
 from mainstem.errors import ConnectError, ConnectReason, MainstemError, RowError
 from mainstem.model.connection import ConnectionSettings, SslMode
 
-__all__ = ["connect", "row_error", "tls_version", "translate_error", "translating"]
+__all__ = ["cancel", "connect", "row_error", "tls_version", "translate_error", "translating"]
 
 # By SET and not by the startup packet: poolers refuse parameters there that they do not know.
 _SESSION = (
@@ -49,6 +49,7 @@ _SSL_MODES = {
 # A path below a file: the library finds nothing there and, since it was told where to look, looks nowhere else (it
 # would read certificates and passwords from the home folder of whoever runs this process).
 _NOWHERE = "/dev/null/none"
+CANCEL_TIMEOUT_S = 5.0
 _TRY_NEXT_ADDRESS = {ConnectReason.REFUSED, ConnectReason.TIMEOUT}
 
 
@@ -121,6 +122,19 @@ def _attempt(
         connection.close()
         raise diagnose(settings, parameters, exc) from exc
     return connection
+
+
+def cancel(connection: psycopg.Connection[Any], settings: ConnectionSettings) -> None:
+    """From another thread: break off what runs on a connection. Whatever goes wrong, nothing is raised.
+
+    The protocol's own request makes a TLS connection by the parameters of the first one, whose certificate files are
+    gone by now; then the server is asked by a new login.
+    """
+    try:
+        connection.cancel_safe(timeout=CANCEL_TIMEOUT_S)
+    except psycopg.Error:
+        with suppress(MainstemError, psycopg.Error), connect(settings) as other:
+            other.execute("SELECT pg_catalog.pg_cancel_backend(%s)", (connection.info.backend_pid,))
 
 
 def translate_error(exc: BaseException) -> MainstemError:

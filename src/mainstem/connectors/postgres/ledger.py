@@ -21,9 +21,10 @@ from mainstem.model.connection import ConnectionSettings
 from mainstem.model.frame import Chunk
 from mainstem.model.names import TableId
 from mainstem.model.plan import Statement
-from mainstem.model.run import Rejected
+from mainstem.model.run import Rejected, RunState
 
 SCHEMA = "mainstem"
+_NOTE = "note:"  # steps of this name are notes
 
 _CREATE = f"""
 CREATE SCHEMA IF NOT EXISTS {SCHEMA};
@@ -32,7 +33,7 @@ CREATE TABLE IF NOT EXISTS {SCHEMA}.run (
 CREATE TABLE IF NOT EXISTS {SCHEMA}.chunk (
     run_id text NOT NULL, table_schema text NOT NULL, table_name text NOT NULL, number integer NOT NULL,
     lower text, upper text, done timestamptz, rows_written bigint NOT NULL DEFAULT 0,
-    rows_rejected bigint NOT NULL DEFAULT 0,
+    rows_rejected bigint NOT NULL DEFAULT 0, cut_by text,
     PRIMARY KEY (run_id, table_schema, table_name, number));
 CREATE TABLE IF NOT EXISTS {SCHEMA}.step (
     run_id text NOT NULL, step text NOT NULL, done timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (run_id, step));
@@ -42,7 +43,7 @@ CREATE TABLE IF NOT EXISTS {SCHEMA}.rejected_row (
 """
 
 _MARK_CHUNK = f"""
-UPDATE {SCHEMA}.chunk SET done = now(), rows_written = %s, rows_rejected = %s
+UPDATE {SCHEMA}.chunk SET done = now(), rows_written = %s, rows_rejected = %s, cut_by = %s
 WHERE run_id = %s AND table_schema = %s AND table_name = %s AND number = %s AND done IS NULL
 """
 
@@ -59,12 +60,17 @@ def step_name(statement: Statement) -> str:
 
 
 def mark_chunk(
-    connection: psycopg.Connection[Any], run_id: str, chunk: Chunk, written: int, rejected: Sequence[Rejected]
+    connection: psycopg.Connection[Any],
+    run_id: str,
+    chunk: Chunk,
+    written: int,
+    rejected: Sequence[Rejected],
+    limit: RunState | None,
 ) -> bool:
     """Within the chunk's transaction: its line and its rejected rows. False when the line says that it was done."""
     table = chunk.table
     with connection.cursor() as cursor:
-        cursor.execute(_MARK_CHUNK, (written, len(rejected), run_id, table.schema, table.name, chunk.number))
+        cursor.execute(_MARK_CHUNK, (written, len(rejected), limit, run_id, table.schema, table.name, chunk.number))
         marked = cursor.rowcount == 1
         if rejected:
             cursor.executemany(
@@ -119,13 +125,13 @@ class PostgresLedger:
         """The table's chunks as planned, in order; empty when not yet planned."""
         with _translated():
             rows = self._connection.execute(
-                f"SELECT number, lower, upper, done IS NOT NULL, rows_written, rows_rejected FROM {SCHEMA}.chunk"
-                " WHERE run_id = %s AND table_schema = %s AND table_name = %s ORDER BY number",
+                "SELECT number, lower, upper, done IS NOT NULL, rows_written, rows_rejected, cut_by"
+                f" FROM {SCHEMA}.chunk WHERE run_id = %s AND table_schema = %s AND table_name = %s ORDER BY number",
                 (self._run_id, table.schema, table.name),
             ).fetchall()
         return [
-            ChunkRecord(Chunk(table, number, lower, upper), done, written, rejected)
-            for number, lower, upper, done, written, rejected in rows
+            ChunkRecord(Chunk(table, number, lower, upper), done, written, rejected, RunState(limit) if limit else None)
+            for number, lower, upper, done, written, rejected, limit in rows
         ]
 
     def plan(self, table: TableId, chunks: Sequence[Chunk]) -> None:
@@ -136,6 +142,22 @@ class PostgresLedger:
                 " VALUES (%s, %s, %s, %s, %s, %s)",
                 [(self._run_id, table.schema, table.name, chunk.number, chunk.lower, chunk.upper) for chunk in chunks],
             )
+
+    def note(self, text: str) -> None:
+        """Remember something about the run, once."""
+        with _translated():
+            self._connection.execute(
+                f"INSERT INTO {SCHEMA}.step (run_id, step) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+                (self._run_id, _NOTE + text),
+            )
+
+    def notes(self) -> set[str]:
+        """What `note` was told, in this start of the run or an earlier one."""
+        with _translated():
+            rows = self._connection.execute(
+                f"SELECT step FROM {SCHEMA}.step WHERE run_id = %s AND starts_with(step, %s)", (self._run_id, _NOTE)
+            ).fetchall()
+        return {step.removeprefix(_NOTE) for (step,) in rows}
 
     def rejected(self) -> list[Rejected]:
         """Rows that this run has put aside so far."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any
@@ -13,7 +13,7 @@ import pyarrow as pa
 from mainstem import failpoints
 from mainstem.connectors.postgres import ledger
 from mainstem.connectors.postgres.build import PostgresBuilder
-from mainstem.connectors.postgres.client import connect, row_error, translate_error
+from mainstem.connectors.postgres.client import cancel, connect, row_error, translate_error, translating
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.encode import BatchEncoder, Refused
 from mainstem.connectors.postgres.ledger import PostgresLedger
@@ -23,7 +23,7 @@ from mainstem.model.batch import ChangeBatch
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.frame import Chunk
 from mainstem.model.plan import TablePlan
-from mainstem.model.run import Rejected, RunOptions, WriteMode
+from mainstem.model.run import Rejected, RunOptions, RunState, WriteMode
 from mainstem.native.copybinary import HEADER, TRAILER
 
 _DIALECT = PostgresDialect()
@@ -64,8 +64,10 @@ class PostgresLoader:
     def __init__(self, settings: ConnectionSettings, options: RunOptions, run_id: str) -> None:
         self._options = options
         self._run_id = run_id
+        self._settings = settings
         self._connection: psycopg.Connection[Any] = connect(settings)
-        self._connection.execute(_SESSION)
+        with translating():
+            self._connection.execute(_SESSION)
         self._chunk: Chunk | None = None
 
     def __enter__(self) -> PostgresLoader:
@@ -76,7 +78,7 @@ class PostgresLoader:
     ) -> None:
         self._connection.close()
 
-    def begin(self, table: TablePlan, chunk: Chunk, *, quarantine: int | None) -> None:
+    def begin(self, table: TablePlan, chunk: Chunk, *, quarantine: Callable[[], bool] | None) -> None:
         """Start the chunk's transaction."""
         self._table, self._chunk, self._quarantine = table, chunk, quarantine
         self._encoder = BatchEncoder(table, self._options)
@@ -106,7 +108,7 @@ class PostgresLoader:
             raise self._error(exc) from exc
         self._rows_before += batch.rows.num_rows
 
-    def commit(self, rows: int) -> Receipt:
+    def commit(self, rows: int, limit: RunState | None = None) -> Receipt:
         """Make rows and ledger line durable in one transaction."""
         if self._chunk is None:
             raise ConflictError("commit without begin")
@@ -115,7 +117,8 @@ class PostgresLoader:
             self._check_count(rows)
             if self._staged and self._quarantine is None:
                 self._merge()
-            if not ledger.mark_chunk(self._connection, self._run_id, self._chunk, self._written, self._rejected):
+            done = self._connection, self._run_id, self._chunk, self._written, self._rejected, limit
+            if not ledger.mark_chunk(*done):
                 raise ConflictError("another process has written this chunk", table=str(self._chunk.table))
             failpoints.hit("loader.before_commit")
             self._connection.execute("COMMIT")
@@ -143,8 +146,7 @@ class PostgresLoader:
 
     def interrupt(self) -> None:
         """From another thread: break off what runs now."""
-        with suppress(psycopg.Error):
-            self._connection.cancel_safe(timeout=5)
+        cancel(self._connection, self._settings)
 
     def _columns(self) -> str:
         return ", ".join(_DIALECT.quote(column.target) for column in self._table.columns)
@@ -213,7 +215,7 @@ class PostgresLoader:
         return middle
 
     def _put_aside(self, rows: pa.RecordBatch, row: int, error: RowError) -> None:
-        if len(self._rejected) >= (self._quarantine or 0):
+        if self._quarantine is None or not self._quarantine():
             raise RowError(
                 f"more rows of {self._table.source} were refused than rowErrors.limit allows; the last one: "
                 f"{error.message}",
