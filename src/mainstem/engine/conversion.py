@@ -38,7 +38,7 @@ def plan_to_json(plan: MigrationPlan) -> str:
 
 
 def plan_from_json(text: str) -> MigrationPlan:
-    """The plan that `plan_to_json` wrote. Its parser is loaded when wanted: the first start of a run does without it."""
+    """The plan that `plan_to_json` wrote. Its parser is loaded only here: a first start does without it."""
     from pydantic import TypeAdapter
 
     return TypeAdapter(MigrationPlan).validate_json(text)
