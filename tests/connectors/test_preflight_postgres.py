@@ -122,6 +122,16 @@ def test_another_encoding_than_utf8_is_named(postgres_db: ConnectionSettings, en
         run(postgres_db, f"DROP DATABASE {other} WITH (FORCE)")
 
 
+def test_a_locale_that_knows_ascii_letters_alone_is_named(postgres_db: ConnectionSettings) -> None:
+    other = f"{postgres_db.database}_c"
+    run(postgres_db, f"CREATE DATABASE {other} ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0")
+    try:
+        severity, message, _ = findings(replace(postgres_db, database=other))["tgt.ctype"]
+        assert (severity, "LC_CTYPE is C" in message) == (Severity.WARNING, True)
+    finally:
+        run(postgres_db, f"DROP DATABASE {other} WITH (FORCE)")
+
+
 @pytest.mark.parametrize("type_", ["no_such_type", "numeric(", "1 2 3", "citexd"])
 @pytest.mark.parametrize("server", ["postgres_db", "postgres15_db"])
 def test_an_override_to_an_unknown_type_is_refused(request: pytest.FixtureRequest, server: str, type_: str) -> None:

@@ -60,11 +60,13 @@ class Use(StrEnum):
 class ColumnType:
     """A column within an expression: what it was, and its type on the target (empty if unknown).
 
+    ``folds``: its text compares without regard to case in the source.
     `ddl.expressions` hangs it on every column node that it knows, as ``node.meta[ColumnType.META]``.
     """
 
     type: LogicalType
     sql: str = ""
+    folds: bool = False
 
     META = "column_type"
 

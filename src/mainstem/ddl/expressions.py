@@ -42,7 +42,7 @@ class TableExpressions:
         """The expression with the target's names; `PlanError` if it cannot be said there."""
         from sqlglot import exp
 
-        tree = parse(expression, self.source)
+        tree = parse_expression(expression, self.source)
         for node in list(tree.find_all(exp.Column)):
             found = self.columns.get(node.name.lower())
             if found is None:
@@ -58,11 +58,23 @@ class TableExpressions:
         """The source's columns that the expression names, in lower case."""
         from sqlglot import exp
 
-        return {node.name.lower() for node in parse(expression, self.source).find_all(exp.Column)}
+        return {node.name.lower() for node in parse_expression(expression, self.source).find_all(exp.Column)}
+
+
+def parse_expression(sql: str, dialect: Dialect) -> exp.Expr:
+    """One expression; `PlanError` when it isn't understood.
+
+    Read as a query's only column: by itself ``replace(a, b, c)`` would pass for a statement.
+    """
+    columns = parse(f"SELECT {sql}", dialect).args.get("expressions", [])
+    if len(columns) != 1:
+        raise PlanError("the expression is not understood")
+    tree: exp.Expr = columns[0].pop()
+    return tree
 
 
 def parse(sql: str, dialect: Dialect) -> exp.Expr:
-    """One expression or statement; `PlanError` when it isn't understood."""
+    """One statement; `PlanError` when it isn't understood."""
     import sqlglot  # large, and a schema of plain tables needs none of it
     from sqlglot.errors import SqlglotError
 

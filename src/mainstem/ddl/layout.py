@@ -50,7 +50,10 @@ class Layout:
         """`Translate` for this table's expressions."""
         columns = {
             column.name.lower(): TargetColumn(
-                self.names[column.name], ColumnType(column.type, self.types[self.names[column.name]].sql)
+                self.names[column.name],
+                ColumnType(
+                    column.type, self.types[self.names[column.name]].sql, column.collation.lower().endswith("_ci")
+                ),
             )
             for column in self.source.columns
             if column.name in self.names

@@ -6,7 +6,7 @@ Import it only when there are views: it brings all of sqlglot with it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 
 from sqlglot import exp
@@ -19,6 +19,7 @@ from mainstem.errors import PlanError
 from mainstem.model.names import TableId
 from mainstem.model.plan import ReportItem, Severity, Statement
 from mainstem.model.schema import View
+from mainstem.model.types import Kind
 
 _REMEDY = "create it by hand once the tables are there"
 
@@ -116,8 +117,33 @@ def _create_view(
 ) -> tuple[Rendered, _Relation]:
     _resolve(tree, view.id.schema, known)
     columns = {name.lower(): column for name, column in _outputs(tree).items()}
+    folded = _folded(tree)
     query = target.render_expression(source.neutral_expression(tree), Use.VALUE)
-    return target.create_view(id_, query, view), _Relation(id_, columns)
+    rendered = target.create_view(id_, query, view)
+    if folded:
+        rendered = replace(rendered, report=(*rendered.report, _compares_without_case(id_, folded)))
+    return rendered, _Relation(id_, columns)
+
+
+def _folded(tree: exp.Expr) -> list[str]:
+    """The columns that are compared, grouped or sorted as text without regard to case in the source."""
+    names = {
+        column.name: None
+        for node in tree.find_all(exp.Predicate, exp.Group, exp.Distinct)
+        for column in node.find_all(exp.Column)
+        if (known := column.meta.get(ColumnType.META)) and known.folds and known.type.kind is Kind.TEXT
+    }
+    return list(names)
+
+
+def _compares_without_case(view: TableId, columns: Sequence[str]) -> ReportItem:
+    return ReportItem(
+        Severity.INFO,
+        "view_collation",
+        str(view),
+        f"the view compares text without regard to case in the source, and with it here: {', '.join(columns)}",
+        "use citext for these columns, or compare lower(column), where the difference matters",
+    )
 
 
 def _outputs(query: exp.Expr) -> dict[str, TargetColumn]:

@@ -151,7 +151,7 @@ def postgres(
         password.chmod(0o644)
         _run(
             [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "scram-sha-256", "--pwfile", password,
-             "-E", "UTF8", "--locale=C", "--no-sync"],
+             "-E", "UTF8", "--locale=C", "--lc-ctype=C.UTF-8", "--no-sync"],
             user,
         )  # fmt: skip
         settings = {

@@ -67,7 +67,6 @@ _CAST_TYPES = {
     exp.DType.CHARACTER_SET: (exp.DType.VARCHAR, _digits()),
     exp.DType.CHAR: (exp.DType.VARCHAR, _digits()),
     exp.DType.NCHAR: (exp.DType.VARCHAR, _digits()),
-    exp.DType.UBIGINT: (exp.DType.DECIMAL, _digits(20, 0)),
     exp.DType.DECIMAL: (exp.DType.DECIMAL, _digits(10, 0)),
 }
 

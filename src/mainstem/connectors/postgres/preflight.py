@@ -100,6 +100,22 @@ def _encoding(look: _Look) -> Iterator[Finding]:
     yield Finding("tgt.encoding", Severity.WARNING, told, "use a database made with ENCODING 'UTF8' TEMPLATE template0")
 
 
+def _letters(look: _Look) -> Iterator[Finding]:
+    """With libc's locale C (manual, "Locale Support") the server knows the case of ASCII letters alone."""
+    row = look.value(
+        "SELECT datctype FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()"
+        " AND datctype IN ('C', 'POSIX')"
+        + (" AND datlocprovider = 'c'" if look.connection.info.server_version >= 150_000 else "")
+    )
+    if row and look.value("SHOW server_encoding") == "UTF8":
+        yield Finding(
+            "tgt.ctype",
+            Severity.WARNING,
+            f"the database's LC_CTYPE is {row}: LOWER, UPPER and comparisons without case know ASCII letters alone",
+            "use a database made with a UTF-8 locale (LOCALE 'C.UTF-8' or your language's) and TEMPLATE template0",
+        )
+
+
 def _grants(look: _Look) -> Iterator[Finding]:
     user = look.connection.info.user
     for schema, always in ((look.schema, look.makes_tables), (LEDGER_SCHEMA, True)):
@@ -244,5 +260,5 @@ def _listed(names: list[str]) -> str:
 
 _CHECKS: dict[Role, tuple[Callable[[_Look], Iterator[Finding]], ...]] = {
     Role.SOURCE: (),
-    Role.TARGET: (_version, _read_only, _encoding, _grants, _not_empty, _extensions, _connections),
+    Role.TARGET: (_version, _read_only, _encoding, _letters, _grants, _not_empty, _extensions, _connections),
 }

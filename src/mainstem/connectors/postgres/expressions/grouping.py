@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
-from mainstem.connectors.postgres.sorts import TIMES, Sort, mark, sort_of
+from mainstem.connectors.postgres.expressions.sorts import TIMES, Sort, mark, sort_of
 from mainstem.contract.dialect import PRIMARY_KEY
 
 _ORDERED = frozenset({Sort.NUMBER, Sort.FLOAT, Sort.TEXT, Sort.ENUM, Sort.OTHER, *TIMES})

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from sqlglot import exp
 
-from mainstem.connectors.postgres.sorts import (
+from mainstem.connectors.postgres.expressions.sorts import (
     NUMBERS,
     Sort,
     call,
@@ -15,20 +15,15 @@ from mainstem.connectors.postgres.sorts import (
     coerce,
     grouped,
     mark,
-    number,
+    refuse_stored,
     sort_of,
     string,
+    unpadded,
 )
 from mainstem.contract.dialect import Use
 from mainstem.errors import PlanError
 
 Rule = Callable[[exp.Expr, Use], exp.Expr]
-
-
-def refuse_stored(what: str, use: Use) -> None:
-    """`PlanError` where the expression is stored: the function's result may change with settings or time."""
-    if use is Use.STORED:
-        raise PlanError(f"{what} cannot be stored: its result depends on the session")
 
 
 def name_of(node: exp.Expr) -> str:
@@ -58,20 +53,6 @@ def _takes(takes: Sort, gives: Sort, *, stable: bool = False) -> Rule:
     return rule
 
 
-def _numeric(node: exp.Expr, use: Use) -> exp.Expr:
-    """A function of a number that gives a number of the same sort."""
-    node.set("this", coerce(node.this, Sort.NUMBER, use))
-    return mark(node, Sort.FLOAT if sort_of(node.this) is Sort.FLOAT else Sort.NUMBER)
-
-
-def _log(node: exp.Expr, use: Use) -> exp.Expr:
-    """LOG with a base is there for numeric alone."""
-    for key in ("this", "expression"):
-        side = coerce(node.args[key], Sort.NUMBER, use)
-        node.set(key, cast(side, "numeric", Sort.NUMBER) if sort_of(side) is Sort.FLOAT else side)
-    return mark(node, Sort.NUMBER)
-
-
 def _same(node: exp.Expr, use: Use) -> exp.Expr:
     """Gives what it is given."""
     return mark(node, sort_of(node.this))
@@ -91,15 +72,6 @@ def _length(node: exp.Expr, use: Use) -> exp.Expr:
         return call("OCTET_LENGTH", Sort.NUMBER, node.this)
     text = coerce(node.this, Sort.TEXT, use)
     return call("OCTET_LENGTH" if node.args.get("binary") else "CHAR_LENGTH", Sort.NUMBER, text)
-
-
-def _round(node: exp.Expr, use: Use) -> exp.Expr:
-    """With digits there is a version for numeric alone."""
-    value = coerce(node.this, Sort.NUMBER, use)
-    if node.args.get("decimals") is not None and sort_of(value) is not Sort.NUMBER:
-        value = cast(value, "numeric", Sort.NUMBER)
-    node.set("this", value)
-    return mark(node, sort_of(value))
 
 
 def _extreme(node: exp.Expr, use: Use) -> exp.Expr:
@@ -195,14 +167,15 @@ def _json_object(node: exp.Expr, use: Use) -> exp.Expr:
     refuse_stored("the function json_object", use)
     parts = []
     for pair in node.expressions:
-        parts += [coerce(pair.this, Sort.TEXT, use), pair.expression]
+        parts += [coerce(pair.this, Sort.TEXT, use), unpadded(pair.expression)]
     return call("JSONB_BUILD_OBJECT", Sort.JSON, *parts)
 
 
 def _json_valid(node: exp.Expr, use: Use) -> exp.Expr:
     if sort_of(node.expressions[0]) is not Sort.JSON:
         raise PlanError("JSON_VALID of text has no translation that every version knows")
-    return mark(exp.Boolean(this=True), Sort.BOOLEAN)
+    there = exp.Not(this=exp.Is(this=grouped(node.expressions[0]), expression=exp.Null()))
+    return mark(exp.Case(ifs=[exp.If(this=there, true=exp.Boolean(this=True))]), Sort.BOOLEAN)
 
 
 def _json_unquote(node: exp.Expr, use: Use) -> exp.Expr:
@@ -227,33 +200,9 @@ def _renamed(name: str, gives: Sort, *, stable: bool = True) -> Rule:
     def rule(node: exp.Expr, use: Use) -> exp.Expr:
         if stable:
             refuse_stored(f"the function {node.name.lower()}", use)
-        return call(name, gives, *node.expressions)
+        return call(name, gives, *map(unpadded, node.expressions))
 
     return rule
-
-
-def _find_in_set(node: exp.Expr, use: Use) -> exp.Expr:
-    label, labels = node.expressions
-    array = coerce(labels, Sort.SET, use)
-    found = call("ARRAY_POSITION", Sort.NUMBER, array, coerce(label, Sort.TEXT, use))
-    return mark(exp.Coalesce(this=found, expressions=[number(0)]), Sort.NUMBER)
-
-
-def _field(node: exp.Expr, use: Use) -> exp.Expr:
-    value, *others = node.expressions
-    sorts = {sort_of(item) for item in node.expressions} - {Sort.STRING}
-    want = Sort.NUMBER if sorts <= NUMBERS and sorts else Sort.TEXT
-    array = exp.Array(expressions=[coerce(item, want, use) for item in others])
-    found = call("ARRAY_POSITION", Sort.NUMBER, array, coerce(value, want, use))
-    return mark(exp.Coalesce(this=found, expressions=[number(0)]), Sort.NUMBER)
-
-
-def _strcmp(node: exp.Expr, use: Use) -> exp.Expr:
-    left, right = (grouped(coerce(item, Sort.TEXT, use)) for item in node.expressions)
-    less = exp.If(this=exp.LT(this=left, expression=right), true=exp.Literal.number(-1))
-    same = exp.If(this=exp.EQ(this=left.copy(), expression=right.copy()), true=exp.Literal.number(0))
-    more = exp.If(this=exp.GT(this=left.copy(), expression=right.copy()), true=exp.Literal.number(1))
-    return mark(exp.Case(ifs=[less, same, more]), Sort.NUMBER)
 
 
 def _uuid_to_bin(node: exp.Expr, use: Use) -> exp.Expr:
@@ -272,18 +221,16 @@ def _bin_to_uuid(node: exp.Expr, use: Use) -> exp.Expr:
 
 
 def _anonymous(node: exp.Expr, use: Use) -> exp.Expr:
-    from mainstem.connectors.postgres import dates
+    from mainstem.connectors.postgres.expressions import dates, texts
 
-    rule = _BY_NAME.get(node.name.lower()) or dates.BY_NAME.get(node.name.lower())
+    name = node.name.lower()
+    rule = _BY_NAME.get(name) or texts.BY_NAME.get(name) or dates.BY_NAME.get(name)
     if rule is None:
         raise PlanError(f"the function {node.name.lower()} has no translation")
     return rule(node, use)
 
 
 _BY_NAME: dict[str, Rule] = {
-    "find_in_set": _find_in_set,
-    "field": _field,
-    "strcmp": _strcmp,
     "json_array": _renamed("JSONB_BUILD_ARRAY", Sort.JSON),
     "json_arrayagg": _renamed("JSONB_AGG", Sort.JSON),
     "json_objectagg": _renamed("JSONB_OBJECT_AGG", Sort.JSON),
@@ -310,27 +257,17 @@ def _each(rule: Rule, *types: type[exp.Expr]) -> Iterable[tuple[type[exp.Expr], 
 
 
 _TEXT_TO_TEXT = (
-    exp.Lower, exp.Upper, exp.Trim, exp.Replace, exp.Repeat, exp.Reverse, exp.Left, exp.Right, exp.Pad, exp.Substring,
-    exp.MD5,
+    exp.Lower, exp.Upper, exp.Trim, exp.Replace, exp.Repeat, exp.Reverse, exp.Pad, exp.MD5,
 )  # fmt: skip
-_NUMBER_TO_NUMBER = (exp.Abs, exp.Ceil, exp.Floor, exp.Sign)
-_NUMBER_TO_FLOAT = (exp.Sqrt, exp.Exp, exp.Ln, exp.Pow, exp.Sin, exp.Cos, exp.Tan, exp.Radians, exp.Degrees)
 
 RULES: dict[type[exp.Expr], Rule] = {
     **dict(_each(_takes(Sort.TEXT, Sort.TEXT), *_TEXT_TO_TEXT)),
-    **dict(_each(_numeric, *_NUMBER_TO_NUMBER)),
-    exp.Log: _log,
-    **dict(_each(_takes(Sort.NUMBER, Sort.FLOAT), *_NUMBER_TO_FLOAT)),
-    **dict(_each(_takes(Sort.TEXT, Sort.NUMBER), exp.StrPosition, exp.Ascii)),
+    **dict(_each(_takes(Sort.TEXT, Sort.NUMBER), exp.StrPosition)),
     exp.Space: _takes(Sort.NUMBER, Sort.TEXT),
-    exp.ConcatWs: _takes(Sort.TEXT, Sort.TEXT, stable=True),
     exp.Concat: _concat,
     exp.Length: _length,
-    exp.Round: _round,
-    exp.Trunc: _round,
     exp.Greatest: _extreme,
     exp.Least: _extreme,
-    exp.Nullif: _same,
     exp.Hex: _hex,
     exp.Unhex: _unhex,
     exp.SHA2: _sha2,
@@ -346,11 +283,9 @@ RULES: dict[type[exp.Expr], Rule] = {
     # aggregates and windows
     exp.GroupConcat: _group_concat,
     exp.Count: _takes(Sort.UNKNOWN, Sort.NUMBER),
-    **dict(_each(_numeric, exp.Sum, exp.Avg)),
     **dict(_each(_same, exp.Min, exp.Max, exp.FirstValue, exp.LastValue, exp.Lag, exp.Lead, exp.Window)),
     **dict(
         _each(_takes(Sort.NUMBER, Sort.FLOAT), exp.StddevPop, exp.StddevSamp, exp.Stddev, exp.Variance, exp.VariancePop)
     ),
-    **dict(_each(_takes(Sort.NUMBER, Sort.NUMBER), exp.BitwiseOrAgg, exp.BitwiseAndAgg, exp.BitwiseXorAgg)),
     **dict(_each(_takes(Sort.UNKNOWN, Sort.NUMBER), exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile)),
 }

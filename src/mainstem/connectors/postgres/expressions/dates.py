@@ -7,7 +7,19 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from mainstem.connectors.postgres.sorts import TIMES, Sort, call, cast, coerce, grouped, mark, number, sort_of, string
+from mainstem.connectors.postgres.expressions.sorts import (
+    TIMES,
+    Sort,
+    call,
+    cast,
+    coerce,
+    column_type,
+    grouped,
+    mark,
+    number,
+    sort_of,
+    string,
+)
 from mainstem.contract.dialect import Use
 from mainstem.errors import PlanError
 
@@ -129,8 +141,17 @@ def _extract(node: exp.Expr, use: Use) -> exp.Expr:
 def _days_between(node: exp.Expr, use: Use) -> exp.Expr:
     if node.args.get("unit") is not None and _unit(node) != "DAY":
         raise PlanError("a difference in other units than days has no translation")
-    left, right = (_to(Sort.DATE, "date")(exp.Date(this=side), use) for side in (node.this, node.expression))
+    left = _to(Sort.DATE, "date")(exp.Date(this=node.this), use)
+    if _is_day_zero(node.expression):  # TO_DAYS; MySQL's year 0 has 365 days, and there is none here
+        first = cast(string("0001-01-01"), "date", Sort.DATE)
+        passed = exp.Sub(this=grouped(left), expression=first)
+        return mark(exp.Paren(this=exp.Add(this=passed, expression=number(365))), Sort.NUMBER)
+    right = _to(Sort.DATE, "date")(exp.Date(this=node.expression), use)
     return mark(exp.Paren(this=exp.Sub(this=grouped(left), expression=grouped(right))), Sort.NUMBER)
+
+
+def _is_day_zero(node: exp.Expr) -> bool:
+    return any(literal.name.startswith("0000-01-01") for literal in node.find_all(exp.Literal))
 
 
 _SECONDS = {"SECOND": 1, "MINUTE": 60, "HOUR": 3600, "DAY": 86400, "WEEK": 604800}
@@ -222,12 +243,30 @@ def _from_epoch(node: exp.Expr, use: Use) -> exp.Expr:
 
 def _to_epoch(node: exp.Expr, use: Use) -> exp.Expr:
     _refuse_stored(use)
-    moment = node.expressions[0] if node.expressions else mark(exp.CurrentTimestamp(), Sort.INSTANT)
-    return _extracted("EPOCH", moment, use, whole=True)
+    if not node.expressions:
+        return _extracted("EPOCH", mark(exp.CurrentTimestamp(), Sort.INSTANT), use, whole=True)
+    known = column_type(node.expressions[0])
+    return _extracted("EPOCH", node.expressions[0], use, whole=known is not None and not known.type.fraction)
 
 
 def _weekday(node: exp.Expr, use: Use) -> exp.Expr:
     return _extracted("ISODOW", node.expressions[0], use, -1)
+
+
+def _microsecond(node: exp.Expr, use: Use) -> exp.Expr:
+    passed = cast(_extracted("MICROSECONDS", node.expressions[0], use), "bigint", Sort.NUMBER)
+    return mark(exp.Paren(this=exp.Mod(this=passed, expression=number(1_000_000))), Sort.NUMBER)
+
+
+def _iso_week(node: exp.Expr, use: Use) -> exp.Expr:
+    if isinstance(node, exp.Week) and (node.args.get("mode") is None or node.args["mode"].name != "3"):
+        raise PlanError("WEEK in another mode than 3, that of ISO 8601, has no translation")
+    return _extracted("WEEK", node.this, use)
+
+
+def _day_name(node: exp.Expr, use: Use) -> exp.Expr:
+    _refuse_stored(use)
+    return call("TO_CHAR", Sort.TEXT, _moment(node.this, use), string("FMDay"))
 
 
 def _last_day(node: exp.Expr, use: Use) -> exp.Expr:
@@ -259,10 +298,18 @@ RULES: dict[type[exp.Expr], Rule] = {
     exp.Minute: _part("MINUTE"),
     exp.Second: _part("SECOND", whole=True),
     exp.LastDay: _last_day,
+    exp.Week: _iso_week,
+    exp.WeekOfYear: _iso_week,
+    exp.Dayname: _day_name,
     exp.CurrentTimestamp: _now,
     exp.CurrentDate: _today,
     exp.CurrentTime: _time_now,
     exp.UtcTimestamp: _utc_now,
     exp.UnixToTime: _from_epoch,
 }
-BY_NAME: dict[str, Rule] = {"unix_timestamp": _to_epoch, "weekday": _weekday, "sysdate": _clock}
+BY_NAME: dict[str, Rule] = {
+    "unix_timestamp": _to_epoch,
+    "weekday": _weekday,
+    "sysdate": _clock,
+    "microsecond": _microsecond,
+}

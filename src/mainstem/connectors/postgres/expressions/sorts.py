@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 
 from sqlglot import exp
@@ -70,6 +70,12 @@ def sort_of_column(type_: ColumnType) -> Sort:
     return _BY_TYPE.get(base, Sort.UNKNOWN)
 
 
+def column_type(node: exp.Expr) -> ColumnType | None:
+    """What is known of a column node's type."""
+    found: ColumnType | None = node.meta.get(ColumnType.META)
+    return found
+
+
 def mark(node: exp.Expr, sort: Sort) -> exp.Expr:
     """The node, remembered to yield this sort."""
     node.meta[_META] = sort
@@ -107,6 +113,31 @@ def number(value: int | str) -> exp.Expr:
 def string(text: str) -> exp.Expr:
     """A string literal."""
     return mark(exp.Literal.string(text), Sort.STRING)
+
+
+def unpadded(node: exp.Expr) -> exp.Expr:
+    """CHAR as text, without the spaces at its end, where the server would not take them off by itself."""
+    known = column_type(node) if isinstance(node, exp.Column) else None
+    return cast(node, "text", Sort.TEXT) if known and base_name(known.sql) in ("char", "character", "bpchar") else node
+
+
+def refuse_stored(what: str, use: Use) -> None:
+    """`PlanError` where the expression is stored: the function's result may change with settings or time."""
+    if use is Use.STORED:
+        raise PlanError(f"{what} cannot be stored: its result depends on the session")
+
+
+def folds(node: exp.Expr) -> bool:
+    """Whether text of the node compares without regard to case in the source."""
+    return sort_of(node) is Sort.TEXT and any(
+        known is not None and known.folds for known in map(column_type, node.find_all(exp.Column))
+    )
+
+
+def refuse_folding(nodes: Iterable[exp.Expr], use: Use) -> None:
+    """`PlanError` where the result of a comparison that case matters to here, and not there, is stored."""
+    if use is Use.STORED and any(folds(node) for node in nodes):
+        raise PlanError("it compares text, without regard to case there and with regard to it here")
 
 
 Convert = Callable[[exp.Expr], exp.Expr]
@@ -151,7 +182,7 @@ _CONVERSIONS: dict[tuple[Sort, Sort], Convert] = {
     (Sort.BOOLEAN, Sort.NUMBER): _to_number,
     (Sort.BOOLEAN, Sort.TEXT): lambda node: _text(_to_number(node)),
     **{(sort, Sort.BOOLEAN): _to_boolean for sort in NUMBERS},
-    **{(sort, Sort.TEXT): _text for sort in (Sort.NUMBER, Sort.FLOAT, Sort.ENUM, Sort.JSON, Sort.OTHER, *TIMES)},
+    **{(sort, Sort.TEXT): _text for sort in (Sort.NUMBER, Sort.ENUM, Sort.JSON, Sort.OTHER, *TIMES)},
     (Sort.SET, Sort.TEXT): lambda node: call("ARRAY_TO_STRING", Sort.TEXT, node, string(",")),
     (Sort.TEXT, Sort.SET): lambda node: call("STRING_TO_ARRAY", Sort.SET, node, string(",")),
     (Sort.BITS, Sort.NUMBER): _bits_to_number,

@@ -11,20 +11,24 @@ from collections.abc import Callable, Iterable
 from sqlglot import ErrorLevel, exp
 from sqlglot.errors import SqlglotError
 
-from mainstem.connectors.postgres import dates, functions, grouping
-from mainstem.connectors.postgres.sorts import (
+from mainstem.connectors.postgres.expressions import arithmetic, dates, functions, grouping, texts
+from mainstem.connectors.postgres.expressions.sorts import (
     NUMBERS,
     TIMES,
     Sort,
     call,
     cast,
     coerce,
+    column_type,
+    folds,
     grouped,
     mark,
     number,
+    refuse_folding,
     sort_of,
     sort_of_column,
     string,
+    unpadded,
 )
 from mainstem.contract.dialect import ColumnType, Use
 from mainstem.errors import PlanError
@@ -50,6 +54,8 @@ def _fit(node: exp.Expr, wanted: ColumnType, use: Use) -> exp.Expr:
         if want is Sort.ENUM and use is Use.STORED:
             raise PlanError("text becomes an enum only when it is written, not for ever")
         return cast(node, wanted.sql, want)
+    if have is want is Sort.ENUM and _type_text(node) != wanted.sql:
+        return _fit(coerce(node, Sort.TEXT, use), wanted, use)
     return coerce(node, want, use)
 
 
@@ -61,7 +67,7 @@ def _convert(node: exp.Expr, use: Use) -> exp.Expr:
             node.set(key, _convert(value, use))
         elif isinstance(value, list):
             node.set(key, [_convert(item, use) if isinstance(item, exp.Expr) else item for item in value])
-    rule = _RULES.get(type(node)) or functions.RULES.get(type(node)) or dates.RULES.get(type(node))
+    rule = next((rules[type(node)] for rules in _rules() if type(node) in rules), None)
     if rule is None:
         raise PlanError(f"{_name(node)} has no translation")
     return rule(node, use)
@@ -71,9 +77,15 @@ def _name(node: exp.Expr) -> str:
     return f"the function {functions.name_of(node)}" if isinstance(node, exp.Func) else f"{node.key} syntax"
 
 
+def _rules() -> Iterable[dict[type[exp.Expr], _Rule]]:
+    return _RULES, arithmetic.RULES, texts.RULES, functions.RULES, dates.RULES
+
+
 _OPAQUE = (exp.JSONPath, exp.DataType, exp.Identifier, exp.Var, exp.TableAlias, exp.Star)
 _Rule = Callable[[exp.Expr, Use], exp.Expr]
 
+
+_HEX = "hex"  # what bytes that are written out are as a number
 
 # leaves
 
@@ -89,7 +101,9 @@ def _literal(node: exp.Expr, use: Use) -> exp.Expr:
 
 def _hex(node: exp.Expr, use: Use) -> exp.Expr:
     digits = node.name if len(node.name) % 2 == 0 else f"0{node.name}"
-    return cast(exp.Literal.string(f"\\x{digits}"), "bytea", Sort.BINARY)
+    made = cast(exp.Literal.string(f"\\x{digits}"), "bytea", Sort.BINARY)
+    made.meta[_HEX] = int(digits or "0", 16)
+    return made
 
 
 def _constant(sort: Sort) -> _Rule:
@@ -98,7 +112,13 @@ def _constant(sort: Sort) -> _Rule:
 
 def _inner(node: exp.Expr, use: Use) -> exp.Expr:
     """Yields what its operand yields."""
-    return mark(node, sort_of(node.this))
+    return arithmetic.keep_scale(mark(node, sort_of(node.this)), arithmetic.scale_of(node.this), node.this)
+
+
+def _interval(node: exp.Expr, use: Use) -> exp.Expr:
+    if node.args.get("unit") is None:
+        raise PlanError("the function interval has no translation")
+    return mark(node, Sort.INTERVAL)
 
 
 def _next_value(node: exp.Expr, use: Use) -> exp.Expr:
@@ -117,35 +137,10 @@ def _connector(node: exp.Expr, use: Use) -> exp.Expr:
     return mark(node, Sort.BOOLEAN)
 
 
-def _arithmetic(node: exp.Expr, use: Use) -> exp.Expr:
-    sides = [sort_of(node.this), sort_of(node.expression)] if node.expression else [sort_of(node.this)]
-    if any(side in TIMES for side in sides) or isinstance(node.expression, exp.Interval):
-        return dates.shift(node, use)
-    return _numbers(node, use)
-
-
-def _numbers(node: exp.Expr, use: Use) -> exp.Expr:
-    for key in ("this", "expression"):
-        if isinstance(node.args.get(key), exp.Expr):
-            node.set(key, coerce(node.args[key], Sort.NUMBER, use))
-    operands = [node.args[key] for key in ("this", "expression") if isinstance(node.args.get(key), exp.Expr)]
-    return mark(node, Sort.FLOAT if any(sort_of(operand) is Sort.FLOAT for operand in operands) else Sort.NUMBER)
-
-
-def _divide(node: exp.Expr, use: Use) -> exp.Expr:
-    """MySQL divides exact numbers exactly, integers too, and anything by zero to NULL."""
-    left, right = (coerce(operand, Sort.NUMBER, use) for operand in (node.this, node.expression))
-    floating = Sort.FLOAT in (sort_of(left), sort_of(right))
-    divisor = mark(exp.Nullif(this=right, expression=number(0)), Sort.NUMBER)
-    dividend = left if floating else cast(left, "numeric", Sort.NUMBER)
-    made = exp.Div(this=grouped(dividend), expression=divisor, typed=True, safe=False)
-    return mark(made, Sort.FLOAT if floating else Sort.NUMBER)
-
-
 def _compare(node: exp.Expr, use: Use) -> exp.Expr:
     left, right = unify([node.this, node.expression], use)
-    node.set("this", left)
-    node.set("expression", right)
+    node.set("this", exp.Paren(this=left) if isinstance(left, exp.Predicate) else left)
+    node.set("expression", exp.Paren(this=right) if isinstance(right, exp.Predicate) else right)
     return mark(node, Sort.BOOLEAN)
 
 
@@ -165,6 +160,13 @@ def _in(node: exp.Expr, use: Use) -> exp.Expr:
     return mark(node, Sort.BOOLEAN)
 
 
+def _nullif(node: exp.Expr, use: Use) -> exp.Expr:
+    left, right = unify([node.this, node.expression], use)
+    node.set("this", left)
+    node.set("expression", right)
+    return mark(node, sort_of(left))
+
+
 def _is(node: exp.Expr, use: Use) -> exp.Expr:
     if isinstance(node.expression, exp.Boolean):
         node.set("this", grouped(coerce(node.this, Sort.BOOLEAN, use)))
@@ -173,8 +175,15 @@ def _is(node: exp.Expr, use: Use) -> exp.Expr:
 
 def _like(node: exp.Expr, use: Use) -> exp.Expr:
     for key in ("this", "expression"):
-        node.set(key, coerce(node.args[key], Sort.TEXT, use))
+        node.set(key, unpadded(coerce(node.args[key], Sort.TEXT, use)))
+    sides = [node.this, node.expression]
+    refuse_folding(sides, use)
+    if any(folds(side) for side in sides):
+        node = _WITHOUT_CASE[type(node)](this=node.this, expression=node.expression)
     return mark(node, Sort.BOOLEAN)
+
+
+_WITHOUT_CASE: dict[type[exp.Expr], type[exp.Expr]] = {exp.Like: exp.ILike, exp.RegexpLike: exp.RegexpILike}
 
 
 def _xor(node: exp.Expr, use: Use) -> exp.Expr:
@@ -184,6 +193,8 @@ def _xor(node: exp.Expr, use: Use) -> exp.Expr:
 
 def unify(nodes: list[exp.Expr], use: Use) -> list[exp.Expr]:
     """The nodes as what PostgreSQL can compare with each other."""
+    nodes = _labels(_numbers_of_hex(nodes), use)
+    refuse_folding(nodes, use)
     sorts = {sort_of(node) for node in nodes if sort_of(node) not in (Sort.NULL, Sort.UNKNOWN)}
     if Sort.BITS in sorts:
         return _same_length(nodes, use)
@@ -193,6 +204,29 @@ def unify(nodes: list[exp.Expr], use: Use) -> list[exp.Expr]:
     if want is None:
         return nodes
     return [coerce(node, want, use) for node in nodes]
+
+
+def _numbers_of_hex(nodes: list[exp.Expr]) -> list[exp.Expr]:
+    """``0x01`` beside a number or bits is a number."""
+    if not any(sort_of(node) in (Sort.BOOLEAN, Sort.BITS, *NUMBERS) for node in nodes):
+        return nodes
+    return [number(node.meta[_HEX]) if _HEX in node.meta else node for node in nodes]
+
+
+def _labels(nodes: list[exp.Expr], use: Use) -> list[exp.Expr]:
+    """Literals beside an enum in the spelling of its labels; all as text when one of them is no label."""
+    labels = {
+        label.lower(): label
+        for node in nodes
+        if sort_of(node) is Sort.ENUM and (known := column_type(node))
+        for label in known.type.members
+    }
+    literals = [node for node in nodes if sort_of(node) is Sort.STRING]
+    if not labels or not literals:
+        return nodes
+    if any(node.name.lower() not in labels for node in literals):
+        return [coerce(node, Sort.TEXT, use) for node in nodes]
+    return [string(labels[node.name.lower()]) if sort_of(node) is Sort.STRING else node for node in nodes]
 
 
 def _is_truth(node: exp.Expr) -> bool:
@@ -260,13 +294,18 @@ def _case(node: exp.Expr, use: Use) -> exp.Expr:
     if node.this is None or not isinstance(node.this, exp.Expr):
         for branch in branches:
             branch.set("this", coerce(branch.this, Sort.BOOLEAN, use))
+    else:
+        value, *cases = unify([node.this, *(branch.this for branch in branches)], use)
+        node.set("this", value)
+        for branch, case in zip(branches, cases, strict=True):
+            branch.set("this", case)
     default = node.args.get("default")
     values = alike([branch.args["true"] for branch in branches] + ([default] if default is not None else []), use)
     for branch, value in zip(branches, values, strict=False):
         branch.set("true", value)
     if default is not None:
         node.set("default", values[-1])
-    return mark(node, sort_of(values[0]) if values else Sort.UNKNOWN)
+    return arithmetic.widest_scale(mark(node, sort_of(values[0]) if values else Sort.UNKNOWN), values)
 
 
 def _if(node: exp.Expr, use: Use) -> exp.Expr:
@@ -279,14 +318,14 @@ def _if(node: exp.Expr, use: Use) -> exp.Expr:
     node.set("true", values[0])
     if otherwise is not None:
         node.set("false", values[1])
-    return mark(node, sort_of(values[0]))
+    return arithmetic.widest_scale(mark(node, sort_of(values[0])), values)
 
 
 def _coalesce(node: exp.Expr, use: Use) -> exp.Expr:
     first, *rest = alike([node.this, *node.expressions], use)
     node.set("this", first)
     node.set("expressions", rest)
-    return mark(node, sort_of(first))
+    return arithmetic.widest_scale(mark(node, sort_of(first)), [first, *rest])
 
 
 def alike(nodes: list[exp.Expr], use: Use) -> list[exp.Expr]:
@@ -314,11 +353,19 @@ def _cast(node: exp.Expr, use: Use) -> exp.Expr:
     to: exp.Expr = node.args["to"]
     if to.this in (exp.DType.BINARY, exp.DType.VARBINARY, exp.DType.ARRAY):
         raise PlanError("a cast to binary or to an array has no translation")
+    if to.this is exp.DType.UBIGINT:
+        return arithmetic.to_unsigned(node.this, use)
     if to.this is exp.DType.JSON:
         to.set("this", exp.DType.JSONB)
     want = _CASTS.get(to.this, Sort.UNKNOWN)
     have = sort_of(node.this)
+    if want in (Sort.TIME, Sort.TIMESTAMP) and have in (Sort.TIME, Sort.TIMESTAMP, Sort.INSTANT) and not to.expressions:
+        known = column_type(node.this)
+        if known is None or known.type.fraction:
+            raise PlanError("a cast to fewer digits of a second is rounded here and may be cut off there")
     unstable = Sort.INSTANT in (have, want) or (want is Sort.TEXT and have in (Sort.ENUM, Sort.SET, *TIMES))
+    if have is Sort.FLOAT and want is Sort.TEXT:
+        raise PlanError("the servers write floating-point numbers differently")
     if use is Use.STORED and (unstable or (have is Sort.STRING and want in TIMES)):
         raise PlanError("a cast that depends on settings of the session cannot be stored")
     if have in (Sort.TEXT, Sort.STRING) and want in NUMBERS and not isinstance(node.this, exp.Literal):
@@ -361,6 +408,8 @@ def _subquery(node: exp.Expr, use: Use) -> exp.Expr:
 
 
 def _select(node: exp.Expr, use: Use) -> exp.Expr:
+    for projection in list(node.expressions):
+        arithmetic.settle_scale(projection)
     return grouping.settle(node)
 
 
@@ -386,24 +435,17 @@ _RULES: dict[type[exp.Expr], _Rule] = {
     exp.Coalesce: _coalesce,
     exp.Is: _is,
     exp.In: _in,
+    exp.Nullif: _nullif,
     exp.Between: _between,
     exp.Xor: _xor,
-    exp.Div: _divide,
     exp.Join: _join,
     exp.Subquery: _subquery,
     exp.Select: _select,
     exp.Exists: _constant(Sort.BOOLEAN),
     exp.Escape: _constant(Sort.BOOLEAN),
-    exp.Interval: _constant(Sort.INTERVAL),
+    exp.Interval: _interval,
     **dict(_each(_inner, exp.Paren, exp.Alias, exp.Ordered, exp.Any, exp.All)),
     **dict(_each(_connector, exp.And, exp.Or, exp.Not)),
-    **dict(_each(_arithmetic, exp.Add, exp.Sub)),
-    **dict(
-        _each(
-            _numbers, exp.Mul, exp.Mod, exp.IntDiv, exp.Neg, exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor,
-            exp.BitwiseNot, exp.BitwiseLeftShift, exp.BitwiseRightShift,
-        )
-    ),
     **dict(_each(_compare, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ)),
     **dict(_each(_like, exp.Like, exp.RegexpLike)),
     **dict(_each(_condition, exp.Where, exp.Having)),
