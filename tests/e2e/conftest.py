@@ -15,6 +15,7 @@ from mainstem.engine.conversion import Conversion, Endpoint
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.event import Event
 from mainstem.model.ids import STREAM, new_id
+from mainstem.model.plan import ReportItem
 from mainstem.model.run import RunOptions
 
 Rows = list[tuple[Any, ...]]
@@ -28,6 +29,7 @@ class Pair:
         self.source = Endpoint(registry.find("mysql"), source)
         self.target = Endpoint(registry.find("postgresql"), target)
         self.events: list[Event] = []
+        self.report: list[ReportItem] = []
 
     def mysql(self, *statements: str) -> Rows:
         """Run statements on the source; the rows of the last one."""

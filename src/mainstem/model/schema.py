@@ -13,11 +13,16 @@ from mainstem.model.types import LogicalType
 
 
 class DefaultKind(StrEnum):
-    """How a column default is to be read. NOW is the statement's time; its text is the number of fractional digits."""
+    """How a column default is to be read.
+
+    NOW is the statement's time; its text is the number of fractional digits. HIDDEN is one that the owner does not
+    show as it is.
+    """
 
     LITERAL = "literal"
     NOW = "now"
     EXPRESSION = "expression"
+    HIDDEN = "hidden"
 
 
 @dataclass(frozen=True, slots=True)

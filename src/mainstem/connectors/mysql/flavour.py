@@ -42,10 +42,15 @@ class Flavour:
 
 
 def mariadb_default(text: str, data_type: str, extra: str) -> Default | None:
-    """MariaDB shows SQL: a quoted literal, a bare number, ``b'01'``, ``NULL`` or an expression."""
+    """MariaDB shows SQL: a quoted literal, a bare number, ``b'01'``, ``NULL`` or an expression.
+
+    In literals of bytes it puts a question mark for each that is not UTF-8.
+    """
     if text == "NULL":
         return None
     quoted = _QUOTED.fullmatch(text)
+    if quoted is not None and data_type in ("binary", "varbinary") and "?" in quoted[1]:
+        return Default(DefaultKind.HIDDEN, quoted[1])
     if quoted is not None:
         return _literal(unquote(quoted[1]), data_type)
     if data_type == "bit" or _NUMBER.fullmatch(text):

@@ -158,6 +158,8 @@ class PostgresDialect:
             return "NULL"
         if column.default.kind is DefaultKind.LITERAL:
             return literal(column.default.text, column.type, sql_type)
+        if column.default.kind is DefaultKind.HIDDEN:
+            raise PlanError("the source does not show its bytes", remedy="SHOW CREATE TABLE has them; set it by hand")
         if column.default.kind is DefaultKind.NOW:
             return now(int(column.default.text), sql_type) or translate("CURRENT_TIMESTAMP", Use.VALUE, column.name)
         return translate(column.default.text, Use.VALUE, column.name)
