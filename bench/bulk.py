@@ -9,6 +9,7 @@ The anchor is what a skilled person does by hand: ``mariadb --quick`` piped into
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import os
 import shlex
@@ -20,6 +21,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import mainstem as package
 from mainstem.connectors.mysql.client import connect as mysql_connect
 from mainstem.connectors.postgres.client import connect as postgres_connect
 from mainstem.model.connection import ConnectionSettings
@@ -162,6 +164,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.pgloader and shutil.which("pgloader") is None:
         raise SystemExit("pgloader is not installed: apt-get install pgloader")
+    compileall.compile_dir(Path(package.__file__).parent, quiet=1)  # as pip does when it installs a package
     with servers.mariadb() as source, servers.postgres(servers.system_postgres_bin()) as target:
         settings = replace(source.settings, database=DATABASE)
         with mysql_connect(source.settings) as connection, connection.cursor() as cursor:
