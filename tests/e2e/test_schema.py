@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
+from tools.compare import compare
 
 from mainstem.connectors.mysql.client import connect as mysql_connect
 from mainstem.connectors.postgres.client import connect as postgres_connect
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.plan import ReportItem
 from mainstem.model.run import RunState
-from mainstem.testing.compare import compare
 from tests.e2e.conftest import Pair
 
 LONG = "a_name_of_sixty_four_bytes_that_postgresql_would_cut_without_a_w"

@@ -1,6 +1,6 @@
 """Counts and checksums of every table and view, computed by each server's own SQL.
 
-``python -m mainstem.testing.compare mysql://… postgresql://…`` prints a line for each and ends with 1 if any differs.
+``python -m tools.compare mysql://… postgresql://…`` prints a line for each and ends with 1 if any differs.
 
 Both servers render every value as the same text and sum a part of its row's MD5, so the order of rows does not matter.
 Left out of the checksum, and compared only as null or not: JSON, whose text PostgreSQL writes anew.
@@ -157,7 +157,7 @@ def main() -> int:
     from mainstem.contract.urls import parse_url
 
     if len(sys.argv) != 3:
-        print("usage: python -m mainstem.testing.compare SOURCE_URL TARGET_URL", file=sys.stderr)
+        print("usage: python -m tools.compare SOURCE_URL TARGET_URL", file=sys.stderr)
         return 2
     source, target = (parse_url(text, Registry.installed()) for text in sys.argv[1:])
     differing = 0
