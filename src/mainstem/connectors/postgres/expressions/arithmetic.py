@@ -6,18 +6,20 @@ PostgreSQL gives an error (division by zero, the logarithm of zero), and takes b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from sqlglot import exp
 
 from mainstem.connectors.postgres.expressions import dates
 from mainstem.connectors.postgres.expressions.sorts import (
     TIMES,
+    Rule,
     Sort,
     call,
     cast,
     coerce,
     column_type,
+    each,
     grouped,
     mark,
     number,
@@ -27,8 +29,6 @@ from mainstem.connectors.postgres.types import base_name
 from mainstem.contract.dialect import Use
 from mainstem.errors import PlanError
 from mainstem.model.types import Kind
-
-Rule = Callable[[exp.Expr, Use], exp.Expr]
 
 _NARROW = frozenset({"smallint", "integer", "int"})
 _DIVISION_DIGITS = 4  # div_precision_increment
@@ -359,26 +359,22 @@ def _distinct_inner(node: exp.Expr) -> exp.Expr:
     return inner
 
 
-def _each(rule: Rule, *types: type[exp.Expr]) -> Iterable[tuple[type[exp.Expr], Rule]]:
-    return ((type_, rule) for type_ in types)
-
-
 RULES: dict[type[exp.Expr], Rule] = {
-    **dict(_each(_sum, exp.Add, exp.Sub)),
+    **each(_sum, exp.Add, exp.Sub),
     exp.Mul: _product,
     exp.Neg: _negative,
     exp.Div: _divide,
     exp.IntDiv: _whole_quotient,
     exp.Mod: _remainder,
-    **dict(_each(_bit_binary, exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor)),
+    **each(_bit_binary, exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor),
     exp.BitwiseNot: _bit_not,
-    **dict(_each(_shift, exp.BitwiseLeftShift, exp.BitwiseRightShift)),
-    **dict(_each(_bit_aggregate, exp.BitwiseOrAgg, exp.BitwiseAndAgg, exp.BitwiseXorAgg)),
-    **dict(_each(_round, exp.Round, exp.Trunc)),
-    **dict(_each(_magnitude, exp.Abs, exp.Ceil, exp.Floor, exp.Sign)),
-    **dict(_each(_floating, exp.Exp, exp.Pow, exp.Sin, exp.Cos, exp.Tan, exp.Radians, exp.Degrees)),
+    **each(_shift, exp.BitwiseLeftShift, exp.BitwiseRightShift),
+    **each(_bit_aggregate, exp.BitwiseOrAgg, exp.BitwiseAndAgg, exp.BitwiseXorAgg),
+    **each(_round, exp.Round, exp.Trunc),
+    **each(_magnitude, exp.Abs, exp.Ceil, exp.Floor, exp.Sign),
+    **each(_floating, exp.Exp, exp.Pow, exp.Sin, exp.Cos, exp.Tan, exp.Radians, exp.Degrees),
     exp.Sqrt: _square_root,
-    **dict(_each(_logarithm, exp.Ln, exp.Log)),
+    **each(_logarithm, exp.Ln, exp.Log),
     exp.Pi: _pi,
     exp.Sum: _aggregate,
     exp.Avg: _average,

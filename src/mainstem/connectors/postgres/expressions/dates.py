@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from sqlglot import exp
 
 from mainstem.connectors.postgres.expressions.sorts import (
     TIMES,
+    Rule,
     Sort,
     call,
     cast,
@@ -22,8 +22,6 @@ from mainstem.connectors.postgres.expressions.sorts import (
 )
 from mainstem.contract.dialect import Use
 from mainstem.errors import PlanError
-
-Rule = Callable[[exp.Expr, Use], exp.Expr]
 
 _UNITS = {"MICROSECOND", "SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "YEAR"}
 _WHOLE_DAYS = {"DAY", "WEEK", "MONTH", "QUARTER", "YEAR"}

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
 
 from sqlglot import exp
 
 from mainstem.connectors.postgres.expressions.sorts import (
     NUMBERS,
+    Rule,
     Sort,
     call,
     cast,
     coerce,
+    each,
     grouped,
+    is_null,
     mark,
     refuse_stored,
     sort_of,
@@ -22,8 +24,6 @@ from mainstem.connectors.postgres.expressions.sorts import (
 )
 from mainstem.contract.dialect import Use
 from mainstem.errors import PlanError
-
-Rule = Callable[[exp.Expr, Use], exp.Expr]
 
 
 def name_of(node: exp.Expr) -> str:
@@ -84,7 +84,7 @@ def _extreme(node: exp.Expr, use: Use) -> exp.Expr:
     nullable = [value for value in values if not isinstance(value, exp.Literal)]
     if not nullable:
         return call(name, want, *values)
-    condition = exp.or_(*(exp.Is(this=grouped(value.copy()), expression=exp.Null()) for value in nullable))
+    condition = exp.or_(*map(is_null, nullable))
     return mark(exp.Case(ifs=[exp.If(this=condition, true=exp.Null())], default=call(name, want, *values)), want)
 
 
@@ -174,7 +174,7 @@ def _json_object(node: exp.Expr, use: Use) -> exp.Expr:
 def _json_valid(node: exp.Expr, use: Use) -> exp.Expr:
     if sort_of(node.expressions[0]) is not Sort.JSON:
         raise PlanError("JSON_VALID of text has no translation that every version knows")
-    there = exp.Not(this=exp.Is(this=grouped(node.expressions[0]), expression=exp.Null()))
+    there = exp.Not(this=is_null(node.expressions[0]))
     return mark(exp.Case(ifs=[exp.If(this=there, true=exp.Boolean(this=True))]), Sort.BOOLEAN)
 
 
@@ -252,17 +252,13 @@ def _volatile(gives: Sort) -> Rule:
     return rule
 
 
-def _each(rule: Rule, *types: type[exp.Expr]) -> Iterable[tuple[type[exp.Expr], Rule]]:
-    return ((type_, rule) for type_ in types)
-
-
 _TEXT_TO_TEXT = (
     exp.Lower, exp.Upper, exp.Trim, exp.Replace, exp.Repeat, exp.Reverse, exp.Pad, exp.MD5,
 )  # fmt: skip
 
 RULES: dict[type[exp.Expr], Rule] = {
-    **dict(_each(_takes(Sort.TEXT, Sort.TEXT), *_TEXT_TO_TEXT)),
-    **dict(_each(_takes(Sort.TEXT, Sort.NUMBER), exp.StrPosition)),
+    **each(_takes(Sort.TEXT, Sort.TEXT), *_TEXT_TO_TEXT),
+    **each(_takes(Sort.TEXT, Sort.NUMBER), exp.StrPosition),
     exp.Space: _takes(Sort.NUMBER, Sort.TEXT),
     exp.Concat: _concat,
     exp.Length: _length,
@@ -283,9 +279,7 @@ RULES: dict[type[exp.Expr], Rule] = {
     # aggregates and windows
     exp.GroupConcat: _group_concat,
     exp.Count: _takes(Sort.UNKNOWN, Sort.NUMBER),
-    **dict(_each(_same, exp.Min, exp.Max, exp.FirstValue, exp.LastValue, exp.Lag, exp.Lead, exp.Window)),
-    **dict(
-        _each(_takes(Sort.NUMBER, Sort.FLOAT), exp.StddevPop, exp.StddevSamp, exp.Stddev, exp.Variance, exp.VariancePop)
-    ),
-    **dict(_each(_takes(Sort.UNKNOWN, Sort.NUMBER), exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile)),
+    **each(_same, exp.Min, exp.Max, exp.FirstValue, exp.LastValue, exp.Lag, exp.Lead, exp.Window),
+    **each(_takes(Sort.NUMBER, Sort.FLOAT), exp.StddevPop, exp.StddevSamp, exp.Stddev, exp.Variance, exp.VariancePop),
+    **each(_takes(Sort.UNKNOWN, Sort.NUMBER), exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile),
 }

@@ -6,7 +6,7 @@ for makes SQL that fails, or worse, that means something else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from sqlglot import ErrorLevel, exp
 from sqlglot.errors import SqlglotError
@@ -15,11 +15,13 @@ from mainstem.connectors.postgres.expressions import arithmetic, dates, function
 from mainstem.connectors.postgres.expressions.sorts import (
     NUMBERS,
     TIMES,
+    Rule,
     Sort,
     call,
     cast,
     coerce,
     column_type,
+    each,
     folds,
     grouped,
     mark,
@@ -77,12 +79,11 @@ def _name(node: exp.Expr) -> str:
     return f"the function {functions.name_of(node)}" if isinstance(node, exp.Func) else f"{node.key} syntax"
 
 
-def _rules() -> Iterable[dict[type[exp.Expr], _Rule]]:
+def _rules() -> Iterable[dict[type[exp.Expr], Rule]]:
     return _RULES, arithmetic.RULES, texts.RULES, functions.RULES, dates.RULES
 
 
 _OPAQUE = (exp.JSONPath, exp.DataType, exp.Identifier, exp.Var, exp.TableAlias, exp.Star)
-_Rule = Callable[[exp.Expr, Use], exp.Expr]
 
 
 _HEX = "hex"  # what bytes that are written out are as a number
@@ -106,7 +107,7 @@ def _hex(node: exp.Expr, use: Use) -> exp.Expr:
     return made
 
 
-def _constant(sort: Sort) -> _Rule:
+def _constant(sort: Sort) -> Rule:
     return lambda node, use: mark(node, sort)
 
 
@@ -417,11 +418,7 @@ def _plain(node: exp.Expr, use: Use) -> exp.Expr:
     return node
 
 
-def _each(rule: _Rule, *types: type[exp.Expr]) -> Iterable[tuple[type[exp.Expr], _Rule]]:
-    return ((type_, rule) for type_ in types)
-
-
-_RULES: dict[type[exp.Expr], _Rule] = {
+_RULES: dict[type[exp.Expr], Rule] = {
     exp.Column: _column,
     exp.Literal: _literal,
     exp.HexString: _hex,
@@ -444,15 +441,13 @@ _RULES: dict[type[exp.Expr], _Rule] = {
     exp.Exists: _constant(Sort.BOOLEAN),
     exp.Escape: _constant(Sort.BOOLEAN),
     exp.Interval: _interval,
-    **dict(_each(_inner, exp.Paren, exp.Alias, exp.Ordered, exp.Any, exp.All)),
-    **dict(_each(_connector, exp.And, exp.Or, exp.Not)),
-    **dict(_each(_compare, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ)),
-    **dict(_each(_like, exp.Like, exp.RegexpLike)),
-    **dict(_each(_condition, exp.Where, exp.Having)),
-    **dict(
-        _each(
+    **each(_inner, exp.Paren, exp.Alias, exp.Ordered, exp.Any, exp.All),
+    **each(_connector, exp.And, exp.Or, exp.Not),
+    **each(_compare, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ),
+    **each(_like, exp.Like, exp.RegexpLike),
+    **each(_condition, exp.Where, exp.Having),
+    **each(
             _plain, exp.From, exp.Table, exp.Group, exp.Order, exp.Limit, exp.Offset, exp.Union, exp.Except,
             exp.Intersect, exp.With, exp.CTE, exp.Tuple, exp.Distinct, exp.WindowSpec, exp.Values,
-        )
-    ),
+        ),
 }  # fmt: skip

@@ -37,6 +37,9 @@ class Sort(StrEnum):
     OTHER = "a UUID or address"
 
 
+Rule = Callable[[exp.Expr, Use], exp.Expr]
+"""Turns a node whose operands are translated into what PostgreSQL says; `PlanError` if it cannot."""
+
 NUMBERS = frozenset({Sort.NUMBER, Sort.FLOAT})
 TIMES = frozenset({Sort.DATE, Sort.TIME, Sort.TIMESTAMP, Sort.INSTANT, Sort.INTERVAL})
 _LOOSE = frozenset({Sort.UNKNOWN, Sort.NULL})
@@ -119,6 +122,16 @@ def unpadded(node: exp.Expr) -> exp.Expr:
     """CHAR as text, without the spaces at its end, where the server would not take them off by itself."""
     known = column_type(node) if isinstance(node, exp.Column) else None
     return cast(node, "text", Sort.TEXT) if known and base_name(known.sql) in ("char", "character", "bpchar") else node
+
+
+def each(rule: Rule, *types: type[exp.Expr]) -> dict[type[exp.Expr], Rule]:
+    """The same rule for all of these."""
+    return dict.fromkeys(types, rule)
+
+
+def is_null(node: exp.Expr) -> exp.Expr:
+    """``node IS NULL``, of a copy of the node."""
+    return exp.Is(this=grouped(node.copy()), expression=exp.Null())
 
 
 def refuse_stored(what: str, use: Use) -> None:

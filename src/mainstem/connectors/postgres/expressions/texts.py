@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from sqlglot import exp
 
 from mainstem.connectors.postgres.expressions.arithmetic import is_non_negative, literal_integer
 from mainstem.connectors.postgres.expressions.sorts import (
     NUMBERS,
+    Rule,
     Sort,
     call,
     coerce,
     column_type,
     grouped,
+    is_null,
     mark,
     number,
     refuse_folding,
@@ -25,15 +25,9 @@ from mainstem.connectors.postgres.expressions.sorts import (
 from mainstem.contract.dialect import Use
 from mainstem.errors import PlanError
 
-Rule = Callable[[exp.Expr, Use], exp.Expr]
-
 
 def _when(condition: exp.Expr, value: exp.Expr, otherwise: exp.Expr, sort: Sort) -> exp.Expr:
     return mark(exp.Case(ifs=[exp.If(this=condition, true=value)], default=otherwise), sort)
-
-
-def _is_null(node: exp.Expr) -> exp.Expr:
-    return exp.Is(this=grouped(node.copy()), expression=exp.Null())
 
 
 def _count(node: exp.Expr, use: Use) -> exp.Expr:
@@ -69,7 +63,7 @@ def _substring(node: exp.Expr, use: Use) -> exp.Expr:
     size = call("CHAR_LENGTH", Sort.NUMBER, value.copy())
     if written is not None:
         tail = call("SUBSTRING", gives, call("RIGHT", gives, value.copy(), number(-written)), number(1), *rest)
-        missing = exp.LT(this=size, expression=number(-written)) if written else exp.Not(this=_is_null(value))
+        missing = exp.LT(this=size, expression=number(-written)) if written else exp.Not(this=is_null(value))
         return _when(missing, string(""), tail, gives) if written else _when(missing, string(""), exp.Null(), gives)
     from_end = exp.Add(this=exp.Add(this=size, expression=grouped(start.copy())), expression=number(1))
     ahead = exp.If(
@@ -82,7 +76,7 @@ def _substring(node: exp.Expr, use: Use) -> exp.Expr:
         ),
         true=call("SUBSTRING", gives, value.copy(), from_end.copy(), *(item.copy() for item in rest)),
     )
-    known = exp.and_(*(exp.Not(this=_is_null(item)) for item in (value, start, *rest)))
+    known = exp.and_(*(exp.Not(this=is_null(item)) for item in (value, start, *rest)))
     return mark(exp.Case(ifs=[ahead, behind, exp.If(this=known, true=string(""))]), gives)
 
 
@@ -127,7 +121,7 @@ def _find_in_set(node: exp.Expr, use: Use) -> exp.Expr:
             raise PlanError("FIND_IN_SET in a computed set has no translation")
         members = known.type.members
     array = coerce(labels, Sort.SET, use)
-    unknown = exp.or_(*(_is_null(side) for side in (label, labels) if not isinstance(side, exp.Literal)))
+    unknown = exp.or_(*(is_null(side) for side in (label, labels) if not isinstance(side, exp.Literal)))
     if not members:
         return _when(unknown, exp.Null(), _position(array, label), Sort.NUMBER)
     definition = exp.Array(expressions=[string(member) for member in members])
@@ -202,7 +196,7 @@ def _json_length(node: exp.Expr, use: Use) -> exp.Expr:
         exp.If(this=string("object"), true=exp.Subquery(this=members)),
     ]
     counted = exp.Case(this=kind, ifs=branches, default=number(1))
-    return _when(exp.Not(this=_is_null(value)), counted, exp.Null(), Sort.NUMBER)
+    return _when(exp.Not(this=is_null(value)), counted, exp.Null(), Sort.NUMBER)
 
 
 RULES: dict[type[exp.Expr], Rule] = {
