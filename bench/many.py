@@ -1,0 +1,129 @@
+"""A schema of many tables: pgloader and Mainstem in turn, whole databases, on the same servers.
+
+    python -m bench.many [--tables 300] [--rows 2000000]
+
+Four shapes of tables like those of a rental shop's database, with keys, indexes and foreign keys. pgloader runs with
+fewer rows ahead than by default: with 100,000 it exhausts its heap on this schema.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from bench.bulk import url
+from mainstem.connectors.mysql.client import connect as mysql_connect
+from mainstem.connectors.postgres.client import connect as postgres_connect
+from mainstem.model.connection import ConnectionSettings
+from mainstem.testing import servers
+
+DATABASE = "many"
+SHAPES = (
+    (
+        "film",
+        "id SMALLINT UNSIGNED PRIMARY KEY AUTO_INCREMENT, title VARCHAR(255) NOT NULL, description TEXT, released YEAR,"
+        " rate DECIMAL(4,2) NOT NULL DEFAULT 4.99, rating ENUM('G','PG','R') DEFAULT 'G', KEY (title)",
+        "seq, CONCAT('Film ', seq), REPEAT('lorem ', 10), 2006, 4.99, 'PG'",
+    ),
+    (
+        "stock",
+        "id MEDIUMINT UNSIGNED PRIMARY KEY AUTO_INCREMENT, film_id SMALLINT UNSIGNED NOT NULL,"
+        " updated TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP, KEY (film_id)",
+        "seq, 1 + seq % 1000, FROM_UNIXTIME(1600000000 + seq)",
+    ),
+    (
+        "rental",
+        "id INT PRIMARY KEY AUTO_INCREMENT, rented DATETIME NOT NULL, stock_id MEDIUMINT UNSIGNED NOT NULL,"
+        " returned DATETIME, KEY (stock_id), UNIQUE KEY (rented, stock_id, id)",
+        "seq, '2005-05-24 22:53:30' + INTERVAL seq SECOND, 1 + seq % 1000, NULL",
+    ),
+    (
+        "payment",
+        "id INT PRIMARY KEY AUTO_INCREMENT, rental_id INT, amount DECIMAL(5,2) NOT NULL, paid DATETIME NOT NULL,"
+        " KEY (rental_id)",
+        "seq, 1 + seq % 1000, seq % 100, '2005-05-25 11:30:37'",
+    ),
+)
+
+
+def fill(source: ConnectionSettings, tables: int, rows: int) -> None:
+    """So many tables; each fourth refers to the one before it."""
+    each = rows // tables
+    with mysql_connect(source) as connection, connection.cursor() as cursor:
+        for number in range(tables):
+            name, columns, row = SHAPES[number % len(SHAPES)]
+            table = f"{name}_{number // len(SHAPES)}"
+            cursor.execute(f"CREATE TABLE {table} ({columns})")
+            cursor.execute(f"INSERT INTO {table} SELECT {row} FROM seq_1_to_{each}")
+        for number in range(0, tables - 3, len(SHAPES)):
+            group = number // len(SHAPES)
+            cursor.execute(f"ALTER TABLE stock_{group} ADD FOREIGN KEY (film_id) REFERENCES film_{group} (id)")
+        cursor.execute("SHOW TABLES")
+        names = ", ".join(name for (name,) in cursor.fetchall())
+        cursor.execute(f"ANALYZE TABLE {names}")
+
+
+def empty_database(target: ConnectionSettings) -> None:
+    with postgres_connect(replace(target, database="postgres")) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)".encode())
+        connection.execute(f"CREATE DATABASE {DATABASE}".encode())
+        connection.execute("CHECKPOINT")
+
+
+def mainstem(source: ConnectionSettings, target: ConnectionSettings) -> tuple[float, float, float]:
+    """Seconds, seconds of our own CPU, and peak MiB."""
+    command = [sys.executable, "-m", "mainstem", "copy", "--json", url(source), url(target)]
+    begin = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    with process.stdout as stdout:
+        out = stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - begin
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"mainstem failed: {json.loads(out).get('error')}")
+    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def pgloader(source: ConnectionSettings, target: ConnectionSettings) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "load"
+        file.write_text(f"LOAD DATABASE FROM {url(source)} INTO {url(target)} WITH prefetch rows = 5000;")
+        begin = time.perf_counter()
+        done = subprocess.run(["pgloader", str(file)], check=False, capture_output=True, cwd=folder, text=True)
+        if done.returncode:
+            raise SystemExit(f"pgloader failed: {(done.stdout + done.stderr)[-1500:]}")
+        return time.perf_counter() - begin
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=2_000_000)
+    parser.add_argument("--tables", type=int, default=300)
+    arguments = parser.parse_args()
+    with servers.mariadb() as source, servers.postgres(servers.system_postgres_bin()) as target:
+        settings, into = replace(source.settings, database=DATABASE), replace(target.settings, database=DATABASE)
+        with mysql_connect(source.settings) as connection, connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE {DATABASE}")
+        fill(settings, arguments.tables, arguments.rows)
+        results = []
+        for _ in range(3):
+            empty_database(into)
+            other = pgloader(settings, into)
+            empty_database(into)
+            results.append((*mainstem(settings, into), other))
+        seconds, cpu, peak, other = (sorted(column)[1] for column in zip(*results, strict=True))
+        print(f"{arguments.tables} tables, {arguments.rows:,} rows   mainstem {seconds:6.2f} s   own CPU {cpu:5.2f} s"
+              f"   peak {peak:4.0f} MiB   pgloader {other:6.2f} s   {other / seconds:.1f} times as fast")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
