@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from mainstem.model.names import TableId
-from mainstem.model.plan import ReportItem, Statement
+from mainstem.model.plan import ReportItem, Statement, TablePlan
 from mainstem.model.schema import Column, ForeignKey, Table, View
 from mainstem.model.schema import Sequence as SchemaSequence
 from mainstem.model.types import LogicalType
@@ -116,8 +116,18 @@ class TargetDialect(Dialect, Protocol):
         """Longer names are shortened by `ddl.naming`."""
         ...
 
-    def target_type(self, table: TableId, column: Column, new_name: NewName, override: str = "") -> TargetType:
-        """The native type for a logical one, or the user's own choice; `PlanError` when that cannot be written to."""
+    def target_type(
+        self, table: TableId, column: Column, new_name: NewName, override: str = "", *, own: bool = False
+    ) -> TargetType:
+        """The native type for a logical one, or the user's own choice; `PlanError` when that cannot be written to.
+
+        Args:
+            own: the source is a system of this kind, so that `Column.native` is a type that is known here.
+        """
+        ...
+
+    def raw_format(self, plan: TablePlan, source: Dialect) -> str:
+        """A format in which this source's rows can go into this target's table undecoded; empty if there is none."""
         ...
 
     def render_expression(self, tree: exp.Expr, use: Use, wanted: ColumnType | None = None) -> str:

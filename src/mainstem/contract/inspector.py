@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from mainstem.contract.dialect import TargetDialect
 from mainstem.model.names import TableId
 from mainstem.model.plan import Severity
 from mainstem.model.run import RunOptions
@@ -102,6 +103,10 @@ class Inspector(AbstractContextManager["Inspector"], Protocol):
 
     def table_status(self, tables: Sequence[TableId]) -> dict[TableId, TableStatus]:
         """For each of the tables that exists: its columns, and whether it is empty."""
+        ...
+
+    def target_dialect(self) -> TargetDialect | None:
+        """The dialect for writing to this very server (flavour, version, extensions); None if it can't be a target."""
         ...
 
     def preflight(self, role: Role, options: RunOptions) -> list[Finding]:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from mainstem.model.batch import ChangeBatch
+from mainstem.model.batch import ChangeBatch, RawBatch
 from mainstem.model.frame import Chunk
 from mainstem.model.plan import TablePlan
 
@@ -27,8 +27,10 @@ class SnapshotReader(Protocol):
         """Cut a table into chunks of about so many rows; boundaries are computed by the server."""
         ...
 
-    def read(self, table: TablePlan, chunk: Chunk, limits: BatchLimits) -> Generator[ChangeBatch]:
-        """The chunk's rows. Closing the iterator early cancels the query and leaves the reader usable.
+    def read(self, table: TablePlan, chunk: Chunk, limits: BatchLimits) -> Generator[ChangeBatch | RawBatch]:
+        """The chunk's rows: raw ones if the plan says so (`TablePlan.raw`).
+
+        Closing the iterator early cancels the query and leaves the reader usable.
 
         Raises:
             LostConnectionError: the server went away.
@@ -48,6 +50,16 @@ class Snapshot(Protocol):
     readers: Sequence[SnapshotReader]
     position: str
     note: str
+
+    def moved(self, table: TablePlan, chunks: Sequence[Chunk], since: str) -> bool:
+        """Whether chunks that were cut in an earlier snapshot may miss or repeat rows of this one.
+
+        A chunk by key never does. One by a row's place does once a row was written anew since.
+
+        Args:
+            since: the ``position`` of the earlier snapshot.
+        """
+        ...
 
     def interrupt(self) -> None:
         """From another thread: break off what the readers do now; they raise `LostConnectionError`."""

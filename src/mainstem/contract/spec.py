@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mainstem.contract.dialect import Dialect, TargetDialect
+from mainstem.contract.dialect import Dialect
 from mainstem.contract.inspector import Inspector
 from mainstem.contract.source import Source
 from mainstem.contract.target import Target
@@ -24,7 +24,7 @@ class ConnectorSpec:
         default_port, default_schema: what an absent member means.
         has_schemas: whether a database holds schemas.
         inspector: opens a connection for questions; raises `ConnectError`.
-        source, target, target_dialect: None where the connector cannot be one (yet).
+        source, target: None where the connector cannot be one (yet).
         flavors: those of the aliases that name a relative of the system (``mariadb``), not just another spelling.
         password_variable: the environment variable that the system's own tools take a password from.
     """
@@ -39,6 +39,5 @@ class ConnectorSpec:
     inspector: Callable[[ConnectionSettings], Inspector]
     source: Callable[[ConnectionSettings], Source] | None = None
     target: Callable[[ConnectionSettings, RunOptions], Target] | None = None
-    target_dialect: TargetDialect | None = None
     password_variable: str = ""
     flavors: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from mainstem.model.batch import ChangeBatch
+from mainstem.model.batch import ChangeBatch, RawBatch
 from mainstem.model.frame import Chunk
 from mainstem.model.names import TableId
 from mainstem.model.plan import Statement, TablePlan
@@ -56,6 +56,10 @@ class Ledger(AbstractContextManager["Ledger"], Protocol):
 
     def plan(self, table: TableId, chunks: Sequence[Chunk]) -> None:
         """Write the table's chunks down, none of them done."""
+        ...
+
+    def forget(self, table: TableId, target: TableId) -> None:
+        """Empty the target table and forget the table's chunks, in one step: it is to be cut and copied anew."""
         ...
 
     def note(self, text: str) -> None:
@@ -113,7 +117,7 @@ class Loader(AbstractContextManager["Loader"], Protocol):
         """
         ...
 
-    def write(self, batch: ChangeBatch) -> None:
+    def write(self, batch: ChangeBatch | RawBatch) -> None:
         """Send a batch.
 
         Raises `RowError`, `LostConnectionError`, `TargetFullError`, `TransientError` or `StatementError`.

@@ -61,6 +61,39 @@ class TableExpressions:
         return {node.name.lower() for node in parse_expression(expression, self.source).find_all(exp.Column)}
 
 
+@dataclass(frozen=True, slots=True)
+class OwnExpressions:
+    """`Translate` between two systems of one kind: as it is, unless names have changed.
+
+    Attributes:
+        names: source column → target column.
+        table, target: the table's names on both sides.
+    """
+
+    dialect: Dialect
+    names: Mapping[str, str]
+    table: TableId
+    target: TableId
+
+    def __call__(self, expression: str, use: Use = Use.VALUE, column: str = "") -> str:
+        """The expression with the target's names; `PlanError` if it uses a column that is not copied."""
+        if self.table == self.target and all(name == other for name, other in self.names.items()):
+            return expression
+        return self._renamed(expression)
+
+    def _renamed(self, expression: str) -> str:
+        from sqlglot import exp
+
+        tree = parse_expression(expression, self.dialect)
+        lowered = {name.lower(): other for name, other in self.names.items()}
+        for node in list(tree.find_all(exp.Column)):
+            found = lowered.get(node.name.lower())
+            if found is None:
+                raise PlanError(f"the expression uses column {node.name}, which is not copied")
+            node.set("this", exp.to_identifier(found, quoted=True))
+        return tree.sql(dialect=self.dialect.sql_name)
+
+
 def parse_expression(sql: str, dialect: Dialect) -> exp.Expr:
     """One expression; `PlanError` when it isn't understood.
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from mainstem.contract.dialect import ColumnType, Dialect, TargetDialect, TargetType, Use
-from mainstem.ddl.expressions import TableExpressions, TargetColumn
+from mainstem.contract.dialect import ColumnType, Dialect, TargetDialect, TargetType, Translate, Use
+from mainstem.ddl.expressions import OwnExpressions, TableExpressions, TargetColumn
 from mainstem.ddl.naming import Names
 from mainstem.ddl.selection import Selected
 from mainstem.errors import PlanError
@@ -44,10 +44,16 @@ class Layout:
         """Add to the report."""
         self.report.append(ReportItem(severity, code, object_, message, remedy))
 
-    def translator(
+    def translator(self, source: Dialect, target: TargetDialect, sequences: Mapping[TableId, TableId]) -> Translate:
+        """`Translate` for this table's expressions."""
+        if source.sql_name == target.sql_name:
+            return OwnExpressions(source, self.names, self.source.id, self.target.id)
+        return self.expressions(source, target, sequences)
+
+    def expressions(
         self, source: Dialect, target: TargetDialect, sequences: Mapping[TableId, TableId]
     ) -> TableExpressions:
-        """`Translate` for this table's expressions."""
+        """The translator from one kind of system to another."""
         columns = {
             column.name.lower(): TargetColumn(
                 self.names[column.name],
@@ -63,7 +69,7 @@ class Layout:
     def plan(self) -> TablePlan:
         """What the reader and the loader need."""
         columns = tuple(
-            ColumnPlan(source, target, column.type, self.types[target].sql, column.nullable)
+            ColumnPlan(source, target, column.type, self.types[target].sql, column.nullable, column.native)
             for source, target in self.names.items()
             if (column := self.target.column(target)).generated is None
         )
@@ -166,9 +172,18 @@ def override_for(column: Column, table: TableId, overrides: Mapping[str, str]) -
 
 
 def choose_types(
-    layouts: Sequence[Layout], target: TargetDialect, overrides: Mapping[str, str], new_name: Names
+    layouts: Sequence[Layout],
+    target: TargetDialect,
+    overrides: Mapping[str, str],
+    new_name: Names,
+    *,
+    own: bool = False,
 ) -> list[ReportItem]:
-    """Give every column its target type, the user's overrides and foreign keys considered; tell of unused overrides."""
+    """Give every column its target type, the user's overrides and foreign keys considered; tell of unused overrides.
+
+    Args:
+        own: source and target are systems of one kind.
+    """
     used = set()
     for layout in layouts:
         for column in layout.source.columns:
@@ -179,14 +194,15 @@ def choose_types(
             name = layout.names[column.name]
             try:
                 layout.types[name] = target.target_type(
-                    layout.target.id, layout.target.column(name), new_name, override
+                    layout.target.id, layout.target.column(name), new_name, override, own=own
                 )
             except PlanError as exc:
                 raise PlanError(
                     f"{layout.source.id}: {exc.message}", remedy=exc.remedy, table=str(layout.source.id),
                     column=column.name,
                 ) from exc  # fmt: skip
-    _unify(layouts)
+    if not own:
+        _unify(layouts)
     return [
         ReportItem(
             Severity.WARNING, "override_unused", key, "no column of the selection has this name or type",
@@ -224,14 +240,15 @@ def _differ(column: Column, own: TargetType, wanted: TargetType) -> bool:
     return column.type.kind in _UNIFIED and own.sql != wanted.sql and own.sql.split("(")[0] != wanted.sql.split("(")[0]
 
 
-def settle_generated(layout: Layout, translate: TableExpressions) -> None:
+def settle_generated(layout: Layout, translate: Translate) -> None:
     """Generated columns whose expression cannot be said on the target become plain ones, which are copied."""
     columns: list[Column] = []
     for column in layout.target.columns:
         settled = column
         if column.generated is not None and not layout.exists:
             try:
-                _refuse_chain(column.generated.expression, translate, columns)
+                if isinstance(translate, TableExpressions):
+                    _refuse_chain(column.generated.expression, translate, columns)
                 translate(column.generated.expression, Use.STORED, column.name)
             except PlanError as exc:
                 layout.note(

@@ -67,7 +67,8 @@ def build_plan(
     layouts = _lay_out(catalog, options, target, target_schema, queries or {}, existing, new_name)
     sequences = _sequence_names(catalog, layouts, options, target_schema, new_name)
     view_ids = {view.id: TableId(target_schema, new_name(view.id.name)) for view in catalog.views}
-    parts = _Parts(report=choose_types(layouts, target, options.type_overrides, new_name))
+    own = source.sql_name == target.sql_name
+    parts = _Parts(report=choose_types(layouts, target, options.type_overrides, new_name, own=own))
     for layout in layouts:
         settle_generated(layout, layout.translator(source, target, sequences))
     keep_foreign_keys(layouts)
@@ -96,7 +97,7 @@ def build_plan(
         parts.add(rendered, lambda statement: statement.object not in there)
     parts.report += remarks.remarks(catalog, layouts, whole=not options.tables)
     return MigrationPlan(
-        tables=tuple(_table_plan(layout) for layout in layouts),
+        tables=tuple(_table_plan(layout, options, source, target) for layout in layouts),
         statements=tuple(sorted(parts.statements, key=lambda statement: _PHASES.index(statement.phase))),
         report=tuple(dict.fromkeys([item for layout in layouts for item in layout.report] + parts.report)),
     )
@@ -220,6 +221,10 @@ def _add_table(
     parts.add(target.finish_table(table, layout.types), lambda statement: everything or statement.phase in _ALWAYS)
 
 
-def _table_plan(layout: Layout) -> TablePlan:
+def _table_plan(layout: Layout, options: RunOptions, source: Dialect, target: TargetDialect) -> TablePlan:
     plan = layout.plan()
-    return replace(plan, query=layout.selection.query, where="") if layout.selection.query else plan
+    if layout.selection.query:
+        plan = replace(plan, query=layout.selection.query, where="")
+    if options.max_rows:  # raw rows cannot be cut off at a limit
+        return plan
+    return replace(plan, raw=target.raw_format(plan, source))

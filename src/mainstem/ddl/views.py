@@ -72,7 +72,7 @@ def create_views(
 
 
 def _table(layout: Layout, source: Dialect, target: TargetDialect) -> _Relation:
-    columns = layout.translator(source, target, {}).columns
+    columns = layout.expressions(source, target, {}).columns
     return _Relation(layout.target.id, columns, () if layout.exists else layout.target.primary_key)
 
 

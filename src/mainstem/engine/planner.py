@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from mainstem.contract.dialect import TargetDialect
 from mainstem.contract.inspector import Inspector, TableStatus
 from mainstem.contract.network import same_host
 from mainstem.contract.spec import ConnectorSpec
@@ -52,8 +53,11 @@ def make_plan(source: Endpoint, target: Endpoint, options: RunOptions) -> Migrat
             f"{source.settings.label} holds no tables to copy",
             remedy="check the connection's database and schema, and the selection",
         )
-    plan = _build(catalog, source, target, options, queries, {})
     with target.spec.inspector(target.settings) as inspector:
+        dialect = inspector.target_dialect()
+        if dialect is None:
+            raise InvalidError(f"{target.spec.title} cannot be a target yet")
+        plan = _build(catalog, source, target, dialect, options, queries, {})
         existing = inspector.table_status([table.target for table in plan.tables])
     if options.schema_policy is SchemaPolicy.DROP_AND_RECREATE and options.structure.tables:
         return plan
@@ -61,7 +65,7 @@ def make_plan(source: Endpoint, target: Endpoint, options: RunOptions) -> Migrat
     if not existing:
         return plan
     columns = {table: status.columns for table, status in existing.items()}
-    return _build(catalog, source, target, options, queries, columns)
+    return _build(catalog, source, target, dialect, options, queries, columns)
 
 
 def check_roles(source: Endpoint, target: Endpoint, schema: str = "") -> None:
@@ -82,7 +86,7 @@ def check_roles(source: Endpoint, target: Endpoint, schema: str = "") -> None:
             fields={"source": f"{source.spec.title} cannot be a source yet"},
             remedy="choose a MySQL or MariaDB connection as the source",
         )
-    if target.spec.target is None or target.spec.target_dialect is None:
+    if target.spec.target is None:
         raise InvalidError(
             f"{target.spec.title} cannot be a target yet",
             fields={"target": f"{target.spec.title} cannot be a target yet"},
@@ -131,13 +135,11 @@ def _build(
     catalog: Catalog,
     source: Endpoint,
     target: Endpoint,
+    dialect: TargetDialect,
     options: RunOptions,
     queries: Mapping[str, tuple[Column, ...]],
     existing: Mapping[TableId, tuple[str, ...]],
 ) -> MigrationPlan:
-    dialect = target.spec.target_dialect
-    if dialect is None:
-        raise InvalidError(f"{target.spec.title} cannot be a target yet")
     return build_plan(
         catalog, options, source.spec.dialect, dialect, options.target_schema or target.schema, queries,
         existing=existing,

@@ -14,7 +14,7 @@ from mainstem.engine.control import RunControl
 from mainstem.engine.progress import Tracker
 from mainstem.engine.work import Attempt, PlanWork, WorkQueue
 from mainstem.errors import CancelledError, MainstemError, NotFoundError, StatementError
-from mainstem.model.batch import ChangeBatch
+from mainstem.model.batch import ChangeBatch, RawBatch
 from mainstem.model.frame import Abort, Begin, Commit
 from mainstem.model.plan import TablePlan
 
@@ -99,14 +99,16 @@ class Reader:
 
     def _publish_batches(self, attempt: Attempt) -> bool:
         """True when the chunk was read to its end."""
-        with closing(self.source.read(attempt.table, attempt.chunk, self.limits)) as batches:
+        with closing(self.source.read(attempt.plan, attempt.chunk, self.limits)) as batches:
             for batch in batches:
                 self.control.check_stopped()
                 if attempt.failed or self.control.should_yield():
                     return False
-                rows = batch.rows.num_rows
+                rows = batch.count
                 allowed = 0 if self.control.out_of_time() else self.control.reserve(rows)
-                if allowed < rows:
+                if allowed < rows and isinstance(batch, RawBatch):
+                    return False  # the limit of seconds is over; of rows there is none where rows are raw
+                if allowed < rows and isinstance(batch, ChangeBatch):
                     batch = ChangeBatch(batch.table, batch.rows.slice(0, allowed), batch.size_bytes * allowed // rows)
                 if allowed:
                     attempt.rows += allowed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mainstem.contract.target import ChunkRecord
 from mainstem.model.frame import Chunk
@@ -37,6 +37,11 @@ class Attempt:
     failed: bool = False
     rows: int = 0
     bytes: int = 0
+
+    @property
+    def plan(self) -> TablePlan:
+        """The table's plan for this attempt: refused rows can be told only when they are decoded."""
+        return replace(self.table, raw="") if self.careful else self.table
 
 
 @dataclass(slots=True)

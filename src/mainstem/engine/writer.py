@@ -20,7 +20,7 @@ from mainstem.errors import (
     StatementError,
     TransientError,
 )
-from mainstem.model.batch import ChangeBatch
+from mainstem.model.batch import ChangeBatch, RawBatch
 from mainstem.model.frame import Abort, Begin, Commit
 from mainstem.model.run import RowErrorPolicy, RunOptions
 
@@ -50,7 +50,7 @@ class Writer:
             if isinstance(frame, Begin):
                 self._attempt = self.queue.under_way(frame.chunk)
                 self._try(self._begin)
-            elif isinstance(frame, ChangeBatch):
+            elif isinstance(frame, ChangeBatch | RawBatch):
                 self._try(partial(self.loader.write, frame))
             elif isinstance(frame, Commit):
                 self._try(partial(self._commit, frame))
@@ -63,7 +63,7 @@ class Writer:
     def _begin(self) -> None:
         attempt = self._attempt
         if attempt is not None:
-            self.loader.begin(attempt.table, attempt.chunk, quarantine=self._reject if attempt.careful else None)
+            self.loader.begin(attempt.plan, attempt.chunk, quarantine=self._reject if attempt.careful else None)
 
     def _reject(self) -> bool:
         allowed = self.control.reject()

@@ -1,4 +1,4 @@
-"""`ChangeBatch`: rows of one table on their way, as an Arrow record batch."""
+"""Rows of one table on their way: decoded as an Arrow record batch, or as bytes that both sides understand."""
 
 from __future__ import annotations
 
@@ -25,3 +25,27 @@ class ChangeBatch:
     table: TableId
     rows: pa.RecordBatch
     size_bytes: int
+
+    @property
+    def count(self) -> int:
+        """Rows in the batch."""
+        return self.rows.num_rows
+
+
+@dataclass(frozen=True, slots=True)
+class RawBatch:
+    """Rows that pass undecoded, in the format that `TablePlan.raw` names.
+
+    Attributes:
+        data: whole rows, without header and trailer.
+        count: rows in it.
+    """
+
+    table: TableId
+    data: bytes | memoryview
+    count: int
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all rows."""
+        return len(self.data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mainstem.model.batch import ChangeBatch
+from mainstem.model.batch import ChangeBatch, RawBatch
 from mainstem.model.names import TableId
 
 
@@ -12,15 +12,19 @@ from mainstem.model.names import TableId
 class Chunk:
     """A piece of one table, read by one query and made durable by one target transaction.
 
-    ``lower`` (exclusive) and ``upper`` (inclusive) bound the values of the first key column, as literals of the
-    source's own SQL, computed by the source's server; None is "no bound". Chunk 0 of a table that cannot be cut
-    has neither.
+    ``lower`` (exclusive) and ``upper`` (inclusive) are bounds in the source's own terms (literals of key columns, a
+    row's place), computed by the source's server and read by its connector alone; None is "no bound". Chunk 0 of a
+    table that cannot be cut has neither.
+
+    Attributes:
+        part: the piece of the table that is read (a partition), in the source's own terms; empty is the table itself.
     """
 
     table: TableId
     number: int
     lower: str | None = None
     upper: str | None = None
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,4 +62,4 @@ class Abort:
     chunk: Chunk
 
 
-Frame = Begin | ChangeBatch | Commit | Abort
+Frame = Begin | ChangeBatch | RawBatch | Commit | Abort

@@ -72,13 +72,18 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class ColumnPlan:
-    """How one column travels: the source column, its target name and type."""
+    """How one column travels: the source column, its target name and type.
+
+    Attributes:
+        native: the source's own type text, as `Column.native`.
+    """
 
     source: str
     target: str
     type: LogicalType
     target_type: str
     nullable: bool = True
+    native: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,8 @@ class TablePlan:
         query: a SELECT of the user's, which replaces reading ``source``; its columns are ``columns``.
         where: a condition in the source's SQL that rows must meet, or empty.
         key: names of the source's primary key columns; empty when there is none (or for a query).
+        raw: the format in which source and target can pass this table's rows on undecoded, or empty (see
+            `contract.dialect.TargetDialect.raw_format`). Rows of a careful attempt are always decoded.
     """
 
     source: TableId
@@ -99,6 +106,7 @@ class TablePlan:
     rows_estimate: int = 0
     bytes_estimate: int = 0
     where: str = ""
+    raw: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,20 @@ class NulPolicy(StrEnum):
     REPLACE = "replace"
 
 
+class SpecialValuePolicy(StrEnum):
+    """What to do with values that the source can hold and the target cannot: NaN, infinities, BC, years past 9999."""
+
+    ERROR = "error"
+    NULL = "null"
+
+
+class DeniedPolicy(StrEnum):
+    """What to do about a table that the source's login may not read."""
+
+    FAIL = "fail"
+    SKIP = "skip"
+
+
 @dataclass(frozen=True, slots=True)
 class StructureOptions:
     """Which parts of the structure are made on the target."""
@@ -103,7 +117,10 @@ class TableSelection:
         name: as the user writes it: ``table`` or ``schema.table``; for a query, the name of the target table.
         query: a full SELECT, or empty.
         columns: source columns to carry over; empty is all.
+        exclude_columns: source columns to leave out.
         where: a condition in the source's SQL, or empty.
+        target: the table's name on the target; empty is the same.
+        renames: source column → target column, for those that get another name.
     """
 
     name: str
@@ -111,6 +128,9 @@ class TableSelection:
     columns: tuple[str, ...] = ()
     where: str = ""
     skip_indexes: bool = False
+    exclude_columns: tuple[str, ...] = ()
+    target: str = ""
+    renames: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +139,8 @@ class RunOptions:
 
     Attributes:
         tables: empty is every base table of the source's database or schema.
+        source_schemas: the schemas to read, where the source has schemas; empty is the connection's own, ``*`` is all.
+        schema_names: source schema → target schema, for those that get another name.
         batch_rows: at most so many rows in one batch (the API's ``dataBundleSize`` is a hint, see docs/configuration).
         max_rows, max_seconds: limits; 0 is unlimited.
         row_error_limit: rows that may be quarantined in one run before it fails.
@@ -130,6 +152,8 @@ class RunOptions:
 
     tables: tuple[TableSelection, ...] = ()
     exclude: tuple[str, ...] = ()
+    source_schemas: tuple[str, ...] = ()
+    schema_names: dict[str, str] = field(default_factory=dict)
     structure: StructureOptions = StructureOptions()
     schema_policy: SchemaPolicy = SchemaPolicy.FAIL_IF_EXISTS
     write_mode: WriteMode = WriteMode.FAIL_IF_NOT_EMPTY
@@ -141,6 +165,8 @@ class RunOptions:
     row_error_limit: int = 1000
     zero_dates: ZeroDatePolicy = ZeroDatePolicy.ERROR
     nul_text: NulPolicy = NulPolicy.ERROR
+    special_values: SpecialValuePolicy = SpecialValuePolicy.ERROR
+    denied: DeniedPolicy = DeniedPolicy.FAIL
     type_overrides: dict[str, str] = field(default_factory=dict)
     target_schema: str = ""
     jobs: int = 2

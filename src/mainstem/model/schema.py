@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mainstem.model.names import TableId
+from mainstem.model.plan import Phase
 from mainstem.model.types import LogicalType
 
 
@@ -51,6 +52,8 @@ class Column:
     Attributes:
         native: the owner's own type text, e.g. ``int(10) unsigned``.
         identity: filled by the server from a counter (auto_increment, identity, serial).
+        always: an identity that refuses values of one's own (GENERATED ALWAYS).
+        user_type: the type's name where it is not built in (a domain, an enum, a composite), or an array's elements'.
         on_update: SQL that the owner runs on each UPDATE (``current_timestamp(3)``), or empty.
         collation: the owner's collation name, or empty for non-text.
     """
@@ -67,6 +70,8 @@ class Column:
     charset: str = ""
     collation: str = ""
     invisible: bool = False
+    always: bool = False
+    user_type: TableId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,22 +91,48 @@ class IndexMethod(StrEnum):
     HASH = "hash"
     FULLTEXT = "fulltext"
     SPATIAL = "spatial"
+    GIN = "gin"
+    GIST = "gist"
+    SPGIST = "spgist"
+    BRIN = "brin"
+    OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A secondary index or unique key (the primary key stands in `Table.primary_key`)."""
+    """A secondary index or unique key (the primary key stands in `Table.primary_key`).
+
+    Attributes:
+        where: the condition of a partial index, in the owner's dialect.
+        include: columns that are only stored in it.
+        constraint: it is a unique constraint rather than an index.
+        deferrable: ``DEFERRABLE``, ``DEFERRABLE INITIALLY DEFERRED`` or empty.
+        nulls_distinct: False where two nulls count as equal.
+        definition: what the owner itself writes behind ``ON table``, or the constraint's body.
+    """
 
     name: str
     parts: tuple[IndexPart, ...]
     unique: bool = False
     method: IndexMethod = IndexMethod.BTREE
     comment: str = ""
+    where: str = ""
+    include: tuple[str, ...] = ()
+    constraint: bool = False
+    deferrable: str = ""
+    nulls_distinct: bool = True
+    definition: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
-    """A foreign key; actions are upper-case SQL (``CASCADE``, ``SET NULL``, ``NO ACTION`` …)."""
+    """A foreign key; actions are upper-case SQL (``CASCADE``, ``SET NULL``, ``NO ACTION`` …).
+
+    Attributes:
+        match_full: a key of several columns may be null only as a whole.
+        deferrable: as `Index.deferrable`.
+        validated: False where the owner has not checked the rows that are there.
+    """
 
     name: str
     columns: tuple[str, ...]
@@ -109,6 +140,9 @@ class ForeignKey:
     parent_columns: tuple[str, ...]
     on_update: str = "NO ACTION"
     on_delete: str = "NO ACTION"
+    match_full: bool = False
+    deferrable: str = ""
+    validated: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +151,18 @@ class Check:
 
     name: str
     expression: str
+    validated: bool = True
+    inherited: bool = True
+
+
+class TableKind(StrEnum):
+    """What a relation is. A PARTITIONED table's rows lie in its partitions; a PARTITION belongs to one."""
+
+    TABLE = "table"
+    PARTITIONED = "partitioned"
+    PARTITION = "partition"
+    FOREIGN = "foreign"
+    VIEW = "view"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +170,14 @@ class Table:
     """A base table.
 
     Attributes:
+        constraints: those that no other attribute holds (exclusion), as the owner's own SQL.
+        primary_key_name: the primary key constraint's own name, where it has one.
+        partition_key: ``RANGE (day)``, of a PARTITIONED table, in the owner's SQL.
+        partition_of, partition_bound: of a PARTITION: its parent and ``FOR VALUES …`` (it may be PARTITIONED itself).
+        parents: tables that it inherits from.
+        options: the owner's own storage options, written behind the table's definition.
+        unlogged: its rows do not outlive a crash.
+        charset, collation: what text columns of the table get when they name none.
         rows_estimate: from the owner's statistics; may be far off.
         bytes_estimate: data without indexes, from the owner's statistics.
         identity_next: the next value of the identity column's counter, or None.
@@ -139,6 +193,17 @@ class Table:
     rows_estimate: int = 0
     bytes_estimate: int = 0
     identity_next: int | None = None
+    kind: TableKind = TableKind.TABLE
+    constraints: tuple[Check, ...] = ()
+    primary_key_name: str = ""
+    partition_key: str = ""
+    partition_of: TableId | None = None
+    partition_bound: str = ""
+    parents: tuple[TableId, ...] = ()
+    options: str = ""
+    unlogged: bool = False
+    charset: str = ""
+    collation: str = ""
 
     def column(self, name: str) -> Column:
         """The column of that name; KeyError if there is none."""
@@ -156,17 +221,26 @@ class View:
         definition: its SELECT in the owner's dialect; empty if it may not be seen.
         check_option: LOCAL, CASCADED or empty: which rows may be written through it.
         invoker: it runs with the rights of its user, not of its owner.
+        materialized: its rows are stored; ``indexes`` are then those on them.
     """
 
     id: TableId
     definition: str
     check_option: str = ""
     invoker: bool = False
+    materialized: bool = False
+    indexes: tuple[Index, ...] = ()
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """A stand-alone sequence."""
+    """A sequence that is an object of its own; the counter of an identity column is not.
+
+    Attributes:
+        owner: the table and column that it goes with (serial), or None.
+        native: its integer type as the owner spells it.
+    """
 
     id: TableId
     start: int
@@ -175,6 +249,10 @@ class Sequence:
     maximum: int
     next_value: int
     cycle: bool = False
+    owner: TableId | None = None
+    owner_column: str = ""
+    native: str = ""
+    cache: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,10 +270,34 @@ class OtherObject:
 
 
 @dataclass(frozen=True, slots=True)
+class NativeObject:
+    """Something that only a system of the owner's kind has (a domain, an extension, a function), as its own DDL.
+
+    Attributes:
+        kind: machine-readable: ``extension``, ``enum``, ``domain``, ``composite``, ``function``, ``trigger`` …
+        statements: what makes it, in order.
+        phase: when; within a phase the catalog's order holds.
+        table: the table that it hangs on, which must be copied for it to be made; None for one that stands alone.
+        optional: a refusal is reported, and the run goes on.
+    """
+
+    kind: str
+    id: TableId
+    statements: tuple[str, ...]
+    phase: Phase
+    table: TableId | None = None
+    optional: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Catalog:
-    """All that a selection of one database or schema holds."""
+    """All that a selection of one database or schema holds.
+
+    ``objects`` are made on a target of the same kind; ``others`` are not made anywhere.
+    """
 
     tables: tuple[Table, ...]
     views: tuple[View, ...] = ()
     sequences: tuple[Sequence, ...] = ()
     others: tuple[OtherObject, ...] = ()
+    objects: tuple[NativeObject, ...] = ()

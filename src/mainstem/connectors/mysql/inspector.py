@@ -11,6 +11,7 @@ from mainstem.connectors.mysql import client, preflight
 from mainstem.connectors.mysql.columns import column
 from mainstem.connectors.mysql.config import MAX_NAME_CHARACTERS, SYSTEM_DATABASES
 from mainstem.connectors.mysql.dialect import MysqlDialect
+from mainstem.contract.dialect import TargetDialect
 from mainstem.contract.inspector import DatabaseInfo, Finding, Inspector, Role, ServerInfo, TableStatus
 from mainstem.errors import ConflictError, InvalidError, StatementError
 from mainstem.model.connection import ConnectionSettings
@@ -113,6 +114,10 @@ class MysqlInspector(Inspector):
     def table_status(self, tables: Sequence[TableId]) -> dict[TableId, TableStatus]:
         """For each of the tables that exists: its columns, and whether it is empty."""
         return {table: status for table in tables if (status := self._status(table)) is not None}
+
+    def target_dialect(self) -> TargetDialect | None:
+        """Not a target yet."""
+        return None
 
     def preflight(self, role: Role, options: RunOptions) -> list[Finding]:
         """Named checks for the role, each with its remedy."""

@@ -66,6 +66,10 @@ class MysqlSnapshot:
         self.position = position
         self.note = note
 
+    def moved(self, table: TablePlan, chunks: Sequence[Chunk], since: str) -> bool:
+        """Never: chunks are cut by key."""
+        return False
+
     def interrupt(self) -> None:
         """Shut the sockets down; whoever reads from one gets an end of file."""
         for reader in self._own:

@@ -36,6 +36,5 @@ SPEC = ConnectorSpec(
     dialect=PostgresDialect(),
     inspector=_inspector,
     target=_target,
-    target_dialect=PostgresDialect(),
     password_variable="PGPASSWORD",  # noqa: S106
 )

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from mainstem.connectors.postgres import finish, keys
 from mainstem.connectors.postgres.literals import dollar_quoted, literal, now, string, text_array
 from mainstem.connectors.postgres.types import copy_op, native_type
-from mainstem.contract.dialect import ColumnType, NewName, Rendered, TargetType, Translate, Use
+from mainstem.contract.dialect import ColumnType, Dialect, NewName, Rendered, TargetType, Translate, Use
 from mainstem.errors import InvalidError, PlanError
 from mainstem.model.names import TableId
-from mainstem.model.plan import ColumnPlan, Phase, ReportItem, Severity, Statement
+from mainstem.model.plan import ColumnPlan, Phase, ReportItem, Severity, Statement, TablePlan
 from mainstem.model.schema import Column, DefaultKind, ForeignKey, Table, View
 from mainstem.model.schema import Sequence as SchemaSequence
 from mainstem.model.types import Kind, LogicalType
@@ -63,7 +63,9 @@ class PostgresDialect:
 
     # types
 
-    def target_type(self, table: TableId, column: Column, new_name: NewName, override: str = "") -> TargetType:
+    def target_type(
+        self, table: TableId, column: Column, new_name: NewName, override: str = "", *, own: bool = False
+    ) -> TargetType:
         """The type of a column, with the statements that make it."""
         if override:
             copy_op(ColumnPlan(column.name, column.name, column.type, override))  # refuses what cannot be written
@@ -78,6 +80,10 @@ class PostgresDialect:
         if column.identity and column.type == LogicalType(Kind.INTEGER, bits=64, unsigned=True):
             return TargetType("bigint")
         return TargetType(native_type(column.type))
+
+    def raw_format(self, plan: TablePlan, source: Dialect) -> str:
+        """None yet."""
+        return ""
 
     def _enum(self, table: TableId, column: Column, new_name: NewName) -> TargetType:
         name = TableId(table.schema, new_name(f"{table.name}_{column.name}"))

@@ -20,6 +20,7 @@ from mainstem.connectors.postgres.config import (
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.ledger import SCHEMA as LEDGER_SCHEMA
 from mainstem.connectors.postgres.native import logical_type
+from mainstem.contract.dialect import TargetDialect
 from mainstem.contract.inspector import DatabaseInfo, Finding, Inspector, Role, ServerInfo, TableStatus
 from mainstem.contract.network import Deadline
 from mainstem.errors import ConflictError, ConnectError, InvalidError, StatementError
@@ -174,6 +175,10 @@ class PostgresInspector(Inspector):
 
     def _empty(self, table: TableId) -> bool:
         return not self._query(f"SELECT EXISTS (SELECT FROM {_DIALECT.qualified(table)})")[0][0]
+
+    def target_dialect(self) -> TargetDialect | None:
+        """The dialect for writing to this server."""
+        return _DIALECT
 
     def preflight(self, role: Role, options: RunOptions) -> list[Finding]:
         """Named checks for the role, each with its remedy."""

@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 
 from mainstem.connectors.postgres.client import connect, translate_error
+from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.contract.target import ChunkRecord
 from mainstem.errors import MainstemError
 from mainstem.model.connection import ConnectionSettings
@@ -24,6 +25,7 @@ from mainstem.model.plan import Statement
 from mainstem.model.run import Rejected, RunState
 
 SCHEMA = "mainstem"
+_DIALECT = PostgresDialect()
 _NOTE = "note:"  # steps of this name are notes
 
 _CREATE = f"""
@@ -32,7 +34,7 @@ CREATE TABLE IF NOT EXISTS {SCHEMA}.run (
     run_id text PRIMARY KEY, plan text NOT NULL, started timestamptz NOT NULL DEFAULT now());
 CREATE TABLE IF NOT EXISTS {SCHEMA}.chunk (
     run_id text NOT NULL, table_schema text NOT NULL, table_name text NOT NULL, number integer NOT NULL,
-    lower text, upper text, done timestamptz, rows_written bigint NOT NULL DEFAULT 0,
+    part text NOT NULL DEFAULT '', lower text, upper text, done timestamptz, rows_written bigint NOT NULL DEFAULT 0,
     rows_rejected bigint NOT NULL DEFAULT 0, cut_by text,
     PRIMARY KEY (run_id, table_schema, table_name, number));
 CREATE TABLE IF NOT EXISTS {SCHEMA}.step (
@@ -125,22 +127,36 @@ class PostgresLedger:
         """The table's chunks as planned, in order; empty when not yet planned."""
         with _translated():
             rows = self._connection.execute(
-                "SELECT number, lower, upper, done IS NOT NULL, rows_written, rows_rejected, cut_by"
+                "SELECT number, lower, upper, part, done IS NOT NULL, rows_written, rows_rejected, cut_by"
                 f" FROM {SCHEMA}.chunk WHERE run_id = %s AND table_schema = %s AND table_name = %s ORDER BY number",
                 (self._run_id, table.schema, table.name),
             ).fetchall()
         return [
-            ChunkRecord(Chunk(table, number, lower, upper), done, written, rejected, RunState(limit) if limit else None)
-            for number, lower, upper, done, written, rejected, limit in rows
+            ChunkRecord(
+                Chunk(table, number, lower, upper, part), done, written, rejected, RunState(limit) if limit else None
+            )
+            for number, lower, upper, part, done, written, rejected, limit in rows
         ]
 
     def plan(self, table: TableId, chunks: Sequence[Chunk]) -> None:
         """Write the table's chunks down, none of them done."""
         with _translated(), self._connection.transaction(), self._connection.cursor() as cursor:
             cursor.executemany(
-                f"INSERT INTO {SCHEMA}.chunk (run_id, table_schema, table_name, number, lower, upper)"
-                " VALUES (%s, %s, %s, %s, %s, %s)",
-                [(self._run_id, table.schema, table.name, chunk.number, chunk.lower, chunk.upper) for chunk in chunks],
+                f"INSERT INTO {SCHEMA}.chunk (run_id, table_schema, table_name, number, lower, upper, part)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+                [
+                    (self._run_id, table.schema, table.name, chunk.number, chunk.lower, chunk.upper, chunk.part)
+                    for chunk in chunks
+                ],
+            )
+
+    def forget(self, table: TableId, target: TableId) -> None:
+        """Empty the target table and forget the table's chunks, in one transaction."""
+        with _translated(), self._connection.transaction():
+            self._connection.execute(f"TRUNCATE {_DIALECT.qualified(target)}".encode())
+            self._connection.execute(
+                f"DELETE FROM {SCHEMA}.chunk WHERE run_id = %s AND table_schema = %s AND table_name = %s",
+                (self._run_id, table.schema, table.name),
             )
 
     def note(self, text: str) -> None:

@@ -18,8 +18,8 @@ from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.encode import BatchEncoder, Refused
 from mainstem.connectors.postgres.ledger import PostgresLedger
 from mainstem.contract.target import Receipt
-from mainstem.errors import AccountingError, ConflictError, MainstemError, RowError
-from mainstem.model.batch import ChangeBatch
+from mainstem.errors import AccountingError, ConflictError, MainstemError, PlanError, RowError
+from mainstem.model.batch import ChangeBatch, RawBatch
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.frame import Chunk
 from mainstem.model.plan import TablePlan
@@ -97,8 +97,10 @@ class PostgresLoader:
         except psycopg.Error as exc:
             raise self._error(exc) from exc
 
-    def write(self, batch: ChangeBatch) -> None:
+    def write(self, batch: ChangeBatch | RawBatch) -> None:
         """Send a batch."""
+        if isinstance(batch, RawBatch):
+            raise PlanError(f"raw rows of table {batch.table} cannot be written yet")
         try:
             if self._quarantine is None:
                 self._write_straight(batch.rows)
