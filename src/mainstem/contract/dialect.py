@@ -75,6 +75,24 @@ PRIMARY_KEY = "primary_key"
 """`meta` of a table node within a query: the names of its primary key's columns on the target, if it has one."""
 
 
+@dataclass(frozen=True, slots=True)
+class NameRules:
+    """What may be a name.
+
+    Attributes:
+        longest: of a name, in bytes of UTF-8 or in characters.
+        characters: whether ``longest`` counts characters.
+        folds_tables, folds_columns: two names that differ only in case are one.
+        basic_plane: characters past U+FFFF, and spaces at the end, cannot stand in a name.
+    """
+
+    longest: int
+    characters: bool = False
+    folds_tables: bool = False
+    folds_columns: bool = False
+    basic_plane: bool = False
+
+
 class Translate(Protocol):
     """Turns an expression of the source's dialect into the target's."""
 
@@ -112,8 +130,8 @@ class TargetDialect(Dialect, Protocol):
     """What `ddl` needs to know of a target."""
 
     @property
-    def max_identifier_bytes(self) -> int:
-        """Longer names are shortened by `ddl.naming`."""
+    def names(self) -> NameRules:
+        """What may be a name; `ddl.naming` changes the others."""
         ...
 
     def target_type(
@@ -123,6 +141,13 @@ class TargetDialect(Dialect, Protocol):
 
         Args:
             own: the source is a system of this kind, so that `Column.native` is a type that is known here.
+        """
+        ...
+
+    def fit_types(self, table: Table, types: dict[str, TargetType], *, own: bool = False) -> dict[str, TargetType]:
+        """The columns' types once keys, indexes and the whole row are looked at; only those that change.
+
+        Overridden types are among them and may be changed only where the table could not be made at all.
         """
         ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from mainstem.contract.dialect import ColumnType, Dialect, TargetDialect, TargetType, Translate, Use
+from mainstem.contract.dialect import ColumnType, Dialect, NameRules, TargetDialect, TargetType, Translate, Use
 from mainstem.ddl.expressions import OwnExpressions, TableExpressions, TargetColumn
 from mainstem.ddl.naming import Names
 from mainstem.ddl.selection import Selected
@@ -85,9 +85,9 @@ class Layout:
         )
 
 
-def lay_out(selected: Selected, id_: TableId, max_bytes: int) -> Layout:
+def lay_out(selected: Selected, id_: TableId, rules: NameRules) -> Layout:
     """A table with the target's names, restricted to the wanted columns; types come later."""
-    table, new_name = selected.table, Names(max_bytes)
+    table, new_name = selected.table, Names(rules, folds=rules.folds_columns)
     columns = selected.columns
     names = {column.name: new_name(column.name) for column in columns}
     target = replace(
@@ -120,13 +120,13 @@ def _tell_renames(layout: Layout) -> None:
     if layout.source.id.name != layout.target.id.name:
         layout.note(
             Severity.WARNING, "name_shortened", str(layout.source.id),
-            f"the name is too long, or taken, on the target; the table becomes {layout.target.id.name}",
+            f"the name is too long, taken or not allowed on the target; the table becomes {layout.target.id.name}",
         )  # fmt: skip
     for source, target in layout.names.items():
         if source != target:
             layout.note(
                 Severity.WARNING, "name_shortened", f"{layout.source.id}.{source}",
-                f"the name is too long for the target; the column becomes {target}",
+                f"the name is too long, taken or not allowed on the target; the column becomes {target}",
             )  # fmt: skip
 
 
@@ -201,6 +201,8 @@ def choose_types(
                     f"{layout.source.id}: {exc.message}", remedy=exc.remedy, table=str(layout.source.id),
                     column=column.name,
                 ) from exc  # fmt: skip
+    for layout in layouts:
+        layout.types |= target.fit_types(_with_foreign_keys(layout), layout.types, own=own)
     if not own:
         _unify(layouts)
     return [
@@ -210,6 +212,16 @@ def choose_types(
         )
         for key in overrides if key not in used
     ]  # fmt: skip
+
+
+def _with_foreign_keys(layout: Layout) -> Table:
+    """The target's table with the source's foreign keys, as far as its columns are carried over."""
+    keys = (
+        replace(key, columns=columns)
+        for key in layout.source.foreign_keys
+        if (columns := _renamed(key.columns, layout.names)) is not None
+    )
+    return replace(layout.target, foreign_keys=tuple(keys))
 
 
 def _unify(layouts: Sequence[Layout]) -> None:

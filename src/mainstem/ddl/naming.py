@@ -3,44 +3,65 @@
 from __future__ import annotations
 
 import hashlib
+import re
+
+from mainstem.contract.dialect import NameRules
 
 _HASH_DIGITS = 8
+_OUTSIDE_BASIC_PLANE = re.compile("[\U00010000-\U0010ffff]")
 
 
-def shorten(name: str, max_bytes: int) -> str:
-    """The name itself if it fits, else its beginning, ``_`` and eight hex digits of its hash, in max_bytes of UTF-8.
+def shorten(name: str, longest: int, *, characters: bool = False) -> str:
+    """The name itself if it fits, else its beginning, ``_`` and eight hex digits of its hash.
 
     The same name always gives the same result, and a character is never cut in two.
+
+    Args:
+        longest: what fits, in bytes of UTF-8, or in characters.
     """
     encoded = name.encode()
-    if len(encoded) <= max_bytes:
+    if (len(name) if characters else len(encoded)) <= longest:
         return name
     digest = hashlib.sha256(encoded).hexdigest()[:_HASH_DIGITS]
-    room = max_bytes - _HASH_DIGITS - 1
-    return f"{encoded[:room].decode(errors='ignore')}_{digest}"
+    room = longest - _HASH_DIGITS - 1
+    return f"{name[:room] if characters else encoded[:room].decode(errors='ignore')}_{digest}"
 
 
 class Names:
     """The names of one namespace, given out one by one.
 
     The outcome depends only on what is asked for and in which order, so the same schema gives the same names.
-    Comparison is exact: ``A`` and ``a`` are two names, as they are for quoted identifiers.
+
+    Args:
+        folds: names that differ only in case count as one.
     """
 
-    def __init__(self, max_bytes: int, taken: frozenset[str] = frozenset()) -> None:
-        self._max_bytes = max_bytes
-        self._taken = set(taken)
+    def __init__(self, rules: NameRules, *, folds: bool = False) -> None:
+        self._rules, self._folds = rules, folds
+        self._taken: set[str] = set()
 
     def reserve(self, name: str) -> None:
         """Keep a name from being given out."""
-        self._taken.add(name)
+        self._taken.add(self._key(name))
 
     def __call__(self, wanted: str) -> str:
         """The wanted name, shortened; with ``_2``, ``_3`` … where it is taken. The result counts as taken."""
-        name, number = shorten(wanted, self._max_bytes), 1
-        while name in self._taken:
+        allowed = self._allowed(wanted)
+        name, number = self._shorten(allowed), 1
+        while self._key(name) in self._taken:
             number += 1
             suffix = f"_{number}"
-            name = shorten(wanted, self._max_bytes - len(suffix)) + suffix
-        self._taken.add(name)
+            name = self._shorten(allowed, len(suffix)) + suffix
+        self.reserve(name)
         return name
+
+    def _key(self, name: str) -> str:
+        return name.lower() if self._folds else name
+
+    def _allowed(self, name: str) -> str:
+        if not self._rules.basic_plane:
+            return name
+        return _OUTSIDE_BASIC_PLANE.sub("_", name).rstrip(" ") or "_"
+
+    def _shorten(self, name: str, reserved: int = 0) -> str:
+        return shorten(name, self._rules.longest - reserved, characters=self._rules.characters)

@@ -63,7 +63,7 @@ def build_plan(
         InvalidError: two selections of one name, or a query without columns.
     """
     existing = {} if options.schema_policy is SchemaPolicy.DROP_AND_RECREATE else (existing or {})
-    new_name = Names(target.max_identifier_bytes)
+    new_name = Names(target.names, folds=target.names.folds_tables)
     layouts = _lay_out(catalog, options, target, target_schema, queries or {}, existing, new_name)
     sequences = _sequence_names(catalog, layouts, options, target_schema, new_name)
     view_ids = {view.id: TableId(target_schema, new_name(view.id.name)) for view in catalog.views}
@@ -118,7 +118,7 @@ def _lay_out(
     layouts = []
     for selected in chosen:
         id_ = TableId(schema, new_name(selected.table.id.name))
-        layout = lay_out(selected, id_, target.max_identifier_bytes)
+        layout = lay_out(selected, id_, target.names)
         layout.exists = id_ in existing
         layouts.append(layout)
     return layouts

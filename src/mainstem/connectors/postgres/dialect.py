@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mainstem.connectors.postgres import finish, keys
 from mainstem.connectors.postgres.literals import dollar_quoted, literal, now, string, text_array
 from mainstem.connectors.postgres.types import copy_op, native_type
-from mainstem.contract.dialect import ColumnType, Dialect, NewName, Rendered, TargetType, Translate, Use
+from mainstem.contract.dialect import ColumnType, Dialect, NameRules, NewName, Rendered, TargetType, Translate, Use
 from mainstem.errors import InvalidError, PlanError
 from mainstem.model.names import TableId
 from mainstem.model.plan import ColumnPlan, Phase, ReportItem, Severity, Statement, TablePlan
@@ -36,9 +36,9 @@ class PostgresDialect:
         return "postgres"
 
     @property
-    def max_identifier_bytes(self) -> int:
-        """NAMEDATALEN - 1; the server would cut longer names off without a word."""
-        return 63
+    def names(self) -> NameRules:
+        """NAMEDATALEN - 1 bytes; the server would cut longer names off without a word."""
+        return NameRules(63)
 
     def quote(self, name: str) -> str:
         """A name as an identifier, always quoted: case is kept and reserved words need no list."""
@@ -80,6 +80,10 @@ class PostgresDialect:
         if column.identity and column.type == LogicalType(Kind.INTEGER, bits=64, unsigned=True):
             return TargetType("bigint")
         return TargetType(native_type(column.type))
+
+    def fit_types(self, table: Table, types: dict[str, TargetType], *, own: bool = False) -> dict[str, TargetType]:
+        """None changes: types do not depend on each other here."""
+        return {}
 
     def raw_format(self, plan: TablePlan, source: Dialect) -> str:
         """None yet."""
