@@ -68,6 +68,56 @@ def test_tables_can_be_chosen_left_out_and_retyped(pair: Pair) -> None:
     assert types == [("text",)]
 
 
+def test_tables_columns_and_schemas_get_other_names_and_rows_are_chosen(pair: Pair) -> None:
+    done = mainstem(
+        "copy", *pair.urls, "--rename", "customer=client", "--rename", "customer.born=birthday", "--exclude-column",
+        "purchase.total", "--where", "purchase=id <= 10", "--type", "int(11)=bigint", "--schema", "moved", "--json",
+    )  # fmt: skip
+    assert done.code == 0, done.out + done.err
+    columns = pair.postgres(
+        "SELECT table_name, string_agg(column_name || ' ' || data_type, ', ' ORDER BY ordinal_position)"
+        " FROM information_schema.columns WHERE table_schema = 'moved' GROUP BY table_name ORDER BY table_name"
+    )
+    assert columns == [
+        ("client", "id bigint, name character varying, birthday date"),
+        ("purchase", "id bigint, customer_id bigint"),
+    ]
+    assert pair.postgres("SELECT count(*) FROM moved.purchase") == [(10,)]
+    assert pair.postgres("SELECT conrelid::regclass::text, confrelid::regclass::text FROM pg_constraint"
+                         " WHERE contype = 'f'") == [("moved.purchase", "moved.client")]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("--rename", "custmer=client", "did you mean customer"),
+        ("--rename", "customer", "is not TABLE=NAME"),
+        ("--rename", "customer=purchase", "would both become purchase"),
+        ("--rename", "customer.name=id", "would both become id"),
+        ("--rename", f"customer={'x' * 64}", "1 to 63 bytes"),
+        ("--exclude-column", "customer.nam", "did you mean customer.name"),
+        ("--where", "customer=id >", "must be one condition"),
+        ("--where", "custom=id > 1", "did you mean customer"),
+        ("--type", "customer.name", "is not TABLE.COLUMN=TYPE"),
+    ],
+)
+def test_an_option_that_cannot_be_meant_is_2_and_says_why(pair: Pair, option: str, value: str, told: str) -> None:
+    done = mainstem("copy", *pair.urls, option, value)
+    assert done.code == 2, done.out + done.err
+    assert told in " ".join((done.out + done.err).replace("│", " ").split())
+    assert pair.postgres("SELECT count(*) FROM pg_tables WHERE schemaname IN ('public', 'mainstem')") == [(0,)]
+
+
+def test_values_that_a_policy_changed_are_counted_by_column(pair: Pair) -> None:
+    pair.mysql("SET sql_mode = ''", "UPDATE customer SET born = '0000-00-00' WHERE id < 8")
+    done = mainstem("copy", *pair.urls, "--zero-dates", "null")
+    assert "Values changed by a policy: 7" in done.out, done.out + done.err
+    again = mainstem(
+        "copy", *pair.urls, "--zero-dates", "epoch", "--schema-policy", "drop_and_recreate", "--json"
+    ).document
+    assert sum(next(table["coerced"] for table in again["tables"] if table["name"] == "customer").values()) == 7
+
+
 def test_an_unknown_table_is_2(pair: Pair) -> None:
     done = mainstem("copy", *pair.urls, "--table", "nowhere")
     assert done.code == 2

@@ -212,3 +212,46 @@ def test_a_name_gets_the_end_of_its_id_once(configs: Configs, source_id: str, ta
     assert nameless.name.startswith("mysql_to_postgresql_a_and_1_more_")
     with pytest.raises(NotFoundError):
         configs.get("config_id")
+
+
+def test_wishes_of_both_shapes_are_one() -> None:
+    table = {
+        "name": "t", "target": "u", "renames": {"a": "b"}, "excludeColumns": ["c"], "where": "a > 1",
+    }  # fmt: skip
+    shared = {
+        "renames": {"x": "y", "x.a": "b"}, "excludeColumns": ["x.c"], "where": {"x": " a > 1 "},
+        "sourceSchemas": ["*"], "schemaNames": {"public": "shop"}, "specialValues": "NULL", "denied": "Skip",
+        "schemaPolicy": "drop_and_recreate", "writeMode": "append",
+    }  # fmt: skip
+    db = {"schemaPolicy": "drop_and_recreate", "writeMode": "append"}
+    flat = early(tables=[{**table, "columns": ["a", "d"]}], **shared)
+    nested = later({"tables": [{**table, "selection": {"selectedColumns": ["a", "d"]}}]}, db, **shared)
+    assert flat == nested
+    assert flat.tables[0] == TableSelection(
+        "t", columns=("a", "d"), where="a > 1", exclude_columns=("c",), target="u", renames={"a": "b"}
+    )
+    assert (flat.renames, flat.exclude_columns, flat.filters) == ({"x": "y", "x.a": "b"}, ("x.c",), {"x": "a > 1"})
+    assert (flat.source_schemas, flat.schema_names) == (("*",), {"public": "shop"})
+    assert (flat.special_values, flat.denied) == ("null", "skip")
+
+
+def test_filters_and_a_condition_of_a_table_hold_both() -> None:
+    selection = {"filters": [{"column": "a", "operator": ">", "value": 1}]}
+    table = later({"tables": [{"name": "t", "where": "b OR c", "selection": selection}]}).tables[0]
+    assert table.where == "(`a` > 1) AND (b OR c)"
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["a > 1; DROP TABLE t", "1) OR (1", "a = 1 -- x", "a = 1 FOR UPDATE", "a = 1 LIMIT 2", "a =", "a > 1 ORDER BY a"],
+)
+def test_what_is_not_one_condition_is_refused_when_the_config_is_saved(condition: str) -> None:
+    assert list(wrong_fields(where={"t": condition})) == ["where.t"]
+    assert list(wrong_fields(tables=[{"name": "t", "where": condition}])) == ["tables[0].where"]
+
+
+@pytest.mark.parametrize("member", ["columns", "excludeColumns", "where"])
+def test_a_query_says_itself_what_it_returns(member: str) -> None:
+    value = "a = 1" if member == "where" else ["a"]
+    fields = wrong_fields(tables=[{"name": "q", "query": "SELECT 1 AS a", member: value}])
+    assert list(fields) == [f"tables[0].{member}"]

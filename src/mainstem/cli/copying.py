@@ -6,15 +6,18 @@ from typing import Annotated
 
 import typer
 
+from mainstem.cli.assignments import assignments, conditions
 from mainstem.cli.convert import Job, carry_out
 from mainstem.cli.endpoints import endpoint
 from mainstem.cli.terminal import JsonFlag, Terminal
 from mainstem.contract.registry import Registry
 from mainstem.model.run import (
+    DeniedPolicy,
     NulPolicy,
     RowErrorPolicy,
     RunOptions,
     SchemaPolicy,
+    SpecialValuePolicy,
     StructureOptions,
     TableSelection,
     WriteMode,
@@ -39,6 +42,26 @@ def copy(
         list[str] | None,
         typer.Option(metavar="NAME", help="Not this table; may be repeated.", rich_help_panel=_WHAT),
     ] = None,
+    source_schema: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Tables of this schema; may be repeated; '*' is all.", rich_help_panel=_WHAT),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TABLE=CONDITION",
+            help="Only rows that meet it, in the source's SQL; may be repeated.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    exclude_column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TABLE.COLUMN", help="Not this column; may be repeated.", rich_help_panel=_WHAT),
+    ] = None,
+    denied: Annotated[
+        DeniedPolicy,
+        typer.Option(help="Tables that the source's user may not read: fail, or skip.", rich_help_panel=_WHAT),
+    ] = DeniedPolicy.FAIL,
     schema_only: Annotated[
         bool, typer.Option("--schema-only", help="The structure without rows.", rich_help_panel=_WHAT)
     ] = False,
@@ -51,6 +74,18 @@ def copy(
     schema: Annotated[
         str, typer.Option(metavar="NAME", help="The target's schema.", rich_help_panel=_HOW, show_default=False)
     ] = "",
+    schema_name: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SCHEMA=NAME", help="Another name for a schema; may be repeated.", rich_help_panel=_HOW),
+    ] = None,
+    rename: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TABLE[.COLUMN]=NAME",
+            help="Another name for a table or column; may be repeated.",
+            rich_help_panel=_HOW,
+        ),
+    ] = None,
     schema_policy: Annotated[
         SchemaPolicy, typer.Option(help="What to do about tables that are there already.", rich_help_panel=_HOW)
     ] = SchemaPolicy.FAIL_IF_EXISTS,
@@ -62,7 +97,7 @@ def copy(
         typer.Option(
             "--type",
             metavar="TABLE.COLUMN=TYPE",
-            help="The target's type of a column; may be repeated.",
+            help="The target's type of a column, or of a type: tinyint(1)=smallint; may be repeated.",
             rich_help_panel=_HOW,
         ),
     ] = None,
@@ -85,6 +120,10 @@ def copy(
     nul_text: Annotated[
         NulPolicy, typer.Option(help="NUL characters in text.", rich_help_panel=_ROWS)
     ] = NulPolicy.ERROR,
+    special_values: Annotated[
+        SpecialValuePolicy,
+        typer.Option(help="NaN, infinities and dates that the target does not have.", rich_help_panel=_ROWS),
+    ] = SpecialValuePolicy.ERROR,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the DDL and the report; touch nothing.")] = False,
     resume: Annotated[
         str, typer.Option(metavar="RUN_ID", help="Go on with a run that was interrupted or failed.", show_default=False)
@@ -101,6 +140,7 @@ def copy(
     """
     terminal = Terminal(as_json=as_json)
     registry = Registry.installed()
+    origin = endpoint(source, registry)
     options = RunOptions(
         tables=tuple(TableSelection(name) for name in table or ()),
         exclude=tuple(exclude or ()),
@@ -114,13 +154,20 @@ def copy(
         row_error_limit=row_error_limit,
         zero_dates=zero_dates,
         nul_text=nul_text,
-        type_overrides=dict(type_override(text) for text in types or ()),
+        special_values=special_values,
+        denied=denied,
+        type_overrides=assignments("--type", "TABLE.COLUMN=TYPE (or TYPE=TYPE)", types),
+        renames=assignments("--rename", "TABLE=NAME or TABLE.COLUMN=NAME", rename),
+        exclude_columns=tuple(exclude_column or ()),
+        filters=conditions(where, origin.spec.dialect.sql_name),
+        source_schemas=tuple(source_schema or ()),
+        schema_names=assignments("--schema-name", "SCHEMA=NAME", schema_name),
         target_schema=schema,
         jobs=jobs,
         reporting_interval_s=0,
     )
     job = Job(
-        endpoint(source, registry),
+        origin,
         endpoint(target, registry),
         options,
         arguments=ctx.obj or (),
@@ -130,11 +177,3 @@ def copy(
         quiet=quiet,
     )
     carry_out(job, terminal)
-
-
-def type_override(text: str) -> tuple[str, str]:
-    """``orders.total=numeric(14,2)`` as name and type."""
-    name, equals, wanted = text.partition("=")
-    if not equals or "." not in name or not wanted.strip():
-        raise typer.BadParameter(f"{text!r} is not TABLE.COLUMN=TYPE", param_hint="--type")
-    return name.strip(), wanted.strip()

@@ -26,6 +26,7 @@ def print_run(terminal: Terminal, view: RunView) -> None:
         terminal.out.print()
         terminal.out.print(figures_table(view))
     print_report(terminal, view.report)
+    print_coerced(terminal, view.tables)
     print_rejected(terminal, view.rejected, view.total.rejected)
     terminal.out.print()
     terminal.out.print(row_check(view))
@@ -106,6 +107,24 @@ def print_item(terminal: Terminal, item: ReportItem) -> None:
     terminal.out.print(line)
     if item.remedy:
         terminal.out.print(Text.assemble("      ", ("try: ", "green"), item.remedy))
+
+
+def print_coerced(terminal: Terminal, tables: Sequence[TableView]) -> None:
+    """How many values of which column a policy has changed."""
+    changed = [
+        (table.name, column, policy.strip(), count(number))
+        for table in tables
+        for what, number in table.coerced.items()
+        for column, _, policy in [what.rpartition(":")]
+    ]
+    if changed:
+        terminal.out.print()
+        terminal.say(f"Values changed by a policy: {count(sum(_values(tables)))}", style="bold yellow")
+        terminal.out.print(grid(("table", "column", "policy", "values"), changed, right=("values",)))
+
+
+def _values(tables: Sequence[TableView]) -> list[int]:
+    return [number for table in tables for number in table.coerced.values()]
 
 
 def print_rejected(terminal: Terminal, rows: Sequence[Rejected], total: int) -> None:

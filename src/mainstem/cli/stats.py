@@ -13,12 +13,13 @@ from mainstem.model.run import Rejected
 
 def view_of_stats(stats: Mapping[str, Any]) -> RunView:
     """What there is to show of a run on a server."""
+    schemas = len({str(table["target"]).partition(".")[0] for table in stats["tables"]}) > 1
     return RunView(
         id=str(stats["id"]),
         state=str(stats["status"]),
         stage=str(stats["stage"]),
         seconds=float(stats["elapsed"]),
-        tables=tuple(_table(table) for table in stats["tables"]),
+        tables=tuple(_table(table, schemas) for table in stats["tables"]),
         report=by_severity([report_item(item) for item in stats["report"]]),
         rejected=tuple(
             Rejected(_table_id(row["table"]), row["key"], row["column"], row["reason"]) for row in stats["rejected"]
@@ -29,9 +30,10 @@ def view_of_stats(stats: Mapping[str, Any]) -> RunView:
     )
 
 
-def _table(table: Mapping[str, Any]) -> TableView:
+def _table(table: Mapping[str, Any], schemas: bool) -> TableView:
+    target = str(table["target"])
     return TableView(
-        name=str(table["target"]).partition(".")[2] or str(table["name"]),
+        name=(target if schemas else target.partition(".")[2]) or str(table["name"]),
         state=str(table["status"]),
         read=table["rowsRead"],
         written=table["rowsWritten"],
@@ -40,6 +42,7 @@ def _table(table: Mapping[str, Any]) -> TableView:
         estimate=table["rowsEstimate"],
         seconds=table["elapsed"],
         error=str(table["error"]),
+        coerced=table["coerced"],
     )
 
 

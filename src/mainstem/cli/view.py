@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from mainstem.model.plan import ReportItem, Severity
@@ -15,7 +16,11 @@ _SEVERITIES = tuple(reversed(Severity))
 
 @dataclass(frozen=True, slots=True)
 class TableView:
-    """One line: a table (or all of them, in the line "total")."""
+    """One line: a table (or all of them, in the line "total").
+
+    Attributes:
+        coerced: values that a policy has changed, ``column: policy`` → count.
+    """
 
     name: str
     state: str
@@ -26,6 +31,7 @@ class TableView:
     estimate: int = 0
     seconds: float = 0.0
     error: str = ""
+    coerced: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def expected(self) -> int:
@@ -85,12 +91,13 @@ class RunView:
 
 def view_of(run_id: str, progress: Progress) -> RunView:
     """What there is to show of a run of this process."""
+    schemas = len({table.target.schema for table in progress.tables}) > 1
     return RunView(
         id=run_id,
         state=progress.state.value,
         stage=progress.stage,
         seconds=progress.elapsed_s,
-        tables=tuple(_table(table) for table in progress.tables),
+        tables=tuple(_table(table, schemas) for table in progress.tables),
         report=by_severity(progress.report),
         rejected=tuple(progress.rejected),
         error=progress.error,
@@ -104,9 +111,9 @@ def by_severity(items: list[ReportItem] | tuple[ReportItem, ...]) -> tuple[Repor
     return tuple(sorted(items, key=lambda item: _SEVERITIES.index(item.severity)))
 
 
-def _table(table: TableProgress) -> TableView:
+def _table(table: TableProgress, schemas: bool) -> TableView:
     return TableView(
-        name=table.target.name or str(table.source),
+        name=(str(table.target) if schemas else table.target.name) or str(table.source),
         state=table.state.value,
         read=table.rows_read,
         written=table.rows_written,
@@ -115,6 +122,7 @@ def _table(table: TableProgress) -> TableView:
         estimate=table.rows_estimate,
         seconds=table.seconds,
         error=table.error,
+        coerced=dict(table.coerced),
     )
 
 
@@ -157,5 +165,6 @@ def _row(table: TableView) -> dict[str, Any]:
         "bytes": table.size,
         "seconds": round(table.seconds, 3),
         "rowsPerSecond": round(table.rate),
+        **({"coerced": dict(table.coerced)} if table.coerced else {}),
         **({"error": table.error} if table.error else {}),
     }

@@ -1,4 +1,4 @@
-"""Whether a user's query is exactly one SELECT. Pure."""
+"""Whether a user's query is exactly one SELECT, and a condition exactly one. Pure."""
 
 from __future__ import annotations
 
@@ -47,6 +47,34 @@ def check_select(query: str, sql_name: str) -> None:
     for kind, reason in _FORBIDDEN:
         if statements[0].find(kind) is not None:
             raise _refused(reason)
+
+
+def check_condition(condition: str, sql_name: str) -> None:
+    """Raise `InvalidError` unless the text is one condition, as it may stand in parentheses behind WHERE.
+
+    Args:
+        sql_name: the dialect's name in sqlglot.
+    """
+    try:
+        check_select(f"SELECT 1 FROM t WHERE ({condition}\n)", sql_name)
+        commented = any(token.comments for token in sqlglot.tokenize(condition, read=sql_name))
+        alone = sqlglot.parse_one(f"SELECT 1 FROM t WHERE {condition}\n", read=sql_name)
+    except (InvalidError, sqlglot.errors.SqlglotError) as exc:
+        reason = exc.fields["query"] if isinstance(exc, InvalidError) else "cannot be parsed"
+        raise _not_one(reason) from exc
+    if commented:
+        raise _not_one("comments are not allowed in it")
+    beside = {name for name, part in alone.args.items() if part} - {"kind", "expressions", "from_", "from", "where"}
+    if not isinstance(alone, exp.Select) or beside:
+        raise _not_one("something follows it")
+
+
+def _not_one(reason: str) -> InvalidError:
+    return InvalidError(
+        f"the condition is refused: {reason}",
+        fields={"where": reason},
+        remedy="write what could stand behind WHERE, and nothing else",
+    )
 
 
 def _refused(reason: str) -> InvalidError:

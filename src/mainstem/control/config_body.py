@@ -12,8 +12,16 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from mainstem.control.validation import FilledLine, FilledText, Line, Text, check
-from mainstem.model.run import NulPolicy, RowErrorPolicy, SchemaPolicy, WriteMode, ZeroDatePolicy
+from mainstem.control.validation import FilledLine, FilledText, Line, LongLine, Text, check
+from mainstem.model.run import (
+    DeniedPolicy,
+    NulPolicy,
+    RowErrorPolicy,
+    SchemaPolicy,
+    SpecialValuePolicy,
+    WriteMode,
+    ZeroDatePolicy,
+)
 
 MAX_COUNT = 2**63 - 1
 MAX_SECONDS = 10 * 365 * 86_400
@@ -76,6 +84,9 @@ Interval = Annotated[int, BeforeValidator(_number), Field(ge=0, le=86_400)]
 Jobs = Annotated[int, BeforeValidator(_number), Field(ge=1, le=32)]
 Megabytes = Annotated[int, BeforeValidator(_number), Field(ge=1, le=65_536)]
 Names = Annotated[list[FilledLine], Field(max_length=MAX_TABLES)]
+LongNames = Annotated[list[LongLine], Field(max_length=MAX_TABLES)]
+Renames = Annotated[dict[LongLine, FilledLine], Field(max_length=MAX_TABLES)]
+Conditions = Annotated[dict[LongLine, FilledText], Field(max_length=MAX_TABLES)]
 FlagOrWord = Annotated[bool | StructureWord, BeforeValidator(_flag_or_word)]
 Policy = Annotated[SchemaPolicy, BeforeValidator(_folded)]
 Writing = Annotated[WriteMode, BeforeValidator(_folded)]
@@ -125,17 +136,37 @@ class Ours(Part):
     row_errors: RowErrors | None = None
     zero_dates: Annotated[ZeroDatePolicy, BeforeValidator(_folded)] | None = None
     nul_text: Annotated[NulPolicy, BeforeValidator(_folded)] | None = None
+    special_values: Annotated[SpecialValuePolicy, BeforeValidator(_folded)] | None = None
+    denied: Annotated[DeniedPolicy, BeforeValidator(_folded)] | None = None
     type_overrides: dict[FilledLine, FilledLine] | None = None
+    renames: Renames | None = None
+    exclude_columns: LongNames | None = None
+    where: Conditions | None = None
+    source_schemas: Names | None = None
+    schema_names: Renames | None = None
     jobs: Jobs | None = None
     memory_mb: Megabytes | None = None
     retry_seconds: Seconds | None = None
 
 
-class EarlyTable(Part):
-    """A table of the selection; with ``query`` the name is the target table's."""
+class Wishes(Part):
+    """What a table of the selection may have in both shapes.
+
+    ``target`` is its name there, ``renames`` are those of columns, ``where`` is a condition in the source's SQL.
+    """
 
     name: FilledLine
+    target: FilledLine | None = None
+    renames: Renames | None = None
+    exclude_columns: Names | None = None
+    where: FilledText | None = None
+
+
+class EarlyTable(Wishes):
+    """A table of the selection; with ``query`` the name is the target table's."""
+
     query: Text | None = None
+    columns: Names | None = None
     operations: Operations | None = None
     skip_index_creation: bool | None = None
     no_create_indexes: bool | None = None
@@ -203,10 +234,9 @@ class Selection(Part):
     limit: Count | None = None
 
 
-class LaterTable(Part):
+class LaterTable(Wishes):
     """A table of the selection."""
 
-    name: FilledLine
     selection: Selection | None = None
     skip_index_creation: bool | None = None
 

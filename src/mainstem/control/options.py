@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from mainstem.contract.selects import check_select
+from mainstem.contract.selects import check_condition, check_select
 from mainstem.control.config_body import (
     CONVERT,
     DatabaseTarget,
@@ -19,6 +20,7 @@ from mainstem.control.config_body import (
     Ours,
     StructureParts,
     StructureWord,
+    Wishes,
     read_config,
 )
 from mainstem.control.filters import condition_of
@@ -62,7 +64,7 @@ def reporting_interval_s(config: EarlyConfig | LaterConfig) -> int:
 def _early(config: EarlyConfig, sql_dialect: str) -> StreamDefinition:
     tables = config.tables or (config.filter.tables if config.filter else None) or []
     selections = tuple(_early_selection(table) for table in tables)
-    _check_selections([("tables", selections)], sql_dialect)
+    _check_selections([("tables", selections)], config.where, sql_dialect)
     structure, policy = _structure(config.structure_options, config.schema_policy, SchemaPolicy.CREATE_MISSING)
     if config.structure_options is None and (config.create_structure is False or config.no_create_tables):
         structure = _NONE_OF_IT
@@ -83,10 +85,22 @@ def _early(config: EarlyConfig, sql_dialect: str) -> StreamDefinition:
 
 
 def _early_selection(table: EarlyTable) -> TableSelection:
+    return replace(
+        _wished(table),
+        query=_query(table.query),
+        columns=tuple(table.columns or ()),
+        skip_indexes=bool(table.skip_index_creation or table.no_create_indexes),
+    )
+
+
+def _wished(table: Wishes) -> TableSelection:
+    """What both shapes say of a table."""
     return TableSelection(
         table.name,
-        query=_query(table.query),
-        skip_indexes=bool(table.skip_index_creation or table.no_create_indexes),
+        exclude_columns=tuple(table.exclude_columns or ()),
+        where=(table.where or "").strip(),
+        target=table.target or "",
+        renames=dict(table.renames or {}),
     )
 
 
@@ -96,7 +110,7 @@ def _later(config: LaterConfig, sql_dialect: str) -> StreamDefinition:
     path = "source.connections[0]"
     tables = _later_tables(connection, sql_dialect)
     queries = tuple(TableSelection(item.name, query=_query(item.query)) for item in connection.queries or [])
-    _check_selections([(f"{path}.tables", tables), (f"{path}.queries", queries)], sql_dialect)
+    _check_selections([(f"{path}.tables", tables), (f"{path}.queries", queries)], config.where, sql_dialect)
     structure, policy = _structure(target.structure_options, target.schema_policy, SchemaPolicy.FAIL_IF_EXISTS)
     if target.skip_index_creation:
         structure = _without_indexes(structure)
@@ -160,16 +174,17 @@ def _later_tables(connection: LaterConnection, sql_dialect: str) -> tuple[TableS
 
 
 def _later_selection(table: LaterTable, sql_dialect: str) -> TableSelection:
+    wished = replace(_wished(table), skip_indexes=bool(table.skip_index_creation))
     selection = table.selection
     if selection is None:
-        return TableSelection(table.name, skip_indexes=bool(table.skip_index_creation))
+        return wished
     if selection.limit:
         raise ValueError("limit is not supported; use limits.numberOfEvents, or a query with LIMIT")
-    return TableSelection(
-        table.name,
+    conditions = [item for item in (condition_of(selection.filters or [], sql_dialect), wished.where) if item]
+    return replace(
+        wished,
         columns=tuple(selection.selected_columns or ()),
-        where=condition_of(selection.filters or [], sql_dialect),
-        skip_indexes=bool(table.skip_index_creation),
+        where=" AND ".join(f"({item})" for item in conditions) if len(conditions) > 1 else "".join(conditions),
     )
 
 
@@ -236,7 +251,14 @@ def _options(
         row_error_limit=errors.limit if errors and errors.limit is not None else _DEFAULTS.row_error_limit,
         zero_dates=ours.zero_dates or _DEFAULTS.zero_dates,
         nul_text=ours.nul_text or _DEFAULTS.nul_text,
+        special_values=ours.special_values or _DEFAULTS.special_values,
+        denied=ours.denied or _DEFAULTS.denied,
         type_overrides=dict(ours.type_overrides or {}),
+        renames=dict(ours.renames or {}),
+        exclude_columns=tuple(ours.exclude_columns or ()),
+        filters={name: condition.strip() for name, condition in (ours.where or {}).items()},
+        source_schemas=tuple(ours.source_schemas or ()),
+        schema_names=dict(ours.schema_names or {}),
         target_schema=target_schema,
         jobs=ours.jobs or _DEFAULTS.jobs,
         memory_bytes=ours.memory_mb * 1024 * 1024 if ours.memory_mb else _DEFAULTS.memory_bytes,
@@ -245,8 +267,13 @@ def _options(
     )
 
 
-def _check_selections(groups: Sequence[tuple[str, Sequence[TableSelection]]], sql_dialect: str) -> None:
+def _check_selections(
+    groups: Sequence[tuple[str, Sequence[TableSelection]]], conditions: Mapping[str, str] | None, sql_dialect: str
+) -> None:
     problems = dict(_problems(groups, sql_dialect))
+    for name, condition in (conditions or {}).items():
+        if problem := condition_problem(condition, sql_dialect):
+            problems[f"where.{name}"] = problem
     if problems:
         raise invalid(problems)
 
@@ -261,6 +288,27 @@ def _problems(groups: Sequence[tuple[str, Sequence[TableSelection]]], sql_dialec
             problem = _query_problem(selection.query, sql_dialect) if selection.query else ""
             if problem:
                 yield f"{path}[{number}].query", problem
+            for name, wrong in _query_extras(selection) if selection.query else ():
+                yield f"{path}[{number}].{name}", wrong
+            if selection.where and not selection.query and (problem := condition_problem(selection.where, sql_dialect)):
+                yield f"{path}[{number}].where", problem
+
+
+def _query_extras(selection: TableSelection) -> Iterator[tuple[str, str]]:
+    """Members that a query cannot have: it says itself which rows and columns it returns."""
+    given = {"columns": selection.columns, "excludeColumns": selection.exclude_columns, "where": selection.where}
+    return ((name, "cannot stand beside a query; write it into the query") for name, value in given.items() if value)
+
+
+def condition_problem(condition: str, sql_dialect: str) -> str:
+    """Why a text is not one condition of the dialect; empty when it is, or when the dialect is not known."""
+    if not sql_dialect:
+        return ""
+    try:
+        check_condition(condition, sql_dialect)
+    except InvalidError as exc:
+        return f"must be one condition: {exc.fields['where']}"
+    return ""
 
 
 def _query_problem(query: str, sql_dialect: str) -> str:

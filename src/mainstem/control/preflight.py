@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from mainstem.contract.inspector import Finding, Inspector, Role
+from mainstem.ddl.naming import near_names
 from mainstem.engine.conversion import Endpoint
-from mainstem.engine.planner import near_names
 from mainstem.errors import InvalidError
 from mainstem.model.names import TableId
 from mainstem.model.plan import Severity

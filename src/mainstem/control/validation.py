@@ -113,6 +113,9 @@ def limited(most: int, *, least: int = 0) -> Callable[[str], str]:
 Line = Annotated[str, AfterValidator(_no_control_characters), AfterValidator(limited(255))]
 """One line of text, at most 255 characters."""
 
+LongLine = Annotated[str, AfterValidator(_no_control_characters), AfterValidator(limited(1024, least=1))]
+"""One line for a name with those in front of it, at most 1024 characters, not blank."""
+
 FilledLine = Annotated[str, AfterValidator(_no_control_characters), AfterValidator(limited(255, least=1))]
 """The same, not blank."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from mainstem.contract.dialect import ColumnType, Dialect, NameRules, TargetDialect, TargetType, Translate, Use
 from mainstem.ddl.expressions import OwnExpressions, TableExpressions, TargetColumn
 from mainstem.ddl.naming import Names
+from mainstem.ddl.overrides import explicit_name, refuse_taken
 from mainstem.ddl.selection import Selected
 from mainstem.errors import PlanError
 from mainstem.model.names import TableId
@@ -87,9 +88,8 @@ class Layout:
 
 def lay_out(selected: Selected, id_: TableId, rules: NameRules) -> Layout:
     """A table with the target's names, restricted to the wanted columns; types come later."""
-    table, new_name = selected.table, Names(rules, folds=rules.folds_columns)
-    columns = selected.columns
-    names = {column.name: new_name(column.name) for column in columns}
+    table, columns = selected.table, selected.columns
+    names = _column_names(selected, columns, rules)
     target = replace(
         table,
         id=id_,
@@ -102,6 +102,18 @@ def lay_out(selected: Selected, id_: TableId, rules: NameRules) -> Layout:
     _tell_renames(layout)
     _tell_losses(layout)
     return layout
+
+
+def _column_names(selected: Selected, columns: Sequence[Column], rules: NameRules) -> dict[str, str]:
+    """Source column → target column: as the user wishes, else its own name, changed where it cannot be one there."""
+    wished, new_name = selected.selection.renames, Names(rules, folds=rules.folds_columns)
+    what = f"columns of {selected.table.id}"
+    if wished:
+        names = {column.name: wished.get(column.name, column.name) for column in columns}
+        refuse_taken(names, what, folds=rules.folds_columns)
+    for name in wished.values():
+        new_name.reserve(explicit_name(name, rules, what))
+    return {column.name: wished.get(column.name) or new_name(column.name) for column in columns}
 
 
 def _renamed(columns: Sequence[str], names: Mapping[str, str]) -> tuple[str, ...] | None:
@@ -117,13 +129,22 @@ def _index(index: Index, names: Mapping[str, str]) -> Index | None:
 
 
 def _tell_renames(layout: Layout) -> None:
-    if layout.source.id.name != layout.target.id.name:
+    wished = layout.selection.renames
+    if layout.selection.target:
+        layout.note(
+            Severity.INFO, "renamed", str(layout.source.id), f"as asked, the table becomes {layout.target.id.name}"
+        )
+    elif layout.source.id.name != layout.target.id.name:
         layout.note(
             Severity.WARNING, "name_shortened", str(layout.source.id),
             f"the name is too long, taken or not allowed on the target; the table becomes {layout.target.id.name}",
         )  # fmt: skip
     for source, target in layout.names.items():
-        if source != target:
+        if source in wished:
+            layout.note(
+                Severity.INFO, "renamed", f"{layout.source.id}.{source}", f"as asked, the column becomes {target}"
+            )
+        elif source != target:
             layout.note(
                 Severity.WARNING, "name_shortened", f"{layout.source.id}.{source}",
                 f"the name is too long, taken or not allowed on the target; the column becomes {target}",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 from mainstem.contract.dialect import NameRules
 
@@ -25,6 +27,13 @@ def shorten(name: str, longest: int, *, characters: bool = False) -> str:
     digest = hashlib.sha256(encoded).hexdigest()[:_HASH_DIGITS]
     room = longest - _HASH_DIGITS - 1
     return f"{name[:room] if characters else encoded[:room].decode(errors='ignore')}_{digest}"
+
+
+def near_names(name: str, names: Iterable[str]) -> str:
+    """Names that were perhaps meant, as the end of a message; empty when none is near."""
+    lowered = {known.lower(): known for known in sorted(names, reverse=True)}
+    near = [lowered[found] for found in get_close_matches(name.lower(), lowered, n=3)]
+    return f" (did you mean {' or '.join(near)}?)" if near else ""
 
 
 class Names:

@@ -16,6 +16,7 @@ from mainstem.ddl.layout import (
     settle_generated,
 )
 from mainstem.ddl.naming import Names
+from mainstem.ddl.overrides import explicit_name, refuse_taken, with_overrides
 from mainstem.ddl.selection import Selected, select
 from mainstem.errors import InvalidError, PlanError
 from mainstem.model.names import TableId
@@ -115,13 +116,25 @@ def _lay_out(
     chosen = select(catalog.tables, options)
     chosen += [Selected(_query_table(selection, queries), selection) for selection in options.tables if selection.query]
     _refuse_doubles(selected.table.id.name for selected in chosen)
+    chosen = with_overrides(chosen, options)
+    _reserve_wished(chosen, target, new_name)
     layouts = []
     for selected in chosen:
-        id_ = TableId(schema, new_name(selected.table.id.name))
+        id_ = TableId(schema, selected.selection.target or new_name(selected.table.id.name))
         layout = lay_out(selected, id_, target.names)
         layout.exists = id_ in existing
         layouts.append(layout)
     return layouts
+
+
+def _reserve_wished(chosen: Sequence[Selected], target: TargetDialect, new_name: Names) -> None:
+    """Keep the names that the user gives to tables; `InvalidError` for one that another table would have."""
+    if any(selected.selection.target for selected in chosen):
+        names = {str(item.table.id): item.selection.target or item.table.id.name for item in chosen}
+        refuse_taken(names, "tables", folds=target.names.folds_tables)
+    for item in chosen:
+        if item.selection.target:
+            new_name.reserve(explicit_name(item.selection.target, target.names, str(item.table.id)))
 
 
 def _query_table(selection: TableSelection, queries: Mapping[str, tuple[Column, ...]]) -> Table:

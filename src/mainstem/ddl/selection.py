@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mainstem.errors import NotFoundError
+from mainstem.ddl.naming import near_names
+from mainstem.errors import InvalidError, NotFoundError
 from mainstem.model.names import TableId
 from mainstem.model.run import RunOptions, TableSelection
 from mainstem.model.schema import Column, Table
@@ -20,16 +21,26 @@ class Selected:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The wanted columns, in the table's order; `NotFoundError` for a name that the table does not have."""
-        wanted = self.selection.columns
+        """The wanted columns, in the table's order.
+
+        Raises:
+            NotFoundError: a name that the table does not have.
+            InvalidError: no column is left.
+        """
+        selection, there = self.selection, [column.name for column in self.table.columns]
+        for name in (*selection.columns, *selection.exclude_columns, *selection.renames):
+            if name not in there:
+                raise NotFoundError(
+                    f"table {self.table.id} has no column {name}{near_names(name, there)}",
+                    remedy="correct the selection's columns",
+                    table=str(self.table.id),
+                )
+        wanted = set(selection.columns or there) - set(selection.exclude_columns)
         if not wanted:
-            return self.table.columns
-        missing = [name for name in wanted if name not in {column.name for column in self.table.columns}]
-        if missing:
-            raise NotFoundError(
-                f"table {self.table.id} has no column {', '.join(missing)}",
-                remedy="correct the selection's columns",
-                table=str(self.table.id),
+            raise InvalidError(
+                f"no column of table {self.table.id} is left to copy",
+                fields={"excludeColumns": f"leaves no column of {self.table.id}"},
+                remedy="leave the whole table out instead (exclude)",
             )
         return tuple(column for column in self.table.columns if column.name in wanted)
 

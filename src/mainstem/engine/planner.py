@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from mainstem.contract.dialect import TargetDialect
 from mainstem.contract.inspector import Inspector, TableStatus
 from mainstem.contract.network import same_host
 from mainstem.contract.spec import ConnectorSpec
+from mainstem.ddl.naming import near_names
 from mainstem.ddl.plan import build_plan
 from mainstem.errors import InvalidError, NotFoundError, SchemaConflictError
 from mainstem.model.connection import ConnectionSettings
@@ -122,13 +122,6 @@ def _find(name: str, schema: str, present: Mapping[tuple[str, str], TableId]) ->
             table=name,
         )
     return table
-
-
-def near_names(name: str, names: Iterable[str]) -> str:
-    """Names that were perhaps meant, as the end of a message; empty when none is near."""
-    lowered = {known.lower(): known for known in sorted(names, reverse=True)}
-    near = [lowered[found] for found in get_close_matches(name.lower(), lowered, n=3)]
-    return f" (did you mean {' or '.join(near)}?)" if near else ""
 
 
 def _build(

@@ -141,6 +141,10 @@ class RunOptions:
         tables: empty is every base table of the source's database or schema.
         source_schemas: the schemas to read, where the source has schemas; empty is the connection's own, ``*`` is all.
         schema_names: source schema → target schema, for those that get another name.
+        renames: ``table`` or ``table.column`` of the source → its name on the target; a table may be written with its
+            schema, here and in the next two.
+        exclude_columns: ``table.column``, left out.
+        filters: ``table`` → a condition in the source's SQL that its rows must meet.
         batch_rows: at most so many rows in one batch (the API's ``dataBundleSize`` is a hint, see docs/configuration).
         max_rows, max_seconds: limits; 0 is unlimited.
         row_error_limit: rows that may be quarantined in one run before it fails.
@@ -154,6 +158,9 @@ class RunOptions:
     exclude: tuple[str, ...] = ()
     source_schemas: tuple[str, ...] = ()
     schema_names: dict[str, str] = field(default_factory=dict)
+    renames: dict[str, str] = field(default_factory=dict)
+    exclude_columns: tuple[str, ...] = ()
+    filters: dict[str, str] = field(default_factory=dict)
     structure: StructureOptions = StructureOptions()
     schema_policy: SchemaPolicy = SchemaPolicy.FAIL_IF_EXISTS
     write_mode: WriteMode = WriteMode.FAIL_IF_NOT_EMPTY
