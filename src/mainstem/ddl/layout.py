@@ -162,7 +162,7 @@ def _tell_losses(layout: Layout) -> None:
     if not table.primary_key:
         layout.note(
             Severity.INFO, "no_primary_key", str(table.id),
-            "the table has no primary key; it is copied in one piece and cannot be updated by key",
+            "the table has no primary key and cannot be updated by key",
         )  # fmt: skip
     kept = {index.name for index in layout.target.indexes}
     for index in table.indexes:

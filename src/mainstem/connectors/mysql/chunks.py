@@ -1,114 +1,112 @@
-"""Cutting a table into key ranges. Every boundary is computed, and every comparison made, by the server.
+"""Cutting a table into ranges of its clustered key. Every comparison of a boundary is made by the server.
 
-A boundary is kept as a literal of MySQL's SQL, so that it can be put into a WHERE clause as it is.
+A boundary is kept as JSON: the index and, for its first columns, literals of MySQL's SQL that go into a WHERE clause as
+they are. ``{"index": "PRIMARY", "at": [["tenant", "7"], ["id", "9000"]]}`` stands behind every row up to that key; a
+boundary of fewer columns stands behind all rows that begin with it. A partitioned table is cut by partitions first.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from mainstem.connectors.mysql.cuts import Cutter, Piece
 from mainstem.connectors.mysql.dialect import MysqlDialect
+from mainstem.connectors.mysql.keys import clustered_key
+from mainstem.connectors.mysql.ranges import Bound, between
 from mainstem.model.frame import Chunk
 from mainstem.model.plan import TablePlan
-from mainstem.model.types import Kind
 
 if TYPE_CHECKING:
     from pymysql.cursors import Cursor
 
-MAX_CHUNKS = 10_000
 _DIALECT = MysqlDialect()
+_PARTITIONS = (
+    "SELECT partition_name, SUM(table_rows) FROM information_schema.partitions"
+    " WHERE table_schema = %s AND table_name = %s AND partition_name IS NOT NULL"
+    " GROUP BY partition_name ORDER BY MIN(partition_ordinal_position)"
+)
 
-# How a key value is turned into a literal by the server; `{k}` is the quoted column. A string compared with a column
-# takes the column's collation, so ranges follow the index's own order.
-_LITERALS = {
-    Kind.TEXT: "CONCAT('_', CHARSET({k}), ' 0x', HEX({k}))",
-    Kind.BINARY: "CONCAT('_binary 0x', HEX({k}))",
-    Kind.DECIMAL: "CAST({k} AS CHAR)",
-    Kind.DATE: "QUOTE(CAST({k} AS CHAR))",
-    Kind.TIMESTAMP: "QUOTE(CAST({k} AS CHAR))",
-    Kind.INSTANT: "QUOTE(CAST({k} AS CHAR))",
-    Kind.UUID: "QUOTE(CAST({k} AS CHAR))",
-}
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Partitions that are read together, as they stand in ``PARTITION (…)``; empty is the whole table."""
+
+    sql: str
+    rows: int
 
 
 def plan_chunks(cursor: Cursor, table: TablePlan, rows: int) -> list[Chunk]:
-    """Cut a table by its first key column into chunks of about so many rows; one chunk where it cannot be cut."""
-    whole = [Chunk(table.source, 0)]
-    if table.query or not table.key:
-        return whole
-    kind = next((column.type.kind for column in table.columns if column.source == table.key[0]), None)
-    if kind is Kind.INTEGER:
-        bounds = _integer_bounds(cursor, table, rows)
-    elif kind in _LITERALS and table.rows_estimate > rows:
-        bounds = _walked_bounds(cursor, table, rows, _LITERALS[kind])
-    else:
-        return whole
-    edges = [None, *bounds, None]
-    return [Chunk(table.source, number, edges[number], edges[number + 1]) for number in range(len(edges) - 1)]
+    """Cut a table into chunks of about so many rows; one chunk where it is small, or has no key to cut it by."""
+    if table.query or table.rows_estimate <= rows:
+        return [Chunk(table.source, 0)]
+    parts = _grouped(_partitions(cursor, table), rows) or [_Part("", table.rows_estimate)]
+    key = clustered_key(cursor, table.source)
+    chunks: list[Chunk] = []
+    for part in parts:
+        pieces = [Piece((), part.rows)]
+        if key is not None and part.rows > rows:
+            pieces = Cutter(cursor, _name(table, part.sql), key, rows).pieces()
+        edges = [None, *(_text(key.index, piece.upper) for piece in pieces[:-1] if key), None]
+        chunks += [
+            Chunk(table.source, len(chunks) + number, edges[number], edges[number + 1], part.sql)
+            for number in range(len(edges) - 1)
+        ]
+    return chunks
 
 
-def condition(table: TablePlan, chunk: Chunk) -> str:
-    """The chunk's range as a condition, or an empty text for the whole table."""
-    key = _DIALECT.quote(table.key[0]) if table.key else ""
-    parts = []
-    if chunk.lower is not None:
-        parts.append(f"{key} > {chunk.lower}")
-    if chunk.upper is not None:
-        parts.append(f"{key} <= {chunk.upper}")
-    return " AND ".join(parts)
+def read_from(table: TablePlan, chunk: Chunk) -> tuple[str, str]:
+    """What stands behind FROM, and the chunk's range as a condition: empty for the whole table."""
+    lower, upper = _bound(chunk.lower), _bound(chunk.upper)
+    index = _index(chunk.lower or chunk.upper)
+    hint = f" FORCE INDEX ({_DIALECT.quote(index)})" if index else ""
+    return _name(table, chunk.part) + hint, between(lower, upper)
 
 
-def _one(cursor: Cursor, sql: str) -> tuple[Any, ...] | None:
-    cursor.execute(sql)
-    return cursor.fetchone()
+def same_parts(cursor: Cursor, table: TablePlan, chunks: Sequence[Chunk]) -> bool:
+    """Whether the table has the partitions that it had when it was cut; a row may be in another one else."""
+    cut = {name for chunk in chunks if chunk.part for name in chunk.part.split(", ")}
+    return not cut or cut == {_DIALECT.quote(name) for name, _ in _partitions(cursor, table)}
 
 
-def _integer_bounds(cursor: Cursor, table: TablePlan, rows: int) -> list[str]:
-    """Even cuts between MIN and MAX, then halves of those that the optimizer's index dives find too full."""
-    key, name = _DIALECT.quote(table.key[0]), _DIALECT.qualified(table.source)
-    low, high = _one(cursor, f"SELECT MIN({key}), MAX({key}) FROM {name}") or (None, None)
-    if low is None or high is None or high - low < rows:
-        return []
-    estimate = min(max(table.rows_estimate, _dive(cursor, name, key, low - 1, high)), high - low + 1)
-    count = min(max(-(-estimate // rows), 1), MAX_CHUNKS)
-    edges = [low - 1 + (high - low + 1) * number // count for number in range(count)] + [high]
-    cuts: list[int] = []
-    pending = list(pairwise(edges))[::-1]
-    while pending:
-        lower, upper = pending.pop()
-        crowded = len(cuts) + len(pending) < MAX_CHUNKS and upper - lower > 1 and count > 1
-        if crowded and _dive(cursor, name, key, lower, upper) > 2 * rows:
-            middle = (lower + upper) // 2
-            pending += [(middle, upper), (lower, middle)]
-        else:
-            cuts.append(upper)
-    return [str(cut) for cut in cuts[:-1]]
+def _name(table: TablePlan, part: str) -> str:
+    return _DIALECT.qualified(table.source) + (f" PARTITION ({part})" if part else "")
 
 
-def _dive(cursor: Cursor, name: str, key: str, lower: int, upper: int) -> int:
-    """Rows in a range, estimated by the server from the index itself: costs two descents, reads no rows."""
-    cursor.execute(f"EXPLAIN SELECT 1 FROM {name} FORCE INDEX (PRIMARY) WHERE {key} > {lower} AND {key} <= {upper}")
-    names = [column[0].lower() for column in cursor.description or ()]
-    line = cursor.fetchone()
-    return int(line[names.index("rows")] or 0) if line is not None else 0
+def _text(index: str, bound: Bound) -> str:
+    return json.dumps({"index": index, "at": bound}, ensure_ascii=False)
 
 
-def _walked_bounds(cursor: Cursor, table: TablePlan, rows: int, literal: str) -> list[str]:
-    """Every n-th key along the index: exact for any type and collation, at the cost of one pass over the index."""
-    key, name = _DIALECT.quote(table.key[0]), _DIALECT.qualified(table.source)
-    cuts: list[str] = []
-    while len(cuts) < MAX_CHUNKS:
-        after = f"WHERE {key} > {cuts[-1]}" if cuts else ""
-        line = _one(
-            cursor,
-            f"SELECT {literal.format(k=key)} FROM {name} FORCE INDEX (PRIMARY) {after}"
-            f" ORDER BY {key} LIMIT 1 OFFSET {rows - 1}",
-        )
-        if line is None or line[0] is None:
-            break
-        text = line[0].decode("ascii") if isinstance(line[0], bytes) else str(line[0])
-        if cuts and text == cuts[-1]:
-            break
-        cuts.append(text)
-    return cuts
+def _bound(text: str | None) -> Bound:
+    return tuple((name, literal) for name, literal in json.loads(text)["at"]) if text else ()
+
+
+def _index(text: str | None) -> str:
+    return str(json.loads(text)["index"]) if text else ""
+
+
+def _partitions(cursor: Cursor, table: TablePlan) -> list[tuple[str, int]]:
+    """Names and estimated rows; empty for a table without partitions."""
+    cursor.execute(_PARTITIONS, (table.source.schema, table.source.name))
+    return [(str(name), int(rows or 0)) for name, rows in cursor.fetchall()]
+
+
+def _grouped(partitions: Sequence[tuple[str, int]], rows: int) -> list[_Part]:
+    """Neighbours that are small together, so that 500 empty partitions are not 500 chunks."""
+    return [
+        _Part(", ".join(_DIALECT.quote(name) for name, _ in group), sum(count for _, count in group))
+        for group in _groups(partitions, rows)
+    ]
+
+
+def _groups(partitions: Sequence[tuple[str, int]], rows: int) -> Iterator[list[tuple[str, int]]]:
+    group: list[tuple[str, int]] = []
+    for partition in partitions:
+        if group and sum(count for _, count in group) + partition[1] > rows:
+            yield group
+            group = []
+        group.append(partition)
+    if group:
+        yield group

@@ -67,8 +67,8 @@ class MysqlSnapshot:
         self.note = note
 
     def moved(self, table: TablePlan, chunks: Sequence[Chunk], since: str) -> bool:
-        """Never: chunks are cut by key."""
-        return False
+        """When its partitions are others than those that were cut; a range of keys holds the same rows for ever."""
+        return self._own[0].moved(table, chunks)
 
     def interrupt(self) -> None:
         """Shut the sockets down; whoever reads from one gets an end of file."""
@@ -105,6 +105,16 @@ class MysqlReader:
         except Exception as exc:
             raise _error(exc, table) from exc
 
+    def moved(self, table: TablePlan, cut: Sequence[Chunk]) -> bool:
+        """See `contract.source.Snapshot.moved`."""
+        if not any(chunk.part for chunk in cut):
+            return False
+        try:
+            with self._connection.cursor() as cursor:
+                return not chunks.same_parts(cursor, table, cut)
+        except Exception as exc:
+            raise _error(exc, table) from exc
+
     def interrupt(self) -> None:
         """Shut the socket down."""
         driver: Any = self._connection
@@ -131,10 +141,9 @@ def select(table: TablePlan, chunk: Chunk) -> str:
     columns = ", ".join(_DIALECT.quote(column.source) for column in table.columns)
     if table.query:  # which may end in a comment
         return f"SELECT {columns} FROM ({table.query}\n) AS mainstem_query"
-    ranged = chunks.condition(table, chunk)
+    read_from, ranged = chunks.read_from(table, chunk)
     where = " AND ".join(part for part in (f"({table.where})" if table.where else "", ranged) if part)
-    hint = " FORCE INDEX (PRIMARY)" if ranged else ""
-    return f"SELECT {columns or '1'} FROM {_DIALECT.qualified(table.source)}{hint}{f' WHERE {where}' if where else ''}"
+    return f"SELECT {columns or '1'} FROM {read_from}{f' WHERE {where}' if where else ''}"
 
 
 def _error(exc: Exception, table: TablePlan) -> MainstemError:
