@@ -102,7 +102,7 @@ def _shown(cell: bytes | None, kind: Kind) -> str:
         return str(struct.unpack("<d" if len(cell) == _DOUBLE_BYTES else "<f", cell)[0])
     if kind in (Kind.BINARY, Kind.BITS, Kind.GEOMETRY):
         return cell.hex()
-    return cell.decode("utf-8", "backslashreplace")
+    return cell.decode("utf-8", "backslashreplace").replace("\0", "\\x00")  # which the ledger could not hold
 
 
 def _buffers(rows: pa.RecordBatch) -> tuple[list[tuple[Any, Any, Any]], int]:
