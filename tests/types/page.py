@@ -1,0 +1,131 @@
+"""docs/types.md out of a matrix: nothing in a cell but what was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tests.types.cases import Case, Kind
+from tests.types.matrix import DIRECTIONS, Copy, Direction, Matrix, cases_of
+
+_TITLES = {Kind.MYSQL: "From MySQL and MariaDB", Kind.POSTGRES: "From PostgreSQL"}
+_HEAD = """\
+# Types
+
+<!-- Written by `python -m tools.types_page` out of a run of tests/types, which fails where this page is not true. -->
+
+What each type becomes, and whether its values arrive. Each line was copied with all of its values and a NULL, in every
+direction that has a column. The servers themselves then wrote the values as text, and the texts were compared. Every
+direction was copied twice, the second time with odd time zones, date styles and SQL modes on both sides; and where a
+type can be a primary key, once more as one, in chunks of two rows.
+
+- **exact**: the same values, in a type of the same range.
+- **widened**: all values arrive, in a type that takes more, or that writes the same in another way.
+- **by policy**: the value is refused unless a setting says what to make of it ([streams.md](streams.md)); the run
+  counts each such value.
+- **refused**: the target has nothing that holds the value. The run fails and says where, or with the policy
+  `quarantine` puts the row aside; nothing of it arrives. `typeOverrides` can choose another type for the column.
+
+What decides about a type is in [schema.md](schema.md). Servers of this run: {servers}. MySQL 8 was not
+run: its types are read and written by the same code as MariaDB's, by MySQL's documentation.
+"""
+
+
+def render(matrix: Matrix) -> str:
+    """The whole page."""
+    seen = [matrix.direction(name) for name in DIRECTIONS]
+    servers = sorted({server.title for direction in seen for server in (direction.source, direction.target)})
+    parts = [_HEAD.format(servers=", ".join(servers))]
+    for source in Kind:
+        directions = [direction for direction in seen if direction.source.kind is source]
+        if directions:
+            parts.append(f"## {_TITLES[source]}\n\n{_table(source, directions)}")
+    return "\n".join(parts)
+
+
+def _table(source: Kind, directions: Sequence[Direction]) -> str:
+    columns = {
+        target: [direction for direction in directions if direction.target.kind is target]
+        for target in Kind
+        if any(direction.target.kind is target for direction in directions)
+    }
+    heads = ["type", "values", *(_head(source, targets) for targets in columns.values())]
+    lines = [_line(heads), _line(["---"] * len(heads))]
+    for case in cases_of(source):
+        labels = "; ".join(_text(value.label) for value in case.values)
+        cells = [_merged(case, targets) for targets in columns.values()]
+        lines.append(_line([_text(case.title), labels, *cells]))
+    return "\n".join(lines) + "\n"
+
+
+def _head(source: Kind, directions: Sequence[Direction]) -> str:
+    if any(direction.source.kind is direction.target.kind is Kind.POSTGRES for direction in directions):
+        return ", ".join(_pair(direction) for direction in directions)
+    return ", ".join(dict.fromkeys(direction.target.title for direction in directions))
+
+
+def _pair(direction: Direction) -> str:
+    return f"{direction.source.title} → {direction.target.title}"
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _text(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+def _merged(case: Case, directions: Sequence[Direction]) -> str:
+    """One cell for several directions; each by itself where they differ."""
+    cells = {_pair(direction): _cell(case, direction) for direction in directions}
+    if len(set(cells.values())) == 1:
+        return next(iter(cells.values()))
+    return "<br>".join(f"{pair}: {cell}" for pair, cell in cells.items())
+
+
+def _cell(case: Case, direction: Direction) -> str:
+    table = f"v_{case.name}"
+    aside, policies = (direction.runs[run].copies[table] for run in ("aside", "policies"))
+    if not aside.type or aside.error:
+        return f"**refused**: {aside.error or 'no such table'}"
+    same = direction.source.kind is direction.target.kind
+    word = "exact" if same or not case.other.widened else "widened"
+    parts = [f"**{word}** `{aside.type.replace(table, 'table')}`"]
+    wrong = [
+        case.values[row - 1].label if row else "NULL"
+        for row, text in aside.source.items()
+        if row in aside.target and aside.target[row] != text
+    ]
+    if wrong:
+        parts.append(f"**wrong**: {', '.join(wrong)}")
+    parts += _refused(case, aside, policies)
+    if case.other.note and not same:
+        parts.append(case.other.note)
+    return "<br>".join(parts)
+
+
+def _refused(case: Case, aside: Copy, policies: Copy) -> list[str]:
+    """Refused values, together where the same is said of them."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for row in sorted(aside.reasons):
+        value = case.values[row - 1]
+        reason = _reason(aside.reasons[row])
+        groups.setdefault((reason, _policy(case, row, policies)), []).append(_text(value.label))
+    return [
+        f"{'**by policy**' if policy else '**refused**'}: {'; '.join(labels)}: {reason}{policy}"
+        for (reason, policy), labels in groups.items()
+    ]
+
+
+def _reason(told: str) -> str:
+    for start in ("v: ", "column v holds ", "the target refused "):
+        told = told.removeprefix(start)
+    return told
+
+
+def _policy(case: Case, row: int, policies: Copy) -> str:
+    if row not in policies.target:
+        return ""
+    refusal = next(iter(case.values[row - 1].refused.values()))
+    made = "NULL" if policies.target[row] is None else "the rest of the text"
+    return f"; {refusal.policy} makes it {made}"
