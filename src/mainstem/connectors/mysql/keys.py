@@ -99,7 +99,8 @@ _INTEGERS = Numbers("{}", int, str)
 _DAYS = _moments(timedelta(days=1), lambda moment: moment.date().isoformat())
 _BYTES = Numbers("HEX({})", _read_bytes, lambda number: f"_binary 0x{number:0{2 * _BINARY_BYTES}X}", exact=False)
 _AS_NUMBER, _AS_STRING = "CAST({} AS CHAR)", "QUOTE(CAST({} AS CHAR))"
-_AS_TEXT, _AS_BYTES = "CONCAT('_', CHARSET({0}), ' 0x', HEX({0}))", "CONCAT('_binary 0x', HEX({}))"
+# X'…' may be empty, as a key may; 0x alone is no literal.
+_AS_TEXT, _AS_BYTES = "CONCAT('_', CHARSET({0}), ' X''', HEX({0}), '''')", "CONCAT('_binary X''', HEX({}), '''')"
 # Left out: float and double, whose text is not their value; enum and set, which are compared as text and ordered as
 # numbers. A year's numbers up to 99 would be read as years of this century and the last.
 _COLUMNS: dict[str, tuple[str, Numbers | None]] = {
