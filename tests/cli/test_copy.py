@@ -28,6 +28,9 @@ def test_json_is_one_document_on_stdout_and_nothing_on_stderr(pair: Pair) -> Non
         "customer": 200,
         "purchase": 1000,
     }
+    waits = done.document["waits"]
+    assert 0 < waits["source"] <= waits["lanes"]
+    assert 0 < waits["target"] <= waits["lanes"] + 1
 
 
 def test_passwords_may_come_from_the_environment(pair: Pair) -> None:

@@ -56,7 +56,7 @@ class TableView:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A run at one moment. ``report`` has its warnings first."""
+    """A run at one moment. ``report`` has its warnings first, ``waits`` the seconds of `Progress` over all lanes."""
 
     id: str
     state: str
@@ -68,6 +68,7 @@ class RunView:
     error: str = ""
     remedy: str = ""
     error_code: str = ""
+    waits: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def ended(self) -> bool:
@@ -103,6 +104,7 @@ def view_of(run_id: str, progress: Progress) -> RunView:
         error=progress.error,
         remedy=progress.remedy,
         error_code=progress.error_code,
+        waits={"source": progress.source_wait_s, "target": progress.target_wait_s, "lanes": progress.lane_s},
     )
 
 
@@ -150,6 +152,8 @@ def document_of(view: RunView) -> dict[str, Any]:
             for row in view.rejected
         ],
     }
+    if view.waits:
+        document["waits"] = {name: round(seconds, 3) for name, seconds in view.waits.items()}
     if view.error:
         document |= {"error": view.error, "message": view.error, "code": view.error_code, "remedy": view.remedy}
     return document

@@ -42,6 +42,9 @@ def carried(before: Progress, now: Progress) -> Progress:
         now,
         tables=tables,
         elapsed_s=before.elapsed_s + now.elapsed_s,
+        source_wait_s=before.source_wait_s + now.source_wait_s,
+        target_wait_s=before.target_wait_s + now.target_wait_s,
+        lane_s=before.lane_s + now.lane_s,
         started_at_us=before.started_at_us or now.started_at_us,
     )
 

@@ -143,6 +143,13 @@ class Tracker:
         with self._lock:
             self._progress.rejected[:] = rows
 
+    def waited(self, *, source_s: float = 0.0, target_s: float = 0.0, lane_s: float = 0.0) -> None:
+        """A lane's end has ended: see `Progress`."""
+        with self._lock:
+            self._progress.source_wait_s += source_s
+            self._progress.target_wait_s += target_s
+            self._progress.lane_s += lane_s
+
     def done(self) -> int:
         """Pieces of work that are done: chunks and whole tables."""
         with self._lock:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 
 from mainstem import failpoints
@@ -12,6 +14,7 @@ from mainstem.contract.source import BatchLimits, SnapshotReader
 from mainstem.contract.target import Ledger
 from mainstem.engine.control import RunControl
 from mainstem.engine.progress import Tracker
+from mainstem.engine.waiting import Waiting
 from mainstem.engine.work import Attempt, PlanWork, WorkQueue
 from mainstem.errors import CancelledError, MainstemError, NotFoundError, StatementError
 from mainstem.model.batch import ChangeBatch, RawBatch
@@ -49,9 +52,17 @@ class Reader:
     tracker: Tracker
     limits: BatchLimits
     jobs: int
+    _waiting: Waiting = field(default_factory=Waiting)
 
     def run(self) -> None:
         """Work until the queue is empty; then close the lane."""
+        begun = time.perf_counter()
+        try:
+            self._work()
+        finally:
+            self.tracker.waited(source_s=self._waiting.seconds, lane_s=time.perf_counter() - begun)
+
+    def _work(self) -> None:
         while True:
             self.control.wait_while_paused()
             if self.control.out_of_time():
@@ -72,7 +83,8 @@ class Reader:
 
     def _plan(self, work: PlanWork) -> None:
         table = work.table
-        chunks = self.source.plan_chunks(table, chunk_rows(table, self.jobs))
+        with self._waiting:
+            chunks = self.source.plan_chunks(table, chunk_rows(table, self.jobs))
         with self.ledger_lock:
             self.ledger.plan(table.source, chunks)
         self.tracker.set_chunks(table.source, len(chunks))
@@ -100,7 +112,7 @@ class Reader:
     def _publish_batches(self, attempt: Attempt) -> bool:
         """True when the chunk was read to its end."""
         with closing(self.source.read(attempt.plan, attempt.chunk, self.limits)) as batches:
-            for batch in batches:
+            for batch in self._timed(batches):
                 self.control.check_stopped()
                 if attempt.failed or self.control.should_yield():
                     return False
@@ -118,6 +130,14 @@ class Reader:
                 if allowed < rows:
                     return False
         return True
+
+    def _timed(self, batches: Iterator[ChangeBatch | RawBatch]) -> Iterator[ChangeBatch | RawBatch]:
+        while True:
+            with self._waiting:
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
 
     def _give_up(self, work: PlanWork | Attempt, error: MainstemError) -> None:
         if isinstance(work, Attempt):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from mainstem.contract.hub import Lane
 from mainstem.contract.target import Loader
 from mainstem.engine.control import RunControl
 from mainstem.engine.progress import Tracker
+from mainstem.engine.waiting import Waiting
 from mainstem.engine.work import Attempt, WorkQueue
 from mainstem.errors import (
     AccountingError,
@@ -42,9 +43,16 @@ class Writer:
     options: RunOptions
     _attempt: Attempt | None = None
     _rejected: int = 0  # rows of this attempt that were put aside
+    _waiting: Waiting = field(default_factory=Waiting)
 
     def run(self) -> None:
         """Apply frames until there are no more."""
+        try:
+            self._work()
+        finally:
+            self.tracker.waited(target_s=self._waiting.seconds)
+
+    def _work(self) -> None:
         while (delivery := self.lane.receive()) is not None:
             frame = delivery.frame
             if isinstance(frame, Begin):
@@ -97,7 +105,8 @@ class Writer:
         if attempt is None or attempt.failed:
             return
         try:
-            step()
+            with self._waiting:
+                step()
         except MainstemError as error:
             attempt.failed = True
             self.loader.rollback()

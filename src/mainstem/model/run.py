@@ -220,6 +220,8 @@ class Progress:
         stage: ``planning``, ``structure``, ``data``, ``indexes``, ``foreign_keys``, ``finishing``, ``done``.
         started_at_us, finished_at_us: UTC microseconds since 1970; 0 is "not yet".
         elapsed_s: running time without pauses.
+        source_wait_s, target_wait_s: time in which readers were blocked by the source and writers by the target, over
+            all lanes that have ended; ``lane_s`` is how long these were open.
     """
 
     state: RunState = RunState.READY
@@ -233,6 +235,9 @@ class Progress:
     started_at_us: int = 0
     finished_at_us: int = 0
     elapsed_s: float = 0.0
+    source_wait_s: float = 0.0
+    target_wait_s: float = 0.0
+    lane_s: float = 0.0
 
     @property
     def rows_read(self) -> int:
