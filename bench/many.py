@@ -36,32 +36,32 @@ SHAPES = (
         "stock",
         "id MEDIUMINT UNSIGNED PRIMARY KEY AUTO_INCREMENT, film_id SMALLINT UNSIGNED NOT NULL,"
         " updated TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP, KEY (film_id)",
-        "seq, 1 + seq % 1000, FROM_UNIXTIME(1600000000 + seq)",
+        "seq, 1 + seq % {few}, FROM_UNIXTIME(1600000000 + seq)",
     ),
     (
         "rental",
         "id INT PRIMARY KEY AUTO_INCREMENT, rented DATETIME NOT NULL, stock_id MEDIUMINT UNSIGNED NOT NULL,"
         " returned DATETIME, KEY (stock_id), UNIQUE KEY (rented, stock_id, id)",
-        "seq, '2005-05-24 22:53:30' + INTERVAL seq SECOND, 1 + seq % 1000, NULL",
+        "seq, '2005-05-24 22:53:30' + INTERVAL seq SECOND, 1 + seq % {few}, NULL",
     ),
     (
         "payment",
         "id INT PRIMARY KEY AUTO_INCREMENT, rental_id INT, amount DECIMAL(5,2) NOT NULL, paid DATETIME NOT NULL,"
         " KEY (rental_id)",
-        "seq, 1 + seq % 1000, seq % 100, '2005-05-25 11:30:37'",
+        "seq, 1 + seq % {few}, seq % 100, '2005-05-25 11:30:37'",
     ),
 )
 
 
 def fill(source: ConnectionSettings, tables: int, rows: int) -> None:
     """So many tables; each fourth refers to the one before it."""
-    each = rows // tables
+    each = max(rows // tables, 1)
     with mysql_connect(source) as connection, connection.cursor() as cursor:
         for number in range(tables):
             name, columns, row = SHAPES[number % len(SHAPES)]
             table = f"{name}_{number // len(SHAPES)}"
             cursor.execute(f"CREATE TABLE {table} ({columns})")
-            cursor.execute(f"INSERT INTO {table} SELECT {row} FROM seq_1_to_{each}")
+            cursor.execute(f"INSERT INTO {table} SELECT {row.format(few=min(each, 1000))} FROM seq_1_to_{each}")
         for number in range(0, tables - 3, len(SHAPES)):
             group = number // len(SHAPES)
             cursor.execute(f"ALTER TABLE stock_{group} ADD FOREIGN KEY (film_id) REFERENCES film_{group} (id)")

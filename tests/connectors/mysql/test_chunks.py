@@ -207,7 +207,7 @@ def test_chunks_of_random_keys_hold_each_row_once(
     tables: Tables, keys: list[tuple[int, str, int]], collation: str, order: list[str]
 ) -> None:
     columns = keyed(f"a INT, b VARCHAR(9) COLLATE {collation}, c BIGINT UNSIGNED", ", ".join(order))
-    rows = [f"({a}, _utf8mb4 0x{b.encode().hex() or '20'}, {c}, 0)" for a, b, c in keys]
+    rows = [f"({a}, _utf8mb4 X'{b.encode().hex()}', {c}, 0)" for a, b, c in keys]
     tables.make(columns, *([f"VALUES {', '.join(rows)}"] if rows else []))
     tables.sizes(tables.cut(3))
 
