@@ -7,7 +7,7 @@ Source of facts: MySQL manual, "Privileges Provided by MySQL" and "Consistent No
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -35,11 +35,15 @@ _LARGE_ROWS = 100_000
 _TRANSACTIONAL = ("InnoDB", "ROCKSDB", "TokuDB", "ndbcluster")
 _NO_RIGHT = {1142, 1143, 1370}
 _TABLES = (
-    "SELECT t.table_name, t.engine, COALESCE(t.table_rows, 0), EXISTS (SELECT 1 FROM information_schema.statistics s"
-    " WHERE s.table_schema = t.table_schema AND s.table_name = t.table_name AND s.index_name = 'PRIMARY')"
-    " FROM information_schema.tables t"
-    " WHERE t.table_schema = %s AND t.table_type IN ('BASE TABLE', 'SYSTEM VERSIONED') ORDER BY t.table_name"
+    "SELECT table_name, engine, COALESCE(table_rows, 0) FROM information_schema.tables"
+    " WHERE table_schema = %s AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED') ORDER BY table_name"
 )
+# Tables that can be read piece by piece: by a primary key, or by a unique key without nulls.
+_KEYED = (
+    "SELECT DISTINCT table_name FROM (SELECT table_name FROM information_schema.statistics"
+    " WHERE table_schema = %s AND non_unique = 0 GROUP BY table_name, index_name HAVING MAX(nullable = 'YES') = 0) AS k"
+)
+_ASKED_AT_ONCE = 50  # tables in one question; one for each table would take its time where there are thousands
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +81,11 @@ def _selected(connection: Connection[Cursor], database: str, options: RunOptions
     """The tables that will be read; those that do not exist are told of elsewhere."""
     wanted = {item.name.removeprefix(f"{database}."): item for item in options.tables if not item.query}
     excluded = {name.removeprefix(f"{database}.") for name in options.exclude}
-    for name, engine, rows, keyed in client.query(connection, _TABLES, (database,)) if database else []:
+    keyed = {name for (name,) in client.query(connection, _KEYED, (database,))} if database else set()
+    for name, engine, rows in client.query(connection, _TABLES, (database,)) if database else []:
         if name not in excluded and (name in wanted or not options.tables):
             columns = wanted.get(name, TableSelection(name)).columns
-            yield _Table(TableId(database, name), engine or "", int(rows), bool(keyed), columns)
+            yield _Table(TableId(database, name), engine or "", int(rows), name in keyed, columns)
 
 
 def _version(look: _Look) -> Iterator[Finding]:
@@ -98,7 +103,7 @@ def _version(look: _Look) -> Iterator[Finding]:
 
 
 def _grants(look: _Look) -> Iterator[Finding]:
-    lacking = [table.id for table in look.tables if not _may_read(look, table)]
+    lacking = [table.id for table in _unreadable(look)]
     if lacking:
         yield Finding(
             "my.grants",
@@ -121,10 +126,22 @@ def _grants(look: _Look) -> Iterator[Finding]:
         )
 
 
-def _may_read(look: _Look, table: _Table) -> bool:
-    columns = ", ".join(map(_DIALECT.quote, table.columns)) or "*"
+def _unreadable(look: _Look) -> Iterator[_Table]:
+    for start in range(0, len(look.tables), _ASKED_AT_ONCE):
+        tables = look.tables[start : start + _ASKED_AT_ONCE]
+        if not _may_read(look, tables):
+            yield from (table for table in tables if not _may_read(look, [table]))
+
+
+def _may_read(look: _Look, tables: Sequence[_Table]) -> bool:
+    """Whether no right is missing for any of them."""
+    selects = (
+        f"SELECT 1 FROM (SELECT {', '.join(map(_DIALECT.quote, table.columns)) or '*'}"
+        f" FROM {_DIALECT.qualified(table.id)} LIMIT 0) AS t"
+        for table in tables
+    )
     try:
-        look.rows(f"SELECT {columns} FROM {_DIALECT.qualified(table.id)} LIMIT 0")
+        look.rows(" UNION ALL ".join(selects))
     except pymysql.Error as exc:
         # Anything else than a missing right is not this check's to tell.
         return not (exc.args and exc.args[0] in _NO_RIGHT)
@@ -179,8 +196,8 @@ def _no_primary_key(look: _Look) -> Iterator[Finding]:
         yield Finding(
             "my.no_pk",
             Severity.WARNING,
-            f"{_listed(large)} has no primary key: it is read in one piece, by one reader, and begun anew when broken"
-            " off",
+            f"{_listed(large)} has neither a primary key nor a unique key without nulls: it is read in one piece, by"
+            " one reader, and begun anew when broken off",
             "add a primary key, if it can be",
         )
 
