@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
@@ -101,8 +101,12 @@ class Translate(Protocol):
         ...
 
 
-NewName = Callable[[str], str]
-"""Gives out names in the target schema: the wanted one, shortened or numbered where it must be."""
+class NewName(Protocol):
+    """Gives out names in the target schema: the wanted one, shortened or numbered where it must be."""
+
+    def __call__(self, wanted: str, space: str = "") -> str:
+        """A name. ``space``: what the name is for, where that has names of its own; empty is relations."""
+        ...
 
 
 class Dialect(Protocol):

@@ -47,25 +47,25 @@ class Names:
 
     def __init__(self, rules: NameRules, *, folds: bool = False) -> None:
         self._rules, self._folds = rules, folds
-        self._taken: set[str] = set()
+        self._taken: set[tuple[str, str]] = set()
 
-    def reserve(self, name: str) -> None:
+    def reserve(self, name: str, space: str = "") -> None:
         """Keep a name from being given out."""
-        self._taken.add(self._key(name))
+        self._taken.add(self._key(name, space))
 
-    def __call__(self, wanted: str) -> str:
+    def __call__(self, wanted: str, space: str = "") -> str:
         """The wanted name, shortened; with ``_2``, ``_3`` … where it is taken. The result counts as taken."""
         allowed = self._allowed(wanted)
         name, number = self._shorten(allowed), 1
-        while self._key(name) in self._taken:
+        while self._key(name, space) in self._taken:
             number += 1
             suffix = f"_{number}"
             name = self._shorten(allowed, len(suffix)) + suffix
-        self.reserve(name)
+        self.reserve(name, space)
         return name
 
-    def _key(self, name: str) -> str:
-        return name.lower() if self._folds else name
+    def _key(self, name: str, space: str) -> tuple[str, str]:
+        return space, name.lower() if self._folds else name
 
     def _allowed(self, name: str) -> str:
         if not self._rules.basic_plane:

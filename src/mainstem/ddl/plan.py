@@ -96,7 +96,7 @@ def build_plan(
         rendered = views.create_views(catalog.views, known, view_ids, source, target, whole=not options.tables)
         there = {str(id_) for id_ in existing}
         parts.add(rendered, lambda statement: statement.object not in there)
-    parts.report += remarks.remarks(catalog, layouts, whole=not options.tables)
+    parts.report += remarks.remarks(catalog, layouts, whole=not options.tables, own=own)
     return MigrationPlan(
         tables=tuple(_table_plan(layout, options, source, target) for layout in layouts),
         statements=tuple(sorted(parts.statements, key=lambda statement: _PHASES.index(statement.phase))),
@@ -215,7 +215,8 @@ def _add_table(
     table, structure = layout.target, options.structure
     fresh = not layout.exists and options.schema_policy is not SchemaPolicy.VALIDATE
     if fresh and structure.tables:
-        parts.add(target.create_table(table, layout.types, translate))
+        made = table if structure.checks else replace(table, checks=())
+        parts.add(target.create_table(made, layout.types, translate))
     if fresh:
         indexes = structure.indexes and not layout.selection.skip_indexes
         keyed = replace(

@@ -10,7 +10,7 @@ from mainstem.model.schema import Catalog, Index, OtherObject, Table
 from mainstem.model.types import Kind
 
 _OTHERS: dict[str, tuple[Severity, str, str]] = {
-    "trigger": (Severity.WARNING, "triggers are not translated", "write it anew in PL/pgSQL or in the application"),
+    "trigger": (Severity.WARNING, "triggers are not translated", "write it anew for the target, or in the application"),
     "routine": (Severity.WARNING, "procedures and functions are not translated", "write it anew for the target"),
     "event": (
         Severity.WARNING,
@@ -26,13 +26,24 @@ _OTHERS: dict[str, tuple[Severity, str, str]] = {
     "unenforced_check": (Severity.INFO, "a check that the source does not enforce is not made", ""),
 }
 
+_OWN = ("partitioning",)
+"""What a system of the owner's kind makes as it was."""
 
-def remarks(catalog: Catalog, layouts: Sequence[Layout], *, whole: bool) -> list[ReportItem]:
-    """One pass over what was selected. ``whole``: the entire source is copied, so objects of no table count too."""
+
+def remarks(catalog: Catalog, layouts: Sequence[Layout], *, whole: bool, own: bool = False) -> list[ReportItem]:
+    """One pass over what was selected.
+
+    Args:
+        whole: the entire source is copied, so objects of no table count too.
+        own: source and target are systems of one kind, so that less is lost.
+    """
     names = {layout.source.id.name for layout in layouts}
-    report = [_other(other) for other in catalog.others if other.table in names or (whole and not other.table)]
+    others = [other for other in catalog.others if not (own and other.kind in _OWN)]
+    if not own:
+        others += [OtherObject(item.kind, item.id, item.table.name if item.table else "") for item in catalog.objects]
+    report = [_other(other) for other in others if other.table in names or (whole and not other.table)]
     for layout in layouts:
-        if not layout.exists:
+        if not layout.exists and not own:
             report += _collations(layout)
             report += _invisible(layout)
     return report

@@ -109,6 +109,7 @@ class Index:
         deferrable: ``DEFERRABLE``, ``DEFERRABLE INITIALLY DEFERRED`` or empty.
         nulls_distinct: False where two nulls count as equal.
         definition: what the owner itself writes behind ``ON table``, or the constraint's body.
+        invisible: the owner's optimizer does not use it.
     """
 
     name: str
@@ -122,6 +123,7 @@ class Index:
     deferrable: str = ""
     nulls_distinct: bool = True
     definition: str = ""
+    invisible: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +149,17 @@ class ForeignKey:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check constraint; the expression is in the owner's dialect."""
+    """A check constraint; the expression is in the owner's dialect.
+
+    Attributes:
+        column: the column that it is declared with, where that makes a difference to the owner.
+    """
 
     name: str
     expression: str
     validated: bool = True
     inherited: bool = True
+    column: str = ""
 
 
 class TableKind(StrEnum):
@@ -172,6 +179,7 @@ class Table:
     Attributes:
         constraints: those that no other attribute holds (exclusion), as the owner's own SQL.
         primary_key_name: the primary key constraint's own name, where it has one.
+        primary_key_definition: the constraint's body as the owner writes it.
         partition_key: ``RANGE (day)``, of a PARTITIONED table, in the owner's SQL.
         partition_of, partition_bound: of a PARTITION: its parent and ``FOR VALUES …`` (it may be PARTITIONED itself).
         parents: tables that it inherits from.
@@ -196,6 +204,7 @@ class Table:
     kind: TableKind = TableKind.TABLE
     constraints: tuple[Check, ...] = ()
     primary_key_name: str = ""
+    primary_key_definition: str = ""
     partition_key: str = ""
     partition_of: TableId | None = None
     partition_bound: str = ""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.connectors.mysql.flavour import Flavour, flavour_of
+from mainstem.connectors.mysql.objects import read_objects
+from mainstem.connectors.mysql.showcreate import read_hidden
 from mainstem.connectors.mysql.types import as_boolean, as_time_of_day, is_boolean_candidate, logical_type
 from mainstem.errors import NotFoundError, PlanError
 from mainstem.model.names import TableId
@@ -22,6 +25,7 @@ from mainstem.model.schema import (
     Index,
     IndexMethod,
     IndexPart,
+    NativeObject,
     OtherObject,
     Table,
     View,
@@ -40,7 +44,8 @@ _BASE_TABLES = ("BASE TABLE", "SYSTEM VERSIONED")
 _METHODS = {"FULLTEXT": IndexMethod.FULLTEXT, "SPATIAL": IndexMethod.SPATIAL, "HASH": IndexMethod.HASH}
 
 _TABLES = (
-    "SELECT table_name, table_type, create_options, table_comment, table_rows, data_length, auto_increment"
+    "SELECT table_name, table_type, create_options, table_comment, table_rows, data_length, auto_increment,"
+    " engine, table_collation"
     " FROM information_schema.tables WHERE table_schema = %s ORDER BY table_name"
 )
 _COLUMNS = (
@@ -50,7 +55,7 @@ _COLUMNS = (
 )
 _INDEXES = (
     "SELECT table_name, index_name, non_unique, column_name, collation, sub_part, index_type, index_comment,"
-    " {expression} AS expression"
+    " {expression} AS expression, {hidden} AS hidden"
     " FROM information_schema.statistics WHERE table_schema = %s{only} ORDER BY table_name, index_name, seq_in_index"
 )
 _FOREIGN_KEYS = (
@@ -66,19 +71,6 @@ _VIEWS = (
     "SELECT table_name, view_definition, check_option, security_type FROM information_schema.views"
     " WHERE table_schema = %s ORDER BY table_name"
 )
-_OTHERS = (
-    (
-        "trigger",
-        "SELECT trigger_name AS name, event_object_table AS owner FROM information_schema.triggers"
-        " WHERE trigger_schema = %s",
-    ),
-    (
-        "routine",
-        "SELECT routine_name AS name, '' AS owner FROM information_schema.routines"
-        " WHERE routine_schema = %s AND routine_type IN ('PROCEDURE', 'FUNCTION')",
-    ),
-    ("event", "SELECT event_name AS name, '' AS owner FROM information_schema.events WHERE event_schema = %s"),
-)
 
 
 @dataclass(slots=True)
@@ -92,7 +84,7 @@ class CatalogRows:
     checks: list[Row] = field(default_factory=list)
     views: list[Row] = field(default_factory=list)
     sequences: list[Row] = field(default_factory=list)
-    others: list[OtherObject] = field(default_factory=list)
+    objects: list[NativeObject] = field(default_factory=list)
 
 
 def read_catalog(
@@ -114,6 +106,7 @@ def read_catalog(
         with connection.cursor() as cursor:
             cursor.execute(statement)
     catalog = assemble(database, _fetch(connection, database, tables, flavour), flavour)
+    catalog = read_hidden(connection, catalog)
     return _with_evidence(connection, catalog) if evidence else catalog
 
 
@@ -136,7 +129,9 @@ def _fetch(
     parameters = [database, *(names or [])]
 
     def ask(query: str, prefix: str = "") -> list[Row]:
-        filled = query.format(only=only.format(prefix), expression=flavour.index_expression)
+        filled = query.format(
+            only=only.format(prefix), expression=flavour.index_expression, hidden=flavour.index_hidden
+        )
         return _rows(connection, filled, parameters)
 
     wanted = None if names is None else set(names)
@@ -149,7 +144,7 @@ def _fetch(
         checks=[row for row in checks if wanted is None or row["table_name"] in wanted],
         views=_rows(connection, _VIEWS, [database]),
         sequences=_sequence_rows(connection, database, tables) if flavour.sequences else [],
-        others=_others(connection, database),
+        objects=read_objects(partial(_rows, connection), database),
     )
 
 
@@ -174,14 +169,6 @@ def _sequence_rows(connection: Connection[Cursor], database: str, tables: Iterab
     return _rows(connection, " UNION ALL ".join(selects), names) if names else []
 
 
-def _others(connection: Connection[Cursor], database: str) -> list[OtherObject]:
-    return [
-        OtherObject(kind, TableId(database, row["name"]), row["owner"])
-        for kind, query in _OTHERS
-        for row in _rows(connection, query, [database])
-    ]
-
-
 # What follows turns rows into a Catalog and asks nobody.
 
 
@@ -190,7 +177,7 @@ def assemble(database: str, rows: CatalogRows, flavour: Flavour) -> Catalog:
     columns, indexes = _by_table(rows.columns), _by_table(rows.indexes)
     keys, checks = _by_table(rows.foreign_keys), _by_table(rows.checks)
     tables = []
-    others = list(rows.others)
+    others: list[OtherObject] = []
     for row in rows.tables:
         if row["table_type"] not in _BASE_TABLES:
             continue
@@ -208,7 +195,7 @@ def assemble(database: str, rows: CatalogRows, flavour: Flavour) -> Catalog:
         )  # fmt: skip
     views = tuple(_view(database, row) for row in rows.views)
     sequences = tuple(_sequence(database, row) for row in rows.sequences)
-    return Catalog(tuple(tables), views, sequences, tuple(others))
+    return Catalog(tuple(tables), views, sequences, tuple(others), tuple(rows.objects))
 
 
 def _text(value: object) -> str:
@@ -247,6 +234,7 @@ def _table(
     made = tuple(_column(id_, column, flavour, json_names) for column in columns)
     json_columns = {column.name for column in made if column.type.kind is Kind.JSON}
     primary, secondary = _indexes(indexes, flavour)
+    collation = _text(row["table_collation"])
     return Table(
         id=id_,
         columns=made,
@@ -254,7 +242,11 @@ def _table(
         indexes=secondary,
         foreign_keys=_foreign_keys(keys),
         checks=tuple(
-            Check(_text(check["constraint_name"]), flavour.read_expression(_text(check["check_clause"])))
+            Check(
+                _text(check["constraint_name"]),
+                flavour.read_expression(_text(check["check_clause"])),
+                column=_text(check["constraint_name"]) if check["level"] == "Column" else "",
+            )
             for check in checks
             if not (_is_json_check(check) and check["constraint_name"] in json_columns)
         ),
@@ -262,6 +254,10 @@ def _table(
         rows_estimate=int(row["table_rows"] or 0),
         bytes_estimate=int(row["data_length"] or 0),
         identity_next=None if row["auto_increment"] is None else int(row["auto_increment"]),
+        primary_key_definition=_primary_definition(indexes),
+        options=f"ENGINE={_text(row['engine'])} {_text(row['create_options'])}".strip(),
+        charset=collation.split("_")[0],
+        collation=collation,
     )
 
 
@@ -332,9 +328,24 @@ def _indexes(rows: list[Row], flavour: Flavour) -> tuple[tuple[str, ...], tuple[
                 unique=not int(parts[0]["non_unique"]),
                 method=method,
                 comment=_text(parts[0]["index_comment"]),
+                invisible=bool(int(parts[0]["hidden"])),
             )
         )
     return primary, tuple(secondary)
+
+
+def _primary_definition(rows: list[Row]) -> str:
+    """The primary key as SQL where it says more than its columns' names."""
+    parts = [row for row in rows if row["index_name"] == "PRIMARY"]
+    if not any(row["sub_part"] is not None or row["collation"] == "D" for row in parts):
+        return ""
+    written = (
+        _DIALECT.quote(row["column_name"])
+        + (f"({row['sub_part']})" if row["sub_part"] is not None else "")
+        + (" DESC" if row["collation"] == "D" else "")
+        for row in parts
+    )
+    return f"({', '.join(written)})"
 
 
 def _index_part(row: Row, method: IndexMethod, flavour: Flavour) -> IndexPart:

@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 
+def quote(name: str) -> str:
+    """A name in backticks; `InvalidError` for an empty one or one with NUL."""
+    if not name or "\0" in name:
+        raise InvalidError("a name must not be empty and must not hold a NUL character", name=repr(name))
+    return f"`{name.replace('`', '``')}`"
+
+
 class MysqlDialect:
     """Names in backticks, which hold in every SQL mode (double quotes do not)."""
 
@@ -21,9 +28,7 @@ class MysqlDialect:
 
     def quote(self, name: str) -> str:
         """A name as an identifier; `InvalidError` for an empty one or one with NUL."""
-        if not name or "\0" in name:
-            raise InvalidError("a name must not be empty and must not hold a NUL character", name=repr(name))
-        return f"`{name.replace('`', '``')}`"
+        return quote(name)
 
     def qualified(self, table: TableId) -> str:
         """Database and table; the table alone when no database is known."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mainstem.connectors.mysql.types import unquote
 from mainstem.model.schema import Default, DefaultKind
@@ -27,6 +27,7 @@ class Flavour:
         read_default: (default's text, data type, extra) → the default; None is "NULL", which needs no saying.
         read_expression: an expression as information_schema shows it → SQL.
         index_expression: the column of ``statistics`` with a functional part's expression, or ``NULL``.
+        index_hidden: the same, 1 where the optimizer does not use the index.
         checks: the query for check constraints, with the database as its parameter; empty where there are none.
         sequences: whether there are sequences.
         session: statements that make the figures fresh.
@@ -36,6 +37,7 @@ class Flavour:
     read_default: DefaultReader
     read_expression: Callable[[str], str]
     index_expression: str
+    index_hidden: str
     checks: str
     sequences: bool
     session: tuple[str, ...] = ()
@@ -99,13 +101,17 @@ _MYSQL_CHECKS = (
     " WHERE t.constraint_type = 'CHECK' AND t.constraint_schema = %s"
 )
 
-MARIADB = Flavour("mariadb", mariadb_default, lambda text: text, "NULL", _MARIADB_CHECKS, sequences=True)
-MYSQL5 = Flavour("mysql", mysql_default, lambda text: text, "NULL", "", sequences=False)
+MARIADB = Flavour(
+    "mariadb", mariadb_default, lambda text: text, "NULL", "ignored = 'YES'", _MARIADB_CHECKS, sequences=True
+)
+MARIADB_BEFORE_10_6 = replace(MARIADB, index_hidden="0")
+MYSQL5 = Flavour("mysql", mysql_default, lambda text: text, "NULL", "0", "", sequences=False)
 MYSQL8 = Flavour(
     "mysql",
     mysql_default,
     _unescape,
     "expression",
+    "is_visible = 'NO'",
     _MYSQL_CHECKS,
     sequences=False,
     session=("SET SESSION information_schema_stats_expiry = 0",),  # else counters may be a day old
@@ -117,7 +123,7 @@ def flavour_of(version: str) -> Flavour:
 
     MySQL before 8.0.16 has no check constraints in information_schema, and before 8.0.13 no functional indexes.
     """
-    if "mariadb" in version.lower():
-        return MARIADB
     numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
+    if "mariadb" in version.lower():
+        return MARIADB if numbers >= (10, 6) else MARIADB_BEFORE_10_6
     return MYSQL8 if numbers >= (8, 0, 16) else MYSQL5

@@ -25,6 +25,7 @@ _BASE_TABLES = (
     "SELECT table_name FROM information_schema.tables WHERE table_schema = %s"
     " AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED') ORDER BY table_name"
 )
+_COLLATIONS = "SELECT character_set_name, collation_name FROM information_schema.collation_character_set_applicability"
 
 
 class MysqlInspector(Inspector):
@@ -116,8 +117,15 @@ class MysqlInspector(Inspector):
         return {table: status for table in tables if (status := self._status(table)) is not None}
 
     def target_dialect(self) -> TargetDialect | None:
-        """Not a target yet."""
-        return None
+        """The dialect for writing to this server."""
+        from mainstem.connectors.mysql.target_dialect import MysqlTargetDialect
+        from mainstem.connectors.mysql.traits import traits_of
+
+        ((version, folds),) = self._query("SELECT VERSION(), @@lower_case_table_names")
+        collations = frozenset(  # MariaDB lists uca1400_ai_ci once for each character set that it is of
+            name if name.startswith(charset) else f"{charset}_{name}" for charset, name in self._query(_COLLATIONS)
+        )
+        return MysqlTargetDialect(traits_of(str(version), lower_case_table_names=int(folds), collations=collations))
 
     def preflight(self, role: Role, options: RunOptions) -> list[Finding]:
         """Named checks for the role, each with its remedy."""

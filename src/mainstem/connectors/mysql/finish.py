@@ -1,0 +1,71 @@
+"""What a table needs once its rows are in: its counter and statistics; and sequences. Comments stand in the table."""
+
+from __future__ import annotations
+
+from mainstem.connectors.mysql.create import counter
+from mainstem.connectors.mysql.native import base_name
+from mainstem.connectors.mysql.traits import Traits
+from mainstem.contract.dialect import Rendered, TargetType
+from mainstem.model.plan import Phase, ReportItem, Severity, Statement
+from mainstem.model.schema import Sequence, Table
+
+_LOWEST, _HIGHEST = -(2**63) + 1, 2**63 - 2  # MariaDB keeps the ends of the range for itself
+_MAXIMUM = {"tinyint": 2**7, "smallint": 2**15, "mediumint": 2**23, "int": 2**31, "bigint": 2**63}
+
+
+def finish_table(table: Table, types: dict[str, TargetType], qualified: str) -> Rendered:
+    """Phases SEQUENCES and ANALYZE. InnoDB never sets a counter below one past the highest value that is there."""
+    statements = []
+    column = counter(table)
+    if column is not None and table.identity_next is not None:
+        sql = types[column.name].sql
+        maximum = _MAXIMUM.get(base_name(sql), 0) * (2 if "unsigned" in sql else 1)
+        if 1 < table.identity_next < maximum:
+            statements.append(
+                Statement(
+                    Phase.SEQUENCES,
+                    f"ALTER TABLE {qualified} AUTO_INCREMENT = {table.identity_next}",
+                    f"{table.id}.{column.name}",
+                    table.id,
+                )
+            )
+    statements.append(Statement(Phase.ANALYZE, f"ANALYZE TABLE {qualified}", str(table.id), table.id, optional=True))
+    return Rendered(tuple(statements))
+
+
+def create_sequence(sequence: Sequence, qualified: str, traits: Traits, *, only_missing: bool) -> Rendered:
+    """Phase TABLES: the sequence, then its next value; MySQL has none."""
+    object_ = str(sequence.id)
+    if not traits.sequences:
+        item = ReportItem(
+            Severity.WARNING, "sequence_left_out", object_, f"{traits.title} has no sequences",
+            "use an AUTO_INCREMENT column",
+        )  # fmt: skip
+        return Rendered(report=(item,))
+    low, high = max(sequence.minimum, _LOWEST), min(sequence.maximum, _HIGHEST)
+    start = min(max(sequence.start, low), high)
+    sql = (
+        f"CREATE SEQUENCE {'IF NOT EXISTS ' if only_missing else ''}{qualified} START WITH {start} MINVALUE {low}"
+        f" MAXVALUE {high} INCREMENT BY {sequence.increment} CACHE {sequence.cache if sequence.cache > 1 else 1}"
+        f" {'CYCLE' if sequence.cycle else 'NOCYCLE'} ENGINE=InnoDB"
+    )
+    statements = [Statement(Phase.TABLES, sql, object_)]
+    if sequence.next_value != start and low <= sequence.next_value <= high and not only_missing:
+        statements.append(
+            Statement(Phase.TABLES, f"ALTER SEQUENCE {qualified} RESTART WITH {sequence.next_value}", object_)
+        )
+    exhausted = not low <= sequence.next_value <= high
+    if exhausted and not only_missing:
+        last = high if sequence.increment > 0 else low
+        statements.append(Statement(Phase.TABLES, f"SELECT SETVAL({qualified}, {last}, 1)", object_))
+    return Rendered(tuple(statements), (_exhausted(object_),) if exhausted else ())
+
+
+def _exhausted(object_: str) -> ReportItem:
+    return ReportItem(
+        Severity.WARNING,
+        "sequence_exhausted",
+        object_,
+        "the sequence has given out its last value; it is made in that state",
+        "ALTER SEQUENCE … MAXVALUE …, if more values are needed",
+    )
