@@ -232,7 +232,8 @@ def test_defaults_are_the_same(arrived: Pair) -> None:
     texts = "i, d, f, s, e, t, expr, y"
     ours = arrived.postgres(
         f"SELECT id, {texts}, b::text, yes::int, encode(bin, 'hex'), encode(raw, 'hex'), k::text,"
-        " array_to_string(m, ','), day::text, extract(epoch from span)::int, j::text, total, shown FROM defaults WHERE id > 7"
+        " array_to_string(m, ','), day::text, extract(epoch from span)::int, j::text, total, shown"
+        " FROM defaults WHERE id > 7"
     )
     theirs = arrived.mysql(
         f"SELECT id, {texts}, LPAD(BIN(b), 3, '0'), yes, LOWER(HEX(bin)), LOWER(HEX(raw)), k, m,"
