@@ -69,12 +69,13 @@ class Case:
     """One type.
 
     Attributes:
-        name: of its tables: ``v_name`` has the values; ``k_name`` has them as primary key.
+        name: of its tables, see `matrix`.
         native: in the source's SQL.
         family: how a server writes a value as text, see `render`.
         other: what it becomes on the other kind of system; on its own kind it stays what it is.
         key: the type as which it can be a primary key; empty if it can't.
         shown: the type as the page shows it, if not ``native``.
+        lacking: servers of the matrix, by name, whose build does not have the type.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Case:
     key: str = ""
     setup: str = ""
     shown: str = ""
+    lacking: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:

@@ -1,8 +1,10 @@
 """Every type with its values, copied in every direction, and what both servers say of the rows afterwards.
 
 A direction is copied twice. The first copy puts refused rows aside. The second goes by the policies that let such rows
-pass, between servers and databases whose own settings are as odd as they can be: our sessions' must win. Tables named
-``k_…`` have the values as their primary key and are read in chunks of two rows.
+pass, between servers and databases whose own settings are as odd as they can be: our sessions' must win.
+
+Each type has two tables. ``v_…`` has a NULL and the values. ``k_…`` has the values as its primary key where they can be
+one, is read in chunks of two rows, and has a double beside them, for which MySQL sends rows in its binary form.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from mainstem.model.run import (
 )
 from tests.types.cases import Case, Kind
 from tests.types.mysql_cases import CASES as MYSQL_CASES
+from tests.types.postgres_cases import CASES as POSTGRES_CASES
 from tests.types.render import Texts, texts
 
 ASIDE = RunOptions(row_errors=RowErrorPolicy.QUARANTINE, row_error_limit=100_000, reporting_interval_s=0)
@@ -129,7 +132,13 @@ class Direction:
 
 def cases_of(kind: Kind) -> Sequence[Case]:
     """The types of one kind of system."""
-    return {Kind.MYSQL: MYSQL_CASES}[kind]
+    return MYSQL_CASES if kind is Kind.MYSQL else POSTGRES_CASES
+
+
+def cases_between(*servers: str) -> Sequence[Case]:
+    """The types of the first server, which stands for a source, that all of these can hold."""
+    kind = Kind.MYSQL if servers[0] == "mariadb" else Kind.POSTGRES
+    return [case for case in cases_of(kind) if not set(case.lacking) & set(servers)]
 
 
 def kinds(direction: str) -> tuple[Kind, Kind]:
@@ -174,13 +183,15 @@ def database(server: Server) -> Iterator[Database]:
         admin.close()
 
 
+_BACK = {Kind.MYSQL: "SET time_zone = '+00:00'", Kind.POSTGRES: "SET timezone = 'UTC'"}
+_AGAIN = {
+    Kind.MYSQL: "INSERT IGNORE INTO k_{0} SELECT v, id, id FROM v_{0} WHERE v IS NOT NULL",
+    Kind.POSTGRES: "INSERT INTO k_{0} SELECT v, id, id FROM v_{0} WHERE v IS NOT NULL ON CONFLICT DO NOTHING",
+}
+
+
 def fill(source: Database, cases: Sequence[Case]) -> None:
-    """The tables of all cases, with a NULL and their values, numbered from 1."""
-    again = {
-        Kind.MYSQL: "INSERT IGNORE INTO k_{0} SELECT v, id FROM v_{0} WHERE v IS NOT NULL",
-        Kind.POSTGRES: "INSERT INTO k_{0} SELECT v, id FROM v_{0} WHERE v IS NOT NULL ON CONFLICT DO NOTHING",
-    }
-    back = {Kind.MYSQL: "SET time_zone = '+00:00'", Kind.POSTGRES: "SET timezone = 'UTC'"}  # fmt: skip
+    """Both tables of all cases, with a NULL and their values, numbered from 1."""
     for case in cases:
         if case.setup:
             source.run(case.setup)
@@ -189,14 +200,18 @@ def fill(source: Database, cases: Sequence[Case]) -> None:
         for number, value in enumerate(case.values, 1):
             if value.session:
                 source.run(value.session)
-            source.run(f"INSERT INTO v_{case.name} VALUES ({number}, {value.sql})")
+            try:
+                source.run(f"INSERT INTO v_{case.name} VALUES ({number}, {value.sql})")
+            except Exception as exc:
+                exc.add_note(f"{case.name}: {value.label}")
+                raise
             if value.session:
-                source.run(back[source.kind])
-        if case.key:
-            source.run(f"CREATE TABLE k_{case.name} (v {case.key} PRIMARY KEY, id INT)")
-            source.run(again[source.kind].format(case.name))
-    source.run("ANALYZE TABLE " + ", ".join(f"k_{case.name}" for case in cases if case.key)
-               if source.kind is Kind.MYSQL else "ANALYZE")  # fmt: skip
+                source.run(_BACK[source.kind])
+        column, key = f"v {case.key or case.native}", "v" if case.key else "id"
+        source.run(f"CREATE TABLE k_{case.name} ({column}, id INT, f DOUBLE PRECISION, PRIMARY KEY ({key}))")
+        source.run(_AGAIN[source.kind].format(case.name))
+    mysql = "ANALYZE TABLE " + ", ".join(f"k_{case.name}" for case in cases)
+    source.run(mysql if source.kind is Kind.MYSQL else "ANALYZE")
 
 
 def _chunk_rows(table: TablePlan, jobs: int) -> int:
@@ -218,7 +233,7 @@ def copy(source: Database, target: Database, cases: Sequence[Case], options: Run
     types, own = column_types(target), column_types(source)
     copies = {}
     for case in cases:
-        for prefix in ("v_", "k_") if case.key else ("v_",):
+        for prefix in ("v_", "k_"):
             name = prefix + case.name
             counts = tables.get(name)
             made = copies[name] = Copy(
@@ -308,13 +323,14 @@ class Matrix:
 
     def _source(self, name: str) -> Database:
         if name not in self._filled:
-            server = self._servers[name]
-            self._filled[name] = self._stack.enter_context(database(server))
-            fill(self._filled[name], cases_of(server.kind))
+            self._filled[name] = self._stack.enter_context(database(self._servers[name]))
+            fill(self._filled[name], cases_between(name))
         return self._filled[name]
 
     def _run(self, name: str, source: Server, filled: Database, target: Server) -> Direction:
-        runs = {}
+        runs, cases = {}, cases_between(*name.split("-"))
+        left_out = {case.name for case in cases_between(name.split("-")[0])} - {case.name for case in cases}
+        exclude = tuple(prefix + case for case in left_out for prefix in ("v_", "k_"))
         for run, options in (("aside", ASIDE), ("policies", POLICIES)):
             with ExitStack() as stack:
                 made = stack.enter_context(database(target))
@@ -322,5 +338,5 @@ class Matrix:
                     stack.enter_context(odd_settings(filled))
                     if Kind.POSTGRES in (source.kind, target.kind):
                         stack.enter_context(odd_settings(made))
-                runs[run] = copy(filled, made, cases_of(source.kind), options)
+                runs[run] = copy(filled, made, cases, replace(options, exclude=exclude))
         return Direction(name, source, target, runs)
