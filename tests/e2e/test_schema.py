@@ -199,6 +199,12 @@ def test_json_means_the_same(arrived: Pair) -> None:
     assert arrived.postgres("SELECT doc FROM every_type WHERE id = 1") == [({"ü": [1, 2.5, None, "€"]},)]
 
 
+def test_json_that_loses_its_spelling_is_told(arrived: Pair) -> None:
+    told = {item.object.split(".")[1]: item.message for item in report(arrived, "json_parsed")}
+    assert sorted(told) == ["defaults", "every_type"]
+    assert told["every_type"].endswith(": doc")
+
+
 def test_names_of_any_kind_arrive(arrived: Pair) -> None:
     rows = arrived.postgres(
         "SELECT attname FROM pg_attribute WHERE attrelid = '\"select\"'::regclass AND attnum > 0 ORDER BY attnum"

@@ -46,6 +46,7 @@ def remarks(catalog: Catalog, layouts: Sequence[Layout], *, whole: bool, own: bo
         if not layout.exists and not own:
             report += _collations(layout)
             report += _invisible(layout)
+            report += _parsed(layout)
     return report
 
 
@@ -83,6 +84,27 @@ def _invisible(layout: Layout) -> Iterable[ReportItem]:
                 f"{layout.source.id}.{column.name}",
                 "the column is invisible in the source (SELECT * does not show it) and ordinary in the target",
             )
+
+
+def _parsed(layout: Layout) -> Iterable[ReportItem]:
+    """JSON that the source keeps as the text that it was given (MariaDB), and the target as its meaning."""
+    names = [
+        column.name
+        for column in layout.source.columns
+        if column.type.kind is Kind.JSON
+        and column.native.startswith("longtext")
+        and column.name in layout.names
+        and layout.types[layout.names[column.name]].sql == "jsonb"
+    ]
+    if names:
+        yield ReportItem(
+            Severity.INFO,
+            "json_parsed",
+            str(layout.source.id),
+            "the JSON becomes jsonb, which keeps neither spaces nor the order of keys, and of equal keys the last:"
+            f" {', '.join(names)}",
+            "choose the type json for these columns (typeOverrides, --type) to keep the text as it is",
+        )
 
 
 def needed(index: Index, referenced: Sequence[set[str]]) -> bool:
