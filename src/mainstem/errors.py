@@ -151,6 +151,12 @@ class StatementError(MainstemError):
     code = "statement_refused"
 
 
+class DeniedError(StatementError):
+    """The login lacks a right that the statement needs."""
+
+    code = "denied"
+
+
 class AccountingError(MainstemError):
     """Rows written and rejected do not add up to rows read."""
 

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from mainstem.connectors.mysql import SPEC, preflight
+from mainstem.connectors.mysql import SPEC, preflight, rights
 from mainstem.connectors.mysql.client import connect, query
 from mainstem.connectors.mysql.snapshot import MysqlSource
 from mainstem.contract.inspector import Role
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.plan import Severity
-from mainstem.model.run import RunOptions, TableSelection
+from mainstem.model.run import DeniedPolicy, RunOptions, StructureOptions, TableSelection
 
 
 def findings(settings: ConnectionSettings, options: RunOptions | None = None) -> dict[str, tuple[Severity, str, str]]:
@@ -118,3 +118,50 @@ def test_what_is_said_of_readers_is_what_they_do(mysql_db: ConnectionSettings, r
         with MysqlSource(user).snapshot(3) as snapshot:
             assert (len(snapshot.readers) == 1) is told
         assert "my.snapshot" not in findings(user, RunOptions(jobs=1))
+
+
+def test_foreign_keys_and_checks_that_are_hidden_are_told_of(mysql_db: ConnectionSettings) -> None:
+    run(
+        mysql_db,
+        "CREATE TABLE a (id INT PRIMARY KEY)",
+        "CREATE TABLE b (id INT PRIMARY KEY, FOREIGN KEY (id) REFERENCES a (id))",
+        "CREATE TABLE c (id INT PRIMARY KEY, d INT, CONSTRAINT positive CHECK (d > 0))",
+    )
+    with login(mysql_db, "SELECT ON {db}.*") as user:
+        severity, message, remedy = findings(user)["my.grants"]
+        assert severity is Severity.WARNING
+        assert (".a" in message, ".b" in message, ".c" in message) == (False, True, True)
+        assert "SHOW VIEW" in remedy
+        assert "my.grants" not in findings(user, RunOptions(structure=StructureOptions(tables=False)))
+    with login(mysql_db, "SELECT, SHOW VIEW ON {db}.*") as user:
+        assert "my.grants" not in findings(user)
+
+
+def test_denied_tables_are_a_warning_where_they_may_be_left_out(mysql_db: ConnectionSettings) -> None:
+    run(mysql_db, "CREATE TABLE a (id INT)", "CREATE TABLE b (id INT)")
+    with login(mysql_db, "SELECT ON {db}.a", "INSERT ON {db}.b") as user:
+        severity, message, remedy = findings(user, RunOptions(denied=DeniedPolicy.SKIP))["my.grants"]
+        assert severity is Severity.WARNING
+        assert message.startswith("not copied")
+        assert remedy == f"GRANT SELECT ON `{mysql_db.database}`.`b` TO '{user.username}'@'%'"
+
+
+@pytest.mark.parametrize(
+    ("grants", "reads", "sees"),
+    [
+        (["GRANT USAGE ON *.* TO `u`@`%`"], False, False),
+        (["GRANT SELECT ON *.* TO `u`@`%`"], True, False),
+        (["GRANT ALL PRIVILEGES ON *.* TO `u`@`%` WITH GRANT OPTION"], True, True),
+        (["GRANT RELOAD, SELECT, BINLOG MONITOR ON *.* TO `u`@`%`"], True, True),
+        (["GRANT USAGE ON *.* TO `u`@`%`", r"GRANT SELECT ON `a\_b`.* TO `u`@`%`"], True, False),
+        (["GRANT SELECT, SHOW VIEW ON `a_b`.* TO `u`@`%`"], True, True),
+        (["GRANT SELECT ON `axb`.* TO `u`@`%`"], False, False),
+        (["GRANT SELECT, INSERT ON `a_b`.`t` TO `u`@`%`"], False, False),
+        (["GRANT SELECT (id) ON `a_b`.`t` TO `u`@`%`"], False, False),
+        (["GRANT SELECT ON *.* TO `u`@`%`", "REVOKE SELECT ON `a_b`.* FROM `u`@`%`"], False, False),
+        (["GRANT `reader`@`%` TO `u`@`%`"], False, False),
+    ],
+)
+def test_grants_tell_whether_all_may_be_read_and_structure_seen(grants: list[str], reads: bool, sees: bool) -> None:
+    assert rights.reads_all("a_b", grants) is reads
+    assert rights.sees_structure("a_b", grants) is sees

@@ -47,11 +47,6 @@ def test_an_empty_database_of_our_own_gives_nothing_to_say(
     assert findings(postgres15_db) == {}
 
 
-def test_as_a_source_there_are_no_checks_yet(postgres_db: ConnectionSettings) -> None:
-    with SPEC.inspector(postgres_db) as inspector:
-        assert inspector.preflight(Role.SOURCE, RunOptions()) == []
-
-
 def test_a_login_without_rights_is_told_which_it_needs(postgres_db: ConnectionSettings) -> None:
     with login(postgres_db, "poor") as poor:
         severity, _, remedy = findings(poor)["tgt.grants"]

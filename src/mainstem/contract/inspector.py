@@ -11,7 +11,7 @@ from typing import Protocol
 from mainstem.contract.dialect import TargetDialect
 from mainstem.model.names import TableId
 from mainstem.model.plan import Severity
-from mainstem.model.run import RunOptions
+from mainstem.model.run import RunOptions, TableSelection
 from mainstem.model.schema import Catalog, Column
 
 
@@ -42,6 +42,18 @@ class Finding:
     severity: Severity
     message: str
     remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """Why the login cannot read a table whole, and the statement (or the way) that would let it.
+
+    ``check`` is the name of the finding that it makes.
+    """
+
+    check: str
+    reason: str
+    remedy: str
 
 
 class Role(StrEnum):
@@ -103,6 +115,14 @@ class Inspector(AbstractContextManager["Inspector"], Protocol):
 
     def table_status(self, tables: Sequence[TableId]) -> dict[TableId, TableStatus]:
         """For each of the tables that exists: its columns, and whether it is empty."""
+        ...
+
+    def denials(self, tables: Sequence[TableSelection]) -> dict[TableId, Denial]:
+        """The tables that this login cannot read whole: rights to them, or to the wanted columns, are missing.
+
+        Args:
+            tables: each with its schema in front; what is not there is not told of. No queries.
+        """
         ...
 
     def target_dialect(self) -> TargetDialect | None:

@@ -23,6 +23,11 @@ _OTHERS: dict[str, tuple[Severity, str, str]] = {
         "only the present rows of a system-versioned table are copied, not their history",
         "copy the history by a query with FOR SYSTEM_TIME ALL",
     ),
+    "hidden_structure": (
+        Severity.WARNING,
+        "the table has foreign keys or checks that the source does not show to this user; they are not made",
+        "GRANT SHOW VIEW ON the database TO the user",
+    ),
     "unenforced_check": (Severity.INFO, "a check that the source does not enforce is not made", ""),
 }
 

@@ -263,7 +263,7 @@ class Conversion:
 
     def _ready_all(self, plan: MigrationPlan, keys: KeyBuilder) -> None:
         for table in plan.tables:
-            if self._tracker.table(table.source).state is not TableState.FAILED:
+            if self._tracker.table(table.source).state not in (TableState.FAILED, TableState.SKIPPED):
                 keys.ready(table)
 
     def _made_by_us(self, plan: MigrationPlan) -> Callable[[TableId], bool]:
@@ -303,7 +303,10 @@ class Conversion:
         Rows without their parent may be put aside themselves, or come from a source that did not check.
         """
         refused: list[str] = []
+        skipped = self._tracker.skipped_targets()
         for statement in statements:
+            if statement.table in skipped:
+                continue
             try:
                 builder.apply(statement)
             except (StatementError, RowError) as exc:
@@ -311,7 +314,8 @@ class Conversion:
                 told = f"the foreign key was not made: {exc.message}"
                 item = ReportItem(Severity.WARNING, "foreign_key_refused", statement.object, told, _FOREIGN_KEY_REMEDY)
                 self._tracker.report(item)
-        if refused and self._options.row_errors is RowErrorPolicy.FAIL:
+        # the parent may be among the tables that were left out
+        if refused and not skipped and self._options.row_errors is RowErrorPolicy.FAIL:
             raise PlanError(
                 f"{len(refused)} foreign keys were refused: {'; '.join(refused[:10])}", remedy=_FOREIGN_KEY_REMEDY
             )

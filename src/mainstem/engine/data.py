@@ -23,7 +23,7 @@ from mainstem.engine.writer import Writer
 from mainstem.errors import CancelledError, MainstemError
 from mainstem.model.event import Level
 from mainstem.model.plan import MigrationPlan, ReportItem, Severity, TablePlan
-from mainstem.model.run import RunOptions, RunState, TableState
+from mainstem.model.run import DeniedPolicy, RunOptions, RunState, TableState
 from mainstem.tasks import ThreadGroup
 
 LIMIT_GRACE_S = 2.0
@@ -121,11 +121,14 @@ class DataPhase:
         lock, lanes = threading.Lock(), len(loaders)
         rows = self._options.batch_rows or BatchLimits().max_rows
         limits = BatchLimits(max_rows=rows)
+        skips = self._options.denied is DeniedPolicy.SKIP
         try:
             with ThreadGroup(cancel) as group:
                 for number, (source, loader) in enumerate(zip(snapshot.readers, loaders, strict=True)):
                     lane = hub.lane(number)
-                    reader = Reader(source, lane, queue, ledger, lock, self._control, self._tracker, limits, lanes)
+                    reader = Reader(
+                        source, lane, queue, ledger, lock, self._control, self._tracker, limits, lanes, skips
+                    )
                     writer = Writer(loader, lane, queue, self._control, self._tracker, self._options)
                     group.start(f"reader-{number}", reader.run)
                     group.start(f"writer-{number}", writer.run)
@@ -152,7 +155,7 @@ class DataPhase:
         """The work that is left by the ledger; the largest tables first, so that no long one is left for the end."""
         queue = WorkQueue(self._ready_once)
         for table in sorted(self._plan.tables, key=lambda item: -item.bytes_estimate):
-            if self._tracker.table(table.source).state is TableState.FAILED:
+            if self._tracker.table(table.source).state in (TableState.FAILED, TableState.SKIPPED):
                 continue
             known = ledger.chunks(table.source)
             self._tracker.known_chunks(table.source, known)

@@ -11,7 +11,8 @@ from mainstem.contract.network import same_host
 from mainstem.contract.spec import ConnectorSpec
 from mainstem.ddl.naming import near_names
 from mainstem.ddl.plan import build_plan
-from mainstem.errors import InvalidError, NotFoundError, SchemaConflictError
+from mainstem.engine.denied import denied, left, told, without
+from mainstem.errors import DeniedError, InvalidError, NotFoundError, SchemaConflictError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.plan import MigrationPlan
@@ -47,7 +48,13 @@ def make_plan(source: Endpoint, target: Endpoint, options: RunOptions) -> Migrat
     with source.spec.inspector(source.settings) as inspector:
         queries = {item.name: inspector.query_columns(item.query) for item in options.tables if item.query}
         tables = _selected(inspector, source, options)
-        catalog = inspector.catalog(tables, evidence=True) if tables or not queries else Catalog(())
+        wanted = inspector.tables() if tables is None else tables
+        denials = denied(inspector, wanted, options)
+        if denials:
+            tables, options = [table for table in wanted if table not in denials], left(options, denials)
+        catalog = inspector.catalog(tables, evidence=True) if tables or tables is None else Catalog(())
+    if denials and not catalog.tables and not queries:
+        raise DeniedError(told(denials), remedy=next(iter(denials.values())).remedy)
     if not catalog.tables and not queries:
         raise NotFoundError(
             f"{source.settings.label} holds no tables to copy",
@@ -57,7 +64,7 @@ def make_plan(source: Endpoint, target: Endpoint, options: RunOptions) -> Migrat
         dialect = inspector.target_dialect()
         if dialect is None:
             raise InvalidError(f"{target.spec.title} cannot be a target yet")
-        plan = _build(catalog, source, target, dialect, options, queries, {})
+        plan = without(_build(catalog, source, target, dialect, options, queries, {}), denials)
         existing = inspector.table_status([table.target for table in plan.tables])
     if options.schema_policy is SchemaPolicy.DROP_AND_RECREATE and options.structure.tables:
         return plan
@@ -65,7 +72,7 @@ def make_plan(source: Endpoint, target: Endpoint, options: RunOptions) -> Migrat
     if not existing:
         return plan
     columns = {table: status.columns for table, status in existing.items()}
-    return _build(catalog, source, target, dialect, options, queries, columns)
+    return without(_build(catalog, source, target, dialect, options, queries, columns), denials)
 
 
 def check_roles(source: Endpoint, target: Endpoint, schema: str = "") -> None:

@@ -95,6 +95,10 @@ class Tracker:
                 )
                 self._tables[table.source] = counter
                 self._progress.tables.append(counter)
+            for skipped in plan.skipped:
+                if skipped not in self._tables:
+                    self._tables[skipped] = TableProgress(skipped, TableId("", skipped.name), TableState.SKIPPED)
+                    self._progress.tables.append(self._tables[skipped])
         for table in new:
             self.say(
                 f"{table.source}: about {table.rows_estimate:,} rows",
@@ -195,6 +199,18 @@ class Tracker:
             f"{table}: {error}", level=Level.ERROR, category=Category.ERROR, part="target", table=str(table),
             code=error.code,
         )  # fmt: skip
+
+    def table_skipped(self, table: TableId, item: ReportItem) -> None:
+        """A table that cannot be read is left out; the others go on."""
+        with self._lock:
+            counter = self._tables[table]
+            counter.state, counter.error = TableState.SKIPPED, item.message
+        self.report(item)
+
+    def skipped_targets(self) -> set[TableId]:
+        """The target's tables that are made and stay empty, as the source's cannot be read."""
+        with self._lock:
+            return {counter.target for counter in self._tables.values() if counter.state is TableState.SKIPPED}
 
     def failed_tables(self) -> list[TableProgress]:
         """Tables that failed so far."""

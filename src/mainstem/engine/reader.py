@@ -13,10 +13,11 @@ from mainstem.contract.hub import Lane
 from mainstem.contract.source import BatchLimits, SnapshotReader
 from mainstem.contract.target import Ledger
 from mainstem.engine.control import RunControl
+from mainstem.engine.denied import skipped_item
 from mainstem.engine.progress import Tracker
 from mainstem.engine.waiting import Waiting
 from mainstem.engine.work import Attempt, PlanWork, WorkQueue
-from mainstem.errors import CancelledError, MainstemError, NotFoundError, StatementError
+from mainstem.errors import CancelledError, DeniedError, MainstemError, NotFoundError, StatementError
 from mainstem.model.batch import ChangeBatch, RawBatch
 from mainstem.model.frame import Abort, Begin, Commit
 from mainstem.model.plan import TablePlan
@@ -41,7 +42,11 @@ def chunk_rows(table: TablePlan, jobs: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """One lane's reader. `run` ends when there is no more work."""
+    """One lane's reader. `run` ends when there is no more work.
+
+    Attributes:
+        skips_denied: a table that the source's login may not read is left out instead of failing.
+    """
 
     source: SnapshotReader
     lane: Lane
@@ -52,6 +57,7 @@ class Reader:
     tracker: Tracker
     limits: BatchLimits
     jobs: int
+    skips_denied: bool = False
     _waiting: Waiting = field(default_factory=Waiting)
 
     def run(self) -> None:
@@ -142,6 +148,10 @@ class Reader:
     def _give_up(self, work: PlanWork | Attempt, error: MainstemError) -> None:
         if isinstance(work, Attempt):
             self.tracker.abandon(work)
-        self.tracker.table_failed(work.table.source, error)
+        table = work.table.source
+        if self.skips_denied and isinstance(error, DeniedError) and not self.tracker.table(table).rows_written:
+            self.tracker.table_skipped(table, skipped_item(table, error.message, error.remedy))
+        else:
+            self.tracker.table_failed(table, error)
         self.queue.give_up(work.table)
         self.queue.drop(work)

@@ -111,11 +111,16 @@ class TablePlan:
 
 @dataclass(frozen=True, slots=True)
 class MigrationPlan:
-    """The whole: tables to copy, statements by phase in their order, and the report."""
+    """The whole: tables to copy, statements by phase in their order, and the report.
+
+    Attributes:
+        skipped: the source's tables that were wanted and are left out, each told of in the report.
+    """
 
     tables: tuple[TablePlan, ...]
     statements: tuple[Statement, ...]
     report: tuple[ReportItem, ...] = ()
+    skipped: tuple[TableId, ...] = ()
 
     def phase(self, phase: Phase, table: TableId | None = None) -> tuple[Statement, ...]:
         """The statements of a phase, in order; with ``table`` only those of that target table."""

@@ -11,6 +11,7 @@ import re
 from mainstem.contract.network import host_port
 from mainstem.errors import (
     ConnectReason,
+    DeniedError,
     LostConnectionError,
     MainstemError,
     StatementError,
@@ -59,6 +60,7 @@ _FULL = {1021, 1114}
 _STORAGE = {3, 1026, 1030}  # these carry the number of the operating system's error in their text
 # Their texts hold names of databases, tables, columns and users, and no values.
 _SAFE_TEXT = {1044, 1045, 1049, 1051, 1054, 1059, 1060, 1109, 1142, 1143, 1144, 1146, 1193, 1227, 1305, 1356, 1370}
+_DENIED = {1044, 1142, 1143, 1227, 1370}
 _MEANING = {
     1064: "the server cannot parse it",
     1153: "a value is larger than max_allowed_packet",
@@ -115,7 +117,8 @@ def statement_error(code: int, text: str) -> MainstemError:
     if code in _FULL or (code in _STORAGE and str(errno.ENOSPC) in _ERRNO.findall(text)):
         return TargetFullError(f"the MySQL server has no room left (error {code})", remedy="free disk space there")
     meaning = text if code in _SAFE_TEXT else _MEANING.get(code, "the server refused the statement")
-    return StatementError(f"MySQL: {meaning} (error {code})", remedy=_REMEDY.get(code, ""), error=code)
+    kind = DeniedError if code in _DENIED else StatementError
+    return kind(f"MySQL: {meaning} (error {code})", remedy=_REMEDY.get(code, ""), error=code)
 
 
 def lost_error() -> LostConnectionError:

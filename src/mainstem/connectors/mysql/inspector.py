@@ -5,19 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 
-from mainstem.connectors.mysql import client, preflight
+from mainstem.connectors.mysql import client, preflight, rights
 from mainstem.connectors.mysql.columns import column
 from mainstem.connectors.mysql.config import MAX_NAME_CHARACTERS, SYSTEM_DATABASES
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.contract.dialect import TargetDialect
-from mainstem.contract.inspector import DatabaseInfo, Finding, Inspector, Role, ServerInfo, TableStatus
+from mainstem.contract.inspector import DatabaseInfo, Denial, Finding, Inspector, Role, ServerInfo, TableStatus
 from mainstem.errors import ConflictError, InvalidError, StatementError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
-from mainstem.model.run import RunOptions
-from mainstem.model.schema import Catalog, Column
+from mainstem.model.run import RunOptions, TableSelection
+from mainstem.model.schema import Catalog, Column, OtherObject
 
 _DIALECT = MysqlDialect()
 _DATABASE_EXISTS, _BAD_NAME = 1007, {1102, 1059}
@@ -89,7 +90,12 @@ class MysqlInspector(Inspector):
         from mainstem.connectors.mysql.catalog import read_catalog
 
         with client.translating():
-            return read_catalog(self._connection, self._database(), tables, evidence=evidence)
+            found = read_catalog(self._connection, self._database(), tables, evidence=evidence)
+            hidden = rights.hidden_structure(
+                self._connection, self._database(), [table.id.name for table in found.tables]
+            )
+        others = (OtherObject("hidden_structure", TableId(self._database(), name), name) for name in hidden)
+        return replace(found, others=(*found.others, *others))
 
     def query_columns(self, query: str) -> tuple[Column, ...]:
         """Columns of a SELECT; the server is asked for its first no rows, in a read-only transaction."""
@@ -115,6 +121,11 @@ class MysqlInspector(Inspector):
     def table_status(self, tables: Sequence[TableId]) -> dict[TableId, TableStatus]:
         """For each of the tables that exists: its columns, and whether it is empty."""
         return {table: status for table in tables if (status := self._status(table)) is not None}
+
+    def denials(self, tables: Sequence[TableSelection]) -> dict[TableId, Denial]:
+        """The tables that this login cannot read whole."""
+        with client.translating():
+            return rights.denials(self._connection, self._database(), tables)
 
     def target_dialect(self) -> TargetDialect | None:
         """The dialect for writing to this server."""

@@ -7,16 +7,17 @@ Source of facts: MySQL manual, "Privileges Provided by MySQL" and "Consistent No
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pymysql
 
-from mainstem.connectors.mysql import client
+from mainstem.connectors.mysql import client, rights
 from mainstem.connectors.mysql.consistency import START
 from mainstem.connectors.mysql.dialect import MysqlDialect
+from mainstem.contract.denials import denial_findings
 from mainstem.contract.inspector import Finding, Role
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
@@ -33,7 +34,6 @@ _TITLES = {"mysql": "MySQL", "mariadb": "MariaDB"}
 _LISTED = 10
 _LARGE_ROWS = 100_000
 _TRANSACTIONAL = ("InnoDB", "ROCKSDB", "TokuDB", "ndbcluster")
-_NO_RIGHT = {1142, 1143, 1370}
 _TABLES = (
     "SELECT table_name, engine, COALESCE(table_rows, 0) FROM information_schema.tables"
     " WHERE table_schema = %s AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED') ORDER BY table_name"
@@ -43,7 +43,6 @@ _KEYED = (
     "SELECT DISTINCT table_name FROM (SELECT table_name FROM information_schema.statistics"
     " WHERE table_schema = %s AND non_unique = 0 GROUP BY table_name, index_name HAVING MAX(nullable = 'YES') = 0) AS k"
 )
-_ASKED_AT_ONCE = 50  # tables in one question; one for each table would take its time where there are thousands
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class _Table:
     engine: str
     rows: int
     keyed: bool
-    columns: tuple[str, ...]
+    selection: TableSelection
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +83,8 @@ def _selected(connection: Connection[Cursor], database: str, options: RunOptions
     keyed = {name for (name,) in client.query(connection, _KEYED, (database,))} if database else set()
     for name, engine, rows in client.query(connection, _TABLES, (database,)) if database else []:
         if name not in excluded and (name in wanted or not options.tables):
-            columns = wanted.get(name, TableSelection(name)).columns
-            yield _Table(TableId(database, name), engine or "", int(rows), name in keyed, columns)
+            selection = wanted.get(name, TableSelection(name))
+            yield _Table(TableId(database, name), engine or "", int(rows), name in keyed, selection)
 
 
 def _version(look: _Look) -> Iterator[Finding]:
@@ -103,49 +102,31 @@ def _version(look: _Look) -> Iterator[Finding]:
 
 
 def _grants(look: _Look) -> Iterator[Finding]:
-    lacking = [table.id for table in _unreadable(look)]
-    if lacking:
-        yield Finding(
-            "my.grants",
-            Severity.ERROR,
-            f"{look.settings.username} may not read {_listed(lacking)}",
-            f"GRANT SELECT ON {_DIALECT.quote(look.settings.database)}.* TO the user, or leave these tables out",
-        )
+    denied = rights.denials(look.connection, look.settings.database, [table.selection for table in look.tables])
+    yield from denial_findings(denied, look.options)
+    if not look.options.structure.tables:
+        return
+    blind = rights.hidden_structure(look.connection, look.settings.database, [table.id.name for table in look.tables])
+    if blind:
+        tables = _listed([TableId(look.settings.database, name) for name in blind])
+        yield _hidden(look, f"see the foreign keys and checks of {tables}, which would not be made")
     hidden = look.rows(
         "SELECT table_name FROM information_schema.views WHERE table_schema = %s AND view_definition = ''"
         " ORDER BY table_name",
         look.settings.database,
     )
     if hidden and look.options.structure.views and not look.options.tables:
-        yield Finding(
-            "my.grants",
-            Severity.WARNING,
-            f"{look.settings.username} may not see how these views are defined:"
-            f" {_listed([TableId(look.settings.database, name) for (name,) in hidden])}",
-            f"GRANT SHOW VIEW ON {_DIALECT.quote(look.settings.database)}.* TO the user",
-        )
+        views = _listed([TableId(look.settings.database, name) for (name,) in hidden])
+        yield _hidden(look, f"see how these views are defined: {views}")
 
 
-def _unreadable(look: _Look) -> Iterator[_Table]:
-    for start in range(0, len(look.tables), _ASKED_AT_ONCE):
-        tables = look.tables[start : start + _ASKED_AT_ONCE]
-        if not _may_read(look, tables):
-            yield from (table for table in tables if not _may_read(look, [table]))
-
-
-def _may_read(look: _Look, tables: Sequence[_Table]) -> bool:
-    """Whether no right is missing for any of them."""
-    selects = (
-        f"SELECT 1 FROM (SELECT {', '.join(map(_DIALECT.quote, table.columns)) or '*'}"
-        f" FROM {_DIALECT.qualified(table.id)} LIMIT 0) AS t"
-        for table in tables
+def _hidden(look: _Look, what: str) -> Finding:
+    return Finding(
+        rights.CHECK,
+        Severity.WARNING,
+        f"{look.settings.username} may not {what}",
+        f"GRANT SHOW VIEW ON {_DIALECT.quote(look.settings.database)}.* TO the user",
     )
-    try:
-        look.rows(" UNION ALL ".join(selects))
-    except pymysql.Error as exc:
-        # Anything else than a missing right is not this check's to tell.
-        return not (exc.args and exc.args[0] in _NO_RIGHT)
-    return True
 
 
 def _snapshot(look: _Look) -> Iterator[Finding]:

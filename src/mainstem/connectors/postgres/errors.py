@@ -9,6 +9,7 @@ import re
 
 from mainstem.errors import (
     ConnectReason,
+    DeniedError,
     LostConnectionError,
     MainstemError,
     StatementError,
@@ -44,6 +45,7 @@ _REMEDY = {
     "42704": "create it, or install the extension that has it",
     "57014": "raise statement_timeout for this user, if it was not cancelled on purpose",
 }
+_DENIED = "42501"
 _ROW_CLASSES = {"22", "23"}
 # Beside the classes of data errors: a row too wide for a page or an index, a WITH CHECK OPTION, a trigger's RAISE.
 _ROW_STATES = {"54000", "44000", "P0001"}
@@ -147,7 +149,8 @@ def statement_error(sqlstate: str, text: str, object_name: str = "") -> Mainstem
     else:
         meaning = "the server refused the statement"
     about = f" [{object_name}]" if object_name and object_name not in meaning else ""
-    return StatementError(
+    kind = DeniedError if sqlstate == _DENIED else StatementError
+    return kind(
         f"PostgreSQL: {meaning}{about} (SQLSTATE {sqlstate})", remedy=_REMEDY.get(sqlstate, ""), sqlstate=sqlstate
     )
 

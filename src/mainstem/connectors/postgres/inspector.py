@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from mainstem.connectors.postgres import catalog as pg_catalog
-from mainstem.connectors.postgres import client, preflight
+from mainstem.connectors.postgres import client, preflight, rights
 from mainstem.connectors.postgres.config import (
     BOOTSTRAP_DATABASE,
     DEFAULT_SCHEMA,
@@ -21,12 +21,12 @@ from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.ledger import SCHEMA as LEDGER_SCHEMA
 from mainstem.connectors.postgres.native import logical_type
 from mainstem.contract.dialect import TargetDialect
-from mainstem.contract.inspector import DatabaseInfo, Finding, Inspector, Role, ServerInfo, TableStatus
+from mainstem.contract.inspector import DatabaseInfo, Denial, Finding, Inspector, Role, ServerInfo, TableStatus
 from mainstem.contract.network import Deadline
 from mainstem.errors import ConflictError, ConnectError, InvalidError, StatementError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
-from mainstem.model.run import RunOptions
+from mainstem.model.run import RunOptions, TableSelection
 from mainstem.model.schema import Catalog, Column
 
 _DIALECT = PostgresDialect()
@@ -175,6 +175,11 @@ class PostgresInspector(Inspector):
 
     def _empty(self, table: TableId) -> bool:
         return not self._query(f"SELECT EXISTS (SELECT FROM {_DIALECT.qualified(table)})")[0][0]
+
+    def denials(self, tables: Sequence[TableSelection]) -> dict[TableId, Denial]:
+        """The tables that this login cannot read whole."""
+        with client.translating():
+            return rights.denials(self._connection, self._schema, tables)
 
     def target_dialect(self) -> TargetDialect | None:
         """The dialect for writing to this server."""

@@ -1,4 +1,4 @@
-"""Named checks of a PostgreSQL server before a run; all of them are for its role as a target so far.
+"""Named checks of a PostgreSQL server before a run: those for its role as a target, and who makes the others.
 
 Source of facts: PostgreSQL manual, "Access Privilege Inquiry Functions", "Connections and Authentication",
 "Generated Columns", release notes 12.
@@ -7,14 +7,15 @@ Source of facts: PostgreSQL manual, "Access Privilege Inquiry Functions", "Conne
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
+from mainstem.connectors.postgres import source_checks
 from mainstem.connectors.postgres.config import DEFAULT_SCHEMA
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.ledger import SCHEMA as LEDGER_SCHEMA
+from mainstem.connectors.postgres.look import Look, listed
 from mainstem.contract.inspector import Finding, Role
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
@@ -23,37 +24,20 @@ from mainstem.model.run import RunOptions, SchemaPolicy, WriteMode
 
 _DIALECT = PostgresDialect()
 _OLDEST, _OLDEST_SUPPORTED = 12, 14
-_LISTED = 10
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """What the checks work with."""
-
-    connection: psycopg.Connection[Any]
-    options: RunOptions
-    schema: str
-
-    def value(self, sql: str, *arguments: object) -> Any:
-        """The first column of the first row, or None."""
-        row = self.connection.execute(sql.encode(), arguments or None).fetchone()
-        return row[0] if row else None
-
-    @property
-    def makes_tables(self) -> bool:
-        """Whether the run makes tables, rather than filling those that are there."""
-        return self.options.structure.tables and self.options.schema_policy is not SchemaPolicy.VALIDATE
 
 
 def run(
     connection: psycopg.Connection[Any], settings: ConnectionSettings, role: Role, options: RunOptions
 ) -> list[Finding]:
     """All findings, in the order of the checks."""
-    look = _Look(connection, options, options.target_schema or settings.schema or DEFAULT_SCHEMA)
-    return [finding for check in _CHECKS[role] for finding in check(look)]
+    own = settings.schema or DEFAULT_SCHEMA
+    if role is Role.SOURCE:
+        return list(source_checks.checks(Look(connection, options, own)))
+    look = Look(connection, options, options.target_schema or own)
+    return [finding for check in _TARGET_CHECKS for finding in check(look)]
 
 
-def _version(look: _Look) -> Iterator[Finding]:
+def _version(look: Look) -> Iterator[Finding]:
     major = look.connection.info.server_version // 10_000
     if major < _OLDEST:
         yield Finding(
@@ -71,7 +55,7 @@ def _version(look: _Look) -> Iterator[Finding]:
         )
 
 
-def _read_only(look: _Look) -> Iterator[Finding]:
+def _read_only(look: Look) -> Iterator[Finding]:
     if look.value("SELECT pg_catalog.pg_is_in_recovery()"):
         yield Finding(
             "tgt.read_only",
@@ -88,7 +72,7 @@ def _read_only(look: _Look) -> Iterator[Finding]:
         )
 
 
-def _encoding(look: _Look) -> Iterator[Finding]:
+def _encoding(look: Look) -> Iterator[Finding]:
     encoding = look.value("SHOW server_encoding")
     if encoding == "UTF8":
         return
@@ -100,7 +84,7 @@ def _encoding(look: _Look) -> Iterator[Finding]:
     yield Finding("tgt.encoding", Severity.WARNING, told, "use a database made with ENCODING 'UTF8' TEMPLATE template0")
 
 
-def _letters(look: _Look) -> Iterator[Finding]:
+def _letters(look: Look) -> Iterator[Finding]:
     """With libc's locale C (manual, "Locale Support") the server knows the case of ASCII letters alone."""
     row = look.value(
         "SELECT datctype FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()"
@@ -116,7 +100,7 @@ def _letters(look: _Look) -> Iterator[Finding]:
         )
 
 
-def _grants(look: _Look) -> Iterator[Finding]:
+def _grants(look: Look) -> Iterator[Finding]:
     user = look.connection.info.user
     for schema, always in ((look.schema, look.makes_tables), (LEDGER_SCHEMA, True)):
         held = look.value(
@@ -138,7 +122,7 @@ def _grants(look: _Look) -> Iterator[Finding]:
                             f"GRANT CREATE ON DATABASE {database} TO {_DIALECT.quote(user)}")  # fmt: skip
     lacking = [table.name for table, _ in _named(look) if not _may_write(look, table)]
     if lacking:
-        yield _no_right(f"{user} may not write to {_listed(lacking)}",
+        yield _no_right(f"{user} may not write to {listed(lacking)}",
                         "GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE on these tables")  # fmt: skip
 
 
@@ -146,7 +130,7 @@ def _no_right(message: str, remedy: str) -> Finding:
     return Finding("tgt.grants", Severity.ERROR, message, remedy)
 
 
-def _may_write(look: _Look, table: TableId) -> bool:
+def _may_write(look: Look, table: TableId) -> bool:
     needed = {
         WriteMode.UPSERT: ("SELECT", "INSERT", "UPDATE"),
         WriteMode.TRUNCATE: ("SELECT", "INSERT", "TRUNCATE"),
@@ -155,7 +139,7 @@ def _may_write(look: _Look, table: TableId) -> bool:
     return all(look.value("SELECT pg_catalog.has_table_privilege(%s::text, %s)", name, right) for right in needed)
 
 
-def _named(look: _Look) -> Iterator[tuple[TableId, bool]]:
+def _named(look: Look) -> Iterator[tuple[TableId, bool]]:
     """The selected tables that are there already under their own names, and whether each is kept."""
     names = [item.name if item.query else item.name.rsplit(".", 1)[-1] for item in look.options.tables]
     rows = look.connection.execute(
@@ -168,7 +152,7 @@ def _named(look: _Look) -> Iterator[tuple[TableId, bool]]:
         yield TableId(look.schema, name), kept
 
 
-def _not_empty(look: _Look) -> Iterator[Finding]:
+def _not_empty(look: Look) -> Iterator[Finding]:
     lost = {
         SchemaPolicy.DROP_AND_RECREATE: "the tables are dropped and made anew",
         WriteMode.TRUNCATE: "the tables are emptied first",
@@ -179,7 +163,7 @@ def _not_empty(look: _Look) -> Iterator[Finding]:
         return
     filled = [table.name for table, _ in _named(look) if _may_read(look, table) and _has_rows(look, table)]
     if filled and what:
-        about = f"those of {_listed(filled)} that the run writes to lose their rows: {what}"
+        about = f"those of {listed(filled)} that the run writes to lose their rows: {what}"
         yield Finding(
             "tgt.not_empty", Severity.WARNING, f"schema {look.schema}: {about}", "choose another schema to keep them"
         )
@@ -187,21 +171,21 @@ def _not_empty(look: _Look) -> Iterator[Finding]:
         yield Finding(
             "tgt.not_empty",
             Severity.WARNING,
-            f"schema {look.schema} has rows already in {_listed(filled)}; the run will refuse to add to them",
+            f"schema {look.schema} has rows already in {listed(filled)}; the run will refuse to add to them",
             "empty them, or choose writeMode append, truncate_and_load or upsert",
         )
 
 
-def _may_read(look: _Look, table: TableId) -> bool:
+def _may_read(look: Look, table: TableId) -> bool:
     name = _DIALECT.qualified(table)
     return bool(look.value("SELECT pg_catalog.has_table_privilege(%s::text, 'SELECT')", name))
 
 
-def _has_rows(look: _Look, table: TableId) -> bool:
+def _has_rows(look: Look, table: TableId) -> bool:
     return look.value(f"SELECT 1 FROM {_DIALECT.qualified(table)} LIMIT 1") is not None
 
 
-def _extensions(look: _Look) -> Iterator[Finding]:
+def _extensions(look: Look) -> Iterator[Finding]:
     for type_ in sorted(set(look.options.type_overrides.values())):
         if _knows_type(look, type_):
             continue
@@ -222,7 +206,7 @@ _EXTENSION_OF = {
 }  # fmt: skip
 
 
-def _knows_type(look: _Look, type_: str) -> bool:
+def _knows_type(look: Look, type_: str) -> bool:
     try:
         return look.value("SELECT pg_catalog.to_regtype(%s::text)", type_) is not None
     except psycopg.errors.ProgrammingError:  # before 16 a text that cannot be a type is an error
@@ -231,19 +215,10 @@ def _knows_type(look: _Look, type_: str) -> bool:
         return False
 
 
-def _connections(look: _Look) -> Iterator[Finding]:
+def _connections(look: Look) -> Iterator[Finding]:
     # Each job holds one connection for rows and one for keys; the ledger and the structure hold one each.
     needed = 2 * look.options.jobs + 2
-    free = look.value(
-        "SELECT least("
-        " current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
-        " - coalesce(current_setting('reserved_connections', true)::int, 0)"
-        " - (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend'),"
-        " (SELECT nullif(datconnlimit, -1) - (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE datid = d.oid)"
-        " FROM pg_catalog.pg_database d WHERE datname = current_database()),"
-        " (SELECT nullif(rolconnlimit, -1) - (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE usesysid = r.oid)"
-        " FROM pg_catalog.pg_roles r WHERE rolname = current_user)) + 1"  # ours ends before the run begins
-    )
+    free = look.free_connections()
     if free is not None and free < needed:
         yield Finding(
             "tgt.connections",
@@ -253,12 +228,6 @@ def _connections(look: _Look) -> Iterator[Finding]:
         )
 
 
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ", ".join(names[:_LISTED]) + more
-
-
-_CHECKS: dict[Role, tuple[Callable[[_Look], Iterator[Finding]], ...]] = {
-    Role.SOURCE: (),
-    Role.TARGET: (_version, _read_only, _encoding, _letters, _grants, _not_empty, _extensions, _connections),
-}
+_TARGET_CHECKS: tuple[Callable[[Look], Iterator[Finding]], ...] = (
+    _version, _read_only, _encoding, _letters, _grants, _not_empty, _extensions, _connections,
+)  # fmt: skip
