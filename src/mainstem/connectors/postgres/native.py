@@ -1,7 +1,7 @@
 """PostgreSQL's type names → logical types: one simple table. The other direction is in `types`.
 
-What no kind holds in full travels as text: an interval has months and days apart, a time with time zone its zone, and of
-varying bits the number is part of the value.
+What no kind holds in full travels as text: an interval has months and days apart, a time with time zone its zone, and
+of varying bits the number is part of the value.
 """
 
 from __future__ import annotations
