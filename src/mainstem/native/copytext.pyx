@@ -13,15 +13,14 @@ from libc.string cimport memcpy
 from mainstem.native.encoding cimport (
     BAD_OFFSETS, CHANGED_EPOCH, CHANGED_NULL, CHANGED_REPLACED, CHANGED_STRIPPED, MALFORMED, NO_MEMORY, NUL_IN_TEXT,
     NUL_STRIP, OK, POLICY_ERROR, SLACK, ZERO_DATE, ZERO_DATE_NULL, Cells, Column, Out, RowEncoder, ewkb_head,
-    is_zero_date, offset_at, put, room, valid,
+    is_zero_date, offset_at, piece, plain, put, room, valid,
 )
 
 from mainstem.native.ops import Op
 
 
 cdef enum:
-    PIECE = 4096  # longer cells are written in pieces, so that room is made for what is there, not for the worst case
-    WORST = 4     # bytes out for one byte in: a backslash in an array literal
+    WORST = 4  # bytes out for one byte in: a backslash in an array literal
 
     # The values of `Op`.
     RAW = 0
@@ -34,10 +33,6 @@ cdef enum:
     EWKB = 7
     EWKB_BYTEA = 8
     FLOAT = 9
-
-
-cdef uint64_t ONES = 0x0101010101010101
-cdef uint64_t HIGHS = 0x8080808080808080
 
 
 # 0: as it is; 1: NUL; else the letter after the backslash.
@@ -60,60 +55,14 @@ cdef void _fill_tables():
 _fill_tables()
 
 
-cdef inline size_t _piece(size_t size) noexcept nogil:
-    return size if size < PIECE else PIECE
-
-
-cdef inline bint _special(uint64_t word) noexcept nogil:
-    """Whether one of eight bytes may need an escape: is below 14, or a backslash. Exact in both halves."""
-    cdef uint64_t slashes = word ^ (ONES * 0x5C)
-    return (((word - ONES * 14) & ~word) | ((slashes - ONES) & ~slashes)) & HIGHS != 0
-
-
-cdef inline size_t _plain(uint8_t *target, const uint8_t *source, size_t size) noexcept nogil:
-    """Copy as far as no byte may need an escape; returns how far, which is ``size`` or a little before such a byte.
-
-    Ends are copied by pieces that overlap: cells are short, and a loop over single bytes would cost more than the rest.
-    """
-    cdef size_t done = 0
-    cdef uint64_t word
-    cdef uint32_t low
-    cdef uint32_t high
-    if size >= 8:
-        while size - done > 8:
-            memcpy(&word, source + done, 8)
-            if _special(word):
-                return done
-            memcpy(target + done, &word, 8)
-            done += 8
-        memcpy(&word, source + size - 8, 8)
-        if _special(word):
-            return done
-        memcpy(target + size - 8, &word, 8)
-    elif size >= 4:
-        memcpy(&low, source, 4)
-        memcpy(&high, source + size - 4, 4)
-        if _special(low | <uint64_t> high << 32):
-            return 0
-        memcpy(target, &low, 4)
-        memcpy(target + size - 4, &high, 4)
-    elif size:
-        if _ESCAPE[source[0]] | _ESCAPE[source[size >> 1]] | _ESCAPE[source[size - 1]]:
-            return 0
-        target[0] = source[0]
-        target[size >> 1] = source[size >> 1]
-        target[size - 1] = source[size - 1]
-    return size
-
-
 cdef int _raw(Out *out, const uint8_t *cell, size_t size) noexcept nogil:
     cdef size_t part
     cdef size_t i
     while size:
-        part = _piece(size)
+        part = piece(size)
         if room(out, part) < 0:
             return NO_MEMORY
-        i = _plain(out.start + out.size, cell, part)
+        i = plain(out.start + out.size, cell, part)
         while i < part:  # a false alarm, or the end of what can be written as it is
             if _ESCAPE[cell[i]]:
                 return MALFORMED
@@ -132,14 +81,14 @@ cdef int _text(Out *out, Column *column, const uint8_t *cell, size_t size, int n
     cdef size_t part
     cdef uint8_t letter
     while size:
-        part = _piece(size)
+        part = piece(size)
         if room(out, part * WORST) < 0:
             return NO_MEMORY
         target = out.start + out.size
         end = cell + part
         size -= part
         while True:
-            part = _plain(target, cell, end - cell)
+            part = plain(target, cell, end - cell)
             target += part
             cell += part
             if cell == end:
@@ -187,7 +136,7 @@ cdef int _set(Out *out, Column *column, const uint8_t *cell, size_t size, int nu
         return OK
     put(out, b'{"', 2)
     while size:
-        part = _piece(size)
+        part = piece(size)
         if room(out, part * WORST) < 0:
             return NO_MEMORY
         code = _labels(out, column, cell, part, nul)
@@ -234,7 +183,7 @@ cdef int _hex(Out *out, const uint8_t *cell, size_t size) noexcept nogil:
     cdef size_t part
     cdef size_t i
     while size:
-        part = _piece(size)
+        part = piece(size)
         if room(out, part * 2) < 0:
             return NO_MEMORY
         target = out.start + out.size
@@ -410,7 +359,7 @@ cdef class CopyTextEncoder(RowEncoder):
                 begin < end <= cells[column].data_size
                 and end - begin <= <uint64_t> (limit - target)
                 and _copies(self.columns[column].op, cells[column].data + begin, end - begin)
-                and _plain(target, cells[column].data + begin, end - begin) == end - begin
+                and plain(target, cells[column].data + begin, end - begin) == end - begin
             ):
                 target += end - begin
             else:

@@ -1,10 +1,10 @@
-"""What the encoders of COPY share: columns of cells in, bytes out, rows left out.
+"""What the encoders share: columns of cells in, bytes out, rows left out.
 
 Source of the layout of cells: Arrow specification, "Variable-size Binary Layout".
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyObject_GetBuffer
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport realloc
 from libc.string cimport memcpy
 
@@ -16,6 +16,9 @@ cdef enum:
     ZERO_DATE = 1
     NUL_IN_TEXT = 2
     MALFORMED = 3
+    SPECIAL_VALUE = 4
+    NULL_VALUE = 5
+    TOO_FINE = 6
     NO_MEMORY = -1
     BAD_OFFSETS = -2
 
@@ -25,13 +28,18 @@ cdef enum:
     ZERO_DATE_EPOCH = 2
     NUL_STRIP = 1
     NUL_REPLACE = 2
+    SPECIAL_NULL = 1
 
     # Indexes into the names of changes; 0 is "unchanged".
     CHANGED_NULL = 1
     CHANGED_EPOCH = 2
     CHANGED_STRIPPED = 3
     CHANGED_REPLACED = 4
-    CHANGES = 5
+    CHANGED_SPECIAL = 5
+    CHANGED_NO_LABEL = 6
+    CHANGES = 7
+
+    PIECE = 4096  # longer cells are written in pieces, so that room is made for what is there, not for the worst case
 
 
 cdef struct Cells:
@@ -44,6 +52,7 @@ cdef struct Cells:
 cdef struct Column:
     int op
     int change  # of the row in progress
+    bint required  # a null is refused
     Py_ssize_t length
     int64_t fresh[CHANGES]  # of the call in progress
     int64_t counts[CHANGES]
@@ -105,6 +114,56 @@ cdef inline uint64_t offset_at(const uint8_t *offsets, Py_ssize_t i) noexcept no
     return <uint64_t> <int64_t> value
 
 
+cdef inline size_t piece(size_t size) noexcept nogil:
+    return size if size < PIECE else PIECE
+
+
+cdef inline bint special_byte(uint8_t byte) noexcept nogil:
+    return byte < 14 or byte == c"\\"
+
+
+cdef inline bint special(uint64_t word) noexcept nogil:
+    """Whether one of eight bytes may need an escape: is below 14, or a backslash. Exact in both halves."""
+    cdef uint64_t slashes = word ^ (<uint64_t> 0x5C5C5C5C5C5C5C5C)
+    return (((word - <uint64_t> 0x0E0E0E0E0E0E0E0E) & ~word) | ((slashes - <uint64_t> 0x0101010101010101) & ~slashes)) & <uint64_t> 0x8080808080808080 != 0
+
+
+cdef inline size_t plain(uint8_t *target, const uint8_t *source, size_t size) noexcept nogil:
+    """Copy as far as no byte may need an escape; returns how far, which is ``size`` or a little before such a byte.
+
+    Ends are copied by pieces that overlap: cells are short, and a loop over single bytes would cost more than the rest.
+    """
+    cdef size_t done = 0
+    cdef uint64_t word
+    cdef uint32_t low
+    cdef uint32_t high
+    if size >= 8:
+        while size - done > 8:
+            memcpy(&word, source + done, 8)
+            if special(word):
+                return done
+            memcpy(target + done, &word, 8)
+            done += 8
+        memcpy(&word, source + size - 8, 8)
+        if special(word):
+            return done
+        memcpy(target + size - 8, &word, 8)
+    elif size >= 4:
+        memcpy(&low, source, 4)
+        memcpy(&high, source + size - 4, 4)
+        if special(low | <uint64_t> high << 32):
+            return 0
+        memcpy(target, &low, 4)
+        memcpy(target + size - 4, &high, 4)
+    elif size:
+        if special_byte(source[0]) or special_byte(source[size >> 1]) or special_byte(source[size - 1]):
+            return 0
+        target[0] = source[0]
+        target[size >> 1] = source[size >> 1]
+        target[size - 1] = source[size - 1]
+    return size
+
+
 cdef inline bint is_zero_date(const uint8_t *cell) noexcept nogil:
     return (
         (cell[5] == c"0" and cell[6] == c"0")
@@ -140,6 +199,7 @@ cdef class RowEncoder:
     cdef Py_ssize_t width
     cdef int zero_dates
     cdef int nul_text
+    cdef int special_values
     cdef bint busy
     cdef int row(self, Out *out, Cells *cells, Py_ssize_t first, Py_ssize_t row, Py_ssize_t *at) noexcept nogil
     cdef size_t estimate(self, Cells *cells, Py_ssize_t rows) noexcept nogil

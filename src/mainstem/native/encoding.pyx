@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""What the encoders of COPY share (see the .pxd for the rest)."""
+"""What the encoders share (see the .pxd for the rest)."""
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport uint8_t, uint64_t
@@ -13,22 +13,30 @@ from mainstem.native.ops import Refusal
 
 _ZERO_DATES = ("error", "null", "epoch")
 _NUL_TEXT = ("error", "strip", "replace")
-_CHANGES = ("", "zero_date_null", "zero_date_epoch", "nul_stripped", "nul_replaced")
+_SPECIAL_VALUES = ("error", "null")
+_CHANGES = (
+    "", "zero_date_null", "zero_date_epoch", "nul_stripped", "nul_replaced", "special_value_null", "no_label",
+)
 
 
 cdef class RowEncoder:
     """What encoders share: buffers in, one virtual call per row, bytes and refused rows out."""
 
-    def __cinit__(self, ops, parameters, str zero_dates, str nul_text):
+    def __cinit__(
+        self, ops, parameters, str zero_dates="error", str nul_text="error", *, str special_values="error", **options
+    ):
         cdef Py_ssize_t i
         if zero_dates not in _ZERO_DATES:
             raise ValueError(f"zero_dates must be one of {', '.join(_ZERO_DATES)}")
         if nul_text not in _NUL_TEXT:
             raise ValueError(f"nul_text must be one of {', '.join(_NUL_TEXT)}")
+        if special_values not in _SPECIAL_VALUES:
+            raise ValueError(f"special_values must be one of {', '.join(_SPECIAL_VALUES)}")
         if not ops or len(ops) != len(parameters):
             raise ValueError("ops and their parameters must have one entry per column, for at least one column")
         self.zero_dates = _ZERO_DATES.index(zero_dates)
         self.nul_text = _NUL_TEXT.index(nul_text)
+        self.special_values = _SPECIAL_VALUES.index(special_values)
         self.columns = <Column *> calloc(len(ops), sizeof(Column))
         if self.columns == NULL:
             raise MemoryError

@@ -28,24 +28,6 @@ class Wire(IntEnum):
     """A column that has nothing but nulls, and no bytes."""
 
 
-class CopyOp(IntEnum):
-    """What the decoder of COPY's text format makes of a cell: a text cell."""
-
-    TEXT = 0
-    """Without the escapes."""
-    BOOL = 1
-    """``t`` or ``f``: 1 or 0."""
-    BYTEA = 2
-    """Hex with the bytea prefix: the bytes."""
-    BITS = 3
-    """A string of 0 and 1: big-endian bytes, right-aligned."""
-    FLOAT4 = 4
-    """Digits, ``NaN`` or an infinity: IEEE 754, little-endian, four bytes; `FLOAT8`: eight."""
-    FLOAT8 = 5
-    EWKB = 6
-    """Hex EWKB, as PostGIS prints it: SRID and WKB."""
-
-
 class Op(IntEnum):
     """What the COPY TEXT encoder does with a cell."""
 
@@ -77,6 +59,9 @@ class Refusal(IntEnum):
     ZERO_DATE = 1
     NUL_IN_TEXT = 2
     MALFORMED = 3
+    SPECIAL_VALUE = 4
+    NULL_VALUE = 5
+    TOO_FINE = 6
 
 
 class BinaryOp(IntEnum):
@@ -112,3 +97,28 @@ class BinaryOp(IntEnum):
     UUID = 17
     EWKB = 18
     """As PostGIS and bytea take it."""
+
+
+class LoadOp(IntEnum):
+    """What the encoder for MySQL does with a text cell. A parameter is the column's ``length``."""
+
+    TEXT = 0
+    """Escaped: text, JSON, labels, digits of a kind that the server checks."""
+    DIGITS = 1
+    """Digits with an optional sign, which are checked: the server would round others."""
+    DECIMAL = 2
+    """Digits; NaN and the infinities by policy."""
+    FLOAT = 3
+    """IEEE 754, little-endian, four or eight bytes: digits that read back to the same value; the others by policy."""
+    DATE = 4
+    """A date or timestamp; what is not a year of four digits by policy. The parameter is `TIME`'s, or -1: no time."""
+    TIME = 5
+    """The parameter is the number of digits behind the point; finer ones are refused. More than 6 refuses none."""
+    HEX = 6
+    """Bytes in hex, for UNHEX."""
+    UUID_HEX = 7
+    """A UUID's 32 hex digits, for UNHEX."""
+    GEOMETRY = 8
+    """SRID and WKB in little-endian order, which is the server's own form, in hex."""
+    ENUM = 9
+    """A label; the parameter is not 0 where the empty cell is none, but the error value."""

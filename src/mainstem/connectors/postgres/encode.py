@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ import pyarrow as pa
 from mainstem.connectors.postgres.binary import binary_op
 from mainstem.connectors.postgres.types import copy_op
 from mainstem.errors import RowError
+from mainstem.model.cells import buffers, row_key
 from mainstem.model.plan import TablePlan
 from mainstem.model.run import RunOptions
 from mainstem.model.types import Kind
@@ -19,9 +19,6 @@ from mainstem.native.copybinary import CopyBinaryEncoder
 from mainstem.native.copytext import CopyTextEncoder
 from mainstem.native.encoding import RowEncoder
 from mainstem.native.ops import Refusal
-
-_KEY_LENGTH = 200
-_DOUBLE_BYTES = 8
 
 _REASONS = {
     Refusal.ZERO_DATE: (
@@ -59,12 +56,10 @@ class BatchEncoder:
             self._encoder = CopyBinaryEncoder(binary, lengths, *policies)
         else:
             self._encoder = CopyTextEncoder([copy_op(column) for column in table.columns], lengths, *policies)
-        names = [column.source for column in table.columns]
-        self._key = [names.index(name) for name in table.key if name in names]
 
     def encode(self, rows: pa.RecordBatch, start: int, stop: int) -> tuple[Any, Sequence[Refused]]:
         """Rows start..stop in COPY's format, without those that are refused; refused ones in order of their rows."""
-        columns, offset = _buffers(rows)
+        columns, offset = buffers(rows)
         payload, refused = self._encoder.encode(columns, offset, start, stop)
         return payload, [Refused(start + row, column, Refusal(why)) for row, column, why in refused]
 
@@ -78,38 +73,10 @@ class BatchEncoder:
         )  # fmt: skip
 
     def key(self, rows: pa.RecordBatch, row: int) -> str:
-        """The row's key for people, ``id=5``; without a key, its place in the batch is all there is."""
-        if not self._key:
-            return "(no key)"
-        cells = []
-        for index in self._key:
-            cell = rows.column(index)[row].as_py()
-            column = self._table.columns[index]
-            text = _shown(cell, column.type.kind)
-            cells.append(f"{column.source}={text[:_KEY_LENGTH]}")
-        return ", ".join(cells)
+        """The row's key for people."""
+        return row_key(self._table, rows, row)
 
     def take_coerced(self) -> dict[str, int]:
         """Values that a policy has changed since the last call: ``column: what`` → count."""
         coerced = self._encoder.take_coerced()
         return {f"{self._table.columns[column].source}: {what}": count for (column, what), count in coerced.items()}
-
-
-def _shown(cell: bytes | None, kind: Kind) -> str:
-    if cell is None:
-        return "NULL"
-    if kind is Kind.FLOAT:
-        return str(struct.unpack("<d" if len(cell) == _DOUBLE_BYTES else "<f", cell)[0])
-    if kind in (Kind.BINARY, Kind.BITS, Kind.GEOMETRY):
-        return cell.hex()
-    return cell.decode("utf-8", "backslashreplace").replace("\0", "\\x00")  # which the ledger could not hold
-
-
-def _buffers(rows: pa.RecordBatch) -> tuple[list[tuple[Any, Any, Any]], int]:
-    """The columns' buffers, and the offset that they share (that of a slice)."""
-    columns, offset = [], 0
-    for array in rows.columns:
-        validity, offsets, data = array.buffers()
-        columns.append((validity, offsets, data))
-        offset = array.offset
-    return columns, offset

@@ -1,0 +1,44 @@
+"""The cells of a batch: their buffers, for the encoders, and a row's key, for people."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import pyarrow as pa
+
+from mainstem.model.plan import TablePlan
+from mainstem.model.types import Kind
+
+_SHOWN_CHARACTERS = 200
+_DOUBLE_BYTES = 8
+
+
+def buffers(rows: pa.RecordBatch) -> tuple[list[tuple[Any, Any, Any]], int]:
+    """The columns' validity, offsets and data, and the offset that they share (that of a slice), in rows."""
+    columns, offset = [], 0
+    for array in rows.columns:
+        validity, offsets, data = array.buffers()
+        columns.append((validity, offsets, data))
+        offset = array.offset
+    return columns, offset
+
+
+def row_key(table: TablePlan, rows: pa.RecordBatch, row: int) -> str:
+    """A row's key for people, ``id=5``; ``(no key)`` where the plan names none."""
+    names = [column.source for column in table.columns]
+    shown = []
+    for index in (names.index(name) for name in table.key if name in names):
+        text = _shown(rows.column(index)[row].as_py(), table.columns[index].type.kind)
+        shown.append(f"{names[index]}={text[:_SHOWN_CHARACTERS]}")
+    return ", ".join(shown) or "(no key)"
+
+
+def _shown(cell: bytes | None, kind: Kind) -> str:
+    if cell is None:
+        return "NULL"
+    if kind is Kind.FLOAT:
+        return str(struct.unpack("<d" if len(cell) == _DOUBLE_BYTES else "<f", cell)[0])
+    if kind in (Kind.BINARY, Kind.BITS, Kind.GEOMETRY):
+        return cell.hex()
+    return cell.decode("utf-8", "backslashreplace").replace("\0", "\\x00")  # which not every ledger could hold
