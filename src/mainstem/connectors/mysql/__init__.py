@@ -7,7 +7,9 @@ from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.contract.inspector import Inspector
 from mainstem.contract.source import Source
 from mainstem.contract.spec import ConnectorSpec
+from mainstem.contract.target import Target
 from mainstem.model.connection import ConnectionSettings
+from mainstem.model.run import RunOptions
 
 __all__ = ["SPEC"]
 
@@ -25,6 +27,12 @@ def _source(settings: ConnectionSettings) -> Source:
     return MysqlSource(settings)
 
 
+def _target(settings: ConnectionSettings, options: RunOptions) -> Target:
+    from mainstem.connectors.mysql.target import MysqlTarget
+
+    return MysqlTarget(settings, options)
+
+
 SPEC = ConnectorSpec(
     name="mysql",
     aliases=("mariadb",),
@@ -35,6 +43,7 @@ SPEC = ConnectorSpec(
     dialect=MysqlDialect(),
     inspector=_inspector,
     source=_source,
+    target=_target,
     password_variable="MYSQL_PWD",  # noqa: S106
     flavors=("mariadb",),
 )

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from mainstem.connectors.mysql.config import NOT_OF_THE_LEDGER
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.connectors.mysql.flavour import Flavour, flavour_of
 from mainstem.connectors.mysql.objects import read_objects
@@ -46,7 +47,7 @@ _METHODS = {"FULLTEXT": IndexMethod.FULLTEXT, "SPATIAL": IndexMethod.SPATIAL, "H
 _TABLES = (
     "SELECT table_name, table_type, create_options, table_comment, table_rows, data_length, auto_increment,"
     " engine, table_collation"
-    " FROM information_schema.tables WHERE table_schema = %s ORDER BY table_name"
+    f" FROM information_schema.tables WHERE table_schema = %s{NOT_OF_THE_LEDGER} ORDER BY table_name"
 )
 _COLUMNS = (
     "SELECT table_name, column_name, column_default, is_nullable, data_type, column_type, extra, column_comment,"

@@ -5,3 +5,7 @@ from __future__ import annotations
 DEFAULT_PORT = 3306
 MAX_NAME_CHARACTERS = 64
 SYSTEM_DATABASES = frozenset({"information_schema", "performance_schema", "mysql", "sys"})
+LEDGER_TABLES = ("mainstem_run", "mainstem_chunk", "mainstem_step", "mainstem_rejected_row")
+"""Where a target keeps the book of its runs; never shown as tables of the user's."""
+NOT_OF_THE_LEDGER = f" AND table_name NOT IN {LEDGER_TABLES!r}"
+"""A condition on the tables of information_schema."""

@@ -14,6 +14,7 @@ from mainstem.errors import (
     DeniedError,
     LostConnectionError,
     MainstemError,
+    RowError,
     StatementError,
     TargetFullError,
     TransientError,
@@ -79,6 +80,52 @@ _REMEDY = {
     1969: "raise max_statement_time for this user",
     3024: "raise max_execution_time on the server",
 }
+_ROW_MEANING = {
+    1022: "a key that another row has already",
+    1048: "NULL in a column that must not be NULL",
+    1062: "a key that another row has already",
+    1118: "a row that is too large for a page",
+    1216: "a reference to a row that is not there",
+    1263: "NULL in a column that must not be NULL",
+    1264: "a value outside the column's range",
+    1265: "a value that the column would change (too many digits, too long a text, or a label that it does not have)",
+    1292: "a value that the column's type does not have",
+    1300: "a text with bytes that are no UTF-8",
+    1366: "a value that the column's type or character set does not have",
+    1367: "a value that the column's type does not have",
+    1369: "values that the view's check option does not allow",
+    1406: "a text or bytes that are too long for the column",
+    1411: "a value that the column's type does not have",
+    1416: "bytes that are no geometry",
+    1452: "a reference to a row that is not there",
+    1525: "a value that the column's type does not have",
+    1526: "a value that no partition takes",
+    1586: "a key that another row has already",
+    1644: "refused by a trigger",
+    1690: "a value outside the column's range",
+    1748: "a value that the partition does not take",
+    1859: "a key that another row has already",
+    3140: "a text that is no JSON",
+    3141: "a text that is no JSON",
+    3819: "values that a check does not allow",
+    3903: "a value that the index does not take",
+    4025: "values that a check does not allow",
+    4078: "a value that the column's type does not have",
+}
+_ROW_REMEDY = "repair the row at the source, or put such rows aside with the policy quarantine"
+# Names stand in messages at places that no value can take: at the end, or where the server quotes names alone. The
+# session's language is English (see `session`).
+_COLUMN = re.compile(r" column (?:'([^']+)'|(?:`[^`]+`\.)*`([^`]+)`) at row (\d+)$", re.I)
+_ROW = re.compile(r" at row (\d+)$")
+_CONSTRAINT = {
+    1022: re.compile(r"table '([^']+)'$"),
+    1062: re.compile(r" for key '([^']+)'$"),
+    1586: re.compile(r" for key '([^']+)'$"),
+    1452: re.compile(r" CONSTRAINT `([^`]+)` FOREIGN KEY "),
+    3819: re.compile(r"^Check constraint '([^']+)' is violated"),
+    4025: re.compile(r"^CONSTRAINT `([^`]+)` failed for "),
+}
+_NULL_COLUMN = re.compile(r"^(?:Column|Field) '([^']+)' ")
 _ERRNO = re.compile(r"\b(\d+)\b")
 
 
@@ -116,9 +163,38 @@ def statement_error(code: int, text: str) -> MainstemError:
         return TransientError(f"MySQL: {_TRANSIENT[code]} (error {code})", remedy="try again")
     if code in _FULL or (code in _STORAGE and str(errno.ENOSPC) in _ERRNO.findall(text)):
         return TargetFullError(f"the MySQL server has no room left (error {code})", remedy="free disk space there")
-    meaning = text if code in _SAFE_TEXT else _MEANING.get(code, "the server refused the statement")
+    meaning = (
+        text if code in _SAFE_TEXT else _MEANING.get(code) or _ROW_MEANING.get(code, "the server refused the statement")
+    )
     kind = DeniedError if code in _DENIED else StatementError
     return kind(f"MySQL: {meaning} (error {code})", remedy=_REMEDY.get(code, ""), error=code)
+
+
+def is_row_refusal(code: int) -> bool:
+    """Whether the error or warning is about the values of one row."""
+    return code in _ROW_MEANING
+
+
+def row_refusal(code: int, text: str) -> RowError:
+    """The refusal of one row, by an error or a warning of the server.
+
+    ``row`` counts the statement's rows from 0; None where the server names none. The message never holds values, and
+    so not the server's own text, which may.
+    """
+    found = _COLUMN.search(text)
+    column = (found[1] or found[2]) if found else None
+    number = _ROW.search(text)
+    if code == 1048:
+        named = _NULL_COLUMN.search(text)
+        column = named[1] if named else column
+    constraint = _CONSTRAINT[code].search(text) if code in _CONSTRAINT else None
+    meaning = _ROW_MEANING.get(code, "a value that it would change")
+    return RowError(
+        f"the target refused {meaning}{f' [{constraint[1]}]' if constraint else ''} (error {code})",
+        row=int(number[1]) - 1 if number else None,
+        column=column,
+        remedy=_ROW_REMEDY,
+    )
 
 
 def lost_error() -> LostConnectionError:

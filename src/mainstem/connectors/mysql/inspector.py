@@ -10,7 +10,7 @@ from types import TracebackType
 
 from mainstem.connectors.mysql import client, preflight, rights
 from mainstem.connectors.mysql.columns import column
-from mainstem.connectors.mysql.config import MAX_NAME_CHARACTERS, SYSTEM_DATABASES
+from mainstem.connectors.mysql.config import MAX_NAME_CHARACTERS, NOT_OF_THE_LEDGER, SYSTEM_DATABASES
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.contract.dialect import TargetDialect
 from mainstem.contract.inspector import DatabaseInfo, Denial, Finding, Inspector, Role, ServerInfo, TableStatus
@@ -24,7 +24,7 @@ _DIALECT = MysqlDialect()
 _DATABASE_EXISTS, _BAD_NAME = 1007, {1102, 1059}
 _BASE_TABLES = (
     "SELECT table_name FROM information_schema.tables WHERE table_schema = %s"
-    " AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED') ORDER BY table_name"
+    f" AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED'){NOT_OF_THE_LEDGER} ORDER BY table_name"
 )
 _COLLATIONS = "SELECT character_set_name, collation_name FROM information_schema.collation_character_set_applicability"
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pymysql
 
 from mainstem.connectors.mysql import client, rights
+from mainstem.connectors.mysql.config import NOT_OF_THE_LEDGER
 from mainstem.connectors.mysql.consistency import START
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.contract.denials import denial_findings
@@ -36,7 +37,8 @@ _LARGE_ROWS = 100_000
 _TRANSACTIONAL = ("InnoDB", "ROCKSDB", "TokuDB", "ndbcluster")
 _TABLES = (
     "SELECT table_name, engine, COALESCE(table_rows, 0) FROM information_schema.tables"
-    " WHERE table_schema = %s AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED') ORDER BY table_name"
+    f" WHERE table_schema = %s AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED'){NOT_OF_THE_LEDGER}"
+    " ORDER BY table_name"
 )
 # Tables that can be read piece by piece: by a primary key, or by a unique key without nulls.
 _KEYED = (

@@ -1,0 +1,183 @@
+"""From a record batch of text cells to rows for MySQL, by the plan of one table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from mainstem.connectors.mysql.dialect import MysqlDialect
+from mainstem.errors import PlanError, RowError
+from mainstem.model.cells import buffers, row_key
+from mainstem.model.plan import ColumnPlan, TablePlan
+from mainstem.model.run import RunOptions
+from mainstem.model.types import Kind
+from mainstem.native.loaddata import LoadDataEncoder
+from mainstem.native.ops import LoadOp, Refusal
+
+_DIALECT = MysqlDialect()
+_NO_LABEL = "no_label"
+_NO_TIME, _ANY_FRACTION = -1, 7
+_TYPE = re.compile(r"\s*([a-z0-9]+)\s*(?:\(\s*(\d+))?", re.I)
+_FAMILIES = {
+    "whole": ("tinyint", "smallint", "mediumint", "int", "integer", "bigint", "bool", "boolean", "serial"),
+    "decimal": ("decimal", "numeric", "dec", "fixed", "float", "double", "real"),
+    "bit": ("bit",),
+    "date": ("date",),
+    "timestamp": ("datetime", "timestamp"),
+    "time": ("time",),
+    "text": ("char", "varchar", "tinytext", "text", "mediumtext", "longtext", "json", "enum", "set", "year"),
+    "bytes": ("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "vector"),
+}  # fmt: skip
+_FAMILY = {name: family for family, names in _FAMILIES.items() for name in names}
+_UNHEX = "UNHEX({})"
+
+_REASONS = {
+    Refusal.MALFORMED: ("a value that does not have the form of its type", "repair the row at the source"),
+    Refusal.SPECIAL_VALUE: (
+        "NaN, an infinity, or a date before the year 1 or after 9999, which MySQL cannot hold",
+        "choose specialValues: null (--special-values), or repair the row at the source",
+    ),
+    Refusal.NULL_VALUE: ("NULL in a column that must not be NULL", "repair the row at the source"),
+    Refusal.TOO_FINE: (
+        "a time with more digits behind the point than the column keeps",
+        "choose a type with a longer fraction by a type override",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a column's cells are written: what the encoder does, its parameter, and what LOAD DATA makes of the field.
+
+    ``expression`` has the field's variable at ``{}``; empty is the field itself.
+    """
+
+    op: LoadOp
+    length: int = 0
+    expression: str = ""
+
+
+def form(column: ColumnPlan) -> Form:
+    """The form of a column by its cells and its type on the target; `PlanError` where values would be rounded."""
+    found = _TYPE.match(column.target_type)
+    name, number = (found[1].lower(), int(found[2] or 0)) if found else ("", 0)
+    family = _FAMILY.get(name, "")
+    kind = column.type.kind
+    if kind in (Kind.BINARY, Kind.BITS):
+        return Form(LoadOp.HEX, 0, "CONV({}, 16, 10)" if family == "whole" else _UNHEX)
+    if kind is Kind.GEOMETRY:
+        return Form(LoadOp.HEX if family else LoadOp.GEOMETRY, 0, _UNHEX)
+    if kind is Kind.FLOAT and family in ("whole", "bit"):
+        raise PlanError(
+            f"column {column.source} holds floating-point numbers, which {column.target_type} would round",
+            remedy="choose DOUBLE, FLOAT, DECIMAL or a text type",
+        )
+    if kind is Kind.FLOAT:
+        return Form(LoadOp.FLOAT)
+    if kind is Kind.UUID and family == "bytes":
+        return Form(LoadOp.UUID_HEX, 0, _UNHEX)
+    if kind is Kind.ENUM:
+        return Form(LoadOp.ENUM, int(name == "enum" and "" not in column.type.members))
+    return _by_family(family, number)
+
+
+def _by_family(family: str, number: int) -> Form:
+    """The form of cells that are text, by what the server will read them as."""
+    return {
+        "whole": Form(LoadOp.DIGITS),
+        "bit": Form(LoadOp.DIGITS, 0, "CAST({} AS UNSIGNED)"),
+        "decimal": Form(LoadOp.DECIMAL),
+        "date": Form(LoadOp.DATE, _NO_TIME),
+        "timestamp": Form(LoadOp.DATE, number),
+        "time": Form(LoadOp.TIME, number),
+    }.get(family, Form(LoadOp.TEXT))
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A row that cannot be encoded: its index in the batch, its column's index, and why."""
+
+    row: int
+    column: int
+    why: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Rows in the encoder's form, without those that are refused, which are in order of their rows.
+
+    Attributes:
+        coerced: values that a policy has changed: ``column: what`` → count.
+        unlabelled: error values of ENUM columns among them; the server gives one warning for each.
+    """
+
+    payload: Any
+    refused: Sequence[Refused] = ()
+    coerced: dict[str, int] = field(default_factory=dict)
+    unlabelled: int = 0
+
+
+class BatchEncoder:
+    """Encodes batches of one table, and names their rows.
+
+    Args:
+        required: target columns, in lower case, whose nulls are refused.
+        literals: for INSERT rather than for LOAD DATA.
+    """
+
+    def __init__(self, table: TablePlan, options: RunOptions, required: frozenset[str], *, literals: bool) -> None:
+        self._table = table
+        forms = [form(column) for column in table.columns]
+        self._expressions = [item.expression for item in forms]
+        self._encoder = LoadDataEncoder(
+            [item.op for item in forms],
+            [item.length for item in forms],
+            required=[index for index, column in enumerate(table.columns) if column.target.lower() in required],
+            special_values=str(options.special_values),
+            literals=literals,
+        )
+
+    def encode(self, rows: pa.RecordBatch, start: int, stop: int) -> Encoded:
+        """Rows start..stop."""
+        columns, offset = buffers(rows)
+        payload, refused = self._encoder.encode(columns, offset, start, stop)
+        coerced, unlabelled = {}, 0
+        for (column, what), count in self._encoder.take_coerced().items():
+            if what == _NO_LABEL:
+                unlabelled += count
+            else:
+                coerced[f"{self._table.columns[column].source}: {what}"] = count
+        return Encoded(
+            payload, [Refused(start + row, column, why) for row, column, why in refused], coerced, unlabelled
+        )
+
+    def error(self, refused: Refused) -> RowError:
+        """What to say of a refused row."""
+        reason, remedy = _REASONS[Refusal(refused.why)]
+        column = self._table.columns[refused.column].source
+        return RowError(
+            f"column {column} holds {reason}", row=refused.row, column=column, remedy=remedy,
+            table=str(self._table.source),
+        )  # fmt: skip
+
+    def key(self, rows: pa.RecordBatch, row: int) -> str:
+        """The row's key for people."""
+        return row_key(self._table, rows, row)
+
+    def load_sql(self, into: str) -> str:
+        """The statement that asks for the rows."""
+        names = [_DIALECT.quote(column.target) for column in self._table.columns]
+        fields, sets = [], []
+        for index, (name, expression) in enumerate(zip(names, self._expressions, strict=True)):
+            fields.append(f"@mainstem_{index}" if expression else name)
+            if expression:
+                sets.append(f"{name} = {expression.format(fields[-1])}")
+        return (
+            f"LOAD DATA LOCAL INFILE 'mainstem' INTO TABLE {into} CHARACTER SET utf8mb4"
+            " FIELDS TERMINATED BY '\\t' ENCLOSED BY '' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' STARTING BY ''"
+            f" ({', '.join(fields)}){' SET ' if sets else ''}{', '.join(sets)}"
+        )

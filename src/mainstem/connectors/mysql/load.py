@@ -1,0 +1,241 @@
+"""Rows into MySQL and MariaDB by LOAD DATA: one chunk, one transaction, with its line in the ledger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Any
+
+import pyarrow as pa
+import pymysql
+
+from mainstem import failpoints
+from mainstem.connectors.mysql import client, outcome
+from mainstem.connectors.mysql.dialect import MysqlDialect
+from mainstem.connectors.mysql.encode import BatchEncoder
+from mainstem.connectors.mysql.infile import PACKET_BYTES, LoadStream
+from mainstem.connectors.mysql.insert import Inserter
+from mainstem.connectors.mysql.ledger import mark_chunk
+from mainstem.connectors.mysql.outcome import Outcome, row_error
+from mainstem.connectors.mysql.session import TableFacts, connect_writer, interrupt, table_facts
+from mainstem.contract.target import Receipt
+from mainstem.errors import AccountingError, ConflictError, MainstemError, PlanError, RowError, StatementError
+from mainstem.model.batch import ChangeBatch, RawBatch
+from mainstem.model.connection import ConnectionSettings
+from mainstem.model.frame import Chunk
+from mainstem.model.names import TableId
+from mainstem.model.plan import TablePlan
+from mainstem.model.run import Rejected, RunOptions, RunState, WriteMode
+
+_DIALECT = MysqlDialect()
+_STAGING = "mainstem_staging"
+_NO_FILES = {1148, 3948, 4166}  # LOAD DATA LOCAL is forbidden
+_TRANSACTIONAL = {"innodb", "rocksdb", "tokudb", "ndbcluster", "ndb"}
+
+
+class MysqlLoader:
+    """See `contract.target.Loader`.
+
+    Without quarantine a chunk is one LOAD DATA, or INSERTs where the server takes no files. With it, every batch is an
+    INSERT inside a savepoint; of one that is refused, the row that is to blame is found and put aside. Rows of an
+    upsert go through a temporary table.
+    """
+
+    def __init__(self, settings: ConnectionSettings, options: RunOptions, run_id: str) -> None:
+        self._options, self._run_id, self._settings = options, run_id, settings
+        self._connection: Any = connect_writer(settings)
+        with client.translating():
+            ((files, packet_bytes),) = client.query(self._connection, "SELECT @@local_infile, @@max_allowed_packet")
+        self._takes_files = bool(files)
+        self._packet_bytes = int(packet_bytes)
+        self._facts: dict[TableId, TableFacts] = {}
+        self._checks: tuple[bool, bool] | None = None
+        self._chunk: Chunk | None = None
+        self._stream: LoadStream | None = None
+
+    def __enter__(self) -> MysqlLoader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with suppress(Exception):  # in the middle of a file the server would wait for its end
+            self._connection._force_close()
+
+    def begin(self, table: TablePlan, chunk: Chunk, *, quarantine: Callable[[], bool] | None) -> None:
+        """Start the chunk's transaction."""
+        self._table, self._chunk, self._quarantine = table, chunk, quarantine
+        self._rejected: list[Rejected] = []
+        self._stream, self._written, self._unlabelled = None, 0, 0
+        self._coerced: Counter[str] = Counter()
+        self._staged = self._options.write_mode is WriteMode.UPSERT and bool(table.key)
+        self._target = _DIALECT.qualified(table.target)
+        self._into = _STAGING if self._staged else self._target
+        try:
+            self._prepare(self._look(table.target))
+            self._connection.begin()
+        except pymysql.Error as exc:
+            raise self._error(exc) from exc
+
+    def write(self, batch: ChangeBatch | RawBatch) -> None:
+        """Send a batch."""
+        if isinstance(batch, RawBatch):
+            raise PlanError(f"raw rows of table {batch.table} cannot be written to MySQL")
+        rows = batch.rows
+        try:
+            if self._quarantine is not None:
+                self._inserter.write_carefully(rows, 0, rows.num_rows)
+            elif not self._takes_files or not self._write_file(rows):
+                self._inserter.write(rows, 0, rows.num_rows)
+        except (pymysql.Error, RowError, OSError) as exc:
+            raise self._error(exc) from exc
+
+    def commit(self, rows: int, limit: RunState | None = None) -> Receipt:
+        """Make rows and ledger line durable in one transaction."""
+        if self._chunk is None:
+            raise ConflictError("commit without begin")
+        try:
+            self._end_file()
+            written = self._written + self._inserter.written
+            self._check_count(rows, written)
+            if self._staged and self._quarantine is None:
+                self._merge()
+            done = self._connection, self._run_id, self._chunk, written, self._rejected, limit
+            if not mark_chunk(*done):
+                raise ConflictError("another process has written this chunk", table=str(self._chunk.table))
+            failpoints.hit("loader.before_commit")
+            self._connection.commit()
+        except (pymysql.Error, RowError, OSError) as exc:
+            raise self._error(exc) from exc
+        failpoints.hit("loader.after_commit")
+        self._chunk = None
+        coerced = self._coerced + self._inserter.coerced
+        return Receipt(written, len(self._rejected), tuple(self._rejected), dict(coerced))
+
+    def rollback(self) -> None:
+        """Leave the target as it was before `begin`; also after an error and on a broken connection."""
+        self._chunk = None
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.abandon()
+        with suppress(pymysql.Error, OSError, AttributeError):
+            self._connection.rollback()
+
+    def interrupt(self) -> None:
+        """From another thread: break off what runs now."""
+        interrupt(self._connection, self._settings)
+
+    def _look(self, table: TableId) -> TableFacts:
+        facts = self._facts.get(table)
+        if facts is None:
+            facts = self._facts[table] = table_facts(self._connection, table)
+        if facts.engine and facts.engine.lower() not in _TRANSACTIONAL:
+            raise StatementError(
+                f"table {table} of the target uses the engine {facts.engine}, which has no transactions: a run that is"
+                " broken off could not tell which rows are in",
+                remedy=f"ALTER TABLE {_DIALECT.qualified(table)} ENGINE = InnoDB",
+                table=str(table),
+            )
+        return facts
+
+    def _prepare(self, facts: TableFacts) -> None:
+        """Encoders, the session's checks, and the staging table, all outside of the transaction."""
+        checks = facts.unique, facts.foreign_keys
+        if checks != self._checks:
+            sql = f"SET unique_checks = {int(checks[0])}, foreign_key_checks = {int(checks[1])}"
+            client.query(self._connection, sql)
+            self._checks = checks
+        if self._staged:
+            client.query(self._connection, f"DROP TEMPORARY TABLE IF EXISTS {_STAGING}")
+            client.query(
+                self._connection,
+                f"CREATE TEMPORARY TABLE {_STAGING} ENGINE = InnoDB AS SELECT {self._columns()} FROM {self._target}"
+                " WHERE FALSE",
+            )
+        self._file_encoder = BatchEncoder(self._table, self._options, facts.required, literals=False)
+        encoder = BatchEncoder(self._table, self._options, facts.required, literals=True)
+        after = self._merge_and_empty if self._staged else _nothing
+        into = f"{self._into} ({self._columns()})"
+        self._inserter = Inserter(self._connection, encoder, into, self._packet_bytes, self._put_aside, after)
+
+    def _write_file(self, rows: pa.RecordBatch) -> bool:
+        """Send a batch as part of the file; False when the server turns out to take none."""
+        encoded = self._file_encoder.encode(rows, 0, rows.num_rows)
+        if encoded.refused:
+            raise self._file_encoder.error(encoded.refused[0])
+        if self._stream is None:
+            try:
+                sql = self._file_encoder.load_sql(self._into)
+                self._stream = LoadStream(self._connection, sql, min(PACKET_BYTES, self._packet_bytes))
+            except pymysql.Error as exc:
+                if not exc.args or exc.args[0] not in _NO_FILES:
+                    raise
+                self._takes_files = False
+                return False
+        self._stream.send(encoded.payload)
+        self._coerced.update(encoded.coerced)
+        self._unlabelled += encoded.unlabelled
+        return True
+
+    def _end_file(self) -> None:
+        if self._stream is not None:
+            stream, self._stream = self._stream, None
+            ended = stream.finish()
+            outcome.check(self._connection, ended, expected=self._unlabelled)
+            self._written += ended.rows
+
+    def _check_count(self, rows: int, written: int) -> None:
+        if written + len(self._rejected) != rows:
+            raise AccountingError(
+                f"{rows} rows were read, but {written} written and {len(self._rejected)} rejected",
+                table=str(self._table.source),
+            )
+
+    def _put_aside(self, rows: pa.RecordBatch, row: int, error: RowError) -> None:
+        if self._quarantine is None or not self._quarantine():
+            raise RowError(
+                f"more rows of {self._table.source} were refused than rowErrors.limit allows; the last one: "
+                f"{error.message}",
+                column=error.column,
+                table=str(self._table.source),
+                remedy="repair the rows at the source, choose a policy for such values, or raise rowErrors.limit",
+            )
+        key = self._file_encoder.key(rows, row)
+        self._rejected.append(Rejected(self._table.source, key, error.column or "", error.message))
+
+    def _columns(self, of: str = "") -> str:
+        return ", ".join(f"{of}{_DIALECT.quote(column.target)}" for column in self._table.columns)
+
+    def _merge(self) -> None:
+        """From the staging table into the target, by primary key alone: another unique key refuses the row."""
+        plan = self._table
+        keys = [_DIALECT.quote(column.target) for column in plan.columns if column.source in plan.key]
+        others = [_DIALECT.quote(column.target) for column in plan.columns if column.source not in plan.key]
+        same = " AND ".join(f"t.{name} = s.{name}" for name in keys)
+        changes = ", ".join(f"t.{name} = s.{name}" for name in others)
+        if changes:
+            self._run(f"UPDATE {self._target} t JOIN {_STAGING} s ON {same} SET {changes}")
+        self._run(
+            f"INSERT INTO {self._target} ({self._columns()}) SELECT {self._columns('s.')} FROM {_STAGING} s"
+            f" LEFT JOIN {self._target} t ON {same} WHERE t.{keys[0]} IS NULL"
+        )
+
+    def _merge_and_empty(self) -> None:
+        self._merge()
+        client.query(self._connection, f"DELETE FROM {_STAGING}")
+
+    def _run(self, sql: str) -> None:
+        self._connection.query(sql)
+        stored, warnings = self._connection.affected_rows(), self._connection._result.warning_count
+        outcome.check(self._connection, Outcome(stored, 0, warnings), expected=self._unlabelled)
+
+    def _error(self, exc: Exception) -> MainstemError:
+        error: MainstemError = row_error(exc) or client.translate_error(exc)
+        error.where.setdefault("table", str(self._table.source))
+        return error
+
+
+def _nothing() -> None:
+    """What follows a batch that needs no merging."""

@@ -1,0 +1,29 @@
+"""A MySQL or MariaDB database to write to."""
+
+from __future__ import annotations
+
+from mainstem.connectors.mysql.build import MysqlBuilder
+from mainstem.connectors.mysql.ledger import MysqlLedger
+from mainstem.connectors.mysql.load import MysqlLoader
+from mainstem.model.connection import ConnectionSettings
+from mainstem.model.run import RunOptions
+
+
+class MysqlTarget:
+    """See `contract.target.Target`."""
+
+    def __init__(self, settings: ConnectionSettings, options: RunOptions) -> None:
+        self._settings = settings
+        self._options = options
+
+    def ledger(self, run_id: str) -> MysqlLedger:
+        """The ledger of a run."""
+        return MysqlLedger(self._settings, run_id)
+
+    def builder(self, run_id: str) -> MysqlBuilder:
+        """A connection that changes structure."""
+        return MysqlBuilder(self._settings, run_id)
+
+    def loader(self, run_id: str) -> MysqlLoader:
+        """A connection that writes rows."""
+        return MysqlLoader(self._settings, self._options, run_id)
