@@ -9,7 +9,17 @@ extensions = [
         [f"src/mainstem/native/{name}.pyx"],
         extra_compile_args=["-O3"],
     )
-    for name in ("memory", "rows", "binaryrows", "encoding", "copytext", "copybinary", "loaddata")
+    for name in (
+        "memory",
+        "rows",
+        "binaryrows",
+        "copyrows",
+        "copystream",
+        "encoding",
+        "copytext",
+        "copybinary",
+        "loaddata",
+    )
 ]
 
 setup(ext_modules=cythonize(extensions, include_path=["src"], language_level=3))

@@ -28,6 +28,24 @@ class Wire(IntEnum):
     """A column that has nothing but nulls, and no bytes."""
 
 
+class CopyOp(IntEnum):
+    """What the decoder of COPY's text format makes of a cell: a text cell."""
+
+    TEXT = 0
+    """Without the escapes."""
+    BOOL = 1
+    """``t`` or ``f``: 1 or 0."""
+    BYTEA = 2
+    """Hex with the bytea prefix: the bytes."""
+    BITS = 3
+    """A string of 0 and 1: big-endian bytes, right-aligned."""
+    FLOAT4 = 4
+    """Digits, ``NaN`` or an infinity: IEEE 754, little-endian, four bytes; `FLOAT8`: eight."""
+    FLOAT8 = 5
+    EWKB = 6
+    """Hex EWKB, as PostGIS prints it: SRID and WKB."""
+
+
 class Op(IntEnum):
     """What the COPY TEXT encoder does with a cell."""
 

@@ -21,6 +21,8 @@ cdef enum:
     INCOMPLETE = -10
     BAD_ROW = -11
     BAD_TIME = -12
+    UNENDED_ROW = -13
+    BAD_CELL = -14
 
 
 cdef struct Column:
@@ -50,7 +52,7 @@ cdef inline int reserve(Column *column, size_t more) noexcept nogil:
     return 0
 
 
-cdef class RowDecoder:
+cdef class RowBatch:
     cdef Column *columns
     cdef Py_ssize_t width
     cdef size_t row_capacity  # of offsets (and one more) and of validity; a multiple of 64
@@ -58,18 +60,21 @@ cdef class RowDecoder:
     cdef bint busy
     cdef readonly Py_ssize_t rows
     cdef readonly Py_ssize_t size_bytes
-    cdef readonly Py_ssize_t needed
     cdef tuple _take_column(self, Column *column, tuple blocks)
     cdef int _grow_rows(self) noexcept nogil
+    cdef int _row(self, const uint8_t *cell, const uint8_t *end, const uint8_t *readable) noexcept nogil
+    cdef int cells(self, const uint8_t *cell, const uint8_t *end, const uint8_t *readable) noexcept nogil
+    cdef int null(self, Column *column) noexcept nogil
+    cdef void _forget_row(self) noexcept nogil
+
+
+cdef class RowDecoder(RowBatch):
+    cdef readonly Py_ssize_t needed
     cdef int _feed(
         self, const uint8_t **at, const uint8_t *end, Py_ssize_t max_rows, Py_ssize_t max_bytes
     ) noexcept nogil
     cdef int _long_row(self, const uint8_t **at, const uint8_t *end) noexcept nogil
     cdef void _join(self, uint8_t *joined, const uint8_t *packet) noexcept nogil
-    cdef int _row(self, const uint8_t *cell, const uint8_t *end, const uint8_t *readable) noexcept nogil
-    cdef int cells(self, const uint8_t *cell, const uint8_t *end, const uint8_t *readable) noexcept nogil
-    cdef int null(self, Column *column) noexcept nogil
     cdef const uint8_t *lenenc(
         self, Column *column, const uint8_t *cell, const uint8_t *end, const uint8_t *readable, int *code
     ) noexcept nogil
-    cdef void _forget_row(self) noexcept nogil

@@ -50,8 +50,8 @@ cdef uint8_t *_fitted(void *start, size_t size, size_t capacity) noexcept:
     return <uint8_t *> start
 
 
-cdef class RowDecoder:
-    """Turns the row packets of one result set into batches of ``binary`` columns. For one thread at a time."""
+cdef class RowBatch:
+    """Gathers rows in ``binary`` columns; what a row looks like is told by those that are made from this."""
 
     def __cinit__(self, Py_ssize_t columns, *_):  # a decoder that is made from this one may take more
         if columns < 1:
@@ -70,33 +70,6 @@ cdef class RowDecoder:
             free(self.columns[i].offsets)
             free(self.columns[i].validity)
         free(self.columns)
-
-    def feed(self, data, Py_ssize_t start, Py_ssize_t end, Py_ssize_t max_rows, Py_ssize_t max_bytes):
-        cdef Py_buffer view
-        cdef const uint8_t *first
-        cdef const uint8_t *stop
-        cdef int status
-        if max_rows < 1 or max_bytes < 1:
-            raise ValueError("max_rows and max_bytes must be at least 1")
-        if self.busy:
-            raise RuntimeError("this decoder is in use by another thread")
-        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
-        self.busy = True
-        try:
-            if not 0 <= start <= end <= view.len:
-                raise ValueError("start and end must lie within the data")
-            first = <const uint8_t *> view.buf + start
-            stop = first
-            with nogil:
-                status = self._feed(&stop, first + (end - start), min(max_rows, MAX_ROWS), max_bytes)
-        finally:
-            self.busy = False
-            PyBuffer_Release(&view)
-        if status == NO_MEMORY:
-            raise MemoryError
-        if status < 0:
-            raise WireError(_PROBLEMS[status], row=self.rows)
-        return Status(status), stop - first
 
     def take(self):
         cdef Py_ssize_t rows = self.rows
@@ -169,6 +142,72 @@ cdef class RowDecoder:
                 column.offsets[0] = 0
         self.row_capacity = capacity
         return 0
+
+    cdef int _row(self, const uint8_t *cell, const uint8_t *end, const uint8_t *readable) noexcept nogil:
+        """Append a row; on anything but OK the batch is left as it was. ``readable`` ends the caller's memory."""
+        cdef Py_ssize_t row = self.rows
+        cdef Py_ssize_t bytes_before = self.size_bytes
+        cdef int code
+        if <size_t> row >= self.row_capacity and self._grow_rows() < 0:
+            return NO_MEMORY
+        code = self.cells(cell, end, readable)
+        if code == OK:
+            self.rows = row + 1
+        else:
+            self.size_bytes = bytes_before
+            self._forget_row()
+        return code
+
+    cdef int cells(self, const uint8_t *cell, const uint8_t *end, const uint8_t *readable) noexcept nogil:
+        """Append a row's cells; on anything but OK the row is forgotten."""
+        return EMPTY_PACKET
+
+    cdef int null(self, Column *column) noexcept nogil:
+        if column.validity == NULL:
+            column.validity = <uint8_t *> malloc(self.row_capacity // 8)
+            if column.validity == NULL:
+                return -1
+            memset(column.validity, 0xFF, self.row_capacity // 8)
+        column.validity[self.rows >> 3] &= ~(1 << (self.rows & 7))
+        return 0
+
+    cdef void _forget_row(self) noexcept nogil:
+        cdef Py_ssize_t i
+        for i in range(self.width):
+            self.columns[i].size = self.columns[i].offsets[self.rows]
+            if self.columns[i].validity != NULL:
+                self.columns[i].validity[self.rows >> 3] |= 1 << (self.rows & 7)
+
+
+cdef class RowDecoder(RowBatch):
+    """Turns the row packets of one result set into batches of ``binary`` columns. For one thread at a time."""
+
+    def feed(self, data, Py_ssize_t start, Py_ssize_t end, Py_ssize_t max_rows, Py_ssize_t max_bytes):
+        cdef Py_buffer view
+        cdef const uint8_t *first
+        cdef const uint8_t *stop
+        cdef int status
+        if max_rows < 1 or max_bytes < 1:
+            raise ValueError("max_rows and max_bytes must be at least 1")
+        if self.busy:
+            raise RuntimeError("this decoder is in use by another thread")
+        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+        self.busy = True
+        try:
+            if not 0 <= start <= end <= view.len:
+                raise ValueError("start and end must lie within the data")
+            first = <const uint8_t *> view.buf + start
+            stop = first
+            with nogil:
+                status = self._feed(&stop, first + (end - start), min(max_rows, MAX_ROWS), max_bytes)
+        finally:
+            self.busy = False
+            PyBuffer_Release(&view)
+        if status == NO_MEMORY:
+            raise MemoryError
+        if status < 0:
+            raise WireError(_PROBLEMS[status], row=self.rows)
+        return Status(status), stop - first
 
     cdef int _feed(
         self, const uint8_t **at, const uint8_t *end, Py_ssize_t max_rows, Py_ssize_t max_bytes
@@ -243,21 +282,6 @@ cdef class RowDecoder:
             joined += length
             packet += 4 + length
 
-    cdef int _row(self, const uint8_t *cell, const uint8_t *end, const uint8_t *readable) noexcept nogil:
-        """Append a row; on anything but OK the batch is left as it was. ``readable`` ends the caller's memory."""
-        cdef Py_ssize_t row = self.rows
-        cdef Py_ssize_t bytes_before = self.size_bytes
-        cdef int code
-        if <size_t> row >= self.row_capacity and self._grow_rows() < 0:
-            return NO_MEMORY
-        code = self.cells(cell, end, readable)
-        if code == OK:
-            self.rows = row + 1
-        else:
-            self.size_bytes = bytes_before
-            self._forget_row()
-        return code
-
     cdef int cells(self, const uint8_t *cell, const uint8_t *end, const uint8_t *readable) noexcept nogil:
         cdef Column *column = self.columns
         cdef Column *last = self.columns + self.width
@@ -309,22 +333,6 @@ cdef class RowDecoder:
             column.size += size
             self.size_bytes += size
         return cell + size
-
-    cdef int null(self, Column *column) noexcept nogil:
-        if column.validity == NULL:
-            column.validity = <uint8_t *> malloc(self.row_capacity // 8)
-            if column.validity == NULL:
-                return -1
-            memset(column.validity, 0xFF, self.row_capacity // 8)
-        column.validity[self.rows >> 3] &= ~(1 << (self.rows & 7))
-        return 0
-
-    cdef void _forget_row(self) noexcept nogil:
-        cdef Py_ssize_t i
-        for i in range(self.width):
-            self.columns[i].size = self.columns[i].offsets[self.rows]
-            if self.columns[i].validity != NULL:
-                self.columns[i].validity[self.rows >> 3] |= 1 << (self.rows & 7)
 
 
 cdef inline size_t _little_endian(const uint8_t *start, int width) noexcept nogil:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mainstem.connectors.postgres.config import DEFAULT_PORT, DEFAULT_SCHEMA
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.contract.inspector import Inspector
+from mainstem.contract.source import Source
 from mainstem.contract.spec import ConnectorSpec
 from mainstem.contract.target import Target
 from mainstem.model.connection import ConnectionSettings
@@ -18,6 +19,12 @@ def _inspector(settings: ConnectionSettings) -> Inspector:
     from mainstem.connectors.postgres.inspector import PostgresInspector
 
     return PostgresInspector(settings)
+
+
+def _source(settings: ConnectionSettings) -> Source:
+    from mainstem.connectors.postgres.snapshot import PostgresSource
+
+    return PostgresSource(settings)
 
 
 def _target(settings: ConnectionSettings, options: RunOptions) -> Target:
@@ -35,6 +42,7 @@ SPEC = ConnectorSpec(
     has_schemas=True,
     dialect=PostgresDialect(),
     inspector=_inspector,
+    source=_source,
     target=_target,
     password_variable="PGPASSWORD",  # noqa: S106
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mainstem.connectors.postgres import finish, keys
 from mainstem.connectors.postgres.literals import dollar_quoted, literal, now, string, text_array
+from mainstem.connectors.postgres.raw import raw_format
 from mainstem.connectors.postgres.types import copy_op, native_type
 from mainstem.contract.dialect import ColumnType, Dialect, NameRules, NewName, Rendered, TargetType, Translate, Use
 from mainstem.errors import InvalidError, PlanError
@@ -86,8 +87,8 @@ class PostgresDialect:
         return {}
 
     def raw_format(self, plan: TablePlan, source: Dialect) -> str:
-        """None yet."""
-        return ""
+        """Whatever keeps its type passes between two PostgreSQL servers as it is."""
+        return raw_format(plan) if isinstance(source, PostgresDialect) else ""
 
     def _enum(self, table: TableId, column: Column, new_name: NewName) -> TargetType:
         name = TableId(table.schema, new_name(f"{table.name}_{column.name}"))

@@ -17,8 +17,9 @@ from mainstem.connectors.postgres.client import cancel, connect, row_error, tran
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.encode import BatchEncoder, Refused
 from mainstem.connectors.postgres.ledger import PostgresLedger
+from mainstem.connectors.postgres.raw import BINARY
 from mainstem.contract.target import Receipt
-from mainstem.errors import AccountingError, ConflictError, MainstemError, PlanError, RowError
+from mainstem.errors import AccountingError, ConflictError, MainstemError, RowError
 from mainstem.model.batch import ChangeBatch, RawBatch
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.frame import Chunk
@@ -30,7 +31,11 @@ _DIALECT = PostgresDialect()
 _STAGING = "mainstem_staging"
 # A chunk lost by a crash of the target is lost together with its ledger line, so that waiting for the disk at each
 # commit buys nothing; the ledger's `finish` waits once for all.
-_SESSION = "SET synchronous_commit = off; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0"
+# Money is written by the locale that `snapshot` has it printed by, and XML need not be a whole document.
+_SESSION = (
+    "SET synchronous_commit = off; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;"
+    " SET lc_monetary = 'C'; SET xmloption = content"
+)
 
 
 class PostgresTarget:
@@ -81,7 +86,10 @@ class PostgresLoader:
     def begin(self, table: TablePlan, chunk: Chunk, *, quarantine: Callable[[], bool] | None) -> None:
         """Start the chunk's transaction."""
         self._table, self._chunk, self._quarantine = table, chunk, quarantine
-        self._encoder = BatchEncoder(table, self._options)
+        self._raw = bool(table.raw) or not table.columns  # without columns there is nothing to encode
+        if not self._raw:
+            self._encoder = BatchEncoder(table, self._options)
+        self._binary = table.raw == BINARY if self._raw else self._encoder.binary
         self._written = self._rows_before = 0
         self._rejected: list[Rejected] = []
         self._copy: _Copy | None = None
@@ -99,16 +107,16 @@ class PostgresLoader:
 
     def write(self, batch: ChangeBatch | RawBatch) -> None:
         """Send a batch."""
-        if isinstance(batch, RawBatch):
-            raise PlanError(f"raw rows of table {batch.table} cannot be written yet")
         try:
-            if self._quarantine is None:
+            if isinstance(batch, RawBatch):
+                self._send(batch.data)
+            elif self._quarantine is None:
                 self._write_straight(batch.rows)
             else:
                 self._write_carefully(batch.rows, 0, batch.rows.num_rows)
         except psycopg.Error as exc:
             raise self._error(exc) from exc
-        self._rows_before += batch.rows.num_rows
+        self._rows_before += batch.count
 
     def commit(self, rows: int, limit: RunState | None = None) -> Receipt:
         """Make rows and ledger line durable in one transaction."""
@@ -128,7 +136,8 @@ class PostgresLoader:
             raise self._error(exc) from exc
         failpoints.hit("loader.after_commit")
         self._chunk = None
-        return Receipt(self._written, len(self._rejected), tuple(self._rejected), self._encoder.take_coerced())
+        coerced = {} if self._raw else self._encoder.take_coerced()
+        return Receipt(self._written, len(self._rejected), tuple(self._rejected), coerced)
 
     def _check_count(self, rows: int) -> None:
         if self._written + len(self._rejected) != rows:
@@ -155,16 +164,19 @@ class PostgresLoader:
 
     def _copy_sql(self) -> str:
         columns = self._columns()
-        form = " (FORMAT binary)" if self._encoder.binary else ""
+        form = " (FORMAT binary)" if self._binary else ""
         return f"COPY {self._into}{f' ({columns})' if columns else ''} FROM STDIN{form}"
 
     def _open_copy(self) -> _Copy:
-        return _Copy(self._connection, self._copy_sql(), binary=self._encoder.binary)
+        return _Copy(self._connection, self._copy_sql(), binary=self._binary)
 
     def _write_straight(self, rows: pa.RecordBatch) -> None:
         payload, refused = self._encoder.encode(rows, 0, rows.num_rows)
         if refused:
             raise self._encoder.error(refused[0])
+        self._send(payload)
+
+    def _send(self, payload: Any) -> None:
         if self._copy is None:
             self._copy = self._open_copy()
         self._copy.write(payload)

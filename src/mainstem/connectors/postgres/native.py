@@ -1,4 +1,8 @@
-"""PostgreSQL's type names → logical types: one simple table. The other direction is in `types`."""
+"""PostgreSQL's type names → logical types: one simple table. The other direction is in `types`.
+
+What no kind holds in full travels as text: an interval has months and days apart, a time with time zone its zone, and
+of varying bits the number is part of the value.
+"""
 
 from __future__ import annotations
 
@@ -62,10 +66,8 @@ _TYPES: dict[str, _Maker] = {
     "inet": _plain(Kind.INET),
     "bytea": _plain(Kind.BINARY),
     "bit": _bits,
-    "bit varying": _bits,
     "date": _plain(Kind.DATE),
     "time without time zone": _fractional(Kind.TIME),
-    "interval": _fractional(Kind.INTERVAL),
     "timestamp without time zone": _fractional(Kind.TIMESTAMP),
     "timestamp with time zone": _fractional(Kind.INSTANT),
     "geometry": _plain(Kind.GEOMETRY),

@@ -1,0 +1,45 @@
+"""What a column is read as: the expression that the server prints, and what becomes of its text. Pure."""
+
+from __future__ import annotations
+
+from mainstem.model.plan import ColumnPlan
+from mainstem.model.types import Kind
+from mainstem.native.ops import CopyOp
+
+_MONEY = "money"
+_SINGLE_BITS = 32
+_OPS: dict[Kind, CopyOp] = {
+    Kind.BOOLEAN: CopyOp.BOOL,
+    Kind.BINARY: CopyOp.BYTEA,
+    Kind.BITS: CopyOp.BITS,
+    Kind.FLOAT: CopyOp.FLOAT8,
+    Kind.GEOMETRY: CopyOp.EWKB,
+}
+
+
+def copy_out_op(column: ColumnPlan) -> CopyOp:
+    """What the decoder does with the column's text; every kind that is not listed travels as it is printed."""
+    if column.type.kind is Kind.FLOAT and column.type.bits == _SINGLE_BITS:
+        return CopyOp.FLOAT4
+    return _OPS.get(column.type.kind, CopyOp.TEXT)
+
+
+def expression(column: ColumnPlan, quoted: str) -> str:
+    """What to select for a column, so that its text is the kind's text cell.
+
+    Args:
+        quoted: the column's name as an identifier.
+    """
+    if column.type.kind is Kind.INSTANT:
+        return f"({quoted} AT TIME ZONE 'UTC')"  # infinities stay what they are
+    if column.native == _MONEY and not passes_money(column):
+        return f"{quoted}::pg_catalog.numeric"
+    return quoted
+
+
+def passes_money(column: ColumnPlan) -> bool:
+    """Whether the column goes from money to money: its text is then read and written by the same locale, ``C``.
+
+    The number of digits behind the point is the locale's, so a number that leaves the type is made by the source's own.
+    """
+    return column.native == _MONEY and column.target_type == _MONEY

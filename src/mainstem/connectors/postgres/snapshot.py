@@ -1,0 +1,297 @@
+"""A consistent view of a PostgreSQL database, read in chunks by several connections.
+
+One connection exports its snapshot and then keeps it, and the locks on the tables that are read, until the end; those
+that read import it. So their transactions may break off a COPY (and roll back to a savepoint) and lose nothing.
+Source: PostgreSQL manual, "Snapshot Synchronization Functions", "SET TRANSACTION", "LOCK".
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from typing import Any
+
+import psycopg
+from psycopg import errors
+
+from mainstem.connectors.postgres import chunks as cutting
+from mainstem.connectors.postgres.cells import copy_out_op, passes_money
+from mainstem.connectors.postgres.chunks import Part
+from mainstem.connectors.postgres.client import cancel, connect, translate_error, translating
+from mainstem.connectors.postgres.dialect import PostgresDialect
+from mainstem.connectors.postgres.moves import has_new_rows
+from mainstem.connectors.postgres.raw import BINARY
+from mainstem.connectors.postgres.selects import select
+from mainstem.connectors.postgres.stream import CopyStream
+from mainstem.contract.source import BatchLimits, Snapshot, SnapshotReader
+from mainstem.errors import MainstemError, NotFoundError, TransientError
+from mainstem.model.batch import ChangeBatch, RawBatch
+from mainstem.model.connection import ConnectionSettings
+from mainstem.model.frame import Chunk
+from mainstem.model.names import TableId
+from mainstem.model.plan import TablePlan
+
+_DIALECT = PostgresDialect()
+# Row security must not hide rows: with it off, a query that it would touch is refused. Timeouts that a server of any
+# version may have set are ended by name; it knows only its own.
+_SESSION = (
+    "SET extra_float_digits = 3; SET row_security = off; SET search_path = '';"
+    " SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings"
+    " WHERE name IN ('lock_timeout', 'idle_session_timeout', 'transaction_timeout')"
+)
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+_SAVEPOINT = "mainstem"
+_ONE_READER = "one reader only: the server gives no snapshot that several connections could share"
+_POSITION = (  # by a name that all versions know for pg_current_snapshot
+    "SELECT pg_catalog.txid_current_snapshot()::text,"
+    " (CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()"
+    " ELSE pg_catalog.pg_current_wal_lsn() END)::text"
+)
+_CANCEL_TRIES = 3
+
+
+class PostgresSource:
+    """A PostgreSQL database to read from."""
+
+    def __init__(self, settings: ConnectionSettings) -> None:
+        self._settings = settings
+
+    @contextmanager
+    def snapshot(self, readers: int) -> Iterator[Snapshot]:
+        """Open a snapshot; leaving the context closes its connections."""
+        with ExitStack() as stack:
+
+            def opened() -> psycopg.Connection[Any]:
+                connection = stack.enter_context(closing(connect(self._settings)))
+                with translating():
+                    connection.execute(_SESSION)
+                return connection
+
+            keeper = opened()
+            connections = []
+            with translating():
+                name = _export(keeper)
+                for _ in range(readers if name else 1):
+                    connections.append(opened())
+                    if not _join(connections[-1], name):
+                        name = ""
+                        break
+            locks = _Locks(keeper)
+            own = [PostgresReader(connection, self._settings, locks) for connection in connections]
+            yield PostgresSnapshot(own, keeper, _position(connections[0]), "" if name else _ONE_READER)
+
+
+def _try(connection: psycopg.Connection[Any], sql: str) -> tuple[Any, ...] | None:
+    """The row of a query that the server may refuse, within a transaction that goes on either way."""
+    try:
+        with connection.transaction():
+            return connection.execute(sql.encode()).fetchone()
+    except psycopg.Error:
+        if connection.closed:
+            raise
+        return None
+
+
+def _export(keeper: psycopg.Connection[Any]) -> str:
+    """Begin, and export the snapshot; its name is empty where the server exports none (a standby of an old version)."""
+    keeper.execute(_BEGIN)
+    try:
+        row = keeper.execute("SELECT pg_catalog.pg_export_snapshot()").fetchone()
+    except psycopg.Error:
+        if keeper.closed:
+            raise
+        keeper.rollback()
+        keeper.execute(_BEGIN)
+        return ""
+    return str(row[0]) if row else ""
+
+
+def _join(connection: psycopg.Connection[Any], name: str) -> bool:
+    """Begin in the exported snapshot; where there is none, or another server than the first answers, in one's own."""
+    if name:
+        try:
+            connection.execute(f"{_BEGIN}; SET TRANSACTION SNAPSHOT '{name}'; SAVEPOINT {_SAVEPOINT}".encode())
+            return True
+        except (errors.InvalidParameterValue, errors.UndefinedObject, errors.FeatureNotSupported):
+            connection.rollback()
+    connection.execute(f"{_BEGIN}; SELECT 1; SAVEPOINT {_SAVEPOINT}".encode())
+    return False
+
+
+def _position(connection: psycopg.Connection[Any]) -> str:
+    """Where the log stood, and which transactions the snapshot sees; empty where the server does not say."""
+    with translating():
+        row = _try(connection, _POSITION)
+    if row is None:
+        return ""
+    oldest, following, _ = row[0].split(":")
+    return json.dumps({"lsn": row[1] or "", "xmin": int(oldest), "xmax": int(following)})
+
+
+class _Locks:
+    """Keeps other sessions from rewriting, truncating or dropping what is read, until the snapshot ends."""
+
+    def __init__(self, keeper: psycopg.Connection[Any]) -> None:
+        self._keeper = keeper
+        self._lock = threading.Lock()
+        self._taken: set[TableId] = set()
+
+    def take(self, part: Part) -> None:
+        """Lock a table with its partitions; a login that may read only some columns may not, and goes without."""
+        if part.kind not in ("r", "p"):
+            return
+        with self._lock:
+            if part.id in self._taken:
+                return
+            only = "" if part.kind == "p" else "ONLY "
+            try:
+                with self._keeper.transaction():
+                    self._keeper.execute(
+                        f"LOCK TABLE {only}{_DIALECT.qualified(part.id)} IN ACCESS SHARE MODE".encode()
+                    )
+            except errors.InsufficientPrivilege:
+                pass
+            self._taken.add(part.id)
+
+
+class PostgresSnapshot:
+    """See `contract.source.Snapshot`."""
+
+    def __init__(
+        self, readers: Sequence[PostgresReader], keeper: psycopg.Connection[Any], position: str, note: str
+    ) -> None:
+        self.readers: Sequence[SnapshotReader] = readers
+        self._own = readers
+        self._keeper = keeper
+        self.position = position
+        self.note = note
+
+    def moved(self, table: TablePlan, chunks: Sequence[Chunk], since: str) -> bool:
+        """Whether rows may lie elsewhere than when the chunks were cut.
+
+        So they may after any change since to a table that was cut by blocks, or that is partitioned: a row that was
+        written anew cannot be told from a new one.
+        """
+        return self._own[0].moved(table, chunks, since)
+
+    def interrupt(self) -> None:
+        """Shut the sockets down; whoever reads from one gets an end of file."""
+        for connection in (self._keeper, *(reader.connection for reader in self._own)):
+            _shut_down(connection)
+
+
+class PostgresReader:
+    """See `contract.source.SnapshotReader`."""
+
+    def __init__(self, connection: psycopg.Connection[Any], settings: ConnectionSettings, locks: _Locks) -> None:
+        self.connection = connection
+        self._settings = settings
+        self._locks = locks
+        self._known: dict[TableId, list[Part]] = {}
+        self._session: tuple[bool, bool] = (False, False)
+
+    def plan_chunks(self, table: TablePlan, rows: int) -> Sequence[Chunk]:
+        """Cut a table into chunks of about so many rows."""
+        with self._translated(table):
+            return cutting.plan_chunks(table, self._parts(table), rows, self.connection.info.server_version)
+
+    def read(self, table: TablePlan, chunk: Chunk, limits: BatchLimits) -> Generator[ChangeBatch | RawBatch]:
+        """The chunk's rows. Closing the iterator early cancels the query and leaves the reader usable."""
+        with self._translated(table):
+            parts = self._parts(table)
+            self._settle_session(table)
+            stream = CopyStream(self.connection, select(table, chunk, parts[0].kind if parts else ""))
+            try:
+                if table.raw or not table.columns:
+                    binary = table.raw == BINARY
+                    for data, count in stream.raw(len(table.columns), limits.max_bytes, binary=binary):
+                        yield RawBatch(table.source, data, count)
+                    return
+                ops = [copy_out_op(column) for column in table.columns]
+                for rows, size_bytes in stream.batches(ops, limits):
+                    yield ChangeBatch(table.source, rows, size_bytes)
+            finally:
+                if not stream.exhausted:
+                    self._cancel(stream)
+
+    def moved(self, table: TablePlan, chunks: Sequence[Chunk], since: str) -> bool:
+        """See `PostgresSnapshot.moved`."""
+        if table.query or all(chunk.lower is chunk.upper is None and not chunk.part for chunk in chunks):
+            return False
+        with self._translated(table):
+            found = {
+                "" if part.id == table.source else _DIALECT.qualified(part.id): part
+                for part in cutting.leaves(self._parts(table))
+            }
+            if set(found) != {chunk.part for chunk in chunks}:
+                return True
+            if any(then != {found[name].file} for name, then in cutting.files(chunks).items()):
+                return True
+            return any(has_new_rows(self.connection, part, since) for part in found.values())
+
+    def _parts(self, table: TablePlan) -> list[Part]:
+        """What the table consists of, locked. `TransientError` when it is no longer what the snapshot has seen."""
+        if table.query:
+            return []
+        if table.source not in self._known:
+            parts = cutting.read_parts(self.connection, table.source)
+            if not parts:
+                raise NotFoundError(f"there is no table {table.source}", remedy="correct the selection")
+            self._locks.take(parts[0])
+            parts = cutting.read_parts(self.connection, table.source)
+            if any(part.rewritten for part in parts):
+                # VACUUM FULL keeps what older snapshots see; TRUNCATE and ALTER TABLE do not, and look the same here.
+                raise TransientError(
+                    f"table {table.source} was rewritten after the snapshot was taken", remedy="try again"
+                )
+            self._known[table.source] = parts
+        return self._known[table.source]
+
+    def _settle_session(self, table: TablePlan) -> None:
+        """Names in the text of values come with their schemas, but a user's own SQL finds what it always finds."""
+        wanted = bool(table.query or table.where), any(passes_money(column) for column in table.columns)
+        if wanted == self._session:
+            return
+        path = "DEFAULT" if wanted[0] else "''"
+        money = "'C'" if wanted[1] else "DEFAULT"
+        self.connection.execute(f"SET search_path = {path}; SET lc_monetary = {money}".encode())
+        self._session = wanted
+
+    @contextmanager
+    def _translated(self, table: TablePlan) -> Iterator[None]:
+        """Inside, the driver's errors become ours, and the transaction outlives them."""
+        try:
+            yield
+        except Exception as exc:
+            error: MainstemError = translate_error(exc)
+            error.where.setdefault("table", str(table.source))
+            self._roll_back()
+            raise error from exc
+
+    def _cancel(self, stream: CopyStream) -> None:
+        """Break off the COPY; its rest, and the error that ends it, are thrown away."""
+        cancel(self.connection, self._settings)
+        with suppress(Exception):  # the connection may have gone meanwhile; its next use tells
+            stream.drain()
+        self._roll_back()
+
+    def _roll_back(self) -> None:
+        """To where the snapshot was joined. A cancel that came too late for its COPY may hit this instead."""
+        self._session = (False, False)
+        for _ in range(_CANCEL_TRIES):
+            try:
+                self.connection.execute(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}".encode())
+                return
+            except errors.QueryCanceled:
+                continue
+            except psycopg.Error:
+                return
+
+
+def _shut_down(connection: psycopg.Connection[Any]) -> None:
+    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as twin:
+        twin.shutdown(socket.SHUT_RDWR)

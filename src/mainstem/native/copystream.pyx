@@ -1,0 +1,271 @@
+# cython: language_level=3
+"""A COPY's messages, taken from libpq one after another without a Python object for any of them.
+
+The library is the driver's: this calls the function that it is given, without the GIL, and links to nothing.
+
+Source: PostgreSQL manual, "Functions Associated with the COPY Command" (a message is one row), "COPY", "Binary Format".
+"""
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.stdint cimport uint8_t, uint32_t, uintptr_t
+from libc.stdlib cimport free, realloc
+from libc.string cimport memcmp, memcpy
+
+from mainstem.native.copyrows cimport CopyDecoder
+from mainstem.native.memory cimport Block
+from mainstem.native.rows cimport COLUMN_FULL, NO_MEMORY, OK, UNENDED_ROW
+
+from mainstem.errors import WireError
+from mainstem.native.copyrows import problem
+from mainstem.native.status import Status
+
+ctypedef int (*GetCopyData)(void *connection, char **buffer, int asynchronous) noexcept nogil
+ctypedef void (*FreeMemory)(void *start) noexcept nogil
+
+cdef enum:
+    # The values of `Status`.
+    FULL = 1
+    END = 2
+    ERROR = 3
+
+    NO_MORE = -1  # PQgetCopyData: the COPY is over; anything less: it failed
+
+    SIGNATURE_SIZE = 11
+    HEADER_SIZE = 19  # signature, flags, size of the extension
+    FIELD_NULL = 0xFFFFFFFF
+    TRAILER = 0xFFFF
+
+    # What a message can come to besides OK and NO_MEMORY.
+    BAD_HEADER = -21
+    BAD_TUPLE = -22
+    AFTER_END = -23
+
+cdef bytes _SIGNATURE = b"PGCOPY\n\xff\r\n\0"
+cdef const uint8_t *SIGNATURE = _SIGNATURE
+cdef dict _PROBLEMS = {
+    BAD_HEADER: "COPY's binary data do not begin with a header that is known here",
+    BAD_TUPLE: "a message does not consist of whole rows with a field for each column",
+    AFTER_END: "COPY's binary data go on behind their end",
+}
+
+
+cdef inline uint32_t _big_endian(const uint8_t *at, int width) noexcept nogil:
+    cdef uint32_t value = 0
+    cdef int i
+    for i in range(width):
+        value = value << 8 | at[i]
+    return value
+
+
+cdef _raise(int code, Py_ssize_t row):
+    if code == NO_MEMORY:
+        raise MemoryError
+    raise WireError(_PROBLEMS.get(code) or problem(code), row=row)
+
+
+cdef class RawRows:
+    """Joins the messages of one COPY."""
+
+    cdef uint8_t *start
+    cdef size_t capacity
+    cdef size_t hint
+    cdef bint binary
+    cdef bint begun
+    cdef bint ended
+    cdef uint32_t columns
+    cdef readonly Py_ssize_t rows
+    cdef readonly Py_ssize_t size_bytes
+
+    def __init__(self, *, bint binary, uint32_t columns):
+        self.binary = binary
+        self.columns = columns
+
+    def __dealloc__(self):
+        free(self.start)
+
+    def message(self, data):
+        cdef Py_buffer view
+        cdef int code
+        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+        try:
+            code = self.add(<const uint8_t *> view.buf, view.len)
+        finally:
+            PyBuffer_Release(&view)
+        if code != OK:
+            _raise(code, self.rows)
+
+    def take(self):
+        cdef Block block = Block()
+        cdef void *smaller
+        cdef size_t size = <size_t> self.size_bytes
+        if self.start == NULL and self._reserve(0) < 0:
+            raise MemoryError
+        self.hint = size + size // 8
+        if self.capacity - size > size // 4 + 1024:
+            smaller = realloc(self.start, size if size else 1)
+            if smaller != NULL:
+                self.start = <uint8_t *> smaller
+        block.own(self.start, size)
+        self.start = NULL
+        self.capacity = 0
+        self.rows = 0
+        self.size_bytes = 0
+        return memoryview(block)
+
+    cdef int _reserve(self, size_t more) noexcept nogil:
+        cdef size_t need = self.size_bytes + more
+        cdef size_t capacity = self.capacity * 2 if self.capacity else self.hint
+        cdef uint8_t *start
+        if self.start != NULL and need <= self.capacity:
+            return OK
+        if capacity < need + 1:
+            capacity = need + 1
+        start = <uint8_t *> realloc(self.start, capacity)
+        if start == NULL:
+            return NO_MEMORY
+        self.start = start
+        self.capacity = capacity
+        return OK
+
+    cdef int add(self, const uint8_t *data, size_t size) noexcept nogil:
+        """Append a message; on anything but OK nothing of it is kept."""
+        cdef Py_ssize_t rows = 1
+        cdef bint ended = False
+        cdef int code
+        if self.binary:
+            code = self._strip(&data, &size)
+            if code == OK:
+                code = self._tuples(data, &size, &rows, &ended)
+            if code != OK:
+                return code
+        elif size == 0 or data[size - 1] != c"\n":
+            return UNENDED_ROW
+        if self._reserve(size) < 0:
+            return NO_MEMORY
+        memcpy(self.start + self.size_bytes, data, size)
+        self.begun = True
+        self.ended = ended
+        self.size_bytes += size
+        self.rows += rows
+        return OK
+
+    cdef int _strip(self, const uint8_t **data, size_t *size) noexcept nogil:
+        """Take the header off the first message."""
+        if self.begun:
+            return AFTER_END if self.ended else OK
+        if size[0] < HEADER_SIZE or memcmp(data[0], SIGNATURE, SIGNATURE_SIZE) != 0 or (
+            _big_endian(data[0] + SIGNATURE_SIZE, 4) or _big_endian(data[0] + SIGNATURE_SIZE + 4, 4)
+        ):
+            return BAD_HEADER
+        data[0] += HEADER_SIZE
+        size[0] -= HEADER_SIZE
+        return OK
+
+    cdef int _tuples(self, const uint8_t *data, size_t *size, Py_ssize_t *rows, bint *ended) noexcept nogil:
+        """Count whole rows; ``size`` becomes theirs, without the trailer."""
+        cdef const uint8_t *at = data
+        cdef const uint8_t *end = data + size[0]
+        cdef uint32_t fields, length
+        rows[0] = 0
+        while at != end:
+            if end - at < 2:
+                return BAD_TUPLE
+            fields = _big_endian(at, 2)
+            if fields == TRAILER and end - at == 2:
+                ended[0] = True
+                size[0] -= 2
+                return OK
+            if fields != self.columns:
+                return BAD_TUPLE
+            at += 2
+            for _ in range(fields):
+                if end - at < 4:
+                    return BAD_TUPLE
+                length = _big_endian(at, 4)
+                at += 4
+                if length != FIELD_NULL:
+                    if length > <size_t> (end - at):
+                        return BAD_TUPLE
+                    at += length
+            rows[0] += 1
+        return OK
+
+
+cdef class MessageStream:
+    """The messages of one COPY TO STDOUT under way on a connection."""
+
+    cdef GetCopyData get
+    cdef FreeMemory release
+    cdef void *connection
+    cdef char *held  # a message that did not fit into the batch
+    cdef int size
+
+    def __init__(self, uintptr_t get, uintptr_t release, uintptr_t connection):
+        self.get = <GetCopyData> get
+        self.release = <FreeMemory> release
+        self.connection = <void *> connection
+
+    def __dealloc__(self):
+        self._drop()
+
+    def decode(self, CopyDecoder into not None, Py_ssize_t max_rows, Py_ssize_t max_bytes):
+        cdef int code = OK
+        cdef int status
+        if into.busy:
+            raise RuntimeError("this decoder is in use by another thread")
+        into.busy = True
+        try:
+            with nogil:
+                while True:
+                    status = FULL
+                    if into.rows >= max_rows or into.size_bytes >= max_bytes:
+                        break
+                    status = self._next()
+                    if status != OK:
+                        break
+                    code = into.add(<const uint8_t *> self.held, self.size)
+                    if code == COLUMN_FULL:
+                        status = FULL
+                    if code != OK:
+                        break
+                    self._drop()
+        finally:
+            into.busy = False
+        if code != OK and code != COLUMN_FULL:
+            _raise(code, into.rows)
+        return Status(status)
+
+    def gather(self, RawRows into not None, Py_ssize_t max_bytes):
+        cdef int code = OK
+        cdef int status
+        with nogil:
+            while True:
+                status = FULL
+                if into.size_bytes >= max_bytes:
+                    break
+                status = self._next()
+                if status != OK:
+                    break
+                code = into.add(<const uint8_t *> self.held, self.size)
+                if code != OK:
+                    break
+                self._drop()
+        if code != OK:
+            _raise(code, into.rows)
+        return Status(status)
+
+    cdef int _next(self) noexcept nogil:
+        """Hold a message: the one that is held already, or the next; OK, END or ERROR."""
+        cdef int size
+        if self.held != NULL:
+            return OK
+        size = self.get(self.connection, &self.held, 0)
+        if size < 0:
+            return END if size == NO_MORE else ERROR
+        self.size = size
+        return OK
+
+    cdef void _drop(self) noexcept nogil:
+        if self.held != NULL:
+            self.release(self.held)
+            self.held = NULL

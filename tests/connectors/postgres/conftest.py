@@ -1,0 +1,53 @@
+"""Each of the two versions in turn, and plans made from what the catalog says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+import pytest
+
+from mainstem.connectors.postgres.client import connect
+from mainstem.connectors.postgres.inspector import PostgresInspector
+from mainstem.model.connection import ConnectionSettings
+from mainstem.model.names import TableId
+from mainstem.model.plan import ColumnPlan, TablePlan
+
+MakePlan = Callable[..., TablePlan]
+
+
+@pytest.fixture(params=["postgres15_db", "postgres_db"])
+def database(request: pytest.FixtureRequest) -> ConnectionSettings:
+    """An empty database of this test, on either version."""
+    settings: ConnectionSettings = request.getfixturevalue(request.param)
+    return settings
+
+
+@pytest.fixture
+def sql(database: ConnectionSettings) -> Iterator[psycopg.Connection[Any]]:
+    """A connection of the application's."""
+    with connect(database) as connection:
+        yield connection
+
+
+@pytest.fixture
+def make_plan(database: ConnectionSettings) -> MakePlan:
+    """The plan of a table that keeps its types; keywords change it."""
+
+    def make(name: str, **changes: Any) -> TablePlan:
+        id_ = TableId("public", name)
+        with PostgresInspector(database) as inspector:
+            table = inspector.catalog([id_]).tables[0]
+        columns = tuple(
+            ColumnPlan(column.name, column.name, column.type, column.native, column.nullable, column.native)
+            for column in table.columns
+        )
+        plan = TablePlan(
+            id_, id_, columns, table.primary_key,
+            rows_estimate=table.rows_estimate, bytes_estimate=table.bytes_estimate,
+        )  # fmt: skip
+        return replace(plan, **changes)
+
+    return make
