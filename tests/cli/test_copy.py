@@ -100,6 +100,7 @@ def test_tables_columns_and_schemas_get_other_names_and_rows_are_chosen(pair: Pa
         ("--rename", f"customer={'x' * 64}", "1 to 63 bytes"),
         ("--exclude-column", "customer.nam", "did you mean customer.name"),
         ("--where", "customer=id >", "must be one condition"),
+        ("--where", "customer=nowhere > 1", "the condition on customer is refused"),
         ("--where", "custom=id > 1", "did you mean customer"),
         ("--type", "customer.name", "is not TABLE.COLUMN=TYPE"),
     ],

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mainstem.cli.doctor import roles
 from mainstem.cli.endpoints import endpoint
 from mainstem.contract.inspector import Role
 from mainstem.contract.registry import Registry
+from mainstem.engine.conversion import Endpoint
 from tests.cli.conftest import Pair, mainstem
 
 
@@ -13,7 +16,8 @@ def test_roles_follow_the_order_unless_told() -> None:
     postgres = endpoint("postgresql://u@h/db", registry)
     assert roles([mysql, postgres], None) == [Role.SOURCE, Role.TARGET]
     assert roles([mysql], None) == [Role.SOURCE]
-    assert roles([postgres], None) == [Role.TARGET]
+    only_target = Endpoint(replace(postgres.spec, source=None), postgres.settings)
+    assert roles([only_target], None) == [Role.TARGET]
     assert roles([mysql, postgres], Role.SOURCE) == [Role.SOURCE, Role.SOURCE]
 
 

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mainstem.cli.endpoints import check_roles, endpoint, expand
 from mainstem.contract.registry import Registry
+from mainstem.engine.conversion import Endpoint
 from mainstem.errors import InvalidError
 
 REGISTRY = Registry.installed()
@@ -42,7 +45,6 @@ def test_a_reference_may_hold_any_character() -> None:
 @pytest.mark.parametrize(
     ("source", "target", "says"),
     [
-        ("postgresql://u:p@h/a", "postgresql://u:p@h/b", "PostgreSQL cannot be a source"),
         ("mysql://u:p@h", "postgresql://u:p@h/b", "source mysql://u@h:3306/ names no database"),
         ("mysql://u:p@h/a", "postgresql://u:p@h", "target postgresql://u@h:5432/ names no database"),
     ],
@@ -51,6 +53,14 @@ def test_ends_that_do_not_fit_are_refused_before_anything_is_asked(source: str, 
     registry = Registry.installed()
     with pytest.raises(InvalidError, match=says):
         check_roles(endpoint(source, registry), endpoint(target, registry))
+
+
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_a_system_that_cannot_play_its_role_is_refused(side: str) -> None:
+    end = endpoint("postgresql://u:p@h/a", Registry.installed())
+    unable = Endpoint(replace(end.spec, **{side: None}), end.settings)  # type: ignore[arg-type]
+    with pytest.raises(InvalidError, match=f"PostgreSQL cannot be a {side}"):
+        check_roles(*((unable, end) if side == "source" else (end, unable)))
 
 
 def test_a_password_is_asked_for_on_a_terminal_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,7 +90,7 @@ def make_app(wanted: str = "") -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
-        help="Moves databases: schema and rows from MySQL or MariaDB to PostgreSQL.",
+        help="Moves databases: schema and rows between MySQL, MariaDB and PostgreSQL.",
     )
     app.callback()(_root)
     for name, command in COMMANDS.items():

@@ -36,7 +36,7 @@ def copy(
     target: Annotated[str, typer.Argument(metavar="TARGET_URL", help=_URL_HELP, show_default=False)],
     table: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Only this table; may be repeated.", rich_help_panel=_WHAT),
+        typer.Option(metavar="NAME", help="Only this table (or schema.table); may be repeated.", rich_help_panel=_WHAT),
     ] = None,
     exclude: Annotated[
         list[str] | None,
@@ -133,6 +133,8 @@ def copy(
     as_json: JsonFlag = False,
 ) -> None:
     """Copy a database: tables, rows, keys, indexes, foreign keys, counters, views.
+
+    Between MySQL, MariaDB and PostgreSQL in every direction; names are those of the source.
 
     Ctrl-C stops cleanly and prints the command that goes on from there.
 

@@ -16,7 +16,7 @@ from mainstem.engine.conversion import Endpoint
 from mainstem.errors import InvalidError
 from mainstem.model.connection import ConnectionSettings
 
-_DIRECTIONS = "name MySQL or MariaDB as the source and PostgreSQL as the target"
+_DIRECTIONS = "name systems that can play these roles: docs/connections.md"
 _REFERENCE = re.compile(r"\$\{(\w+)\}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from mainstem.contract.inspector import Finding, Inspector, Role
@@ -98,6 +98,7 @@ def _selected(inspector: Inspector, source: Endpoint, options: RunOptions) -> li
     for item in options.tables:
         if item.query:
             _check_query(inspector, item)
+    _check_conditions(inspector, source, options, spelled)
     named = [spelled[item.name] for item in options.tables if not item.query]
     excluded = {spelled[name] for name in options.exclude}
     return [table for table in (named if options.tables else present) if table not in excluded]
@@ -117,6 +118,29 @@ def _check_query(inspector: Inspector, item: TableSelection) -> None:
         raise InvalidError(
             f"table {item.name}: {exc.message}", fields={f"tables.{item.name}.query": problem}, remedy=exc.remedy
         ) from exc
+
+
+def _check_conditions(
+    inspector: Inspector, source: Endpoint, options: RunOptions, spelled: Mapping[str, TableId]
+) -> None:
+    """Have the server say whether it takes the conditions on rows; which tables they mean is the plan's to decide."""
+    conditions = [
+        (f"tables.{item.name}.where", item.name, item.where) for item in options.tables if item.where and not item.query
+    ]
+    conditions += [(f"where.{name}", name, condition) for name, condition in options.filters.items()]
+    for field, name, condition in conditions:
+        if name not in spelled:
+            continue
+        try:
+            inspector.query_columns(
+                f"SELECT 1 AS a FROM {source.spec.dialect.qualified(spelled[name])} WHERE ({condition}\n)"
+            )
+        except InvalidError as exc:
+            problem = exc.fields.get("query", exc.message)
+            raise InvalidError(
+                f"the condition on {name} is refused: {problem}", fields={field: problem},
+                remedy="write it in the source's SQL, with its columns",
+            ) from exc  # fmt: skip
 
 
 def _short(table: TableId, schema: str) -> tuple[str, ...]:
