@@ -71,6 +71,20 @@ class ColumnType:
     META = "column_type"
 
 
+@dataclass(frozen=True, slots=True)
+class Folding:
+    """What a column takes for equal beside equal text: either case of a letter, accents, spaces at the end.
+
+    Attributes:
+        collation: the owner's name for it, or empty.
+    """
+
+    case: bool = False
+    accents: bool = False
+    spaces: bool = False
+    collation: str = ""
+
+
 PRIMARY_KEY = "primary_key"
 """`meta` of a table node within a query: the names of its primary key's columns on the target, if it has one."""
 
@@ -123,6 +137,15 @@ class Dialect(Protocol):
 
     def qualified(self, table: TableId) -> str:
         """Schema and name, both quoted."""
+        ...
+
+    def folding(self, sql: str, collation: str) -> Folding:
+        """What a column of this type takes for equal.
+
+        Args:
+            sql: the type's text, which may hold a collation of its own.
+            collation: the column's, where it is known; empty otherwise.
+        """
         ...
 
     def neutral_expression(self, tree: exp.Expr) -> exp.Expr:

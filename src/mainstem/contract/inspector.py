@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from mainstem.contract.dialect import TargetDialect
+from mainstem.contract.dialect import Folding, TargetDialect
 from mainstem.model.names import TableId
 from mainstem.model.plan import Severity
 from mainstem.model.run import RunOptions, TableSelection
@@ -122,6 +122,15 @@ class Inspector(AbstractContextManager["Inspector"], Protocol):
 
         Args:
             tables: each with its schema in front; what is not there is not told of. No queries.
+        """
+        ...
+
+    def collisions(self, table: TableId, columns: Sequence[tuple[str, Folding]], where: str) -> int:
+        """How many groups of rows have a key in common once it is folded; the whole table is read for it.
+
+        Args:
+            columns: of the key, each with what is taken for equal there. A key with a null in it has no equal.
+            where: a condition that the rows must meet, or empty.
         """
         ...
 

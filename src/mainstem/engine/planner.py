@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mainstem.contract.dialect import TargetDialect
 from mainstem.contract.inspector import Inspector, TableStatus
@@ -12,12 +12,13 @@ from mainstem.contract.spec import ConnectorSpec
 from mainstem.ddl.naming import near_names
 from mainstem.ddl.plan import build_plan
 from mainstem.engine.denied import denied, left, told, without
+from mainstem.engine.existing import collisions, kept, suspects
 from mainstem.errors import DeniedError, InvalidError, NotFoundError, SchemaConflictError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.plan import MigrationPlan
 from mainstem.model.run import RunOptions, SchemaPolicy, WriteMode
-from mainstem.model.schema import Catalog, Column
+from mainstem.model.schema import Catalog, Column, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +67,30 @@ def make_plan(source: Endpoint, target: Endpoint, options: RunOptions) -> Migrat
             raise InvalidError(f"{target.spec.title} cannot be a target yet")
         plan = without(_build(catalog, source, target, dialect, options, queries, {}), denials)
         existing = inspector.table_status([table.target for table in plan.tables])
+        there = kept(inspector, existing, options)
     if options.schema_policy is SchemaPolicy.DROP_AND_RECREATE and options.structure.tables:
-        return plan
+        return _checked_keys(plan, catalog, {}, source, dialect, options)
     _check_existing(plan, existing, options)
-    if not existing:
+    if existing:
+        columns = {table: status.columns for table, status in existing.items()}
+        plan = without(_build(catalog, source, target, dialect, options, queries, columns), denials)
+    return _checked_keys(plan, catalog, there, source, dialect, options)
+
+
+def _checked_keys(
+    plan: MigrationPlan,
+    catalog: Catalog,
+    there: Mapping[TableId, Table],
+    source: Endpoint,
+    dialect: TargetDialect,
+    options: RunOptions,
+) -> MigrationPlan:
+    """The plan, if no keys of different rows become equal on the target; the source is asked only where they might."""
+    keys = [] if options.skip_data else suspects(plan, catalog.tables, there, source.spec.dialect, dialect)
+    if not keys:
         return plan
-    columns = {table: status.columns for table, status in existing.items()}
-    return without(_build(catalog, source, target, dialect, options, queries, columns), denials)
+    with source.spec.inspector(source.settings) as inspector:
+        return replace(plan, report=(*plan.report, *collisions(inspector, keys, options)))
 
 
 def check_roles(source: Endpoint, target: Endpoint, schema: str = "") -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mainstem.contract.dialect import Folding
 from mainstem.errors import InvalidError
 from mainstem.model.names import TableId
 
@@ -34,6 +35,12 @@ class MysqlDialect:
         """Database and table; the table alone when no database is known."""
         name = self.quote(table.name)
         return f"{self.quote(table.schema)}.{name}" if table.schema else name
+
+    def folding(self, sql: str, collation: str) -> Folding:
+        """What a column of this type takes for equal, by its collation's name."""
+        from mainstem.connectors.mysql.folding import folding
+
+        return folding(sql, collation)
 
     def neutral_expression(self, tree: exp.Expr) -> exp.Expr:
         """An expression without what only MySQL knows (charset introducers, collations, its own casts)."""

@@ -12,7 +12,8 @@ from mainstem.connectors.mysql import client, preflight, rights
 from mainstem.connectors.mysql.columns import column
 from mainstem.connectors.mysql.config import MAX_NAME_CHARACTERS, NOT_OF_THE_LEDGER, SYSTEM_DATABASES
 from mainstem.connectors.mysql.dialect import MysqlDialect
-from mainstem.contract.dialect import TargetDialect
+from mainstem.connectors.mysql.folding import folded
+from mainstem.contract.dialect import Folding, TargetDialect
 from mainstem.contract.inspector import DatabaseInfo, Denial, Finding, Inspector, Role, ServerInfo, TableStatus
 from mainstem.errors import ConflictError, InvalidError, StatementError
 from mainstem.model.connection import ConnectionSettings
@@ -126,6 +127,15 @@ class MysqlInspector(Inspector):
         """The tables that this login cannot read whole."""
         with client.translating():
             return rights.denials(self._connection, self._database(), tables)
+
+    def collisions(self, table: TableId, columns: Sequence[tuple[str, Folding]], where: str) -> int:
+        """How many groups of rows have a key in common once it is folded."""
+        known = {collation for _, collation in self._query(_COLLATIONS)}
+        wanted = ", ".join(folded(_DIALECT.quote(name), fold, fold.collation in known) for name, fold in columns)
+        filled = [f"{_DIALECT.quote(name)} IS NOT NULL" for name, _ in columns]
+        met = " AND ".join([f"({where})"] * bool(where) + filled)
+        groups = f"SELECT 1 FROM {_DIALECT.qualified(table)} WHERE {met} GROUP BY {wanted} HAVING COUNT(*) > 1"
+        return int(self._query(f"SELECT COUNT(*) FROM ({groups}) AS mainstem_groups")[0][0])
 
     def target_dialect(self) -> TargetDialect | None:
         """The dialect for writing to this server."""

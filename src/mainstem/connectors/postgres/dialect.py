@@ -9,7 +9,17 @@ from mainstem.connectors.postgres import finish, keys
 from mainstem.connectors.postgres.literals import dollar_quoted, literal, now, string, text_array
 from mainstem.connectors.postgres.raw import raw_format
 from mainstem.connectors.postgres.types import copy_op, native_type
-from mainstem.contract.dialect import ColumnType, Dialect, NameRules, NewName, Rendered, TargetType, Translate, Use
+from mainstem.contract.dialect import (
+    ColumnType,
+    Dialect,
+    Folding,
+    NameRules,
+    NewName,
+    Rendered,
+    TargetType,
+    Translate,
+    Use,
+)
 from mainstem.errors import InvalidError, PlanError
 from mainstem.model.names import TableId
 from mainstem.model.plan import ColumnPlan, Phase, ReportItem, Severity, Statement, TablePlan
@@ -51,6 +61,10 @@ class PostgresDialect:
         """Schema and name; the name alone when no schema is known."""
         name = self.quote(table.name)
         return f"{self.quote(table.schema)}.{name}" if table.schema else name
+
+    def folding(self, sql: str, collation: str) -> Folding:
+        """What a column of this type takes for equal: only citext takes more than what is equal."""
+        return Folding(case=sql.lower().rpartition(".")[2].strip('"') == "citext")
 
     def neutral_expression(self, tree: exp.Expr) -> exp.Expr:
         """PostgreSQL's own syntax is what sqlglot's tree is closest to."""

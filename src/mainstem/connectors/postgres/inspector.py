@@ -18,9 +18,10 @@ from mainstem.connectors.postgres.config import (
     SYSTEM_DATABASES,
 )
 from mainstem.connectors.postgres.dialect import PostgresDialect
+from mainstem.connectors.postgres.folding import folded
 from mainstem.connectors.postgres.ledger import SCHEMA as LEDGER_SCHEMA
 from mainstem.connectors.postgres.native import logical_type
-from mainstem.contract.dialect import TargetDialect
+from mainstem.contract.dialect import Folding, TargetDialect
 from mainstem.contract.inspector import DatabaseInfo, Denial, Finding, Inspector, Role, ServerInfo, TableStatus
 from mainstem.contract.network import Deadline
 from mainstem.errors import ConflictError, ConnectError, InvalidError, StatementError
@@ -180,6 +181,14 @@ class PostgresInspector(Inspector):
         """The tables that this login cannot read whole."""
         with client.translating():
             return rights.denials(self._connection, self._schema, tables)
+
+    def collisions(self, table: TableId, columns: Sequence[tuple[str, Folding]], where: str) -> int:
+        """How many groups of rows have a key in common once it is folded."""
+        wanted = ", ".join(folded(_DIALECT.quote(name), fold) for name, fold in columns)
+        filled = [f"{_DIALECT.quote(name)} IS NOT NULL" for name, _ in columns]
+        met = " AND ".join([f"({where})"] * bool(where) + filled)
+        groups = f"SELECT FROM {_DIALECT.qualified(table)} WHERE {met} GROUP BY {wanted} HAVING count(*) > 1"
+        return int(self._query(f"SELECT count(*) FROM ({groups}) AS mainstem_groups")[0][0])
 
     def target_dialect(self) -> TargetDialect | None:
         """The dialect for writing to this server."""

@@ -1,0 +1,67 @@
+"""What a plan must know of the tables that the target has already, and of keys that it folds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from mainstem.contract.dialect import Dialect, TargetDialect
+from mainstem.contract.inspector import Inspector
+from mainstem.ddl.collisions import FoldedKey, folded_keys
+from mainstem.errors import PlanError
+from mainstem.model.names import TableId
+from mainstem.model.plan import MigrationPlan, ReportItem, Severity
+from mainstem.model.run import RowErrorPolicy, RunOptions, SchemaPolicy
+from mainstem.model.schema import Table
+
+COLLISION = "key_collision"
+_REMEDY = "give the target's column a collation (or type) that tells them apart, or change these rows at the source"
+
+
+def kept(inspector: Inspector, tables: Iterable[TableId], options: RunOptions) -> dict[TableId, Table]:
+    """The target's own tables among these that the run keeps; views are not among them."""
+    if options.schema_policy is SchemaPolicy.DROP_AND_RECREATE and options.structure.tables:
+        return {}
+    named = set(tables)
+    there = [table for table in inspector.tables() if table in named] if named else []
+    return {table.id: table for table in inspector.catalog(there).tables} if there else {}
+
+
+def suspects(
+    plan: MigrationPlan,
+    sources: Sequence[Table],
+    there: Mapping[TableId, Table],
+    source: Dialect,
+    target: TargetDialect,
+) -> list[FoldedKey]:
+    """The keys that the source must be asked about: the target takes more of their values for equal."""
+    return folded_keys(plan.tables, {table.id: table for table in sources}, there, source, target)
+
+
+def collisions(inspector: Inspector, keys: Sequence[FoldedKey], options: RunOptions) -> list[ReportItem]:
+    """Ask the source how many rows of each key would become equal.
+
+    Raises:
+        PlanError: there are some, and the run does not put rows aside.
+    """
+    found = list(_asked(inspector, keys))
+    if found and options.row_errors is RowErrorPolicy.FAIL:
+        raise PlanError(
+            "; ".join(f"{key}: {count:,} keys of different rows are equal on the target" for key, count in found),
+            remedy=_REMEDY,
+            table=str(found[0][0].table.source),
+        )
+    return [
+        ReportItem(
+            Severity.WARNING, COLLISION, str(key.table.source),
+            f"{key}: {count:,} keys of different rows are equal on the target; all but one of each are put aside",
+            _REMEDY,
+        )
+        for key, count in found
+    ]  # fmt: skip
+
+
+def _asked(inspector: Inspector, keys: Sequence[FoldedKey]) -> Iterator[tuple[FoldedKey, int]]:
+    for key in keys:
+        count = inspector.collisions(key.table.source, key.columns, key.table.where)
+        if count:
+            yield key, count
