@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any
 
 import psycopg
+import psycopg.sql
 
 from mainstem.connectors.postgres.client import cancel, connect, translate_error, translating
 from mainstem.connectors.postgres.dialect import PostgresDialect
@@ -28,6 +29,7 @@ class PostgresBuilder:
         self._settings = settings
         self._connection: psycopg.Connection[Any] = connect(settings)
         self._run_id = run_id
+        self._steps: set[str] | None = None
         with translating():
             self._connection.execute(_SESSION)
 
@@ -68,11 +70,22 @@ class PostgresBuilder:
         cancel(self._connection, self._settings)
 
     def _once(self, step: str, sql: str) -> None:
-        connection = self._connection
-        with connection.transaction():
-            done = connection.execute(
-                f"INSERT INTO {SCHEMA}.step (run_id, step) VALUES (%s, %s) ON CONFLICT DO NOTHING",
-                (self._run_id, step),
-            )
-            if done.rowcount == 1:
-                connection.execute(sql.encode())  # bytes: sent as it is, no placeholder is looked for
+        """Both in one message, which the server runs as one transaction: thousands of tables are as many of these.
+
+        Source: PostgreSQL manual, "Multiple Statements in a Simple Query".
+        """
+        if step in self._known_steps():
+            return
+        line = psycopg.sql.SQL("INSERT INTO {}.step (run_id, step) VALUES ({}, {});\n").format(
+            psycopg.sql.Identifier(SCHEMA), self._run_id, step
+        )
+        # Bytes are sent as they are: no placeholder is looked for. A step that is there by now is refused by its key.
+        self._connection.execute(line.as_bytes(self._connection) + sql.encode())
+        self._known_steps().add(step)
+
+    def _known_steps(self) -> set[str]:
+        """The steps that an earlier start of this run has made, and ours."""
+        if self._steps is None:
+            rows = self._connection.execute(f"SELECT step FROM {SCHEMA}.step WHERE run_id = %s", (self._run_id,))
+            self._steps = {step for (step,) in rows}
+        return self._steps
