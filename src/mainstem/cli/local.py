@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -15,6 +16,7 @@ from mainstem.engine.conversion import Conversion
 from mainstem.model.run import Progress
 
 REFRESH_S = 0.1
+SHARE, LONGEST_S = 20, 1.0  # showing takes a twentieth of the time: thousands of tables are shown less often
 
 
 def run_to_end(conversion: Conversion, show: ProgressDisplay, terminal: Terminal) -> RunView:
@@ -37,8 +39,9 @@ def run_to_end(conversion: Conversion, show: ProgressDisplay, terminal: Terminal
     with _signals() as interrupted, show:
         thread = threading.Thread(target=work, name="conversion", daemon=True)
         thread.start()
-        stopping = False
-        while not ended.wait(REFRESH_S):
+        stopping, pause_s = False, REFRESH_S
+        while not ended.wait(pause_s):
+            begun = time.perf_counter()
             if interrupted.count > 1:
                 raise KeyboardInterrupt
             if interrupted.count and not stopping:
@@ -46,6 +49,7 @@ def run_to_end(conversion: Conversion, show: ProgressDisplay, terminal: Terminal
                 threading.Thread(target=conversion.stop, name="stop", daemon=True).start()
                 terminal.hint("stopping; Ctrl-C again ends at once")
             show.update(view_of(conversion.run_id, conversion.progress()))
+            pause_s = min(max(REFRESH_S, SHARE * (time.perf_counter() - begun)), LONGEST_S)
         outcome = result[0]
         if isinstance(outcome, BaseException):
             raise outcome

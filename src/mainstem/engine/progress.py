@@ -51,6 +51,7 @@ class Tracker:
         self._tables: dict[TableId, TableProgress] = {}
         self._since: dict[TableId, float] = {}
         self._active: set[Attempt] = set()
+        self._told: dict[TableId, tuple[TableState, int, int]] = {}
 
     def say(
         self,
@@ -260,11 +261,13 @@ class Tracker:
         return progress
 
     def tell_stats(self) -> None:
-        """One STAT event for each table that has moved, and one for the total."""
+        """One STAT event for each table that has moved since the last time, and one for the total."""
         progress = self.snapshot()
         elapsed = max(progress.elapsed_s, 1e-3)
         for counter in progress.tables:
-            if counter.state is not TableState.PENDING:
+            now = counter.state, counter.rows_read, counter.rows_written
+            if counter.state is not TableState.PENDING and self._told.get(counter.source) != now:
+                self._told[counter.source] = now
                 self._tell_stat(str(counter.source), str(counter.state), counter, max(counter.seconds, 1e-3))
         self._tell_stat("", str(progress.state), progress, elapsed)
 

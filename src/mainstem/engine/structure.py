@@ -74,7 +74,10 @@ class KeyBuilder:
     """
 
     def __init__(self, plan: MigrationPlan, tracker: Tracker, fresh: Callable[[TableId], bool]) -> None:
-        self._plan, self._tracker, self._fresh = plan, tracker, fresh
+        self._tracker, self._fresh = tracker, fresh
+        self._statements: dict[TableId | None, list[Statement]] = {}
+        for statement in plan.phase(Phase.KEYS):
+            self._statements.setdefault(statement.table, []).append(statement)
         self._changed = threading.Condition()
         self._queue: deque[tuple[TablePlan, tuple[Statement, ...]]] = deque()
         self._open: dict[TableId, int] = {}
@@ -126,7 +129,7 @@ class KeyBuilder:
         counter = self._tracker.table(table.source)
         if self._fresh(table.target):
             check_count(table.target, counter.rows_written, builder.count(table.target))
-        statements = self._plan.phase(Phase.KEYS, table.target)
+        statements = self._statements.get(table.target, [])
         failpoints.hit("keys.before")
         apply_all(builder, (item for item in statements if not item.index), self._tracker)
         failpoints.hit("keys.after")
