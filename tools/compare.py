@@ -1,17 +1,19 @@
 """Counts and checksums of every table and view, computed by each server's own SQL.
 
-``python -m tools.compare mysql://… postgresql://…`` prints a line for each and ends with 1 if any differs.
+``python -m tools.compare SOURCE_URL TARGET_URL`` prints a line for each table and view of the source, and ends with 1
+if any differs. Either side may be MySQL, MariaDB or PostgreSQL.
 
 Both servers render every value as the same text and sum a part of its row's MD5, so the order of rows does not matter.
-Left out of the checksum, and compared only as null or not: JSON, whose text PostgreSQL writes anew.
+Between two kinds of server JSON is compared only as null or not: each writes its text anew.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from mainstem.connectors.mysql.client import connect as mysql_connect
 from mainstem.connectors.mysql.dialect import MysqlDialect
@@ -20,13 +22,58 @@ from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 
-Ask = Callable[[str], list[tuple[Any, ...]]]
-
-_MYSQL, _POSTGRES = MysqlDialect(), PostgresDialect()
-_NUMBER = (
-    "REGEXP_REPLACE(REGEXP_REPLACE({0}, '(\\\\.[0-9]*?)0+$', '\\\\1'), '\\\\.$', '')",
-    "trim_scale(({0})::numeric)",
-)
+# What a value is, however it is stored: types of one family, or of two that stand in one line here, are rendered by
+# their own server's template; all others as the server's plain text.
+_ALIKE = ({"number", "boolean", "bits"}, {"moment", "day"}, {"bytes", "geometry"}, {"text", "array"})
+_MYSQL_FAMILIES = {
+    **dict.fromkeys(("tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "year"), "number"),
+    **dict.fromkeys(("float", "double"), "float"),
+    **dict.fromkeys(("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"), "bytes"),
+    **dict.fromkeys(("datetime", "timestamp"), "moment"),
+    **dict.fromkeys(("json", "vector"), "json"),
+    **dict.fromkeys(("point", "linestring", "polygon", "geometry", "geometrycollection", "geomcollection", "multipoint",
+                     "multilinestring", "multipolygon"), "geometry"),
+    "bit": "bits", "date": "day", "time": "clock", "inet4": "address", "inet6": "address", "char": "padded",
+}  # fmt: skip
+_POSTGRES_FAMILIES = {
+    **dict.fromkeys(("int2", "int4", "int8", "numeric", "oid"), "number"),
+    **dict.fromkeys(("float4", "float8"), "float"),
+    **dict.fromkeys(("bit", "varbit"), "bits"),
+    **dict.fromkeys(("timestamp", "timestamptz"), "moment"),
+    **dict.fromkeys(("time", "interval"), "clock"),
+    **dict.fromkeys(("json", "jsonb"), "json"),
+    "bool": "boolean", "bytea": "bytes", "date": "day", "inet": "address", "bpchar": "padded",
+}  # fmt: skip
+_MYSQL_TRIMMED = r"REGEXP_REPLACE(REGEXP_REPLACE({}, '(\\.[0-9]*?)0+$', '\\1'), '\\.$', '')"
+_MYSQL_TEXTS = {
+    "number": _MYSQL_TRIMMED.format("CAST({0} + 0 AS CHAR)"),
+    "float": _MYSQL_TRIMMED.format("CAST(CAST(CAST({0} AS DOUBLE) AS CHAR) AS DECIMAL(65,30))"),
+    "bits": "{0} + 0",
+    "bytes": "LOWER(HEX({0}))",
+    "geometry": "LOWER(HEX(ST_AsBinary({0})))",
+    "moment": "DATE_FORMAT({0}, '%Y-%m-%d %H:%i:%s.%f')",
+    "day": "DATE_FORMAT({0}, '%Y-%m-%d %H:%i:%s.%f')",
+    "clock": "CAST(TIME_TO_SEC({0}) AS DECIMAL(20,6))",
+    "json": "IF({0} IS NULL, NULL, 1)",
+    "padded": "RTRIM({0})",
+}
+_MYSQL_NO_TEXT = ("float", "bits", "bytes", "geometry")
+_POSTGRES_BITS = "lpad({0}::text, 64, '0')"
+_POSTGRES_TEXTS = {
+    "number": "trim_scale(({0})::numeric)",
+    "float": "trim_scale(round(({0})::double precision::text::numeric, 30))",
+    "boolean": "{0}::int",
+    "bits": f"left({_POSTGRES_BITS}, 32)::bit(32)::bigint::numeric * 4294967296"
+    f" + right({_POSTGRES_BITS}, 32)::bit(32)::bigint",
+    "bytes": "encode({0}, 'hex')",
+    "moment": "to_char({0}, 'YYYY-MM-DD HH24:MI:SS.US')",
+    "day": "to_char({0}, 'YYYY-MM-DD HH24:MI:SS.US')",
+    "clock": "extract(epoch from {0})::numeric(20,6)",
+    "json": "CASE WHEN {0} IS NOT NULL THEN 1 END",
+    "array": "array_to_string({0}, ',')",
+    "address": "host({0})",
+    "padded": "rtrim({0}::text)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,109 +93,169 @@ class Result:
         return self.source == self.target
 
 
+class Side(Protocol):
+    """One server: what it holds, and its sums."""
+
+    kind: str
+
+    def relations(self) -> list[tuple[str, bool]]:
+        """Names, and whether it is a view."""
+        ...
+
+    def columns(self, table: str) -> dict[str, str]:
+        """Name → family; empty when there is no such table."""
+        ...
+
+    def text(self, column: str, family: str, *, own: bool) -> str:
+        """SQL of the value's text; ``own``: only servers of this kind need to agree on it."""
+        ...
+
+    def sum(self, table: str, texts: Sequence[str]) -> tuple[int, int]:
+        """Rows, and the sum of their digests."""
+        ...
+
+
+class MysqlSide:
+    """See `Side`."""
+
+    kind = "mysql"
+    _dialect = MysqlDialect()
+
+    def __init__(self, connection: Any, database: str) -> None:
+        self._cursor, self._database = connection.cursor(), database
+        self._ask("SET time_zone = '+00:00', group_concat_max_len = 1000000")
+
+    def _ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        self._cursor.execute(query, values or None)
+        return list(self._cursor.fetchall())
+
+    def relations(self) -> list[tuple[str, bool]]:
+        """Tables, then views."""
+        rows = self._ask(
+            "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = %s"
+            " AND table_type <> 'SEQUENCE' ORDER BY table_type, table_name",
+            self._database,
+        )
+        return [(name, type_ == "VIEW") for name, type_ in rows]
+
+    def columns(self, table: str) -> dict[str, str]:
+        """MariaDB's JSON is longtext with a check of the column's name."""
+        rows = self._ask(
+            "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = %s AND table_name = %s"
+            " ORDER BY ordinal_position",
+            self._database, table,
+        )  # fmt: skip
+        return {name: _MYSQL_FAMILIES.get(type_.lower(), "text") for name, type_ in rows}
+
+    def text(self, column: str, family: str, *, own: bool) -> str:
+        """The server's own text where it says all of the value."""
+        template = "{0}" if own and family not in _MYSQL_NO_TEXT else _MYSQL_TEXTS.get(family, "{0}")
+        return template.format(self._dialect.quote(column))
+
+    def sum(self, table: str, texts: Sequence[str]) -> tuple[int, int]:
+        """By eight hexadecimal digits of each row's MD5."""
+        rows = ", ".join(f"COALESCE(CONVERT({text} USING utf8mb4), '~')" for text in texts) or "''"
+        digest = f"CONV(LEFT(MD5(CONCAT_WS('|', {rows})), 8), 16, 10)"
+        name = self._dialect.qualified(TableId(self._database, table))
+        count, total = self._ask(f"SELECT COUNT(*), COALESCE(SUM({digest}), 0) FROM {name}")[0]
+        return int(count), int(total)
+
+
+class PostgresSide:
+    """See `Side`."""
+
+    kind = "postgresql"
+    _dialect = PostgresDialect()
+
+    def __init__(self, connection: Any, schema: str) -> None:
+        self._connection, self._schema = connection, schema
+        connection.execute("SET timezone = 'UTC'")
+
+    def _ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        return list(self._connection.execute(query.encode(), values or None).fetchall())
+
+    def relations(self) -> list[tuple[str, bool]]:
+        """Tables, then views; the partitions are in their parents."""
+        rows = self._ask(
+            "SELECT relname, relkind IN ('v', 'm') FROM pg_class WHERE relnamespace = %s::regnamespace"
+            " AND relkind IN ('r', 'p', 'v', 'm') AND NOT relispartition ORDER BY 2, relname",
+            self._dialect.quote(self._schema),
+        )
+        return [(name, view) for name, view in rows]
+
+    def columns(self, table: str) -> dict[str, str]:
+        """Arrays, and domains by what they are made of."""
+        rows = self._ask(
+            "SELECT a.attname, COALESCE(b.typname, t.typname) FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid"
+            " LEFT JOIN pg_type b ON b.oid = NULLIF(t.typbasetype, 0) JOIN pg_class c ON c.oid = a.attrelid"
+            " WHERE c.relnamespace = %s::regnamespace AND c.relname = %s AND a.attnum > 0 AND NOT a.attisdropped"
+            " ORDER BY a.attnum",
+            self._dialect.quote(self._schema), table,
+        )  # fmt: skip
+        return {
+            name: "array" if type_.startswith("_") else _POSTGRES_FAMILIES.get(type_, "text") for name, type_ in rows
+        }
+
+    def text(self, column: str, family: str, *, own: bool) -> str:
+        """PostgreSQL's own text is exact."""
+        template = "{0}" if own else _POSTGRES_TEXTS.get(family, "{0}")
+        return template.format(self._dialect.quote(column))
+
+    def sum(self, table: str, texts: Sequence[str]) -> tuple[int, int]:
+        """By eight hexadecimal digits of each row's MD5."""
+        rows = ", ".join(f"coalesce(({text})::text, '~')" for text in texts)
+        digest = f"('x' || left(md5(concat_ws('|', {rows or chr(39) * 2})), 8))::bit(32)::bigint"
+        name = self._dialect.qualified(TableId(self._schema, table))
+        count, total = self._ask(f"SELECT count(*), coalesce(sum({digest}), 0) FROM {name}")[0]
+        return int(count), int(total)
+
+
 def compare(source: ConnectionSettings, target: ConnectionSettings) -> Iterator[Result]:
-    """Every table and view of a MySQL or MariaDB database, by its name in the target's schema."""
-    with mysql_connect(source) as mysql, mysql.cursor() as cursor, postgres_connect(target) as postgres:
-
-        def ask_source(query: str) -> list[tuple[Any, ...]]:
-            cursor.execute(query)
-            return list(cursor.fetchall())
-
-        def ask_target(query: str) -> list[tuple[Any, ...]]:
-            return postgres.execute(query.encode()).fetchall()
-
-        cursor.execute("SET time_zone = '+00:00'")
-        postgres.execute(b"SET timezone = 'UTC'")
-        yield from _compare(source.database or "", target.schema or "public", ask_source, ask_target)
+    """Every table and view of the source, by its name in the target."""
+    with _connection(source) as here, _connection(target) as there:
+        yield from _compare(_side(source, here), _side(target, there))
 
 
-def _compare(database: str, schema: str, ask_source: Ask, ask_target: Ask) -> Iterator[Result]:
-    tables = ask_source(
-        "SELECT table_name, table_type FROM information_schema.tables"
-        f" WHERE table_schema = '{database}' AND table_type <> 'SEQUENCE' ORDER BY table_type, table_name"
-    )
-    for name, type_ in tables:
-        here = ask_source(
-            "SELECT column_name, data_type, column_type FROM information_schema.columns"
-            f" WHERE table_schema = '{database}' AND table_name = '{name}' ORDER BY ordinal_position"
-        )
-        there: dict[str, str] = dict(
-            ask_target(
-                "SELECT column_name, data_type FROM information_schema.columns"
-                f" WHERE table_schema = '{schema}' AND table_name = '{name}'"
-            )
-        )
-        pairs = [
-            _texts(_MYSQL.quote(column), data_type, native, _POSTGRES.quote(column), there.get(column, ""))
-            for column, data_type, native in here
-        ]
-        own, other = _MYSQL.qualified(TableId(database, name)), _POSTGRES.qualified(TableId(schema, name))
-        source = _source_sum(own, [text for text, _ in pairs], ask_source)
-        target = _target_sum(other, [text for _, text in pairs], ask_target) if there else None
-        columns: list[str] = []
-        if target is not None and target != source:
-            columns = [
-                column
-                for (column, *_), (text, other_text) in zip(here, pairs, strict=True)
-                if _source_sum(own, [text], ask_source) != _target_sum(other, [other_text], ask_target)
-            ]
-        yield Result(name, type_ == "VIEW", source, target, tuple(columns))
+def _connection(settings: ConnectionSettings) -> AbstractContextManager[Any]:
+    return mysql_connect(settings) if settings.type == "mysql" else postgres_connect(settings)
 
 
-def _source_sum(table: str, texts: Sequence[str], ask: Ask) -> tuple[int, int]:
-    rows = ", ".join(f"COALESCE(CONVERT({text} USING utf8mb4), '~')" for text in texts)
-    count, total = ask(
-        f"SELECT COUNT(*), COALESCE(SUM(CONV(LEFT(MD5(CONCAT_WS('|', {rows})), 8), 16, 10)), 0) FROM {table}"
-    )[0]
-    return int(count), int(total)
+def _side(settings: ConnectionSettings, connection: Any) -> Side:
+    if settings.type == "mysql":
+        return MysqlSide(connection, settings.database)
+    return PostgresSide(connection, settings.schema or "public")
 
 
-def _target_sum(table: str, texts: Sequence[str], ask: Ask) -> tuple[int, int]:
-    rows = ", ".join(f"coalesce(({text})::text, '~')" for text in texts)
-    count, total = ask(
-        f"SELECT count(*), coalesce(sum(('x' || left(md5(concat_ws('|', {rows})), 8))::bit(32)::bigint), 0)"
-        f" FROM {table}"
-    )[0]
-    return int(count), int(total)
+def _compare(source: Side, target: Side) -> Iterator[Result]:
+    for name, view in source.relations():
+        here, there = source.columns(name), target.columns(name)
+        pairs = [_texts(source, target, column, here[column], there.get(column, "")) for column in here]
+        own = source.sum(name, [text for text, _ in pairs])
+        other = None
+        if there and here.keys() <= there.keys():
+            other = target.sum(name, [text for _, text in pairs])
+        differing: tuple[str, ...] = ()
+        if other is not None and other != own:
+            differing = tuple(_differing(source, target, name, dict(zip(here, pairs, strict=True))))
+        elif there and other is None:
+            differing = tuple(column for column in here if column not in there)
+        yield Result(name, view, own, other, differing)
 
 
-def _texts(source: str, data_type: str, native: str, target: str, target_type: str) -> tuple[str, str]:
+def _differing(source: Side, target: Side, table: str, texts: Mapping[str, tuple[str, str]]) -> Iterator[str]:
+    for column, (text, other) in texts.items():
+        if source.sum(table, [text]) != target.sum(table, [other]):
+            yield column
+
+
+def _texts(source: Side, target: Side, column: str, family: str, other: str) -> tuple[str, str]:
     """The same text of a column's value, as SQL of either side."""
-    if data_type in ("date", "datetime", "timestamp"):
-        return f"DATE_FORMAT({source}, '%Y-%m-%d %H:%i:%s.%f')", f"to_char({target}, 'YYYY-MM-DD HH24:MI:SS.US')"
-    if data_type == "time":
-        return f"CAST(TIME_TO_SEC({source}) AS DECIMAL(20,6))", f"extract(epoch from {target})::numeric(20,6)"
-    if data_type == "bit":
-        return f"{source} + 0", _bits(target, target_type)
-    if data_type in ("binary", "varbinary") or data_type.endswith("blob"):
-        return f"LOWER(HEX({source}))", f"encode({target}, 'hex')"
-    if data_type in ("json", "vector") or target_type in ("jsonb", "json"):
-        return f"IF({source} IS NULL, NULL, 1)", f"CASE WHEN {target} IS NOT NULL THEN 1 END"
-    if target_type == "ARRAY":
-        return source, f"array_to_string({target}, ',')"
-    if data_type in ("float", "double"):
-        wide = f"CAST(CAST(CAST({source} AS DOUBLE) AS CHAR) AS DECIMAL(65,30))"
-        return _NUMBER[0].format(wide), _NUMBER[1].format(f"round({target}::double precision::text::numeric, 30)")
-    if data_type == "decimal":
-        return _NUMBER[0].format(f"CAST({source} AS CHAR)"), _NUMBER[1].format(target)
-    if target_type == "boolean":
-        return source, f"{target}::int"
-    if data_type == "char":
-        return f"RTRIM({source})", f"rtrim({target}::text)"
-    if target_type == "bytea":
-        return f"LOWER(HEX(ST_AsBinary({source})))", f"encode({target}, 'hex')"
-    if target_type == "inet":
-        return source, f"host({target})"
-    if "zerofill" in native:
-        return f"{source} + 0", target
-    return source, target
-
-
-def _bits(target: str, target_type: str) -> str:
-    if target_type == "boolean":
-        return f"{target}::int"
-    bits = f"lpad({target}::text, 64, '0')"
-    return f"(left({bits}, 32)::bit(32)::bigint::numeric * 4294967296 + right({bits}, 32)::bit(32)::bigint)"
+    own = source.kind == target.kind
+    if "json" in (family, other) and not own:
+        family = other = "json"
+    elif family != other and not any({family, other} <= alike for alike in _ALIKE):
+        family = other = "padded" if {family, other} == {"padded", "text"} else "text"
+    return source.text(column, family, own=own), target.text(column, other, own=own)
 
 
 def main() -> int:
