@@ -58,6 +58,7 @@ _MYSQL_TEXTS = {
     "padded": "RTRIM({0})",
 }
 _MYSQL_NO_TEXT = ("float", "bits", "bytes", "geometry")
+_MOST_ARGUMENTS = 90  # of 100 that a function of PostgreSQL may have
 _POSTGRES_BITS = "lpad({0}::text, 64, '0')"
 _POSTGRES_TEXTS = {
     "number": "trim_scale(({0})::numeric)",
@@ -203,8 +204,10 @@ class PostgresSide:
 
     def sum(self, table: str, texts: Sequence[str]) -> tuple[int, int]:
         """By eight hexadecimal digits of each row's MD5."""
-        rows = ", ".join(f"coalesce(({text})::text, '~')" for text in texts)
-        digest = f"('x' || left(md5(concat_ws('|', {rows or chr(39) * 2})), 8))::bit(32)::bigint"
+        values = [f"coalesce(({text})::text, '~')" for text in texts] or ["''"]
+        groups = (values[start : start + _MOST_ARGUMENTS] for start in range(0, len(values), _MOST_ARGUMENTS))
+        row = "concat_ws('|', " + ", ".join(f"concat_ws('|', {', '.join(group)})" for group in groups) + ")"
+        digest = f"('x' || left(md5({row}), 8))::bit(32)::bigint"
         name = self._dialect.qualified(TableId(self._schema, table))
         count, total = self._ask(f"SELECT count(*), coalesce(sum({digest}), 0) FROM {name}")[0]
         return int(count), int(total)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from mainstem.model.event import Event
 from mainstem.model.ids import STREAM, new_id
 from mainstem.model.plan import ReportItem
 from mainstem.model.run import RunOptions
+from tests.e2e.routes import MYSQL, POSTGRES, ROUTES, End, Route
 
 Rows = list[tuple[Any, ...]]
 
@@ -81,3 +83,19 @@ def wait_until() -> Callable[[Callable[[], bool]], None]:
             time.sleep(0.02)
 
     return wait
+
+
+@pytest.fixture(params=ROUTES, ids=lambda route: f"{route[0]}-{route[1]}")
+def route(
+    request: pytest.FixtureRequest, mariadb_server: ConnectionSettings, postgres18_server: ConnectionSettings
+) -> Route:
+    """Two empty databases; those of one kind are on one server."""
+    servers = {MYSQL: mariadb_server, POSTGRES: postgres18_server}
+    ends = [
+        End(replace(servers[kind], database=f"awkward_{side}")) for side, kind in zip("st", request.param, strict=True)
+    ]
+    if ends[0].endpoint.spec.source is None or ends[1].endpoint.spec.target is None:
+        pytest.skip("not yet")
+    for end in ends:
+        end.recreate(servers[end.settings.type])
+    return Route(*ends)
