@@ -30,6 +30,13 @@ _BASE_TABLES = (
 _COLLATIONS = "SELECT character_set_name, collation_name FROM information_schema.collation_character_set_applicability"
 
 
+_COLUMNS = (
+    "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = %s AND table_name IN ({})"
+    " ORDER BY table_name, ordinal_position"
+)
+_ASKED_AT_ONCE = 50
+
+
 class MysqlInspector(Inspector):
     """See `contract.inspector.Inspector`. Making one connects."""
 
@@ -121,7 +128,31 @@ class MysqlInspector(Inspector):
 
     def table_status(self, tables: Sequence[TableId]) -> dict[TableId, TableStatus]:
         """For each of the tables that exists: its columns, and whether it is empty."""
-        return {table: status for table in tables if (status := self._status(table)) is not None}
+        found: dict[TableId, list[str]] = {}
+        for schema in {table.schema or self._database() for table in tables}:
+            wanted = {table.name: table for table in tables if (table.schema or self._database()) == schema}
+            folded = {
+                name.lower(): table for name, table in wanted.items()
+            }  # a server may keep all names in lower case
+            marks = ", ".join(["%s"] * len(wanted))
+            for name, column_name in self._query(_COLUMNS.format(marks), (schema, *wanted)):
+                table = wanted.get(name) or folded.get(name.lower())
+                if table is not None:
+                    found.setdefault(table, []).append(column_name)
+        filled = self._filled(list(found))
+        return {table: TableStatus(tuple(names), table not in filled) for table, names in found.items()}
+
+    def _filled(self, tables: Sequence[TableId]) -> set[TableId]:
+        """Those with at least one row; many are asked for at once."""
+        filled = set()
+        for start in range(0, len(tables), _ASKED_AT_ONCE):
+            asked = tables[start : start + _ASKED_AT_ONCE]
+            selects = (
+                f"SELECT {number} AS number FROM DUAL WHERE EXISTS (SELECT 1 FROM {_DIALECT.qualified(table)})"
+                for number, table in enumerate(asked)
+            )
+            filled |= {asked[int(number)] for (number,) in self._query(" UNION ALL ".join(selects))}
+        return filled
 
     def denials(self, tables: Sequence[TableSelection]) -> dict[TableId, Denial]:
         """The tables that this login cannot read whole."""
@@ -152,17 +183,6 @@ class MysqlInspector(Inspector):
         """Named checks for the role, each with its remedy."""
         with client.translating():
             return preflight.run(self._connection, self._settings, role, options)
-
-    def _status(self, table: TableId) -> TableStatus | None:
-        columns = self._query(
-            "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND table_name = %s"
-            " ORDER BY ordinal_position",
-            (table.schema or self._database(), table.name),
-        )
-        if not columns:
-            return None
-        row = self._query(f"SELECT 1 FROM {_DIALECT.qualified(table)} LIMIT 1")
-        return TableStatus(tuple(name for (name,) in columns), not row)
 
     def _database(self) -> str:
         if not self._settings.database:
