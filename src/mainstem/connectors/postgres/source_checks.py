@@ -40,7 +40,7 @@ JOIN pg_catalog.pg_depend d ON d.objid = s.oid AND d.classid = 'pg_catalog.pg_cl
 JOIN pg_catalog.pg_class t ON t.oid = d.refobjid
 JOIN pg_catalog.pg_namespace o ON o.oid = t.relnamespace
 JOIN unnest(%s::text[], %s::text[]) AS wanted(schema, name) ON wanted.schema = o.nspname AND wanted.name = t.relname
-WHERE s.relkind = 'S' AND NOT pg_catalog.has_sequence_privilege(s.oid, 'SELECT, USAGE')
+WHERE CASE WHEN s.relkind = 'S' THEN NOT pg_catalog.has_sequence_privilege(s.oid, 'SELECT, USAGE') END
 ORDER BY 1, 2
 """
 
