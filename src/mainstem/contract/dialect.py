@@ -60,13 +60,14 @@ class Use(StrEnum):
 class ColumnType:
     """A column within an expression: what it was, and its type on the target (empty if unknown).
 
-    ``folds``: its text compares without regard to case in the source.
+    ``folds``: its text compares without regard to case in the source. ``native``: the source's own type text.
     `ddl.expressions` hangs it on every column node that it knows, as ``node.meta[ColumnType.META]``.
     """
 
     type: LogicalType
     sql: str = ""
     folds: bool = False
+    native: str = ""
 
     META = "column_type"
 

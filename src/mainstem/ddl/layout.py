@@ -59,7 +59,10 @@ class Layout:
             column.name.lower(): TargetColumn(
                 self.names[column.name],
                 ColumnType(
-                    column.type, self.types[self.names[column.name]].sql, column.collation.lower().endswith("_ci")
+                    column.type,
+                    self.types[self.names[column.name]].sql,
+                    column.collation.lower().endswith("_ci"),
+                    column.native,
                 ),
             )
             for column in self.source.columns

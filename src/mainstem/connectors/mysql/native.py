@@ -65,14 +65,20 @@ def _float(column: Column, traits: Traits) -> Native:
     return Native(("float" if column.type.bits == 32 else "double") + (" unsigned" if column.type.unsigned else ""))
 
 
-_PLAIN_TEXT = ("text", "character", "varchar", "char", "bpchar", "name", "citext", "tinytext", "mediumtext", "longtext")
+_PLAIN_TEXT = frozenset({
+    "text", "character varying", "character", "varchar", "char", "bpchar", "name", "tinytext", "mediumtext", "longtext",
+})  # fmt: skip
+
+
+def is_plain_text(native: str) -> bool:
+    """Whether a source's type, as it spells it, is text and nothing that is only written as text."""
+    lowered = native.lower()
+    return lowered.split("(")[0].strip() in _PLAIN_TEXT and not lowered.endswith("]")
 
 
 def _text(column: Column, traits: Traits) -> Native:
     length, native = column.type.length, column.native.lower()
-    code = "" if native.startswith(_PLAIN_TEXT) and not native.endswith("]") else "kept_as_text"
-    if native == "citext":
-        code = "citext"
+    code = "" if is_plain_text(native) else "citext" if native == "citext" else "kept_as_text"
     if length is None or length > _MAX_VARCHAR:
         return Native("longtext", code)
     if column.type.fixed and length <= _MAX_CHAR:

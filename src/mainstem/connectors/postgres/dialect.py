@@ -67,8 +67,10 @@ class PostgresDialect:
         return Folding(case=sql.lower().rpartition(".")[2].strip('"') == "citext")
 
     def neutral_expression(self, tree: exp.Expr) -> exp.Expr:
-        """PostgreSQL's own syntax is what sqlglot's tree is closest to."""
-        return tree
+        """An expression without what only PostgreSQL writes (casts of literals, arrays behind ANY, regclass)."""
+        from mainstem.connectors.postgres.neutral import neutral
+
+        return neutral(tree)
 
     def render_expression(self, tree: exp.Expr, use: Use, wanted: ColumnType | None = None) -> str:
         """A neutral expression or query as SQL that PostgreSQL can run; `PlanError` if it can't be said."""
