@@ -169,14 +169,26 @@ def _resolve(tree: exp.Expr, schema: str, known: Mapping[TableId, _Relation]) ->
             else:
                 sources[name] = {key.lower(): column for key, column in _scope_outputs(origin.expression).items()}
         for column in scope.columns:
-            if id(column) not in done and column.table in sources:
+            name = column.table or _only(sources, column)
+            if id(column) not in done and name in sources:
                 done.add(id(column))
-                _settle_column(column, sources[column.table])
+                _settle_column(column, sources[name])
     for table, relation in tables:
         _settle_table(table, relation)
     for column in list(tree.find_all(exp.Column)):
         if id(column) not in done:
             _settle_alias(column)
+
+
+def _only(sources: Mapping[str, Mapping[str, TargetColumn]], column: exp.Column) -> str:
+    """The one table of a query, which a column without a table is of, unless it is a name of the SELECT list."""
+    if len(sources) != 1:
+        return ""
+    name, columns = next(iter(sources.items()))
+    order = column.parent.parent if isinstance(column.parent, exp.Ordered) else None
+    select = order.parent if order is not None else None
+    named = isinstance(select, exp.Query) and column.name in select.named_selects
+    return name if column.name.lower() in columns and not named else ""
 
 
 def _scope_outputs(query: exp.Expr) -> dict[str, TargetColumn]:

@@ -67,7 +67,8 @@ def _bits(text: str, type_: LogicalType, target: str) -> str:
 
 
 def _bytes(text: str, type_: LogicalType, target: str) -> str:
-    return f"0x{text}" if text else "''"
+    digits = text.removeprefix("\\x")
+    return f"0x{digits}" if digits else "''"
 
 
 def _instant(text: str, type_: LogicalType, target: str) -> str:

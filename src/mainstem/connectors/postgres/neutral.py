@@ -11,7 +11,7 @@ from mainstem.ddl.trees import rebuild
 from mainstem.errors import PlanError
 
 _REGCLASS = re.compile(r'(?:(?:"((?:[^"]|"")+)"|(\w+))\.)?(?:"((?:[^"]|"")+)"|(\w+))')
-_TEXTS = (exp.DType.TEXT, exp.DType.VARCHAR)
+_TEXTS = (exp.DType.TEXT, exp.DType.VARCHAR, exp.DType.BPCHAR)
 
 
 def neutral(tree: exp.Expr) -> exp.Expr:

@@ -13,6 +13,7 @@ from mainstem.connectors.mysql.expressions.sorts import (
     Rule,
     Sort,
     call,
+    column_type,
     grouped,
     like,
     mark,
@@ -39,10 +40,12 @@ def _cast(node: exp.Expr, context: Context) -> exp.Expr:
     to: exp.Expr = node.args["to"]
     if not isinstance(to, exp.DataType):
         raise PlanError("such a cast has no translation")
+    if sort_of(inner) is Sort.NULL:
+        return inner
     make = _CASTS.get(to.this)
     if make is None:
         raise PlanError(f"a cast to {to.sql('postgres').lower()} has no translation")
-    return inner if sort_of(inner) is Sort.NULL else make(inner, to)
+    return make(inner, to)
 
 
 def _refused(node: exp.Expr, to: exp.Expr) -> PlanError:
@@ -58,13 +61,14 @@ def _to_text(node: exp.Expr, to: exp.Expr) -> exp.Expr:
 def as_text(node: exp.Expr, to: exp.Expr | None = None) -> exp.Expr:
     """The node as the text that both servers write for it; `PlanError` where they write it differently."""
     sort = sort_of(node)
-    if sort in (Sort.STRING, Sort.TEXT):
+    if sort in (Sort.STRING, Sort.TEXT, Sort.NULL):
         return mark(node, Sort.TEXT)
     if sort is Sort.BOOLEAN:
         branches = [exp.If(this=node, true=exp.Literal.string("true"))]
         negative = exp.If(this=exp.Not(this=grouped(node.copy())), true=exp.Literal.string("false"))
         return mark(exp.Case(ifs=[*branches, negative]), Sort.TEXT)
-    if sort in _DIGITS_OF_TEXT:
+    known = column_type(node)
+    if sort in _DIGITS_OF_TEXT or (sort is Sort.DECIMAL and known is not None and known.type.precision is not None):
         return mark(exp.Cast(this=node, to=exp.DataType.build("char")), Sort.TEXT)
     raise PlanError(f"the servers write {sort.value} as text differently")
 

@@ -25,7 +25,6 @@ from mainstem.connectors.mysql.expressions.sorts import (
 from mainstem.errors import PlanError
 
 _ROUNDED = 6  # digits up to which a quotient of 30 digits is rounded as one of PostgreSQL's 16 and more
-_QUOTIENT = "quotient"
 
 
 def _widest(node: exp.Expr, *operands: exp.Expr, scale: int) -> exp.Expr:
@@ -57,8 +56,7 @@ def _divide(node: exp.Expr, context: Context) -> exp.Expr:
     if Sort.FLOAT in (sort_of(left), sort_of(right)):
         return mark(exp.Div(this=grouped(left), expression=grouped(right), typed=True), Sort.FLOAT)
     made = exp.Div(this=_long(left), expression=grouped(right))
-    made.meta[_QUOTIENT] = True
-    return mark(made, Sort.UNKNOWN, MAX_SCALE)  # only where it is rounded at once
+    return mark(made, Sort.QUOTIENT, MAX_SCALE)
 
 
 def _long(node: exp.Expr) -> exp.Expr:
@@ -80,17 +78,14 @@ def _negative(node: exp.Expr, context: Context) -> exp.Expr:
 def _average(node: exp.Expr, context: Context) -> exp.Expr:
     want(node.this, EXACT, "an average")
     made = exp.Div(this=_long(exp.Sum(this=node.this)), expression=exp.Count(this=node.this.copy()))
-    made.meta[_QUOTIENT] = True
-    return mark(made, Sort.UNKNOWN, MAX_SCALE)
+    return mark(made, Sort.QUOTIENT, MAX_SCALE)
 
 
 def _round(node: exp.Expr, context: Context) -> exp.Expr:
     inner, decimals = node.this, node.args.get("decimals")
     digits = whole_number(decimals, "the number of digits") if decimals is not None else 0
-    quotient = inner.unnest().meta.get(_QUOTIENT, False)
-    if not quotient:
-        want(inner, EXACT, "rounding")
-    elif digits > _ROUNDED:
+    want(inner, {*EXACT, Sort.QUOTIENT}, "rounding")
+    if sort_of(inner) is Sort.QUOTIENT and digits > _ROUNDED:
         raise PlanError("a quotient is rounded to so many digits that the servers may differ")
     made = exp.Round(this=inner, decimals=exp.Literal.number(digits))
     return mark(made, Sort.DECIMAL, min(digits, scale_of(inner)))

@@ -28,7 +28,7 @@ def _join(node: exp.Expr, context: Context) -> exp.Expr:
 def _select(node: exp.Expr, context: Context) -> exp.Expr:
     """A select; rows that are cut off by their order must be in the same order on both servers."""
     for projection in node.expressions:
-        if projection.unalias().meta.get("quotient"):
+        if sort_of(projection) is Sort.QUOTIENT:
             raise PlanError("a quotient that is not rounded has other digits here")
     order = node.args.get("order")
     limited = node.args.get("limit") is not None or node.args.get("offset") is not None

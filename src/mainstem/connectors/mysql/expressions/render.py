@@ -171,7 +171,7 @@ def comparable(nodes: list[exp.Expr], *, ordered: bool) -> None:
         _check_literals(nodes, typed)
 
 
-_INCOMPARABLE = frozenset({Sort.UNKNOWN, Sort.JSON, Sort.FOREIGN, Sort.INTERVAL, Sort.BITS})
+_INCOMPARABLE = frozenset({Sort.UNKNOWN, Sort.QUOTIENT, Sort.JSON, Sort.FOREIGN, Sort.INTERVAL, Sort.BITS})
 _UNORDERED = frozenset({Sort.TEXT, Sort.ENUM, Sort.BOOLEAN, Sort.UUID})
 
 

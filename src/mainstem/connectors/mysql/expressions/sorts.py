@@ -19,7 +19,11 @@ MAX_SCALE = 30
 
 
 class Sort(StrEnum):
-    """Coarse types. STRING is an untyped string literal; FOREIGN is what only stands here as text."""
+    """Coarse types.
+
+    STRING is an untyped string literal. QUOTIENT has more digits than the servers agree on. FOREIGN is what only stands
+    here as text.
+    """
 
     UNKNOWN = "a value of unknown type"
     NULL = "null"
@@ -39,6 +43,7 @@ class Sort(StrEnum):
     TIMESTAMP = "a timestamp"
     INSTANT = "a timestamp with time zone"
     INTERVAL = "an interval"
+    QUOTIENT = "a quotient that is not rounded"
     FOREIGN = "a value that is only kept as text here"
 
 
