@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from mainstem.model.names import TableId
 from mainstem.model.plan import ReportItem, Statement, TablePlan
-from mainstem.model.schema import Column, ForeignKey, Table, View
+from mainstem.model.schema import Catalog, Column, ForeignKey, NativeObject, Table, View
 from mainstem.model.schema import Sequence as SchemaSequence
 from mainstem.model.types import LogicalType
 
@@ -109,7 +109,15 @@ class NameRules:
 
 
 class Translate(Protocol):
-    """Turns an expression of the source's dialect into the target's."""
+    """Turns an expression of the source's dialect into the target's.
+
+    ``own``: both are systems of one kind, so that definitions, too, are understood as they are.
+    """
+
+    @property
+    def own(self) -> bool:
+        """Whether both sides are systems of one kind."""
+        ...
 
     def __call__(self, expression: str, use: Use = Use.VALUE, column: str = "") -> str:
         """The expression; with ``column`` its result must fit that column of the table. `PlanError` when it can't."""
@@ -187,6 +195,32 @@ class TargetDialect(Dialect, Protocol):
         """A neutral expression or query as this system's SQL; `PlanError` if it can't be said."""
         ...
 
+    def relocate(self, catalog: Catalog, names: Mapping[TableId, TableId]) -> Catalog:
+        """A catalog of a system of this kind whose expressions, definitions and types name what is on the target.
+
+        Only texts change: every ``id`` stays the source's.
+
+        Args:
+            names: source → target, for all that gets another name or schema, whatever it is.
+        """
+        ...
+
+    def rename_columns(self, sql: str, names: Mapping[str, str | None]) -> str:
+        """A definition of a system of this kind with other column names; `PlanError` if it uses one that has none."""
+        ...
+
+    def create_object(self, object_: NativeObject, *, needed: bool, only_missing: bool = False) -> Rendered:
+        """What a system of this kind had, and only such a one has.
+
+        Args:
+            needed: a table that is copied needs it, so that a refusal ends the run.
+            only_missing: one of that name may be there, and is kept.
+
+        Raises:
+            PlanError: this server cannot make it, and it is needed.
+        """
+        ...
+
     def create_schema(self, name: str) -> Rendered:
         """CREATE SCHEMA unless it exists."""
         ...
@@ -215,6 +249,10 @@ class TargetDialect(Dialect, Protocol):
 
     def create_view(self, id_: TableId, query: str, view: View) -> Rendered:
         """Phase VIEWS: the view over a query that `render_expression` made."""
+        ...
+
+    def drop_objects(self, objects: Sequence[NativeObject]) -> Rendered:
+        """Phase SCHEMA: drop these, if they exist and nothing needs them any more."""
         ...
 
     def drop_tables(

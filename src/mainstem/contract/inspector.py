@@ -97,12 +97,19 @@ class Inspector(AbstractContextManager["Inspector"], Protocol):
         """Make a schema; `InvalidError` where the system has none."""
         ...
 
-    def tables(self) -> list[TableId]:
-        """Base tables of the connection's database or schema, sorted."""
+    def tables(self, schemas: Sequence[str] = (), *, every: bool = False) -> list[TableId]:
+        """Base tables of the connection's database or schema, sorted; not partitions.
+
+        Args:
+            schemas: those to look into, where the system has schemas; empty is the connection's own, ``*`` is all.
+            every: also what is no table and can be read as one (views, foreign tables), when a user names it.
+        """
         ...
 
-    def catalog(self, tables: Sequence[TableId] | None = None, *, evidence: bool = False) -> Catalog:
-        """Everything the database or schema holds (or only these tables).
+    def catalog(
+        self, tables: Sequence[TableId] | None = None, *, evidence: bool = False, schemas: Sequence[str] = ()
+    ) -> Catalog:
+        """Everything the database or schema holds; with ``tables`` only these tables, beside all that is no table.
 
         With ``evidence`` the rows themselves are looked at where a type depends on them (MySQL: tinyint(1) that holds
         only 0 and 1 is BOOLEAN; TIME within a day is TIME, else INTERVAL). Unknown tables raise `NotFoundError`.

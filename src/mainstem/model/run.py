@@ -8,6 +8,9 @@ from enum import StrEnum
 from mainstem.model.names import TableId
 from mainstem.model.plan import ReportItem
 
+ALL_SCHEMAS = "*"
+"""In `RunOptions.source_schemas`: every schema of the database."""
+
 
 class RunState(StrEnum):
     """The states of a stream, as the API spells them."""

@@ -30,11 +30,13 @@ class DefaultKind(StrEnum):
 class Default:
     """A column default: a literal's text cell (unquoted; see `model.types`), the time, or SQL in the owner's dialect.
 
-    The literals of two kinds are not the text cell: BITS is written in the digits 0 and 1, BINARY in hex.
+    The literals of two kinds are not the text cell: BITS is written in the digits 0 and 1, BINARY in hex. ``sql`` is
+    what the owner itself writes, for a system of its kind.
     """
 
     kind: DefaultKind
     text: str
+    sql: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,11 @@ class Column:
         identity: filled by the server from a counter (auto_increment, identity, serial).
         always: an identity that refuses values of one's own (GENERATED ALWAYS).
         user_type: the type's name where it is not built in (a domain, an enum, a composite), or an array's elements'.
+        counter: the sequence behind an identity, where the owner has one for it. A serial column is an identity too,
+            and has its ``nextval`` as its default beside.
+        not_null: the owner's NOT NULL constraint where it says more than that (a name of its own), as its own SQL;
+            None where it comes with a table that this one inherits from.
+        inherited: it comes from a table that this one inherits from, and is not declared here.
         on_update: SQL that the owner runs on each UPDATE (``current_timestamp(3)``), or empty.
         collation: the owner's collation name, or empty for non-text.
     """
@@ -72,6 +79,9 @@ class Column:
     invisible: bool = False
     always: bool = False
     user_type: TableId | None = None
+    counter: Sequence | None = None
+    not_null: str | None = ""
+    inherited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +120,7 @@ class Index:
         nulls_distinct: False where two nulls count as equal.
         definition: what the owner itself writes behind ``ON table``, or the constraint's body.
         invisible: the owner's optimizer does not use it.
+        part_of: the index of the partitioned table that this one, of a partition, belongs to.
     """
 
     name: str
@@ -124,6 +135,7 @@ class Index:
     nulls_distinct: bool = True
     definition: str = ""
     invisible: bool = False
+    part_of: TableId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +146,7 @@ class ForeignKey:
         match_full: a key of several columns may be null only as a whole.
         deferrable: as `Index.deferrable`.
         validated: False where the owner has not checked the rows that are there.
+        definition: the constraint's body as the owner writes it, where the other attributes do not say all of it.
     """
 
     name: str
@@ -145,6 +158,7 @@ class ForeignKey:
     match_full: bool = False
     deferrable: str = ""
     validated: bool = True
+    definition: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +194,7 @@ class Table:
         constraints: those that no other attribute holds (exclusion), as the owner's own SQL.
         primary_key_name: the primary key constraint's own name, where it has one.
         primary_key_definition: the constraint's body as the owner writes it.
+        primary_key_part_of: as `Index.part_of`.
         partition_key: ``RANGE (day)``, of a PARTITIONED table, in the owner's SQL.
         partition_of, partition_bound: of a PARTITION: its parent and ``FOR VALUES …`` (it may be PARTITIONED itself).
         parents: tables that it inherits from.
@@ -205,6 +220,7 @@ class Table:
     constraints: tuple[Check, ...] = ()
     primary_key_name: str = ""
     primary_key_definition: str = ""
+    primary_key_part_of: TableId | None = None
     partition_key: str = ""
     partition_of: TableId | None = None
     partition_bound: str = ""
@@ -231,6 +247,9 @@ class View:
         check_option: LOCAL, CASCADED or empty: which rows may be written through it.
         invoker: it runs with the rights of its user, not of its owner.
         materialized: its rows are stored; ``indexes`` are then those on them.
+        populated: a materialized one holds rows, and is to be filled.
+        options: the owner's own, written before AS.
+        uses: the tables and views that it names, where the owner knows. Views come after those that they use.
     """
 
     id: TableId
@@ -240,6 +259,9 @@ class View:
     materialized: bool = False
     indexes: tuple[Index, ...] = ()
     comment: str = ""
+    populated: bool = True
+    options: str = ""
+    uses: tuple[TableId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +269,7 @@ class Sequence:
     """A sequence that is an object of its own; the counter of an identity column is not.
 
     Attributes:
-        owner: the table and column that it goes with (serial), or None.
+        owner: the table and column that it goes with (serial), or None. The owner's kind of system alone makes it.
         native: its integer type as the owner spells it.
     """
 
@@ -288,6 +310,7 @@ class NativeObject:
         phase: when; within a phase the catalog's order holds.
         table: the table that it hangs on, which must be copied for it to be made; None for one that stands alone.
         optional: a refusal is reported, and the run goes on.
+        needed_by: the tables that cannot be made without it, or cannot do what they do.
     """
 
     kind: str
@@ -296,6 +319,7 @@ class NativeObject:
     phase: Phase
     table: TableId | None = None
     optional: bool = True
+    needed_by: frozenset[TableId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
