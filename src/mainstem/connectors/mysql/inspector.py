@@ -88,12 +88,14 @@ class MysqlInspector(Inspector):
             remedy="create a database instead",
         )
 
-    def tables(self) -> list[TableId]:
+    def tables(self, schemas: Sequence[str] = (), *, every: bool = False) -> list[TableId]:
         """Base tables of the connection's database, sorted."""
         database = self._database()
         return sorted(TableId(database, name) for (name,) in self._query(_BASE_TABLES, (database,)))
 
-    def catalog(self, tables: Sequence[TableId] | None = None, *, evidence: bool = False) -> Catalog:
+    def catalog(
+        self, tables: Sequence[TableId] | None = None, *, evidence: bool = False, schemas: Sequence[str] = ()
+    ) -> Catalog:
         """Everything the database holds, or only these tables."""
         from mainstem.connectors.mysql.catalog import read_catalog
 

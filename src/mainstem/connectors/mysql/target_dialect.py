@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mainstem.connectors.mysql import create, finish, indexes
@@ -12,11 +12,11 @@ from mainstem.connectors.mysql.native import check_writable, native_type
 from mainstem.connectors.mysql.own import own_type
 from mainstem.connectors.mysql.traits import Traits
 from mainstem.contract.dialect import ColumnType, Dialect, NameRules, NewName, Rendered, TargetType, Translate, Use
-from mainstem.ddl.expressions import OwnExpressions
+from mainstem.ddl.expressions import OwnExpressions, rename_columns
 from mainstem.ddl.naming import Names
 from mainstem.model.names import TableId
 from mainstem.model.plan import Phase, Statement, TablePlan
-from mainstem.model.schema import Column, ForeignKey, Table, View
+from mainstem.model.schema import Catalog, Column, ForeignKey, NativeObject, Table, View
 from mainstem.model.schema import Sequence as SchemaSequence
 
 if TYPE_CHECKING:
@@ -68,6 +68,27 @@ class MysqlTargetDialect(MysqlDialect):
     def raw_format(self, plan: TablePlan, source: Dialect) -> str:
         """None: rows are always decoded."""
         return ""
+
+    # structure of a MySQL or MariaDB
+
+    def relocate(self, catalog: Catalog, names: Mapping[TableId, TableId]) -> Catalog:
+        """The catalog as it is."""
+        return catalog
+
+    def rename_columns(self, sql: str, names: Mapping[str, str | None]) -> str:
+        """An expression with other column names."""
+        return rename_columns(sql, names, self)
+
+    def create_object(self, object_: NativeObject, *, needed: bool, only_missing: bool = False) -> Rendered:
+        """Its statements, one by one."""
+        name = f"{object_.kind} {object_.id}"
+        return Rendered(
+            tuple(Statement(object_.phase, sql, name, optional=object_.optional) for sql in object_.statements)
+        )
+
+    def drop_objects(self, objects: Sequence[NativeObject]) -> Rendered:
+        """None: triggers go with their tables."""
+        return Rendered()
 
     # structure
 

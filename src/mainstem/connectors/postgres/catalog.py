@@ -1,116 +1,135 @@
-"""pg_catalog of one schema → `Catalog`: tables with columns, primary keys and estimates.
+"""pg_catalog of some schemas → `Catalog`, by a fixed number of queries however many tables there are.
 
-Keys, checks, views and sequences are not read yet; PostgreSQL is a target so far, and this is for looking at it.
+They run in one transaction with an empty search path, so that every expression and definition comes with the names of
+user's objects qualified, whoever asks; `renaming` then knows them. Source: PostgreSQL manual, "System Catalogs".
 """
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import psycopg
 
-from mainstem.connectors.postgres.native import logical_type
+from mainstem.connectors.postgres import catalog_keys, catalog_objects, catalog_tables, catalog_types, catalog_views
+from mainstem.connectors.postgres.ask import Ask
+from mainstem.connectors.postgres.client import translating
+from mainstem.connectors.postgres.dependencies import Dependencies
+from mainstem.connectors.postgres.sequences import read_sequences
 from mainstem.errors import NotFoundError
 from mainstem.model.names import TableId
-from mainstem.model.schema import Catalog, Column, Default, DefaultKind, Generated, Table
-
-BASE_TABLES = (
-    "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-    " WHERE n.nspname = %s AND c.relkind IN ('r', 'p') AND NOT c.relispartition"
-)
-_TABLES = (
-    "SELECT c.oid, c.relname, greatest(c.reltuples, 0)::bigint, pg_catalog.pg_table_size(c.oid),"
-    f" coalesce(pg_catalog.obj_description(c.oid, 'pg_class'), '') {BASE_TABLES}"
-)
-_COLUMNS = (
-    "SELECT a.attrelid, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,"
-    " a.attgenerated, pg_catalog.pg_get_expr(d.adbin, d.adrelid),"
-    " coalesce(pg_catalog.col_description(a.attrelid, a.attnum), ''), coalesce(l.collname, ''),"
-    " CASE WHEN t.typtype = 'e' THEN (SELECT array_agg(e.enumlabel::text ORDER BY e.enumsortorder)"
-    " FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid) END"
-    " FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
-    " LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
-    " LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation"
-    " WHERE a.attrelid = ANY(%s) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum"
-)
-_KEYS = (
-    "SELECT i.indrelid, a.attname FROM pg_catalog.pg_index i"
-    " CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)"
-    " JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum"
-    " WHERE i.indisprimary AND i.indrelid = ANY(%s) AND k.place <= i.indnkeyatts ORDER BY i.indrelid, k.place"
-)
-_LITERAL = re.compile(r"'((?:[^']|'')*)'(?:::[\w\s\"().,\[\]]+)?|(-?\d+(?:\.\d+)?)")
-_SERIAL = re.compile(r"nextval\(")
+from mainstem.model.schema import Catalog, Table, TableKind
 
 
-def read_catalog(connection: psycopg.Connection[Any], schema: str, tables: Sequence[TableId] | None) -> Catalog:
-    """The base tables of a schema, or only some of them.
+def read_catalog(
+    connection: psycopg.Connection[Any], schemas: Sequence[str], tables: Sequence[TableId] | None
+) -> Catalog:
+    """All that these schemas hold; with ``tables`` only these tables, with their partitions, beside all the rest.
 
     Raises:
         NotFoundError: naming the tables that do not exist.
     """
-    found = {row[1]: row for row in connection.execute(_TABLES, (schema,))}
-    if tables is not None:
-        missing = [str(table) for table in tables if table.schema not in ("", schema) or table.name not in found]
-        if missing:
-            raise NotFoundError(
-                f"no such table: {', '.join(missing)}", remedy="correct the names", table=", ".join(missing)
-            )
-        found = {table.name: found[table.name] for table in tables}
-    oids = [row[0] for row in found.values()]
-    columns, keys = defaultdict[int, list[Column]](list), defaultdict[int, list[str]](list)
-    for oid, *rest in connection.execute(_COLUMNS, (oids,)):
-        columns[oid].append(_column(*rest))
-    for oid, name in connection.execute(_KEYS, (oids,)):
-        keys[oid].append(name)
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        connection.execute("SET LOCAL search_path = ''")
+        return _read(Ask(connection, tuple(schemas)), tables)
+
+
+def list_tables(connection: psycopg.Connection[Any], schemas: Sequence[str], *, every: bool) -> list[TableId]:
+    """Tables of these schemas, sorted; with ``every`` also views and foreign tables."""
+    kinds = ["r", "p", *("f", "v", "m") * every]
+    with translating():
+        rows = connection.execute(_NAMES, {"schemas": list(schemas), "kinds": kinds}).fetchall()
+    return [TableId(schema, name) for schema, name in rows]
+
+
+_NAMES = (
+    "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = ANY(%(schemas)s) AND c.relkind = ANY(%(kinds)s) AND NOT c.relispartition"
+    " AND c.relpersistence <> 't'"
+    " AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
+    " AND x.objid = c.oid AND x.deptype = 'e') ORDER BY n.nspname, c.relname"
+)
+
+
+def _read(ask: Ask, tables: Sequence[TableId] | None) -> Catalog:
+    chosen = _choose(catalog_tables.relations(ask), tables, ask.schemas)
+    oids = list(chosen)
+    types = catalog_types.read_types(ask)
+    sequences = read_sequences(ask)
+    columns = catalog_tables.columns(ask, oids, types, sequences)
+    keys = catalog_keys.read_keys(ask, oids)
+    counters = {item.sequence.owner: item.sequence for item in sequences if item.sequence.owner}
+    built = []
+    for oid, table in chosen.items():
+        counter = counters.get(table.id)
+        table = keys.settle(oid, replace(table, columns=tuple(columns[oid])))
+        built.append(replace(table, identity_next=counter.next_value if counter else None))
+    dependencies = Dependencies.read(ask)
     return Catalog(
-        tuple(
-            Table(
-                TableId(schema, name),
-                tuple(columns[oid]),
-                tuple(keys[oid]),
-                comment=comment,
-                rows_estimate=rows,
-                bytes_estimate=size,
-            )
-            for name, (oid, _, rows, size, comment) in sorted(found.items())
-        )
+        tables=tuple(_summed(built)),
+        views=tuple(catalog_views.read_views(ask, dependencies)),
+        sequences=tuple(item.sequence for item in sequences if not item.internal),
+        objects=tuple(catalog_objects.read_objects(ask, types, dependencies, oids)),
+        others=tuple(catalog_objects.read_others(ask)),
     )
 
 
-def _column(
-    name: str,
-    native: str,
-    not_null: bool,
-    identity: str,
-    generated: str,
-    expression: str | None,
-    comment: str,
-    collation: str,
-    labels: list[str] | None,
-) -> Column:
-    serial = bool(expression and _SERIAL.match(expression))
-    computed = Generated(expression, stored=generated == "s") if generated and expression else None
-    default = None if computed or serial or expression is None else _default(expression)
-    return Column(
-        name,
-        logical_type(native, tuple(labels or ())),
-        native,
-        nullable=not not_null,
-        default=default,
-        generated=computed,
-        identity=bool(identity) or serial,
-        comment=comment,
-        collation=collation,
-    )
+def _choose(found: Mapping[int, Table], tables: Sequence[TableId] | None, schemas: Sequence[str]) -> dict[int, Table]:
+    """The wanted relations with their partitions; a partition that is wanted without its parent is a plain table."""
+    by_id = {table.id: oid for oid, table in found.items()}
+    if tables is None:
+        wanted = {table.id for table in found.values() if table.kind in _WITH_ROWS and table.id.schema in schemas}
+    else:
+        wanted = {replace(table, schema=table.schema or schemas[0]) for table in tables}
+        missing = [str(table) for table in tables if replace(table, schema=table.schema or schemas[0]) not in by_id]
+        if missing:
+            names = ", ".join(missing)
+            raise NotFoundError(f"no such table: {names}", remedy="correct the names", table=names)
+    whole = wanted | _partitions(found.values(), wanted)
+    chosen = {}
+    for oid, table in found.items():
+        if table.id in whole:
+            alone = table.kind is TableKind.PARTITION and table.partition_of not in whole
+            chosen[oid] = replace(table, kind=_alone(table), partition_of=None, partition_bound="") if alone else table
+    return chosen
 
 
-def _default(expression: str) -> Default:
-    found = _LITERAL.fullmatch(expression)
-    if found is None:
-        return Default(DefaultKind.EXPRESSION, expression)
-    text = found[2] if found[1] is None else found[1].replace("''", "'")
-    return Default(DefaultKind.LITERAL, text)
+_WITH_ROWS = (TableKind.TABLE, TableKind.PARTITIONED)
+
+
+def _alone(table: Table) -> TableKind:
+    return TableKind.PARTITIONED if table.partition_key else TableKind.TABLE
+
+
+def _partitions(tables: Iterable[Table], roots: set[TableId]) -> set[TableId]:
+    """All partitions below these tables."""
+    children = defaultdict[TableId, list[TableId]](list)
+    for table in tables:
+        if table.partition_of is not None:
+            children[table.partition_of].append(table.id)
+    found, waiting = set[TableId](), list(roots)
+    while waiting:
+        for child in children.get(waiting.pop(), ()):
+            found.add(child)
+            waiting.append(child)
+    return found
+
+
+def _summed(tables: Sequence[Table]) -> Iterator[Table]:
+    """Partitioned tables get the estimates of all their partitions."""
+    parents = {table.id: table.partition_of for table in tables}
+    rows, sizes = defaultdict[TableId, int](int), defaultdict[TableId, int](int)
+    for table in tables:
+        id_ = table.partition_of if not table.partition_key else None
+        while id_ is not None:
+            rows[id_] += table.rows_estimate
+            sizes[id_] += table.bytes_estimate
+            id_ = parents.get(id_)
+    for table in tables:
+        if table.id in rows:
+            yield replace(table, rows_estimate=rows[table.id], bytes_estimate=sizes[table.id])
+        else:
+            yield table

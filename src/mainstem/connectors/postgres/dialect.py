@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mainstem.connectors.postgres import finish, keys
-from mainstem.connectors.postgres.literals import dollar_quoted, literal, now, string, text_array
+from mainstem.connectors.postgres import features, finish, keys, own, own_keys, own_views, renaming
+from mainstem.connectors.postgres.literals import dollar_quoted, literal, now, quoted, string, text_array
 from mainstem.connectors.postgres.raw import raw_format
 from mainstem.connectors.postgres.types import copy_op, native_type
 from mainstem.contract.dialect import (
@@ -23,7 +23,7 @@ from mainstem.contract.dialect import (
 from mainstem.errors import InvalidError, PlanError
 from mainstem.model.names import TableId
 from mainstem.model.plan import ColumnPlan, Phase, ReportItem, Severity, Statement, TablePlan
-from mainstem.model.schema import Column, DefaultKind, ForeignKey, Table, View
+from mainstem.model.schema import Catalog, Column, DefaultKind, ForeignKey, NativeObject, Table, View
 from mainstem.model.schema import Sequence as SchemaSequence
 from mainstem.model.types import Kind, LogicalType
 
@@ -31,15 +31,29 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 
+NEWEST = 180_000
+
+
 class PostgresDialect:
     """The dialect.
 
     Args:
         postgis: the extension is there, so geometry becomes ``geometry``; without it bytea holds EWKB.
+        version: the server's, 150004.
+        extensions: those that the server could make or has, with the schema that each is in (empty: not made yet);
+            None when unknown.
     """
 
-    def __init__(self, *, postgis: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        postgis: bool = False,
+        version: int = NEWEST,
+        extensions: Mapping[str, str] | None = None,
+    ) -> None:
         self._postgis = postgis
+        self._version = version
+        self._extensions = extensions
 
     @property
     def sql_name(self) -> str:
@@ -55,7 +69,7 @@ class PostgresDialect:
         """A name as an identifier, always quoted: case is kept and reserved words need no list."""
         if not name or "\0" in name:
             raise InvalidError("a name must not be empty and must not hold a NUL character", name=repr(name))
-        return '"' + name.replace('"', '""') + '"'
+        return quoted(name)
 
     def qualified(self, table: TableId) -> str:
         """Schema and name; the name alone when no schema is known."""
@@ -87,6 +101,8 @@ class PostgresDialect:
         if override:
             copy_op(ColumnPlan(column.name, column.name, column.type, override))  # refuses what cannot be written
             return TargetType(override)
+        if own:
+            return TargetType(column.native)
         if column.type.kind is Kind.ENUM and column.type.members:
             return self._enum(table, column, new_name)
         if column.type.kind is Kind.SET:
@@ -133,6 +149,26 @@ class PostgresDialect:
         )
         return TargetType("bytea", report=(item,))
 
+    # structure of a PostgreSQL
+
+    def relocate(self, catalog: Catalog, names: Mapping[TableId, TableId]) -> Catalog:
+        """A PostgreSQL's catalog whose texts name what is on the target."""
+        return renaming.relocate(catalog, names)
+
+    def rename_columns(self, sql: str, names: Mapping[str, str | None]) -> str:
+        """A definition with other column names."""
+        return renaming.rename_columns(sql, names)
+
+    def create_object(self, object_: NativeObject, *, needed: bool, only_missing: bool = False) -> Rendered:
+        """An extension that can be had, and whatever else as it is."""
+        if object_.kind == "extension":
+            return own.create_extension(object_, self._extensions, self.create_schema, needed=needed)
+        return own.create_object(object_, needed=needed, only_missing=only_missing)
+
+    def drop_objects(self, objects: Sequence[NativeObject]) -> Rendered:
+        """Types; functions are replaced, and the rest goes with the tables."""
+        return own.drop_objects(self, objects)
+
     # structure
 
     def create_schema(self, name: str) -> Rendered:
@@ -145,6 +181,8 @@ class PostgresDialect:
 
     def create_table(self, table: Table, types: dict[str, TargetType], translate: Translate) -> Rendered:
         """The types that its columns need, then the table with columns, defaults and identity."""
+        if translate.own:
+            return own.create_table(self, table, types, translate, self._version)
         statements = [statement for type_ in types.values() for statement in type_.prerequisites]
         report = [item for type_ in types.values() for item in type_.report]
         report += list(_widened(table, types))
@@ -195,10 +233,18 @@ class PostgresDialect:
         self, table: Table, types: dict[str, TargetType], translate: Translate, new_name: NewName
     ) -> Rendered:
         """Primary key, unique keys, indexes and checks."""
+        if translate.own:
+            return own_keys.create_keys(self, table, translate, new_name, self._version)
         return keys.create_keys(self, table, types, translate, new_name)
 
     def create_foreign_key(self, table: TableId, key: ForeignKey, new_name: NewName) -> Rendered:
         """The constraint, which checks the rows that are there."""
+        try:
+            features.check_known(key.definition, self._version)
+        except PlanError as exc:
+            message = f"the foreign key to {key.parent} is not made: {exc.message}"
+            item = ReportItem(Severity.WARNING, "foreign_key_left_out", f"{table}.{key.name}", message, exc.remedy)
+            return Rendered((), (item,))
         return keys.create_foreign_key(self, table, key, new_name)
 
     def finish_table(self, table: Table, types: dict[str, TargetType]) -> Rendered:
@@ -207,6 +253,8 @@ class PostgresDialect:
 
     def create_sequence(self, sequence: SchemaSequence, *, only_missing: bool = False) -> Rendered:
         """The sequence; its next value is the one that the source would give."""
+        if sequence.native in ("smallint", "integer", "bigint"):
+            return own.create_sequence(self, sequence, only_missing=only_missing)
         name, object_ = self.qualified(sequence.id), str(sequence.id)
         low, high, following = sequence.minimum, sequence.maximum, sequence.next_value
         exhausted = not low <= following <= high
@@ -222,19 +270,25 @@ class PostgresDialect:
         return Rendered(tuple(statements), (_exhausted(sequence.id),) if exhausted else ())
 
     def create_view(self, id_: TableId, query: str, view: View) -> Rendered:
-        """The view, which runs with its owner's rights."""
+        """The view, which runs with its owner's rights unless its options say otherwise."""
+        if view.materialized:
+            return own_views.create_materialized(self, id_, query, view)
         check = f"\nWITH {view.check_option} CHECK OPTION" if view.check_option else ""
-        sql = f"CREATE VIEW {self.qualified(id_)} AS\n{query}{check}"
-        return Rendered(
-            (Statement(Phase.VIEWS, sql, str(id_), optional=True),), (_invoker(id_),) if view.invoker else ()
-        )
+        options = f" {view.options}" if view.options else ""
+        sql = f"CREATE VIEW {self.qualified(id_)}{options} AS\n{query}{check}"
+        statements = [Statement(Phase.VIEWS, sql, str(id_), optional=True)]
+        if view.comment:
+            comment = f"COMMENT ON VIEW {self.qualified(id_)} IS {string(view.comment)}"
+            statements.append(Statement(Phase.COMMENTS, comment, str(id_), optional=True))
+        told = view.invoker and "security_invoker" not in view.options
+        return Rendered(tuple(statements), (_invoker(id_),) if told else ())
 
     def drop_tables(
         self, tables: Sequence[TableId], views: Sequence[TableId] = (), sequences: Sequence[TableId] = ()
     ) -> Rendered:
         """Drop these with everything that depends on them, if they exist."""
-        statements = []
-        for kind, names in (("VIEW", views), ("TABLE", tables), ("SEQUENCE", sequences)):
+        statements = [_drop_view(self.qualified(view), view) for view in views]
+        for kind, names in (("TABLE", tables), ("SEQUENCE", sequences)):
             statements += [
                 Statement(
                     Phase.SCHEMA,
@@ -245,6 +299,16 @@ class PostgresDialect:
                 for name in names
             ]
         return Rendered(tuple(statements))
+
+
+def _drop_view(qualified: str, view: TableId) -> Statement:
+    """Of whichever kind it is."""
+    body = (
+        f"\nBEGIN\n  IF EXISTS (SELECT FROM pg_class WHERE oid = to_regclass({string(qualified)}) AND relkind = 'm')"
+        f" THEN\n    DROP MATERIALIZED VIEW {qualified} CASCADE;\n  ELSE\n"
+        f"    DROP VIEW IF EXISTS {qualified} CASCADE;\n  END IF;\nEND\n"
+    )
+    return Statement(Phase.SCHEMA, f"DO {dollar_quoted(body)}", str(view))
 
 
 def _widened(table: Table, types: dict[str, TargetType]) -> Iterable[ReportItem]:

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 
 from mainstem.connectors.postgres.keys import Names
 from mainstem.connectors.postgres.literals import dollar_quoted, string
+from mainstem.connectors.postgres.own import set_next
 from mainstem.contract.dialect import Rendered, TargetType
 from mainstem.ddl.naming import shorten
 from mainstem.model.names import TableId
 from mainstem.model.plan import Phase, Statement
-from mainstem.model.schema import Column, Table
+from mainstem.model.schema import Column, Table, TableKind
 
 _MAX_NAME_BYTES = 63
 _MAXIMUM = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
@@ -22,8 +23,10 @@ def finish_table(names: Names, table: Table, types: dict[str, TargetType]) -> Re
         *_counters(names, table, types),
         *_on_update(names, table),
         *_comments(names, table),
-        Statement(Phase.ANALYZE, f"ANALYZE {names.qualified(table.id)}", str(table.id), table.id, optional=True),
     ]
+    if table.kind is not TableKind.PARTITION:  # analysed with the whole
+        sql = f"ANALYZE {names.qualified(table.id)}"
+        statements.append(Statement(Phase.ANALYZE, sql, str(table.id), table.id, optional=True))
     return Rendered(tuple(statements))
 
 
@@ -32,11 +35,17 @@ def _counters(names: Names, table: Table, types: dict[str, TargetType]) -> Itera
     qualified = names.qualified(table.id)
     for column in table.columns:
         maximum = _MAXIMUM.get(types[column.name].sql)
-        if not column.identity or maximum is None:
+        if not column.identity or maximum is None or table.kind is TableKind.PARTITION:
             continue
+        counter = column.counter
+        if counter is not None and (counter.increment != 1 or counter.next_value > counter.maximum):
+            yield Statement(Phase.SEQUENCES, set_next(names, counter), f"{table.id}.{column.name}", table.id)
+            continue
+        beginning = (counter.next_value if counter else table.identity_next) or 1
+        maximum = counter.maximum if counter else maximum
         quoted = names.quote(column.name)
         following = f"(SELECT COALESCE(max({quoted}), 0)::numeric + 1 FROM {qualified})"
-        value = f"LEAST(GREATEST({following}, {table.identity_next or 1}), {maximum})::bigint"
+        value = f"LEAST(GREATEST({following}, {beginning}), {maximum})::bigint"
         sequence = f"pg_get_serial_sequence({string(qualified)}, {string(column.name)})"
         yield Statement(Phase.SEQUENCES, f"SELECT setval({sequence}, {value}, false)", f"{table.id}.{column.name}",
                         table.id)  # fmt: skip

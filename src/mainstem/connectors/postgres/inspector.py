@@ -27,7 +27,7 @@ from mainstem.contract.network import Deadline
 from mainstem.errors import ConflictError, ConnectError, InvalidError, StatementError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
-from mainstem.model.run import RunOptions, TableSelection
+from mainstem.model.run import ALL_SCHEMAS, RunOptions, TableSelection
 from mainstem.model.schema import Catalog, Column
 
 _DIALECT = PostgresDialect()
@@ -53,6 +53,13 @@ _RELATIONS = (
 )
 
 _ASKED_AT_ONCE = 100
+
+
+_EXTENSIONS = (
+    "SELECT a.name, n.nspname FROM pg_catalog.pg_available_extensions a"
+    " LEFT JOIN pg_catalog.pg_extension e ON e.extname = a.name"
+    " LEFT JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace"
+)
 
 
 class PostgresInspector(Inspector):
@@ -115,15 +122,25 @@ class PostgresInspector(Inspector):
         _check_name(name)
         self._create(f"CREATE SCHEMA {_DIALECT.quote(name)}", name, _SCHEMA_EXISTS)
 
-    def tables(self) -> list[TableId]:
-        """Base tables of the connection's schema, sorted; a partitioned table stands for its partitions."""
-        rows = self._query(f"SELECT c.relname {pg_catalog.BASE_TABLES}", (self._schema,))
-        return sorted(TableId(self._schema, name) for (name,) in rows)
+    def tables(self, schemas: Sequence[str] = (), *, every: bool = False) -> list[TableId]:
+        """Base tables of the schemas, sorted; a partitioned table stands for its partitions."""
+        return pg_catalog.list_tables(self._connection, self._meant(schemas), every=every)
 
-    def catalog(self, tables: Sequence[TableId] | None = None, *, evidence: bool = False) -> Catalog:
-        """The schema's tables, or only these; no type depends on rows here."""
+    def catalog(
+        self, tables: Sequence[TableId] | None = None, *, evidence: bool = False, schemas: Sequence[str] = ()
+    ) -> Catalog:
+        """All that the schemas hold; no type depends on rows here."""
+        meant = self._meant(schemas)
+        named = [table.schema for table in tables or () if table.schema and table.schema not in meant]
         with client.translating():
-            return pg_catalog.read_catalog(self._connection, self._schema, tables)
+            return pg_catalog.read_catalog(self._connection, [*meant, *dict.fromkeys(named)], tables)
+
+    def _meant(self, schemas: Sequence[str]) -> list[str]:
+        """The schemas by name; the connection's own stands first, as it is what a name without schema means."""
+        if ALL_SCHEMAS in schemas:
+            known = self.schemas()
+            return [name for name in known if name == self._schema] + [name for name in known if name != self._schema]
+        return list(dict.fromkeys(schemas)) or [self._schema]
 
     def query_columns(self, query: str) -> tuple[Column, ...]:
         """Columns of a SELECT; the server is asked for its first no rows, in a read-only transaction."""
@@ -205,7 +222,12 @@ class PostgresInspector(Inspector):
 
     def target_dialect(self) -> TargetDialect | None:
         """The dialect for writing to this server."""
-        return _DIALECT
+        extensions = {name: schema or "" for name, schema in self._query(_EXTENSIONS)}
+        return PostgresDialect(
+            postgis=bool(extensions.get("postgis")),
+            version=self._connection.info.server_version,
+            extensions=extensions,
+        )
 
     def preflight(self, role: Role, options: RunOptions) -> list[Finding]:
         """Named checks for the role, each with its remedy."""

@@ -219,8 +219,9 @@ def create_foreign_key(names: Names, table: TableId, key: ForeignKey, new_name: 
         for event, action in (("DELETE", key.on_delete), ("UPDATE", key.on_update))
         if action != "NO ACTION"
     )
-    sql = (
-        f"ALTER TABLE {names.qualified(table)} ADD CONSTRAINT {name} FOREIGN KEY ({columns})"
-        f" REFERENCES {names.qualified(key.parent)} ({parents}){actions}"
+    body = key.definition or (
+        f"FOREIGN KEY ({columns}) REFERENCES {names.qualified(key.parent)} ({parents}){' MATCH FULL' * key.match_full}"
+        f"{actions}{f' {key.deferrable}' if key.deferrable else ''}{'' if key.validated else ' NOT VALID'}"
     )
+    sql = f"ALTER TABLE {names.qualified(table)} ADD CONSTRAINT {name} {body}"
     return Rendered((Statement(Phase.FOREIGN_KEYS, sql, f"{table}.{key.name}", table),))

@@ -17,6 +17,11 @@ _NUMERIC = frozenset({
 })  # fmt: skip
 
 
+def quoted(name: str) -> str:
+    """A name as an identifier, always quoted: case is kept and reserved words need no list."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def string(text: str) -> str:
     """A string literal. Backslashes are themselves (standard_conforming_strings); `PlanError` for NUL."""
     if "\0" in text:

@@ -1,0 +1,54 @@
+"""Questions to pg_catalog about some schemas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg.rows import namedtuple_row
+
+OWN = (
+    "NOT EXISTS (SELECT FROM pg_depend x WHERE x.classid = '{kind}'::regclass AND x.objid = {oid} AND x.deptype = 'e')"
+)
+
+
+class Ask:
+    """A connection whose search path is empty, and the schemas that it is all about.
+
+    Attributes:
+        version: the server's, 150004.
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any], schemas: tuple[str, ...]) -> None:
+        self._connection = connection
+        self.schemas = schemas
+        self.version = connection.info.server_version
+
+    def rows(self, sql: str, **arguments: object) -> list[Any]:
+        """The rows as named tuples; a query names its arguments ``%(oids)s``, and the schemas ``%(schemas)s``.
+
+        ``{name}`` in the query are parts that depend on the server's version, see `_PARTS`.
+        """
+        for part, (since, new, old) in _PARTS.items():
+            sql = sql.replace(part, new if self.version >= since else old)
+        with self._connection.cursor(row_factory=namedtuple_row) as cursor:
+            cursor.execute(sql.encode(), {"schemas": list(self.schemas), **arguments})
+            return cursor.fetchall()
+
+
+# what a query may say only from some version on: (since, then, before)
+_PARTS = {
+    "{compression}": (140_000, "a.attcompression", "''"),
+    "{nulls_distinct}": (150_000, "NOT i.indnullsnotdistinct", "true"),
+    "{enforced}": (180_000, "c.conenforced", "true"),
+    "{period}": (180_000, "c.conperiod", "false"),
+    "{top_trigger}": (130_000, "t.tgparentid = 0", "true"),
+    "{not_null}": (180_000, "'n'", "'-'"),
+    "{multirange}": (140_000, "r.rngmultitypid", "0"),
+    "{deterministic}": (120_000, "c.collisdeterministic", "true"),
+}
+
+
+def not_of_extension(kind: str, oid: str) -> str:
+    """SQL: an object (of a catalog ``pg_class``) is not a part of an extension."""
+    return OWN.format(kind=f"pg_catalog.{kind}", oid=oid)
