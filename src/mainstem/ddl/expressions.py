@@ -38,6 +38,11 @@ class TableExpressions:
     sequences: Mapping[TableId, TableId]
     schema: str
 
+    @property
+    def own(self) -> bool:
+        """They are of two kinds."""
+        return False
+
     def __call__(self, expression: str, use: Use = Use.VALUE, column: str = "") -> str:
         """The expression with the target's names; `PlanError` if it cannot be said there."""
         from sqlglot import exp
@@ -63,35 +68,43 @@ class TableExpressions:
 
 @dataclass(frozen=True, slots=True)
 class OwnExpressions:
-    """`Translate` between two systems of one kind: as it is, unless names have changed.
+    """`Translate` between two systems of one kind: as it is, unless columns have other names.
 
     Attributes:
-        names: source column → target column.
-        table, target: the table's names on both sides.
+        names: every column of the source → its name on the target, or None if it is not copied.
     """
 
-    dialect: Dialect
-    names: Mapping[str, str]
-    table: TableId
-    target: TableId
+    target: TargetDialect
+    names: Mapping[str, str | None]
+
+    @property
+    def own(self) -> bool:
+        """They are of one kind."""
+        return True
 
     def __call__(self, expression: str, use: Use = Use.VALUE, column: str = "") -> str:
         """The expression with the target's names; `PlanError` if it uses a column that is not copied."""
-        if self.table == self.target and all(name == other for name, other in self.names.items()):
+        if all(name == other for name, other in self.names.items()):
             return expression
-        return self._renamed(expression)
+        return self.target.rename_columns(expression, self.names)
 
-    def _renamed(self, expression: str) -> str:
-        from sqlglot import exp
 
-        tree = parse_expression(expression, self.dialect)
-        lowered = {name.lower(): other for name, other in self.names.items()}
-        for node in list(tree.find_all(exp.Column)):
-            found = lowered.get(node.name.lower())
-            if found is None:
-                raise PlanError(f"the expression uses column {node.name}, which is not copied")
-            node.set("this", exp.to_identifier(found, quoted=True))
-        return tree.sql(dialect=self.dialect.sql_name)
+def rename_columns(sql: str, names: Mapping[str, str | None], dialect: Dialect) -> str:
+    """An expression of one kind of system with other column names, parsed and written anew.
+
+    Raises:
+        PlanError: it is not understood, or uses a column that has no name there.
+    """
+    from sqlglot import exp
+
+    tree = parse_expression(sql, dialect)
+    lowered = {name.lower(): other for name, other in names.items()}
+    for node in list(tree.find_all(exp.Column)):
+        found = lowered.get(node.name.lower())
+        if found is None:
+            raise PlanError(f"the expression uses column {node.name}, which is not copied")
+        node.set("this", exp.to_identifier(found, quoted=True))
+    return tree.sql(dialect=dialect.sql_name)
 
 
 def parse_expression(sql: str, dialect: Dialect) -> exp.Expr:

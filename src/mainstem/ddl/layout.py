@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from mainstem.contract.dialect import ColumnType, Dialect, NameRules, TargetDialect, TargetType, Translate, Use
+from mainstem.contract.dialect import ColumnType, Dialect, NameRules, NewName, TargetDialect, TargetType, Translate, Use
 from mainstem.ddl.expressions import OwnExpressions, TableExpressions, TargetColumn
 from mainstem.ddl.naming import Names
 from mainstem.ddl.overrides import explicit_name, refuse_taken
@@ -14,7 +14,7 @@ from mainstem.errors import PlanError
 from mainstem.model.names import TableId
 from mainstem.model.plan import ColumnPlan, ReportItem, Severity, TablePlan
 from mainstem.model.run import TableSelection
-from mainstem.model.schema import Column, ForeignKey, Index, Table
+from mainstem.model.schema import Column, ForeignKey, Index, Table, TableKind
 from mainstem.model.types import Kind
 
 # Kinds whose target type depends on more than the value itself: a foreign key needs the same on both sides.
@@ -41,6 +41,11 @@ class Layout:
     exists: bool = False
     report: list[ReportItem] = field(default_factory=list)
 
+    @property
+    def partition(self) -> bool:
+        """It is a part of another table, whose rows go through that one."""
+        return self.target.kind is TableKind.PARTITION
+
     def note(self, severity: Severity, code: str, object_: str, message: str, remedy: str = "") -> None:
         """Add to the report."""
         self.report.append(ReportItem(severity, code, object_, message, remedy))
@@ -48,7 +53,7 @@ class Layout:
     def translator(self, source: Dialect, target: TargetDialect, sequences: Mapping[TableId, TableId]) -> Translate:
         """`Translate` for this table's expressions."""
         if source.sql_name == target.sql_name:
-            return OwnExpressions(source, self.names, self.source.id, self.target.id)
+            return OwnExpressions(target, {column.name: self.names.get(column.name) for column in self.source.columns})
         return self.expressions(source, target, sequences)
 
     def expressions(
@@ -199,13 +204,14 @@ def choose_types(
     layouts: Sequence[Layout],
     target: TargetDialect,
     overrides: Mapping[str, str],
-    new_name: Names,
+    names: Callable[[str], NewName],
     *,
     own: bool = False,
 ) -> list[ReportItem]:
     """Give every column its target type, the user's overrides and foreign keys considered; tell of unused overrides.
 
     Args:
+        names: gives out names in a schema of the target.
         own: source and target are systems of one kind.
     """
     used = set()
@@ -218,13 +224,18 @@ def choose_types(
             name = layout.names[column.name]
             try:
                 layout.types[name] = target.target_type(
-                    layout.target.id, layout.target.column(name), new_name, override, own=own
+                    layout.target.id, layout.target.column(name), names(layout.target.id.schema), override, own=own
                 )
             except PlanError as exc:
                 raise PlanError(
                     f"{layout.source.id}: {exc.message}", remedy=exc.remedy, table=str(layout.source.id),
                     column=column.name,
                 ) from exc  # fmt: skip
+    by_target = {layout.target.id: layout for layout in layouts}
+    for layout in layouts:
+        whole = by_target.get(layout.target.partition_of) if layout.target.partition_of else None
+        if whole is not None:  # which comes before its parts
+            layout.types |= {name: whole.types[name] for name in layout.types if name in whole.types}
     for layout in layouts:
         layout.types |= target.fit_types(_with_foreign_keys(layout), layout.types, own=own)
     if not own:
@@ -274,6 +285,23 @@ def _unify(layouts: Sequence[Layout]) -> None:
 
 def _differ(column: Column, own: TargetType, wanted: TargetType) -> bool:
     return column.type.kind in _UNIFIED and own.sql != wanted.sql and own.sql.split("(")[0] != wanted.sql.split("(")[0]
+
+
+def settle_parents(layout: Layout, places: Mapping[TableId, TableId]) -> None:
+    """The target's names of the tables that it is a part of, or inherits from; without one of these it stands alone."""
+    table = layout.target
+    if table.kind in (TableKind.VIEW, TableKind.FOREIGN):
+        layout.note(
+            Severity.INFO, f"{table.kind}_as_table", str(layout.source.id),
+            f"a {table.kind}{' table' * (table.kind is TableKind.FOREIGN)} becomes a plain table of its present rows",
+        )  # fmt: skip
+        table = replace(table, kind=TableKind.TABLE, options="")
+    complete = all(parent in places for parent in table.parents)
+    layout.target = replace(
+        table,
+        partition_of=places.get(table.partition_of) if table.partition_of else None,
+        parents=tuple(places[parent] for parent in table.parents) if complete else (),
+    )
 
 
 def settle_generated(layout: Layout, translate: Translate) -> None:

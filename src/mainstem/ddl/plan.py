@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from mainstem.contract.dialect import Dialect, Rendered, TargetDialect, Translate
-from mainstem.ddl import remarks
+from mainstem.contract.dialect import Dialect, NewName, Rendered, TargetDialect, Translate
+from mainstem.ddl import objects, remarks
 from mainstem.ddl.layout import (
     Layout,
     choose_types,
@@ -14,16 +14,16 @@ from mainstem.ddl.layout import (
     lay_out,
     referenced_uniques,
     settle_generated,
+    settle_parents,
 )
-from mainstem.ddl.naming import Names
-from mainstem.ddl.overrides import explicit_name, refuse_taken, with_overrides
-from mainstem.ddl.selection import Selected, select
-from mainstem.errors import InvalidError, PlanError
+from mainstem.ddl.ownviews import own_views
+from mainstem.ddl.placement import Placement
+from mainstem.ddl.places import choose, places, relocated
+from mainstem.errors import PlanError
 from mainstem.model.names import TableId
 from mainstem.model.plan import MigrationPlan, Phase, ReportItem, Statement, TablePlan
-from mainstem.model.run import RunOptions, SchemaPolicy, TableSelection
-from mainstem.model.schema import Catalog, Column, Table
-from mainstem.model.schema import Sequence as SchemaSequence
+from mainstem.model.run import RunOptions, SchemaPolicy
+from mainstem.model.schema import Catalog, Column, NativeObject
 
 _PHASES = tuple(Phase)
 _ALWAYS = (Phase.SEQUENCES, Phase.ANALYZE)
@@ -49,6 +49,8 @@ def build_plan(
     target_schema: str,
     queries: Mapping[str, tuple[Column, ...]] | None = None,
     existing: Mapping[TableId, tuple[str, ...]] | None = None,
+    source_schema: str = "",
+    apart: bool = False,
 ) -> MigrationPlan:
     """Plan a migration. Pure: everything that must be asked of either side is in the arguments.
 
@@ -57,123 +59,176 @@ def build_plan(
         queries: for each selection that is a query, by its name, the columns that it returns.
         existing: tables (and views) that the target has and keeps, with their columns. No structure is made for
             them, only their counters are set and their statistics taken. Leave out what the policy will drop.
+        source_schema: the one that goes into ``target_schema``, if the source has schemas.
+        apart: both sides have schemas, so that the others keep their names.
 
     Raises:
         NotFoundError: a selected table or column that is not in the catalog.
-        PlanError: an existing table lacks columns, or a type override cannot be written to.
+        PlanError: an existing table lacks columns, a type override cannot be written to, or the target lacks an
+            extension that a table needs.
         InvalidError: two selections of one name, or a query without columns.
     """
     existing = {} if options.schema_policy is SchemaPolicy.DROP_AND_RECREATE else (existing or {})
-    new_name = Names(target.names, folds=target.names.folds_tables)
-    layouts = _lay_out(catalog, options, target, target_schema, queries or {}, existing, new_name)
-    sequences = _sequence_names(catalog, layouts, options, target_schema, new_name)
-    view_ids = {view.id: TableId(target_schema, new_name(view.id.name)) for view in catalog.views}
     own = source.sql_name == target.sql_name
-    parts = _Parts(report=choose_types(layouts, target, options.type_overrides, new_name, own=own))
+    placement = Placement(target.names, target_schema, source_schema, options.schema_names, apart)
+    chosen = choose(catalog, options, queries or {}, source_schema, own=own)
+    found = places(catalog, chosen, options, placement, own=own)
+    if own:
+        catalog, chosen = relocated(catalog, chosen, found, placement, target)
+    layouts = [lay_out(selected, found[selected.table.id], target.names) for selected in chosen]
     for layout in layouts:
-        settle_generated(layout, layout.translator(source, target, sequences))
-    keep_foreign_keys(layouts)
-    _check_existing(layouts, existing)
-
-    makes = options.structure.tables and options.schema_policy is not SchemaPolicy.VALIDATE
-    if makes:
-        parts.add(target.create_schema(target_schema))
-        if options.schema_policy is SchemaPolicy.DROP_AND_RECREATE:
-            _drop(parts, layouts, [*view_ids.values()] if options.structure.views else [], sequences, target)
-        only_missing = options.schema_policy is SchemaPolicy.CREATE_MISSING
-        for sequence in catalog.sequences:
-            if sequence.id in sequences:
-                renamed = replace(sequence, id=sequences[sequence.id])
-                parts.add(target.create_sequence(renamed, only_missing=only_missing))
-    uniques = referenced_uniques(layouts)
-    for layout in layouts:
-        translate = layout.translator(source, target, sequences)
-        _add_table(parts, layout, options, target, translate, new_name, uniques.get(layout.target.id, []))
-    if catalog.views and options.structure.views and options.schema_policy is not SchemaPolicy.VALIDATE:
-        from mainstem.ddl import views
-
-        known = {layout.source.id: layout for layout in layouts}
-        rendered = views.create_views(catalog.views, known, view_ids, source, target, whole=not options.tables)
-        there = {str(id_) for id_ in existing}
-        parts.add(rendered, lambda statement: statement.object not in there)
-    parts.report += remarks.remarks(catalog, layouts, whole=not options.tables, own=own)
-    return MigrationPlan(
-        tables=tuple(_table_plan(layout, options, source, target) for layout in layouts),
-        statements=tuple(sorted(parts.statements, key=lambda statement: _PHASES.index(statement.phase))),
-        report=tuple(dict.fromkeys([item for layout in layouts for item in layout.report] + parts.report)),
-    )
+        layout.exists = layout.target.id in existing
+        settle_parents(layout, found)
+    planner = _Planner(catalog, options, source, target, placement, found, layouts, existing, own)
+    return planner.plan()
 
 
-def _lay_out(
-    catalog: Catalog,
-    options: RunOptions,
-    target: TargetDialect,
-    schema: str,
-    queries: Mapping[str, tuple[Column, ...]],
-    existing: Mapping[TableId, tuple[str, ...]],
-    new_name: Names,
-) -> list[Layout]:
-    chosen = select(catalog.tables, options)
-    chosen += [Selected(_query_table(selection, queries), selection) for selection in options.tables if selection.query]
-    _refuse_doubles(selected.table.id.name for selected in chosen)
-    chosen = with_overrides(chosen, options)
-    _reserve_wished(chosen, target, new_name)
-    layouts = []
-    for selected in chosen:
-        id_ = TableId(schema, selected.selection.target or new_name(selected.table.id.name))
-        layout = lay_out(selected, id_, target.names)
-        layout.exists = id_ in existing
-        layouts.append(layout)
-    return layouts
+@dataclass(slots=True)
+class _Planner:
+    """What the steps of a plan share; ``found`` are the places on the target by the source's names."""
 
+    catalog: Catalog
+    options: RunOptions
+    source: Dialect
+    target: TargetDialect
+    placement: Placement
+    found: Mapping[TableId, TableId]
+    layouts: list[Layout]
+    existing: Mapping[TableId, tuple[str, ...]]
+    own: bool
+    parts: _Parts = field(default_factory=_Parts)
 
-def _reserve_wished(chosen: Sequence[Selected], target: TargetDialect, new_name: Names) -> None:
-    """Keep the names that the user gives to tables; `InvalidError` for one that another table would have."""
-    if any(selected.selection.target for selected in chosen):
-        names = {str(item.table.id): item.selection.target or item.table.id.name for item in chosen}
-        refuse_taken(names, "tables", folds=target.names.folds_tables)
-    for item in chosen:
-        if item.selection.target:
-            new_name.reserve(explicit_name(item.selection.target, target.names, str(item.table.id)))
-
-
-def _query_table(selection: TableSelection, queries: Mapping[str, tuple[Column, ...]]) -> Table:
-    """A query's result as a table: its columns, and nothing else."""
-    columns = queries.get(selection.name, ())
-    if not columns:
-        raise InvalidError(
-            f"the query for table {selection.name} returns no columns", fields={"tables": "a query without columns"}
+    def plan(self) -> MigrationPlan:
+        """The whole."""
+        options, layouts, parts = self.options, self.layouts, self.parts
+        whole = not options.tables
+        sequences = {item.id: self.found[item.id] for item in self.catalog.sequences if item.id in self.found}
+        overrides = options.type_overrides
+        parts.report += choose_types(layouts, self.target, overrides, self.placement.names, own=self.own)
+        for layout in layouts:
+            settle_generated(layout, layout.translator(self.source, self.target, sequences))
+        keep_foreign_keys(layouts)
+        _check_existing(layouts, self.existing)
+        if options.structure.tables and options.schema_policy is not SchemaPolicy.VALIDATE:
+            self._begin(sequences)
+        self._add_tables(sequences)
+        views = self._add_views()
+        if self.own:
+            self._add_objects(views, whole=whole)
+        parts.report += remarks.remarks(self.catalog, layouts, whole=whole, own=self.own)
+        return MigrationPlan(
+            tables=tuple(self._table_plan(layout) for layout in layouts if not layout.partition),
+            statements=tuple(sorted(parts.statements, key=lambda statement: _PHASES.index(statement.phase))),
+            report=tuple(dict.fromkeys([item for layout in layouts for item in layout.report] + parts.report)),
         )
-    _refuse_doubles(column.name for column in columns)
-    return Table(TableId("", selection.name), tuple(replace(column, identity=False) for column in columns))
+
+    def _begin(self, sequences: Mapping[TableId, TableId]) -> None:
+        """Schemas, what is to go first, and sequences."""
+        parts, target, policy = self.parts, self.target, self.options.schema_policy
+        for schema in self._schemas(sequences):
+            parts.add(target.create_schema(schema))
+        if policy is SchemaPolicy.DROP_AND_RECREATE:
+            views = [view.id for view in self.catalog.views if view.id not in {item.source.id for item in self.layouts}]
+            dropped = [self.found[id_] for id_ in views] if self.options.structure.views else []
+            _drop(parts, self.layouts, dropped, sequences, target)
+            if self.own:
+                parts.add(target.drop_objects(list(self._wanted(set(self._fresh())))))
+        owners = {layout.source.id: layout for layout in self.layouts}
+        for sequence in self.catalog.sequences:
+            if sequence.id in sequences:
+                owner = owners.get(sequence.owner) if sequence.owner else None
+                parts.add(
+                    target.create_sequence(
+                        replace(
+                            sequence,
+                            id=sequences[sequence.id],
+                            owner=owner.target.id if owner and sequence.owner_column in owner.names else None,
+                            owner_column=owner.names.get(sequence.owner_column, "") if owner else "",
+                        ),
+                        only_missing=policy is SchemaPolicy.CREATE_MISSING,
+                    )
+                )
+
+    def _schemas(self, sequences: Mapping[TableId, TableId]) -> Iterable[str]:
+        """The target's schemas in which something is made."""
+        used = [layout.target.id.schema for layout in self.layouts] + [id_.schema for id_ in sequences.values()]
+        if not self.options.tables:
+            used += [id_.schema for id_ in self.found.values()]
+            used += [self.placement.schema(item.id.schema) for item in self.catalog.objects if item.kind != "extension"]
+        return dict.fromkeys([self.placement.target_schema] if not self.placement.apart else [], True) | dict.fromkeys(
+            used, True
+        )
+
+    def _add_tables(self, sequences: Mapping[TableId, TableId]) -> None:
+        uniques = referenced_uniques(self.layouts)
+        roots: dict[TableId, TableId] = {}
+        for layout in self.layouts:
+            parts = _Parts()
+            translate = layout.translator(self.source, self.target, sequences)
+            names: NewName = self.placement.names(layout.target.id.schema)
+            _add_table(
+                parts, layout, self.options, self.target, translate, names, _as_it_is if self.own else names,
+                uniques.get(layout.target.id, []),
+            )  # fmt: skip
+            if layout.partition and layout.target.partition_of is not None:
+                # what is done for a part is done for its whole, which the rows go through
+                parent = layout.target.partition_of
+                root = roots[layout.target.id] = roots.get(parent, parent)
+                parts.statements = [replace(item, table=root) if item.table else item for item in parts.statements]
+            self.parts.add(Rendered(tuple(parts.statements), tuple(parts.report)))
+
+    def _add_views(self) -> set[TableId]:
+        """The views that are made, by the source's names."""
+        catalog, options = self.catalog, self.options
+        layouts = {layout.source.id: layout for layout in self.layouts}
+        candidates = [view for view in catalog.views if view.id not in layouts]
+        if not candidates or not options.structure.views or options.schema_policy is SchemaPolicy.VALIDATE:
+            return set()
+        whole = not options.tables
+        if self.own:
+            rendered, made = own_views(candidates, layouts, self.found, self.target, whole=whole)
+        else:
+            from mainstem.ddl import views
+
+            self.parts.report += remarks.materialized(candidates)
+            candidates = [view for view in candidates if not view.materialized]
+            rendered = views.create_views(candidates, layouts, self.found, self.source, self.target, whole=whole)
+            made = set()
+        there = {str(id_) for id_ in self.existing}
+        self.parts.add(rendered, lambda statement: statement.object not in there)
+        return {id_ for id_ in made if self.found[id_] not in self.existing}
+
+    def _fresh(self) -> Iterable[TableId]:
+        return (layout.source.id for layout in self.layouts if not layout.exists)
+
+    def _wanted(self, fresh: set[TableId]) -> Iterable[NativeObject]:
+        copied = {layout.source.id for layout in self.layouts}
+        return objects.wanted(self.catalog.objects, copied, fresh, whole=not self.options.tables)
+
+    def _add_objects(self, views: set[TableId], *, whole: bool) -> None:
+        """What only such a system has."""
+        options = self.options
+        if not options.structure.tables or options.schema_policy is SchemaPolicy.VALIDATE:
+            return
+        copied = {layout.source.id for layout in self.layouts}
+        fresh = {*self._fresh(), *views}
+        missing = options.schema_policy in (SchemaPolicy.CREATE_MISSING, SchemaPolicy.DROP_AND_RECREATE)
+        self.parts.add(
+            objects.create_objects(self.catalog, copied | views, fresh, self.target, whole=whole, missing=missing)
+        )
+
+    def _table_plan(self, layout: Layout) -> TablePlan:
+        plan = layout.plan()
+        if layout.selection.query:
+            plan = replace(plan, query=layout.selection.query, where="")
+        if self.options.max_rows:  # raw rows cannot be cut off at a limit
+            return plan
+        return replace(plan, raw=self.target.raw_format(plan, self.source))
 
 
-def _refuse_doubles(names: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise InvalidError(
-                f"the name {name} occurs twice",
-                fields={"tables": f"{name} occurs twice"},
-                remedy="give one of the two another name",
-            )
-        seen.add(name)
-
-
-def _sequence_names(
-    catalog: Catalog, layouts: Sequence[Layout], options: RunOptions, schema: str, new_name: Names
-) -> dict[TableId, TableId]:
-    """Target names of the sequences: of all when the whole source is copied, else of those that defaults use."""
-    texts = [
-        column.default.text for layout in layouts for column in layout.source.columns if column.default is not None
-    ]
-
-    def wanted(sequence: SchemaSequence) -> bool:
-        return not options.tables or any(f"`{sequence.id.name}`" in text or sequence.id.name in text for text in texts)
-
-    return {
-        sequence.id: TableId(schema, new_name(sequence.id.name)) for sequence in catalog.sequences if wanted(sequence)
-    }
+def _as_it_is(wanted: str, space: str = "") -> str:
+    """Names of constraints of a system of the same kind: unique where they must be."""
+    return wanted
 
 
 def _check_existing(layouts: Sequence[Layout], existing: Mapping[TableId, tuple[str, ...]]) -> None:
@@ -209,7 +264,8 @@ def _add_table(
     options: RunOptions,
     target: TargetDialect,
     translate: Translate,
-    new_name: Names,
+    new_name: NewName,
+    constraint_name: NewName,
     referenced: Sequence[set[str]],
 ) -> None:
     table, structure = layout.target, options.structure
@@ -230,15 +286,6 @@ def _add_table(
         parts.add(target.create_keys(keyed, layout.types, translate, new_name))
         if structure.foreign_keys:
             for key in table.foreign_keys:
-                parts.add(target.create_foreign_key(table.id, key, new_name))
+                parts.add(target.create_foreign_key(table.id, key, constraint_name))
     everything = fresh and structure.tables
     parts.add(target.finish_table(table, layout.types), lambda statement: everything or statement.phase in _ALWAYS)
-
-
-def _table_plan(layout: Layout, options: RunOptions, source: Dialect, target: TargetDialect) -> TablePlan:
-    plan = layout.plan()
-    if layout.selection.query:
-        plan = replace(plan, query=layout.selection.query, where="")
-    if options.max_rows:  # raw rows cannot be cut off at a limit
-        return plan
-    return replace(plan, raw=target.raw_format(plan, source))

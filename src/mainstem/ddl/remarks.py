@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from mainstem.ddl import objects
 from mainstem.ddl.layout import Layout
 from mainstem.model.plan import ReportItem, Severity
-from mainstem.model.schema import Catalog, Index, OtherObject, Table
+from mainstem.model.schema import Catalog, Index, OtherObject, Table, View
 from mainstem.model.types import Kind
 
 _OTHERS: dict[str, tuple[Severity, str, str]] = {
-    "trigger": (Severity.WARNING, "triggers are not translated", "write it anew for the target, or in the application"),
-    "routine": (Severity.WARNING, "procedures and functions are not translated", "write it anew for the target"),
-    "event": (
-        Severity.WARNING,
-        "scheduled events are not translated",
-        "schedule it outside the database, or by pg_cron",
-    ),
     "partitioning": (Severity.INFO, "a partitioned table becomes one plain table", "partition the target's by hand"),
     "system_versioning": (
         Severity.WARNING,
@@ -44,15 +38,28 @@ def remarks(catalog: Catalog, layouts: Sequence[Layout], *, whole: bool, own: bo
     """
     names = {layout.source.id.name for layout in layouts}
     others = [other for other in catalog.others if not (own and other.kind in _OWN)]
-    if not own:
-        others += [OtherObject(item.kind, item.id, item.table.name if item.table else "") for item in catalog.objects]
     report = [_other(other) for other in others if other.table in names or (whole and not other.table)]
+    if not own:
+        report += objects.left_out(catalog.objects, {layout.source.id for layout in layouts}, whole=whole)
     for layout in layouts:
         if not layout.exists and not own:
             report += _collations(layout)
             report += _invisible(layout)
             report += _parsed(layout)
+            report += _shapes(layout)
     return report
+
+
+def _shapes(layout: Layout) -> Iterable[ReportItem]:
+    """What a table is beside its columns."""
+    table = layout.source
+    told = {
+        "partitioning_left_out": ("a partitioned table becomes one plain table", bool(table.partition_key)),
+        "inheritance_left_out": ("a table that inherits becomes a plain table", bool(table.parents)),
+    }
+    for code, (message, true) in told.items():
+        if true:
+            yield ReportItem(Severity.INFO, code, str(table.id), message)
 
 
 def _other(other: OtherObject) -> ReportItem:
@@ -110,6 +117,19 @@ def _parsed(layout: Layout) -> Iterable[ReportItem]:
             f" {', '.join(names)}",
             "choose the type json for these columns (typeOverrides, --type) to keep the text as it is",
         )
+
+
+def materialized(views: Iterable[View]) -> Iterable[ReportItem]:
+    """Views that only PostgreSQL has."""
+    for view in views:
+        if view.materialized:
+            yield ReportItem(
+                Severity.WARNING,
+                "materialized_view_left_out",
+                str(view.id),
+                "the target has no materialized views",
+                "name it among the tables: its rows are then copied into a plain table",
+            )
 
 
 def needed(index: Index, referenced: Sequence[set[str]]) -> bool:

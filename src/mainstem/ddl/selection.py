@@ -36,7 +36,7 @@ class Selected:
                     table=str(self.table.id),
                 )
         wanted = set(selection.columns or there) - set(selection.exclude_columns)
-        if not wanted:
+        if there and not wanted:
             raise InvalidError(
                 f"no column of table {self.table.id} is left to copy",
                 fields={"excludeColumns": f"leaves no column of {self.table.id}"},
@@ -45,13 +45,19 @@ class Selected:
         return tuple(column for column in self.table.columns if column.name in wanted)
 
 
-def select(tables: Sequence[Table], options: RunOptions) -> list[Selected]:
+def select(tables: Sequence[Table], options: RunOptions, schema: str = "") -> list[Selected]:
     """The selected tables; every table where none is named. Queries are left aside.
+
+    Args:
+        schema: what a name without one means, where there are several.
 
     Raises:
         NotFoundError: a name that is not among the tables.
     """
-    excluded = {table.id for name in options.exclude for table in tables if matches(table.id, name)}
+    tables = sorted(tables, key=lambda table: table.id.schema != schema) if schema else tables
+    own = [table.id for table in tables if not schema or table.id.schema == schema]
+    excluded = {id_ for name in options.exclude for id_ in own if matches(id_, name)}
+    excluded |= {table.id for table in tables if str(table.id) in options.exclude}
     named = [selection for selection in options.tables if not selection.query]
     if not options.tables:
         return [Selected(table, TableSelection(table.id.name)) for table in tables if table.id not in excluded]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mainstem.contract.dialect import TargetDialect
@@ -17,7 +17,7 @@ from mainstem.errors import DeniedError, InvalidError, NotFoundError, SchemaConf
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.plan import MigrationPlan
-from mainstem.model.run import RunOptions, SchemaPolicy, WriteMode
+from mainstem.model.run import ALL_SCHEMAS, RunOptions, SchemaPolicy, WriteMode
 from mainstem.model.schema import Catalog, Column, Table
 
 
@@ -46,14 +46,16 @@ def make_plan(source: Endpoint, target: Endpoint, options: RunOptions) -> Migrat
         SchemaConflictError: the target holds something that the schema policy or the write mode forbids.
     """
     check_roles(source, target, options.target_schema)
+    schemas = options.source_schemas if source.spec.has_schemas else ()
     with source.spec.inspector(source.settings) as inspector:
         queries = {item.name: inspector.query_columns(item.query) for item in options.tables if item.query}
         tables = _selected(inspector, source, options)
-        wanted = inspector.tables() if tables is None else tables
+        wanted = inspector.tables(schemas) if tables is None else tables
         denials = denied(inspector, wanted, options)
         if denials:
             tables, options = [table for table in wanted if table not in denials], left(options, denials)
-        catalog = inspector.catalog(tables, evidence=True) if tables or tables is None else Catalog(())
+        asked = bool(tables) or tables is None
+        catalog = inspector.catalog(tables, evidence=True, schemas=schemas) if asked else Catalog(())
     if denials and not catalog.tables and not queries:
         raise DeniedError(told(denials), remedy=next(iter(denials.values())).remedy)
     if not catalog.tables and not queries:
@@ -128,25 +130,54 @@ def _selected(inspector: Inspector, source: Endpoint, options: RunOptions) -> li
     names = [item.name for item in options.tables if not item.query]
     if not names and not options.exclude:
         return None if not options.tables else []
-    present = {(table.schema, table.name): table for table in inspector.tables()}
+    schemas = options.source_schemas if source.spec.has_schemas else ()
+    present = _Present(source.schema, inspector.tables(schemas))
+    if any(present.find(name) is None for name in (*names, *options.exclude)):
+        # a view that is named, or a table with its schema
+        present = _Present(source.schema, inspector.tables((*schemas, ALL_SCHEMAS), every=True), present.tables)
+    excluded = {present.get(name) for name in options.exclude}
     if not names:
-        excluded = {_find(name, source.schema, present) for name in options.exclude}
-        return [table for table in present.values() if table not in excluded]
-    excluded = {_find(name, source.schema, present) for name in options.exclude}
-    return [table for name in names if (table := _find(name, source.schema, present)) not in excluded]
+        return [table for table in present.tables if table not in excluded]
+    return [table for name in names if (table := present.get(name)) not in excluded]
 
 
-def _find(name: str, schema: str, present: Mapping[tuple[str, str], TableId]) -> TableId:
-    table = present.get((schema, name))
-    if table is None and "." in name:
-        table = present.get(tuple(name.split(".", 1)))  # type: ignore[arg-type]
-    if table is None:
-        raise NotFoundError(
-            f"table {name} does not exist in {schema}{near_names(name, (known for _, known in present))}",
-            remedy="check the spelling (names are case-sensitive) and that the login may see it",
-            table=name,
-        )
-    return table
+class _Present:
+    """Tables by the names that a user may write.
+
+    Args:
+        schema: what a name without one means first.
+        found: everything that may be named.
+        tables: what is copied when nothing is named; None is all of it.
+    """
+
+    def __init__(self, schema: str, found: Sequence[TableId], tables: Sequence[TableId] | None = None) -> None:
+        self.tables = list(found if tables is None else tables)
+        self._schema = schema
+        self._found = {(table.schema, table.name): table for table in found}
+        self._by_name: dict[str, list[TableId]] = {}
+        for table in self.tables:
+            self._by_name.setdefault(table.name, []).append(table)
+
+    def find(self, name: str) -> TableId | None:
+        """In the own schema, in the one before a point, or where there is only one of that name."""
+        found = self._found.get((self._schema, name))
+        for place, letter in enumerate(name):
+            if found is None and letter == ".":
+                found = self._found.get((name[:place], name[place + 1 :]))
+        alone = self._by_name.get(name, ())
+        return found or (alone[0] if len(alone) == 1 else None)
+
+    def get(self, name: str) -> TableId:
+        """The same; `NotFoundError` if there is none."""
+        table = self.find(name)
+        if table is None:
+            known = [known for _, known in self._found]
+            raise NotFoundError(
+                f"table {name} does not exist in {self._schema}{near_names(name, known)}",
+                remedy="check the spelling (names are case-sensitive) and that the login may see it",
+                table=name,
+            )
+        return table
 
 
 def _build(
@@ -160,7 +191,8 @@ def _build(
 ) -> MigrationPlan:
     return build_plan(
         catalog, options, source.spec.dialect, dialect, options.target_schema or target.schema, queries,
-        existing=existing,
+        existing=existing, source_schema=source.schema if source.spec.has_schemas else "",
+        apart=source.spec.has_schemas and target.spec.has_schemas,
     )  # fmt: skip
 
 

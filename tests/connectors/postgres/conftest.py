@@ -39,7 +39,7 @@ def make_plan(database: ConnectionSettings) -> MakePlan:
     def make(name: str, **changes: Any) -> TablePlan:
         id_ = TableId("public", name)
         with PostgresInspector(database) as inspector:
-            table = inspector.catalog([id_]).tables[0]
+            (table,) = (table for table in inspector.catalog([id_]).tables if table.id == id_)
         columns = tuple(
             ColumnPlan(column.name, column.name, column.type, column.native, column.nullable, column.native)
             for column in table.columns
