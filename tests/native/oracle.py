@@ -229,6 +229,8 @@ def _without_nul(cell: bytes, policy: str) -> tuple[bytes, str]:
 def _date(cell: bytes, policy: str) -> tuple[bytes | None, str]:
     match = re.match(rb"(.{4})-(..)-(..)", cell, re.DOTALL)
     if match is None:
+        if re.match(rb"-?infinity\Z|[0-9]{5,}-", cell):  # as PostgreSQL prints what nothing else holds
+            return _unescaped(cell), ""
         raise RefusedError(Refusal.MALFORMED)
     if match[1] != b"0000" and b"00" not in (match[2], match[3]):
         return _unescaped(cell), ""

@@ -65,7 +65,23 @@ def test_any_bytes_are_written_or_refused(op: BinaryOp, cells: list[Cell]) -> No
 
 
 @pytest.mark.parametrize(
-    "cell", [b"2024-02-30", b"2023-02-29", b"2024-13-01", b"2024-04-31", b"20240401", b"2024-01-01 24:00:00", b""]
+    "cell",
+    [
+        b"2024-02-30",
+        b"2023-02-29",
+        b"2024-13-01",
+        b"2024-04-31",
+        b"20240401",
+        b"2024-01-01 24:00:00",
+        b"",
+        b"0044-03-15BC",
+        b"0044-03-15 BC BC",
+        b"9999999-01-01",
+        b"10001-02-29",
+        b"12345678-01-01",
+        b"00044-00-15",
+        b"infinity ",
+    ],
 )
 def test_impossible_dates_are_refused_not_shifted(cell: bytes) -> None:
     payload, refused = encode(BinaryOp.TIMESTAMP, [cell])
@@ -87,7 +103,7 @@ CASES = [
     (BinaryOp.NUMERIC, Op.RAW, "numeric",
      [b"0", b"0.00", b"-0.000001", b"12345678901234567890.123456789", b"10000", b"1000000000000", b"0.00010000",
       b"99999999999999999999999999999999999.999999999999999999999999999999", b"-1", b"00012.50",
-      b"18446744073709551615"]),
+      b"18446744073709551615", b"NaN", b"Infinity", b"-Infinity"]),
     (BinaryOp.BOOL, Op.RAW, "boolean", [b"0", b"1", None]),
     (BinaryOp.BIT_BOOL, Op.BIT_BOOLEAN, "boolean", [b"\0", b"\1"]),
     (BinaryOp.TEXT, Op.TEXT, "text", [b"", "häß😀\t\n\\".encode(), b"x" * 10_000]),
@@ -99,6 +115,12 @@ CASES = [
     (BinaryOp.TIMESTAMP, Op.DATE, "timestamp",
      [b"0001-01-01 00:00:00", b"9999-12-31 23:59:59.999999", b"2024-02-29 12:34:56.5", b"1999-12-31 23:59:59.01"]),
     (BinaryOp.TIMESTAMP, Op.DATE, "timestamptz(0)", [b"2024-03-31 01:30:00", b"2024-03-31 01:30:00.6"]),
+    (BinaryOp.DATE, Op.DATE, "date",
+     [b"infinity", b"-infinity", b"0044-03-15 BC", b"0001-02-29 BC", b"4713-01-01 BC", b"10000-01-01",
+      b"5874897-12-31"]),
+    (BinaryOp.TIMESTAMP, Op.DATE, "timestamp",
+     [b"infinity", b"-infinity", b"0044-03-15 12:00:00.5 BC", b"4713-01-01 00:00:00 BC", b"0005-02-29 00:00:00 BC",
+      b"294276-12-31 23:59:59.999999", b"10000-02-29 00:00:00"]),
     (BinaryOp.TIME, Op.RAW, "time", [b"00:00:00", b"24:00:00", b"23:59:59.999999"]),
     (BinaryOp.INTERVAL, Op.RAW, "interval", [b"-838:59:59.999999", b"838:59:59", b"00:00:00.1"]),
     (BinaryOp.UUID, Op.RAW, "uuid",

@@ -24,6 +24,7 @@ awkward = st.lists(
 texts = st.one_of(awkward, wild, st.text().map(str.encode))
 digits = st.from_regex(rb"[-0-9.: +eE]{0,25}", fullmatch=True)
 dates = st.one_of(
+    st.from_regex(rb"-?infinity.?|[0-9]{1,7}-[0-9]{2}-[0-9]{2}( BC)?", fullmatch=True),
     st.from_regex(rb"(0000|0001|2024)-(00|02|10)-(00|10|29)( 12:34:56(\.000001)?)?", fullmatch=True),
     st.from_regex(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}", fullmatch=True),
     digits,
@@ -123,6 +124,9 @@ LITERALS: list[tuple[Op, bytes, bytes | Refusal]] = [
     (Op.DATE, b"2024-10-10 00:00:00", b"2024-10-10 00:00:00"),
     (Op.DATE, b"1000-01-01", b"1000-01-01"),
     (Op.DATE, b"2024-1-1", Refusal.MALFORMED),
+    (Op.DATE, b"-infinity", b"-infinity"),
+    (Op.DATE, b"0044-03-15 BC", b"0044-03-15 BC"),
+    (Op.DATE, b"12024-01-01", b"12024-01-01"),
     (Op.DATE, b"2024-01-01\n", Refusal.MALFORMED),
     (Op.EWKB, bytes(4) + b"\x01\x01\0\0\0\xaa", b"0101000000aa"),
     (Op.EWKB, b"\xe6\x10\0\0" + b"\x01\x01\0\0\0\xaa", b"0101000020e6100000aa"),

@@ -59,7 +59,7 @@ class Ledger(AbstractContextManager["Ledger"], Protocol):
         ...
 
     def forget(self, table: TableId, target: TableId) -> None:
-        """Empty the target table and forget the table's chunks, in one step: it is to be cut and copied anew."""
+        """Empty the target table, forget its chunks and its rejected rows, in one step: it is to be cut anew."""
         ...
 
     def note(self, text: str) -> None:

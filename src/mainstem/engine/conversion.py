@@ -11,6 +11,7 @@ from dataclasses import asdict
 from mainstem.contract.hub import Hub
 from mainstem.contract.target import Builder, Ledger, Target
 from mainstem.engine.control import RunControl
+from mainstem.engine.cuts import filled_by_us
 from mainstem.engine.data import RENEWED, DataPhase, wait_after
 from mainstem.engine.planner import Endpoint, make_plan
 from mainstem.engine.progress import Tracker
@@ -18,7 +19,6 @@ from mainstem.engine.retry import Backoff
 from mainstem.engine.structure import LAST_PHASES, KeyBuilder, apply_all, check_there
 from mainstem.errors import CancelledError, MainstemError, PlanError, RowError, StatementError, TargetChangedError
 from mainstem.model.event import Event
-from mainstem.model.names import TableId
 from mainstem.model.plan import MigrationPlan, Phase, ReportItem, Severity, Statement
 from mainstem.model.run import Progress, RowErrorPolicy, RunOptions, RunState, TableState, WriteMode
 from mainstem.tasks import ThreadGroup
@@ -225,7 +225,7 @@ class Conversion:
         make = self._source.spec.source
         if make is None:
             raise PlanError(f"{self._source.spec.title} cannot be a source yet")
-        keys = KeyBuilder(plan, self._tracker, self._made_by_us(plan))
+        keys = KeyBuilder(plan, self._tracker, filled_by_us(plan, self._options))
         data = DataPhase(
             self.run_id, make(self._source.settings), target, plan, self._options, self._control, self._tracker,
             self._backoff, self._make_hub, keys.ready,
@@ -265,10 +265,6 @@ class Conversion:
         for table in plan.tables:
             if self._tracker.table(table.source).state not in (TableState.FAILED, TableState.SKIPPED):
                 keys.ready(table)
-
-    def _made_by_us(self, plan: MigrationPlan) -> Callable[[TableId], bool]:
-        made = {statement.table for statement in plan.statements if statement.phase is Phase.TABLES}
-        return lambda table: table in made or self._options.write_mode is WriteMode.TRUNCATE
 
     def _fail_if_tables_failed(self) -> None:
         self._control.check_stopped()

@@ -15,6 +15,7 @@ from mainstem.contract.hub import Hub
 from mainstem.contract.source import BatchLimits, Snapshot, Source
 from mainstem.contract.target import Ledger, Loader, Target
 from mainstem.engine.control import RunControl
+from mainstem.engine.cuts import Cuts, filled_by_us, forget_moved
 from mainstem.engine.progress import Tracker
 from mainstem.engine.reader import Reader
 from mainstem.engine.retry import Backoff, worth_waiting
@@ -57,6 +58,7 @@ class DataPhase:
         self._plan, self._options = plan, options
         self._control, self._tracker, self._backoff = control, tracker, backoff
         self._make_hub, self._ready = make_hub, ready
+        self._ours = filled_by_us(plan, options)
         self._told: set[TablePlan] = set()
         self._cancel: Callable[[], None] = lambda: None
         self._cut_off = self._interrupted = False
@@ -98,13 +100,15 @@ class DataPhase:
                 return
             snapshot = stack.enter_context(self._source.snapshot(self._options.jobs))
             self._tell_snapshot(snapshot)
+            if forget_moved(queue.unfinished(), snapshot, ledger, self._tracker, self._ours):
+                queue = self._queue(ledger)
             hub = self._make_hub(self._options.memory_bytes)
             loaders = [stack.enter_context(self._target.loader(self._run_id)) for _ in snapshot.readers]
             durable = self._tracker.snapshot()
             self._control.set_rows(durable.rows_read, durable.rows_rejected)
-            self._run_lanes(snapshot, loaders, hub, queue, ledger)
+            self._run_lanes(snapshot, loaders, hub, queue, Cuts(ledger, snapshot.position))
 
-    def _run_lanes(self, snapshot: Snapshot, loaders: list[Loader], hub: Hub, queue: WorkQueue, ledger: Ledger) -> None:
+    def _run_lanes(self, snapshot: Snapshot, loaders: list[Loader], hub: Hub, queue: WorkQueue, cuts: Cuts) -> None:
         def cancel() -> None:
             queue.cancelled = True
             queue.close()
@@ -118,7 +122,7 @@ class DataPhase:
         over = threading.Event()
         if self._options.max_seconds:
             threading.Thread(target=self._watch_clock, args=(over,), name="clock", daemon=True).start()
-        lock, lanes = threading.Lock(), len(loaders)
+        lanes = len(loaders)
         rows = self._options.batch_rows or BatchLimits().max_rows
         limits = BatchLimits(max_rows=rows)
         skips = self._options.denied is DeniedPolicy.SKIP
@@ -126,9 +130,7 @@ class DataPhase:
             with ThreadGroup(cancel) as group:
                 for number, (source, loader) in enumerate(zip(snapshot.readers, loaders, strict=True)):
                     lane = hub.lane(number)
-                    reader = Reader(
-                        source, lane, queue, ledger, lock, self._control, self._tracker, limits, lanes, skips
-                    )
+                    reader = Reader(source, lane, queue, cuts, self._control, self._tracker, limits, lanes, skips)
                     writer = Writer(loader, lane, queue, self._control, self._tracker, self._options)
                     group.start(f"reader-{number}", reader.run)
                     group.start(f"writer-{number}", writer.run)

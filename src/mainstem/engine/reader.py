@@ -6,13 +6,12 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from threading import Lock
 
 from mainstem import failpoints
 from mainstem.contract.hub import Lane
 from mainstem.contract.source import BatchLimits, SnapshotReader
-from mainstem.contract.target import Ledger
 from mainstem.engine.control import RunControl
+from mainstem.engine.cuts import Cuts
 from mainstem.engine.denied import skipped_item
 from mainstem.engine.progress import Tracker
 from mainstem.engine.waiting import Waiting
@@ -25,6 +24,7 @@ from mainstem.model.plan import TablePlan
 CHUNK_BYTES = 16 * 1024 * 1024
 MIN_CHUNK_ROWS = 10_000
 MAX_CHUNKS_WANTED = 2_000
+ASSUMED_ROW_BYTES = 100  # of a table whose server has counted bytes but no rows yet
 
 
 def chunk_rows(table: TablePlan, jobs: int) -> int:
@@ -33,7 +33,7 @@ def chunk_rows(table: TablePlan, jobs: int) -> int:
     A chunk aims at `CHUNK_BYTES`; a table gives at least eight chunks per lane unless they would be tiny, and about
     `MAX_CHUNKS_WANTED` at most.
     """
-    rows = max(table.rows_estimate, 1)
+    rows = max(table.rows_estimate or table.bytes_estimate // ASSUMED_ROW_BYTES, 1)
     row_bytes = max(table.bytes_estimate / rows, 16)
     by_size = max(CHUNK_BYTES, table.bytes_estimate / MAX_CHUNKS_WANTED) / row_bytes
     by_lanes = max(rows / (8 * jobs), MIN_CHUNK_ROWS)
@@ -51,8 +51,7 @@ class Reader:
     source: SnapshotReader
     lane: Lane
     queue: WorkQueue
-    ledger: Ledger
-    ledger_lock: Lock
+    cuts: Cuts
     control: RunControl
     tracker: Tracker
     limits: BatchLimits
@@ -91,8 +90,7 @@ class Reader:
         table = work.table
         with self._waiting:
             chunks = self.source.plan_chunks(table, chunk_rows(table, self.jobs))
-        with self.ledger_lock:
-            self.ledger.plan(table.source, chunks)
+        self.cuts.plan(table.source, chunks)
         self.tracker.set_chunks(table.source, len(chunks))
         self.queue.planned(table, chunks)
 

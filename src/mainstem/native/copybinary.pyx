@@ -8,12 +8,12 @@ Source: PostgreSQL manual, "COPY", File Formats, Binary Format; the layout of ea
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memchr, memcpy
+from libc.string cimport memchr, memcmp, memcpy
 
 from mainstem.native.encoding cimport (
     BAD_OFFSETS, CHANGED_EPOCH, CHANGED_NULL, CHANGED_REPLACED, CHANGED_STRIPPED, MALFORMED, NO_MEMORY, NUL_IN_TEXT,
-    NUL_STRIP, OK, POLICY_ERROR, ZERO_DATE, ZERO_DATE_NULL, Cells, Column, Out, RowEncoder, ewkb_head, is_zero_date,
-    offset_at, room, valid,
+    NUL_STRIP, OK, POLICY_ERROR, ZERO_DATE, ZERO_DATE_NULL, Cells, Column, Out, RowEncoder, ewkb_head, infinite,
+    is_zero_date, offset_at, room, valid, year_digits,
 )
 
 from mainstem.native.ops import BinaryOp
@@ -48,6 +48,14 @@ cdef enum:
     NUMERIC_SIGN = 0x4000
     DAYS_TO_2000 = 10957  # from 1970-01-01
     DAY_S = 86400
+    MAX_YEAR_DIGITS = 7
+    MAX_TIMESTAMP_DAY = 107000000  # whose microseconds 64 bits hold; beyond the last day of the type
+
+cdef extern from "<stdint.h>":
+    const int32_t INT32_MAX
+    const int32_t INT32_MIN
+    const int64_t INT64_MAX
+    const int64_t INT64_MIN
 
 cdef uint64_t INT64_TOP = <uint64_t> 1 << 63
 cdef uint64_t TENTH = <uint64_t> 0xFFFFFFFFFFFFFFFF // 10
@@ -128,8 +136,18 @@ cdef int _float(Out *out, const uint8_t *cell, size_t size, size_t width) noexce
     return OK
 
 
+cdef inline int _special_sign(const uint8_t *cell, size_t size) noexcept nogil:
+    """The sign that stands for the whole of a numeric that has no digits; else 0."""
+    if size == 3 and memcmp(cell, b"NaN", 3) == 0:
+        return 0xC000
+    if size == 8 and memcmp(cell, b"Infinity", 8) == 0:
+        return 0xD000
+    return 0xF000 if size == 9 and memcmp(cell, b"-Infinity", 9) == 0 else 0
+
+
 cdef int _numeric(Out *out, const uint8_t *cell, size_t size) noexcept nogil:
     """Base 10,000: number of digits, weight of the first, sign, digits behind the point, the digits."""
+    cdef int special = _special_sign(cell, size)
     cdef bint negative = size > 0 and cell[0] == c"-"
     cdef const uint8_t *whole = cell + negative
     cdef const uint8_t *end = cell + size
@@ -142,6 +160,11 @@ cdef int _numeric(Out *out, const uint8_t *cell, size_t size) noexcept nogil:
     cdef int trailing = 0
     cdef int value
     cdef int i
+    if special:
+        _u32(out, 8)
+        _u32(out, 0)
+        _u32(out, <uint32_t> special << 16)
+        return OK
     while point < end and _digit(point[0]):
         point += 1
     fraction = point + (point < end)
@@ -312,19 +335,25 @@ cdef inline int _pair(const uint8_t *text) noexcept nogil:
     return -1
 
 
-cdef int _day(const uint8_t *cell, int64_t *day) noexcept nogil:
-    """Days since 2000-01-01 of ``YYYY-MM-DD`` in the proleptic Gregorian calendar; MALFORMED for no such day."""
-    cdef int century = _pair(cell)
-    cdef int rest = _pair(cell + 2)
-    cdef int month = _pair(cell + 5)
-    cdef int date = _pair(cell + 8)
-    cdef int year = century * 100 + rest
+cdef int _day(const uint8_t *cell, size_t digits, bint before_christ, int64_t *day) noexcept nogil:
+    """Days since 2000-01-01 of ``Y…Y-MM-DD`` in the proleptic Gregorian calendar; MALFORMED for no such day.
+
+    There are so many digits of the year, and six bytes more.
+    """
+    cdef int month = _pair(cell + digits + 1)
+    cdef int date = _pair(cell + digits + 4)
+    cdef int64_t year = 0
     cdef int limit
     cdef int64_t shifted
     cdef int64_t era
     cdef int64_t of_era
-    if century < 0 or rest < 0 or month < 1 or month > 12 or cell[4] != c"-" or cell[7] != c"-":
+    cdef size_t i
+    for i in range(digits):
+        year = year * 10 + cell[i] - 48
+    if month < 1 or month > 12 or cell[digits + 3] != c"-" or (before_christ and year == 0):
         return MALFORMED
+    if before_christ:
+        year = 1 - year  # the year before 1 is 1 BC
     limit = MONTH_DAYS[month]
     if month == 2 and year % 4 == 0 and (year % 100 != 0 or year % 400 == 0):
         limit = 29
@@ -374,15 +403,45 @@ cdef int _clock(const uint8_t *cell, size_t size, int hour_digits, int64_t *micr
     return OK
 
 
+cdef int _put_date(Out *out, int64_t day, int64_t micros, bint with_time) noexcept nogil:
+    """MALFORMED for a day beyond what the type's bits hold."""
+    if with_time:
+        if day > MAX_TIMESTAMP_DAY or day < -MAX_TIMESTAMP_DAY:
+            return MALFORMED
+        _u32(out, 8)
+        _u64(out, <uint64_t> (day * DAY_S * 1000000 + micros))
+        return OK
+    if day >= INT32_MAX or day <= INT32_MIN:
+        return MALFORMED
+    _u32(out, 4)
+    _u32(out, <uint32_t> <int32_t> day)
+    return OK
+
+
+cdef void _put_infinity(Out *out, int sign, bint with_time) noexcept nogil:
+    if with_time:
+        _u32(out, 8)
+        _u64(out, <uint64_t> (INT64_MAX if sign > 0 else INT64_MIN))
+    else:
+        _u32(out, 4)
+        _u32(out, <uint32_t> (INT32_MAX if sign > 0 else INT32_MIN))
+
+
 cdef int _date(
     Out *out, Column *column, const uint8_t *cell, size_t size, int zero_dates, bint with_time
 ) noexcept nogil:
     cdef int64_t day = 0
     cdef int64_t micros = 0
-    cdef uint64_t whole
-    if size < 10 or cell[4] != c"-" or cell[7] != c"-":
+    cdef int sign = infinite(cell, size)
+    cdef size_t digits = year_digits(cell, size)
+    cdef size_t head = digits + 6
+    cdef bint before_christ
+    if sign:
+        _put_infinity(out, sign, with_time)
+        return OK
+    if not 4 <= digits <= MAX_YEAR_DIGITS or size < head:
         return MALFORMED
-    if is_zero_date(cell):
+    if digits == 4 and is_zero_date(cell):
         if zero_dates == POLICY_ERROR:
             return ZERO_DATE
         out.changed = True
@@ -393,23 +452,19 @@ cdef int _date(
         column.change = CHANGED_EPOCH
         day = -DAYS_TO_2000
     else:
-        if _day(cell, &day) != OK:
+        before_christ = size >= head + 3 and memcmp(cell + size - 3, b" BC", 3) == 0
+        if before_christ:
+            size -= 3
+        if _day(cell, digits, before_christ, &day) != OK:
             return MALFORMED
-        if size > 10:
-            if not with_time or (cell[10] != c" " and cell[10] != c"T"):
+        if size > head:
+            if not with_time or (cell[head] != c" " and cell[head] != c"T"):
                 return MALFORMED
-            if _clock(cell + 11, size - 11, 2, &micros) != OK:
+            if _clock(cell + head + 1, size - head - 1, 2, &micros) != OK:
                 return MALFORMED
             if micros >= <int64_t> DAY_S * 1000000:
                 return MALFORMED
-    if with_time:
-        _u32(out, 8)
-        whole = <uint64_t> (day * DAY_S * 1000000 + micros)
-        _u64(out, whole)
-    else:
-        _u32(out, 4)
-        _u32(out, <uint32_t> <int32_t> day)
-    return OK
+    return _put_date(out, day, micros, with_time)
 
 
 cdef int _time(Out *out, const uint8_t *cell, size_t size) noexcept nogil:

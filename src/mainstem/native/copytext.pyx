@@ -13,7 +13,7 @@ from libc.string cimport memcpy
 from mainstem.native.encoding cimport (
     BAD_OFFSETS, CHANGED_EPOCH, CHANGED_NULL, CHANGED_REPLACED, CHANGED_STRIPPED, MALFORMED, NO_MEMORY, NUL_IN_TEXT,
     NUL_STRIP, OK, POLICY_ERROR, SLACK, ZERO_DATE, ZERO_DATE_NULL, Cells, Column, Out, RowEncoder, ewkb_head,
-    is_zero_date, offset_at, piece, plain, put, room, valid,
+    infinite, is_zero_date, offset_at, piece, plain, put, room, valid, year_digits,
 )
 
 from mainstem.native.ops import Op
@@ -235,6 +235,9 @@ cdef inline bint _is_date(const uint8_t *cell, size_t size) noexcept nogil:
 
 cdef int _date(Out *out, Column *column, const uint8_t *cell, size_t size, int zero_dates) noexcept nogil:
     if not _is_date(cell, size):
+        # What only PostgreSQL holds, and prints in just the form that it reads: infinities, and years past 9999.
+        if infinite(cell, size) or year_digits(cell, size) > 4:
+            return _raw(out, cell, size)
         return MALFORMED
     if not is_zero_date(cell):
         return _raw(out, cell, size)

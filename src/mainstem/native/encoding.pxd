@@ -6,7 +6,7 @@ Source of the layout of cells: Arrow specification, "Variable-size Binary Layout
 from cpython.buffer cimport PyBUF_SIMPLE, PyObject_GetBuffer
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport realloc
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy
 
 cdef enum:
     SLACK = 64    # room that every writer leaves for what goes around a cell: separator, prefix, quotes, end of row
@@ -170,6 +170,21 @@ cdef inline bint is_zero_date(const uint8_t *cell) noexcept nogil:
         or (cell[8] == c"0" and cell[9] == c"0")
         or (cell[0] == c"0" and cell[1] == c"0" and cell[2] == c"0" and cell[3] == c"0")
     )
+
+
+cdef inline int infinite(const uint8_t *cell, size_t size) noexcept nogil:
+    """1 or -1 for PostgreSQL's ``infinity`` and ``-infinity``, else 0."""
+    if size == 8 and memcmp(cell, b"infinity", 8) == 0:
+        return 1
+    return -1 if size == 9 and memcmp(cell, b"-infinity", 9) == 0 else 0
+
+
+cdef inline size_t year_digits(const uint8_t *cell, size_t size) noexcept nogil:
+    """How many digits a date begins with, if there are at least four and a ``-`` follows; else 0."""
+    cdef size_t digits = 0
+    while digits < size and 48 <= cell[digits] <= 57:
+        digits += 1
+    return digits if digits >= 4 and digits < size and cell[digits] == c"-" else 0
 
 
 cdef inline int ewkb_head(uint8_t *head, const uint8_t *cell, size_t size) noexcept nogil:

@@ -151,13 +151,14 @@ class PostgresLedger:
             )
 
     def forget(self, table: TableId, target: TableId) -> None:
-        """Empty the target table and forget the table's chunks, in one transaction."""
+        """Empty the target table, forget the table's chunks and its rejected rows, in one transaction."""
         with _translated(), self._connection.transaction():
             self._connection.execute(f"TRUNCATE {_DIALECT.qualified(target)}".encode())
-            self._connection.execute(
-                f"DELETE FROM {SCHEMA}.chunk WHERE run_id = %s AND table_schema = %s AND table_name = %s",
-                (self._run_id, table.schema, table.name),
-            )
+            for own in ("chunk", "rejected_row"):
+                self._connection.execute(
+                    f"DELETE FROM {SCHEMA}.{own} WHERE run_id = %s AND table_schema = %s AND table_name = %s",
+                    (self._run_id, table.schema, table.name),
+                )
 
     def note(self, text: str) -> None:
         """Remember something about the run, once."""
