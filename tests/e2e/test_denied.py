@@ -7,11 +7,17 @@ from dataclasses import replace
 
 import pytest
 
+from mainstem import bootstrap
 from mainstem.connectors.mysql.client import connect, query
+from mainstem.connectors.postgres.client import connect as postgres_connect
+from mainstem.contract.registry import Registry
 from mainstem.engine.conversion import Endpoint
-from mainstem.model.run import DeniedPolicy, RunOptions, RunState, TableSelection, TableState
+from mainstem.model.connection import ConnectionSettings
+from mainstem.model.ids import STREAM, new_id
+from mainstem.model.run import DeniedPolicy, Progress, RunOptions, RunState, TableSelection, TableState
 from tests.e2e.conftest import Pair
 
+Ends = tuple[ConnectionSettings, ConnectionSettings]
 SKIP = RunOptions(denied=DeniedPolicy.SKIP)
 
 
@@ -118,3 +124,48 @@ def test_keys_that_the_source_hides_from_a_login_with_select_alone_are_told_of(p
     assert progress.state is RunState.FINISHED
     told = [(item.object, item.remedy) for item in progress.report if item.code == "hidden_structure_left_out"]
     assert told == [(f"{pair.source.settings.database}.child", "GRANT SHOW VIEW ON the database TO the user")]
+
+
+@pytest.fixture
+def guarded(postgres_db: ConnectionSettings, mysql_db: ConnectionSettings) -> Iterator[Ends]:
+    """PostgreSQL with an open table, a closed one, and one whose policy hides a row; an empty MariaDB."""
+    role = f"r_{postgres_db.database}"
+    with postgres_connect(postgres_db) as connection:
+        for statement in (
+            "CREATE TABLE open AS SELECT 1 AS id",
+            "CREATE TABLE closed AS SELECT 1 AS id",
+            "CREATE TABLE guarded AS SELECT generate_series(1, 3) AS id",
+            "CREATE POLICY few ON guarded USING (id < 3)",
+            "ALTER TABLE guarded ENABLE ROW LEVEL SECURITY",
+            f"CREATE ROLE {role} LOGIN PASSWORD 'pw'",
+            f"GRANT SELECT ON open, guarded TO {role}",
+        ):
+            connection.execute(statement.encode())
+        yield replace(postgres_db, username=role, password="pw"), mysql_db
+        connection.execute(f"DROP OWNED BY {role} CASCADE")
+        connection.execute(f"DROP ROLE {role}")
+
+
+def run(ends: Ends, options: RunOptions) -> Progress:
+    found = [Endpoint(Registry.installed().find(settings.type), settings) for settings in ends]
+    return bootstrap.conversion(new_id(STREAM), *found, options, lambda _: None).run()
+
+
+def test_rows_that_a_policy_hides_are_never_missed_in_silence(guarded: Ends) -> None:
+    only = RunOptions(tables=(TableSelection("guarded"),))
+    progress = run(guarded, only)
+    assert (progress.state, progress.error_code) == (RunState.FAILED, "denied")
+    assert "row-level security may hide rows" in progress.error
+    query = replace(only, tables=(TableSelection("q", query="SELECT id FROM guarded"),))
+    assert "row-level security" in run(guarded, query).error
+
+
+def test_on_postgresql_closed_and_guarded_tables_are_skipped_with_the_way_to_get_them(guarded: Ends) -> None:
+    progress = run(guarded, SKIP)
+    assert (progress.state, progress.error) == (RunState.FINISHED, "")
+    assert {table.source.name: table.state for table in progress.tables} == {
+        "open": TableState.FINISHED, "closed": TableState.SKIPPED, "guarded": TableState.SKIPPED,
+    }  # fmt: skip
+    remedies = {item.object: item.remedy for item in progress.report if item.code == "table_skipped"}
+    assert remedies["public.closed"].startswith('GRANT SELECT ON "public"."closed" TO')
+    assert "BYPASSRLS" in remedies["public.guarded"]

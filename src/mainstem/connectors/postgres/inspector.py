@@ -148,7 +148,7 @@ class PostgresInspector(Inspector):
 
         check_select(query, _DIALECT.sql_name)
         try:
-            self._query("BEGIN READ ONLY")
+            self._query("BEGIN READ ONLY; SET LOCAL row_security = off")
             # The line break ends a comment that the query may close with.
             with client.translating(), self._connection.cursor() as cursor:
                 cursor.execute(f"SELECT * FROM ({query}\n) AS mainstem_query LIMIT 0".encode())

@@ -93,6 +93,6 @@ def _denial(
         return Denial(
             ROW_SECURITY,
             f"row-level security may hide rows of {part} from {user}",
-            f"ALTER ROLE {role} BYPASSRLS, or connect as the table's owner; or choose the rows by a query",
+            f"ALTER ROLE {role} BYPASSRLS, or connect as the table's owner",
         )
     return None
