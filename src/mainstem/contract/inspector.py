@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -65,10 +65,17 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TableStatus:
-    """What a target has under a name: its column names in order, and whether there is at least one row."""
+    """What a target has under a name.
+
+    Attributes:
+        columns: their names in order.
+        empty: there is not one row.
+        computed: generated column → its expression, in the target's SQL.
+    """
 
     columns: tuple[str, ...]
     empty: bool
+    computed: Mapping[str, str] = field(default_factory=dict)
 
 
 class Inspector(AbstractContextManager["Inspector"], Protocol):

@@ -31,7 +31,8 @@ _COLLATIONS = "SELECT character_set_name, collation_name FROM information_schema
 
 
 _COLUMNS = (
-    "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = %s AND table_name IN ({})"
+    "SELECT table_name, column_name, generation_expression FROM information_schema.columns"
+    " WHERE table_schema = %s AND table_name IN ({})"
     " ORDER BY table_name, ordinal_position"
 )
 _ASKED_AT_ONCE = 50
@@ -131,18 +132,24 @@ class MysqlInspector(Inspector):
     def table_status(self, tables: Sequence[TableId]) -> dict[TableId, TableStatus]:
         """For each of the tables that exists: its columns, and whether it is empty."""
         found: dict[TableId, list[str]] = {}
+        computed: dict[TableId, dict[str, str]] = {}
         for schema in {table.schema or self._database() for table in tables}:
             wanted = {table.name: table for table in tables if (table.schema or self._database()) == schema}
             folded = {
                 name.lower(): table for name, table in wanted.items()
             }  # a server may keep all names in lower case
             marks = ", ".join(["%s"] * len(wanted))
-            for name, column_name in self._query(_COLUMNS.format(marks), (schema, *wanted)):
+            for name, column_name, expression in self._query(_COLUMNS.format(marks), (schema, *wanted)):
                 table = wanted.get(name) or folded.get(name.lower())
                 if table is not None:
                     found.setdefault(table, []).append(column_name)
+                    if expression:
+                        computed.setdefault(table, {})[column_name] = expression
         filled = self._filled(list(found))
-        return {table: TableStatus(tuple(names), table not in filled) for table, names in found.items()}
+        return {
+            table: TableStatus(tuple(names), table not in filled, computed.get(table, {}))
+            for table, names in found.items()
+        }
 
     def _filled(self, tables: Sequence[TableId]) -> set[TableId]:
         """Those with at least one row; many are asked for at once."""

@@ -43,12 +43,14 @@ _SCHEMAS = (
     " WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' ORDER BY nspname"
 )
 _RELATIONS = (
-    "SELECT n.nspname, c.relname, array_agg(a.attname::text ORDER BY a.attnum) FILTER (WHERE a.attnum IS NOT NULL)"
+    "SELECT n.nspname, c.relname, array_agg(a.attname::text ORDER BY a.attnum) FILTER (WHERE a.attnum IS NOT NULL),"
+    " json_object_agg(a.attname, pg_catalog.pg_get_expr(d.adbin, d.adrelid)) FILTER (WHERE a.attgenerated <> '')"
     " FROM unnest(%s::text[], %s::text[]) AS wanted(schema, name)"
     " JOIN pg_catalog.pg_namespace n ON n.nspname = wanted.schema"
     " JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name"
     " AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"
     " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+    " LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
     " GROUP BY n.nspname, c.relname"
 )
 
@@ -188,10 +190,10 @@ class PostgresInspector(Inspector):
         """For each of the tables (or views) that exists: its columns, and whether it is empty."""
         wanted = {TableId(table.schema or self._schema, table.name): table for table in tables}
         rows = self._query(_RELATIONS, ([table.schema for table in wanted], [table.name for table in wanted]))
-        filled = self._filled([TableId(schema, name) for schema, name, _ in rows])
+        filled = self._filled([TableId(schema, name) for schema, name, *_ in rows])
         return {
-            wanted[id_]: TableStatus(tuple(columns or ()), id_ not in filled)
-            for schema, name, columns in rows
+            wanted[id_]: TableStatus(tuple(columns or ()), id_ not in filled, computed or {})
+            for schema, name, columns, computed in rows
             if (id_ := TableId(schema, name))
         }
 
