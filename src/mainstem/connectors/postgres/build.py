@@ -11,6 +11,7 @@ import psycopg.sql
 
 from mainstem.connectors.postgres.client import cancel, connect, translate_error, translating
 from mainstem.connectors.postgres.dialect import PostgresDialect
+from mainstem.connectors.postgres.heirs import alone
 from mainstem.connectors.postgres.ledger import SCHEMA, step_name
 from mainstem.errors import MainstemError
 from mainstem.model.connection import ConnectionSettings
@@ -53,13 +54,14 @@ class PostgresBuilder:
     def truncate(self, tables: Sequence[TableId]) -> None:
         """Empty these tables at once, foreign keys between them notwithstanding; once per run, as `apply`."""
         if tables:
-            names = ", ".join(_DIALECT.qualified(table) for table in tables)
+            with translating():
+                names = ", ".join(alone(self._connection, table) for table in tables)
             self.apply(Statement(Phase.TABLES, f"TRUNCATE {names}", "the tables to be loaded"))
 
     def count(self, table: TableId) -> int:
-        """Rows in a table."""
+        """Rows in a table, without those of tables that inherit from it."""
         try:
-            row = self._connection.execute(f"SELECT count(*) FROM {_DIALECT.qualified(table)}").fetchone()
+            row = self._connection.execute(f"SELECT count(*) FROM {alone(self._connection, table)}").fetchone()
         except psycopg.Error as exc:
             error: MainstemError = translate_error(exc)
             raise error from exc

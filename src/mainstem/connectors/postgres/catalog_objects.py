@@ -133,7 +133,7 @@ def _made(ask: Ask, types: Types) -> dict[Node, NativeObject]:
     for row in functions:
         id_ = TableId(row.schema, row.name)
         called = f"{_FUNCTION_WORDS[row.kind]} {_name(id_)}({row.arguments or '*' * (row.kind == 'a')})"
-        sql = row.definition if row.kind != "a" else f"CREATE {called} ({_aggregate(aggregates[row.oid])})"
+        sql = row.definition if row.kind != "a" else f"CREATE OR REPLACE {called} ({_aggregate(aggregates[row.oid])})"
         made["function", row.oid] = _object(_KIND_WORDS[row.kind], id_, (sql.strip(),), called, row.comment)
     return made
 

@@ -42,7 +42,9 @@ SELECT a.attrelid AS relation, a.attnum AS number, a.attname AS name, format_typ
     CASE WHEN a.attcollation <> t.typcollation THEN format('%%I.%%I', ln.nspname, l.collname) ELSE '' END AS collation,
     t.oid AS type, CASE WHEN tn.nspname NOT IN ('pg_catalog', 'information_schema') THEN tn.nspname END AS type_schema,
     coalesce(e.typname, t.typname) AS type_name, a.attislocal AS local,
-    k.relispartition AS partition
+    k.relispartition AS partition, CASE WHEN a.attinhcount > 0 AND a.attnotnull THEN EXISTS (
+        SELECT FROM pg_inherits h JOIN pg_attribute p ON p.attrelid = h.inhparent AND p.attname = a.attname
+        WHERE h.inhrelid = a.attrelid AND p.attnotnull) ELSE false END AS parent_not_null
 FROM pg_attribute a JOIN pg_class k ON k.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_type e ON e.typarray = t.oid
 JOIN pg_namespace tn ON tn.oid = coalesce(e.typnamespace, t.typnamespace)
@@ -128,13 +130,15 @@ def _column(row: Any, types: Types, counter: FoundSequence | None, constraint: A
         always=row.identity == "a",
         user_type=TableId(row.type_schema, row.type_name) if row.type_schema else None,
         counter=counter.sequence if counter and (counter.internal or serial) else None,
-        not_null="" if pending else _not_null(constraint, partition=row.partition),
+        not_null="" if pending else _not_null(row, constraint),
         inherited=not row.local,
     )
 
 
-def _not_null(constraint: Any, *, partition: bool) -> str | None:
-    if constraint is not None and not constraint.local and not partition:
+def _not_null(row: Any, constraint: Any) -> str | None:
+    """See `Column.not_null`; before version 18 such a constraint has neither a name nor a place of its own."""
+    here = constraint.local if constraint is not None else not row.parent_not_null
+    if not here and not row.partition:
         return None
     if constraint is None or (constraint.name == constraint.usual and not constraint.no_inherit):
         return ""

@@ -35,8 +35,11 @@ SELECT t.oid, format_type(r.rngsubtype, NULL) AS subtype,
     CASE WHEN NOT o.opcdefault THEN format('%%I.%%I', onsp.nspname, o.opcname) END AS operator_class,
     CASE WHEN r.rngcollation <> s.typcollation THEN format('%%I.%%I', ln.nspname, l.collname) END AS collation,
     nullif(r.rngcanonical, 0)::regproc::text AS canonical, nullif(r.rngsubdiff, 0)::regproc::text AS difference,
-    CASE WHEN {multirange} <> 0 THEN format_type({multirange}, NULL) END AS multirange
-FROM pg_range r JOIN pg_type t ON t.oid = r.rngtypid JOIN pg_type s ON s.oid = r.rngsubtype
+    CASE WHEN m.typnamespace <> t.typnamespace OR m.typname <> CASE WHEN t.typname ~ 'range'
+        THEN regexp_replace(t.typname, 'range', 'multirange') ELSE t.typname || '_multirange' END
+        THEN format_type(m.oid, NULL) END AS multirange
+FROM pg_range r
+LEFT JOIN pg_type m ON m.oid = {multirange} JOIN pg_type t ON t.oid = r.rngtypid JOIN pg_type s ON s.oid = r.rngsubtype
 JOIN pg_opclass o ON o.oid = r.rngsubopc JOIN pg_namespace onsp ON onsp.oid = o.opcnamespace
 LEFT JOIN pg_collation l ON l.oid = r.rngcollation LEFT JOIN pg_namespace ln ON ln.oid = l.collnamespace
 WHERE t.oid >= 16384
