@@ -23,6 +23,7 @@ class TargetType:
 
     Attributes:
         sql: the type as written in CREATE TABLE.
+        travels: how values travel, where that is not as the column's own type: text as the bytes that it is stored in.
         prerequisites: statements that must run before the table's (CREATE TYPE).
         drops: what undoes the prerequisites, for a target that is to be made anew.
         checks: conditions to add to the table, in the target's SQL (a SET's members).
@@ -30,6 +31,7 @@ class TargetType:
     """
 
     sql: str
+    travels: LogicalType | None = None
     prerequisites: tuple[Statement, ...] = ()
     drops: tuple[Statement, ...] = ()
     checks: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ from mainstem.model.names import TableId
 from mainstem.model.plan import ColumnPlan, ReportItem, Severity, TablePlan
 from mainstem.model.run import TableSelection
 from mainstem.model.schema import Column, ForeignKey, Index, Table, TableKind
-from mainstem.model.types import Kind
+from mainstem.model.types import Kind, LogicalType
 
 # Kinds whose target type depends on more than the value itself: a foreign key needs the same on both sides.
 _UNIFIED = frozenset({Kind.BOOLEAN, Kind.INTEGER, Kind.ENUM, Kind.BITS, Kind.SET, Kind.DECIMAL})
@@ -75,10 +75,15 @@ class Layout:
         }
         return TableExpressions(source, target, columns, sequences, self.source.id.schema)
 
+    def _travels(self, column: Column) -> LogicalType:
+        """How values go into a table of ours; one that is there may keep text in another way."""
+        travels = None if self.exists else self.types[column.name].travels
+        return travels or column.type
+
     def plan(self) -> TablePlan:
         """What the reader and the loader need."""
         columns = tuple(
-            ColumnPlan(source, target, column.type, self.types[target].sql, column.nullable, column.native)
+            ColumnPlan(source, target, self._travels(column), self.types[target].sql, column.nullable, column.native)
             for source, target in self.names.items()
             if (column := self.target.column(target)).generated is None
         )

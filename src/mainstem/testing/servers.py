@@ -208,7 +208,7 @@ def mariadb(options: Mapping[str, str] | None = None, parent: Path | None = None
         data, port, log = folder / "data", free_port(), folder / "server.log"
         _run(
             ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal",
-             "--skip-test-db"],
+             "--skip-test-db", f"--tmpdir={folder}"],
             user,
         )  # fmt: skip
         init = folder / "init.sql"
@@ -225,6 +225,7 @@ def mariadb(options: Mapping[str, str] | None = None, parent: Path | None = None
             "bind-address": "127.0.0.1",
             "socket": str(folder / "s"),
             "pid-file": str(folder / "pid"),
+            "tmpdir": str(folder),  # servers that start at once would take each other's files away
             "init-file": str(init),
             "log-error": str(log),
             "server-id": "1",

@@ -163,7 +163,8 @@ def _refuse_unknown(database: str, names: Iterable[str], tables: Iterable[Row]) 
 def _sequence_rows(connection: Connection[Cursor], database: str, tables: Iterable[Row]) -> list[Row]:
     names = [row["table_name"] for row in tables if row["table_type"] == "SEQUENCE"]
     selects = (
-        "SELECT %s AS name, start_value, increment, minimum_value, maximum_value, next_not_cached_value, cycle_option"
+        "SELECT %s AS name, start_value, increment, minimum_value, maximum_value, next_not_cached_value,"
+        " cycle_option, cache_size"
         f" FROM {_DIALECT.qualified(TableId(database, name)).replace('%', '%%')}"
         for name in names
     )
@@ -394,6 +395,7 @@ def _sequence(database: str, row: Row) -> SchemaSequence:
         maximum=int(row["maximum_value"]),
         next_value=int(row["next_not_cached_value"]),
         cycle=bool(row["cycle_option"]),
+        cache=int(row["cache_size"]),
     )
 
 

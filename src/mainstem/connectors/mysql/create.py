@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from mainstem.connectors.mysql import own, remarks
 from mainstem.connectors.mysql.dialect import quote
+from mainstem.connectors.mysql.fitting import is_plain
 from mainstem.connectors.mysql.literals import comment, fraction_of, literal, now
 from mainstem.connectors.mysql.native import LARGE, base_name, native_type
 from mainstem.connectors.mysql.traits import Traits
@@ -48,7 +49,7 @@ def create_table(making: Making, qualified: str) -> Rendered:
     making.report += _type_remarks(making)
     lines = [_column(making, column) for column in table.columns]
     lines += _primary_key(making)
-    lines += [f"KEY {quote(index.name)} ({_parts(index)})" for index in counter_indexes(table)]
+    lines += [_counter_index(index) for index in counter_indexes(table)]
     body = ",\n".join(f"  {line}" for line in lines)
     sql = f"CREATE TABLE {qualified} (\n{body}\n) {_options(making)}"
     if making.own and table.partition_key:
@@ -67,12 +68,18 @@ def counter_indexes(table: Table) -> list[Index]:
     column = counter(table)
     if column is None or column.name in table.primary_key[:1]:
         return []
-    found = [index for index in table.indexes if index.parts[0].column == column.name and not index.where]
+    found = [index for index in table.indexes if index.parts[0].column == column.name and is_plain(index)]
     return found or [Index(column.name, ())]
 
 
-def _parts(index: Index) -> str:
-    return ", ".join(quote(part.column) for part in index.parts) or quote(index.name)
+def _counter_index(index: Index) -> str:
+    parts = (
+        quote(part.column) + (f"({part.prefix_length})" if part.prefix_length else "") + " DESC" * part.descending
+        for part in index.parts
+    )
+    kind = "UNIQUE KEY" if index.unique else "KEY"
+    told = f" COMMENT {comment(index.comment)}" if index.comment else ""
+    return f"{kind} {quote(index.name)} ({', '.join(parts) or quote(index.name)}){told}"
 
 
 def _type_remarks(making: Making) -> Iterable[ReportItem]:

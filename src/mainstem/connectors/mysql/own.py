@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from mainstem.connectors.mysql.native import Native, base_name
 from mainstem.connectors.mysql.traits import Traits
 from mainstem.model.schema import Column, Table
-from mainstem.model.types import Kind
+from mainstem.model.types import Kind, LogicalType
 
 _ASCII = "CHARACTER SET ascii COLLATE ascii_bin"
 _SUFFIX = re.compile(r"_(as_cs|as_ci|ai_ci|ai_cs|bin|cs|ci)$")
@@ -45,6 +45,20 @@ _OTHERS: dict[str, tuple[Callable[[Traits], bool], str]] = {
     "xmltype": (lambda traits: traits.since(mariadb=(12, 3, 0), mysql=None), "longtext"),
     "geomcollection": (lambda traits: not traits.mariadb, "geometrycollection"),
 }
+
+
+# Every code of these has a Unicode character of its own. Others have codes without one, which the server turns into
+# question marks, and characters with two codes. Counted on MariaDB 10.11, over all codes of one and two bytes.
+_UNICODE = frozenset({
+    "", "utf8mb4", "utf8mb3", "utf8", "ucs2", "utf16", "utf16le", "utf32", "latin1", "latin2", "latin5", "latin7",
+    "cp850", "cp852", "cp866", "koi8r", "koi8u", "keybcs2", "macce", "macroman", "binary",
+})  # fmt: skip
+
+
+def travels(column: Column) -> LogicalType | None:
+    """Text in a character set with gaps travels as its bytes; None is as it is."""
+    gaps = column.type.kind is Kind.TEXT and column.charset.lower() not in _UNICODE
+    return LogicalType(Kind.BINARY) if gaps else None
 
 
 def charset_of(collation: str) -> str:

@@ -11,13 +11,14 @@ from mainstem.connectors.mysql import chunks
 from mainstem.connectors.mysql.client import connect, translate_error
 from mainstem.connectors.mysql.consistency import agree
 from mainstem.connectors.mysql.dialect import MysqlDialect
+from mainstem.connectors.mysql.native import TEXTS, base_name
 from mainstem.connectors.mysql.stream import RowStream
 from mainstem.contract.source import BatchLimits, Snapshot, SnapshotReader
 from mainstem.errors import MainstemError
 from mainstem.model.batch import ChangeBatch
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.frame import Chunk
-from mainstem.model.plan import TablePlan
+from mainstem.model.plan import ColumnPlan, TablePlan
 from mainstem.model.types import Kind
 
 if TYPE_CHECKING:
@@ -136,9 +137,16 @@ def _has_floats(table: TablePlan) -> bool:
     return any(column.type.kind is Kind.FLOAT for column in table.columns)
 
 
+def _asked(column: ColumnPlan) -> str:
+    """A column; text that travels as bytes in its own character set."""
+    quoted = _DIALECT.quote(column.source)
+    as_bytes = column.type.kind is Kind.BINARY and base_name(column.native) in TEXTS
+    return f"CAST({quoted} AS BINARY) AS {quoted}" if as_bytes else quoted
+
+
 def select(table: TablePlan, chunk: Chunk) -> str:
     """The query that reads a chunk."""
-    columns = ", ".join(_DIALECT.quote(column.source) for column in table.columns)
+    columns = ", ".join(_asked(column) for column in table.columns)
     if table.query:  # which may end in a comment
         return f"SELECT {columns} FROM ({table.query}\n) AS mainstem_query"
     read_from, ranged = chunks.read_from(table, chunk)

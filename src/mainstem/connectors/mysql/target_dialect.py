@@ -9,7 +9,7 @@ from mainstem.connectors.mysql import create, finish, indexes
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.connectors.mysql.fitting import fit_types
 from mainstem.connectors.mysql.native import check_writable, native_type
-from mainstem.connectors.mysql.own import own_type
+from mainstem.connectors.mysql.own import own_type, travels
 from mainstem.connectors.mysql.traits import Traits
 from mainstem.contract.dialect import ColumnType, Dialect, NameRules, NewName, Rendered, TargetType, Translate, Use
 from mainstem.ddl.expressions import OwnExpressions, rename_columns
@@ -58,8 +58,9 @@ class MysqlTargetDialect(MysqlDialect):
         if override:
             check_writable(column, override)
             return TargetType(override)
-        found = own_type(column, self._traits) if own else native_type(column, self._traits)
-        return TargetType(found.sql)
+        if own:
+            return TargetType(own_type(column, self._traits).sql, travels(column))
+        return TargetType(native_type(column, self._traits).sql)
 
     def fit_types(self, table: Table, types: dict[str, TargetType], *, own: bool = False) -> dict[str, TargetType]:
         """Text in keys gets a length, and rows wider than the server's limit have text outside of them."""

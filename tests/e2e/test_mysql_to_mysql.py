@@ -1,0 +1,109 @@
+"""MySQL to MySQL: SHOW CREATE of both sides is the same, and every byte is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from mainstem.model.connection import ConnectionSettings
+from mainstem.model.plan import ReportItem
+from tests.e2e.routes import End, Route
+
+STRUCTURE = (
+    "CREATE TABLE parent (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT COMMENT 'the ''key'' \\\\ it',"
+    " code VARCHAR(20) CHARACTER SET latin1 NOT NULL DEFAULT 'é', up INT DEFAULT -1, PRIMARY KEY (id),"
+    " UNIQUE KEY code (code), KEY down (up DESC, code(5)))"
+    " AUTO_INCREMENT = 77 DEFAULT CHARSET = latin1 COMMENT = 'line\n''two''' ROW_FORMAT = COMPRESSED"
+    " KEY_BLOCK_SIZE = 8",
+    "CREATE TABLE child (id INT PRIMARY KEY, parent_id BIGINT UNSIGNED, self INT,"
+    " other VARCHAR(20) CHARACTER SET latin1, CONSTRAINT child FOREIGN KEY (parent_id) REFERENCES parent (id)"
+    " ON DELETE CASCADE ON UPDATE SET NULL,"
+    " CONSTRAINT loop_ FOREIGN KEY (self) REFERENCES child (id) ON DELETE NO ACTION,"
+    " CONSTRAINT by_code FOREIGN KEY (other) REFERENCES parent (code))",
+    "CREATE TABLE every (id INT, t1 TINYINT(1) DEFAULT 1, t2 TINYINT UNSIGNED ZEROFILL, de DECIMAL(65,30),"
+    " f FLOAT(7,3), y YEAR, b BIT(7) DEFAULT b'101', vb VARBINARY(8) DEFAULT X'00ff0a275c', bi BINARY(3),"
+    " e ENUM('a','ö','it''s',''),"
+    " s SET('x','y z') DEFAULT 'x,y z', j JSON DEFAULT '{\"a\": 1}', ts TIMESTAMP NULL,"
+    " up TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3) ON UPDATE CURRENT_TIMESTAMP(3),"
+    " dt DATETIME(6) DEFAULT '0000-00-00 00:00:00', ti TIME(2), g GEOMETRY, p POINT NOT NULL, u UUID DEFAULT uuid(),"
+    " i6 INET6, i4 INET4, tt TINYTEXT DEFAULT 'text \\\\ default', ex VARCHAR(9) DEFAULT (concat('a', 'b')),"
+    " hid INT INVISIBLE DEFAULT 3, c CHAR(5) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin CHECK (c <> 'no'),"
+    " total INT GENERATED ALWAYS AS (id * 2) STORED COMMENT 'sum', shown VARCHAR(9) AS (concat(id, '!')) VIRTUAL,"
+    " low VARCHAR(20) CHARACTER SET ascii, k VARCHAR(40) CHARACTER SET sjis, PRIMARY KEY (id), SPATIAL KEY p (p),"
+    " FULLTEXT KEY words (tt), KEY shown (shown), KEY off (y) IGNORED COMMENT 'not \"used\"',"
+    " CONSTRAINT positive CHECK (id > 0 AND total < 1000)) DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_unicode_ci",
+    "CREATE TABLE prefixed (t TEXT, n INT NOT NULL AUTO_INCREMENT, PRIMARY KEY (t(20)), UNIQUE KEY n (n))",
+    "CREATE TABLE longs (id INT PRIMARY KEY, t LONGTEXT, UNIQUE KEY t (t))",
+    "CREATE TABLE by_range (id INT, at DATE, PRIMARY KEY (id, at)) PARTITION BY RANGE (year(at))"
+    " SUBPARTITION BY HASH (id) SUBPARTITIONS 2 (PARTITION p0 VALUES LESS THAN (2000) COMMENT 'PARTITION BY',"
+    " PARTITION p1 VALUES LESS THAN MAXVALUE)",
+    "CREATE TABLE by_list (c VARCHAR(5)) PARTITION BY LIST COLUMNS (c) (PARTITION a VALUES IN ('a', 'b'),"
+    " PARTITION z VALUES IN ('z''', NULL))",
+    "CREATE TABLE by_key (id INT PRIMARY KEY) PARTITION BY LINEAR KEY (id) PARTITIONS 3",
+    "CREATE TABLE `odd ``name` (`select` INT PRIMARY KEY, `日本` INT, `a%b` INT, KEY `in dex` (`日本`))",
+    "CREATE SEQUENCE counting START WITH 5 INCREMENT BY 5 MAXVALUE 1000 CACHE 10 CYCLE",
+)  # fmt: skip
+ROWS = (
+    "INSERT INTO parent VALUES (1, 'a', 1), (2, 'ä', NULL)",
+    "INSERT INTO child VALUES (1, 1, 1, 'a'), (2, 2, 1, 'ä')",
+    "INSERT INTO every (id, p, g, tt, u) VALUES (1, POINT(1, 2), NULL, 'words', uuid())",
+    "INSERT INTO every (id, p, e, low, k, bi) VALUES (2, POINT(0, 0), 'ö', CAST(X'41E9FF' AS CHAR CHARACTER SET ascii),"
+    " CAST(X'5C81AD8790' AS CHAR CHARACTER SET sjis), X'00')",
+    "INSERT INTO prefixed (t) VALUES ('a'), ('b')",
+    "INSERT INTO longs VALUES (1, REPEAT('a', 5000)), (2, NULL)",
+    "INSERT INTO by_range VALUES (1, '1999-01-01'), (2, '2020-01-01')",
+    "INSERT INTO by_list VALUES ('a'), (NULL)",
+    "INSERT INTO by_key VALUES (1), (2)",
+    "INSERT INTO `odd ``name` VALUES (1, 2, 3)",
+    "SELECT NEXT VALUE FOR counting",
+)
+TABLES = re.findall(r"CREATE TABLE (`(?:[^`]|``)+`|\w+)", "\n".join(STRUCTURE))
+
+
+@pytest.fixture(scope="module")
+def copied(mariadb_server: ConnectionSettings) -> Iterator[tuple[Route, list[ReportItem]]]:
+    """The rich database, copied within one server."""
+    ends = [End(replace(mariadb_server, database=f"rich_{side}")) for side in "st"]
+    for end in ends:
+        end.recreate(mariadb_server)
+    ends[0].run("SET sql_mode = ''", *STRUCTURE, *ROWS)
+    route = Route(*ends)
+    progress = route.copy()
+    yield route, list(progress.report)
+    for end in ends:
+        End(mariadb_server).run(f"DROP DATABASE {end.settings.database}")
+
+
+def lines(end: End, kind: str, name: str) -> list[str]:
+    """SHOW CREATE by its lines, in the order of the alphabet: that of indexes is not kept."""
+    with_bytes = end.run("SET character_set_results = binary", f"SHOW CREATE {kind} {name}")[0][1]
+    text = with_bytes.decode("latin-1") if isinstance(with_bytes, bytes) else with_bytes
+    return sorted(line.rstrip(",") for line in text.split("\n"))
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_is_the_same(copied: tuple[Route, list[ReportItem]], table: str) -> None:
+    route, _ = copied
+    assert lines(route.target, "TABLE", table) == lines(route.source, "TABLE", table)
+
+
+def test_a_sequence_goes_on(copied: tuple[Route, list[ReportItem]]) -> None:
+    route, _ = copied
+    assert lines(route.target, "SEQUENCE", "counting") == lines(route.source, "SEQUENCE", "counting")
+    following = "SELECT next_not_cached_value FROM counting"
+    assert route.target.run(following) == route.source.run(following)
+
+
+def test_every_byte_is_the_same_where_characters_have_no_unicode(copied: tuple[Route, list[ReportItem]]) -> None:
+    route, _ = copied
+    asked = "SELECT id, HEX(low), HEX(k), HEX(vb), HEX(bi), HEX(e), u FROM every ORDER BY id"
+    assert route.target.run(asked) == route.source.run(asked)
+    assert route.target.run("SELECT HEX(low), HEX(k) FROM every WHERE id = 2") == [("41E9FF", "5C81AD8790")]
+
+
+def test_nothing_is_told_as_lost(copied: tuple[Route, list[ReportItem]]) -> None:
+    _, report = copied
+    assert [item for item in report if item.code not in ("no_primary_key",)] == []
