@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mainstem.contract.selects import check_condition, check_select
 from mainstem.control.config_body import (
     CONVERT,
     DatabaseTarget,
@@ -23,7 +22,6 @@ from mainstem.control.config_body import (
     Wishes,
     read_config,
 )
-from mainstem.control.filters import condition_of
 from mainstem.control.validation import invalid
 from mainstem.errors import InvalidError
 from mainstem.model.config import StreamDefinition
@@ -180,7 +178,12 @@ def _later_selection(table: LaterTable, sql_dialect: str) -> TableSelection:
         return wished
     if selection.limit:
         raise ValueError("limit is not supported; use limits.numberOfEvents, or a query with LIMIT")
-    conditions = [item for item in (condition_of(selection.filters or [], sql_dialect), wished.where) if item]
+    filtered = ""
+    if selection.filters:
+        from mainstem.control.filters import condition_of  # with a parser that is large
+
+        filtered = condition_of(selection.filters, sql_dialect)
+    conditions = [item for item in (filtered, wished.where) if item]
     return replace(
         wished,
         columns=tuple(selection.selected_columns or ()),
@@ -304,6 +307,8 @@ def condition_problem(condition: str, sql_dialect: str) -> str:
     """Why a text is not one condition of the dialect; empty when it is, or when the dialect is not known."""
     if not sql_dialect:
         return ""
+    from mainstem.contract.selects import check_condition  # its parser is large
+
     try:
         check_condition(condition, sql_dialect)
     except InvalidError as exc:
@@ -315,6 +320,8 @@ def _query_problem(query: str, sql_dialect: str) -> str:
     """Why a query is not one plain SELECT; empty when it is, or when the dialect is not known."""
     if not sql_dialect:
         return ""
+    from mainstem.contract.selects import check_select
+
     try:
         check_select(query, sql_dialect)
     except InvalidError as exc:
