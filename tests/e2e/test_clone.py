@@ -180,6 +180,48 @@ def test_wide_values_of_dates_survive_being_decoded(clone: Clone) -> None:
     assert clone.equal()
 
 
+EVERY_TYPE = {
+    "bool": ["true"], "int2": ["-32768"], "int8": ["9223372036854775807"], "oid": ["4294967295"],
+    "numeric": ["'NaN'", "1e100", "-0.00010"], "numeric(12,3)": ["-1.5"], "numeric(5,-2)": ["12345"],
+    "real": ["'NaN'", "1e-45", "0.1"], "float8": ["'-Infinity'", "5e-324", "-0.0"], "money": ["-12.34"],
+    "text": [r"E'a\tb\\c\r\nd é😀'", r"E'\\N'", "''"], "varchar(9)": ["'é '"], "char(4)": ["'ab'"],
+    '"char"': ["'x'"], "name": ["'n'"], "bytea": [r"'\x00ff5c0a'", "''"], "bit(10)": ["B'1000000001'"],
+    "varbit": ["B'001'", "B''"], "date": ["'infinity'", "'0044-03-15 BC'", "'5874897-12-31'"],
+    "time(3)": ["'24:00'"], "timetz": ["'12:00:00.000001+05:30'"], "timestamp": ["'-infinity'", "'294276-12-31 23:59'"],
+    "timestamptz(3)": ["'2024-02-29 23:00:00.123-05'", "'0044-03-15 12:00+00 BC'"],
+    "interval": ["'1 year -2 mons 3 days -04:05:06.7'"], "interval year to month": ["'1-2'"],
+    "uuid": ["gen_random_uuid()"],
+    "json": ["'{\"a\":  1}'"], "jsonb": ["'{\"a\": [1, null]}'"],
+    "inet": ["'10.0.0.1/8'"], "cidr": ["'10.0.0.0/8'"], "macaddr": ["'08:00:2b:01:02:03'"], "point": ["'(1,2)'"],
+    "polygon": ["'((0,0),(1,1),(1,0.1))'"], "tsvector": ["'a:1 b:2A'"], "tsquery": ["'a & b'"],
+    "pg_lsn": ["'16/B374D848'"],
+    "text[]": [r"ARRAY['a', NULL, 'b\"c', E'\\']", "'{}'", "'[2:3]={x,y}'"], "int[][]": ["'{{1,2},{3,NULL}}'"],
+    "int4range": ["'[1,5)'", "'empty'"], "tstzrange": ["'[2024-01-01 00:00+00,)'"], "nummultirange": ["'{[1,2),[3,)}'"],
+    "mood": ["'very happy'"], "mood[]": ["'{sad,NULL}'"], "age": ["7"], "pair": ["ROW(1, 'a,\"b')"],
+    "regclass": ["'pg_class'"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("options", [RunOptions(), RunOptions(max_rows=1000)], ids=["raw", "decoded"])
+def test_values_of_every_type_survive(clone: Clone, options: RunOptions) -> None:
+    clone.ask(
+        clone.source,
+        "CREATE TYPE mood AS ENUM ('sad', 'very happy'); CREATE DOMAIN age AS int CHECK (VALUE > 0);"
+        " CREATE TYPE pair AS (n int, t text)",
+    )
+    columns = ", ".join(f"c{number} {type_}" for number, type_ in enumerate(EVERY_TYPE))
+    clone.ask(clone.source, f"CREATE TABLE t (id int PRIMARY KEY, {columns})")
+    for row in range(3):
+        values = ", ".join(values[row % len(values)] for values in EVERY_TYPE.values())
+        clone.ask(clone.source, f"INSERT INTO t VALUES ({row}, {values})")
+    clone.ask(clone.source, "INSERT INTO t VALUES (9)")
+    progress = clone.run(options)
+    assert (progress.state, progress.error, [item.message for item in progress.report]) == (RunState.FINISHED, "", [])
+    for number, type_ in enumerate(EVERY_TYPE):
+        question = f"SELECT id, c{number}::text FROM t ORDER BY id"
+        assert (type_, clone.ask(clone.target, question)) == (type_, clone.ask(clone.source, question))
+
+
 def test_a_query_is_copied(clone: Clone) -> None:
     clone.fill(100)
     query = TableSelection("few", query="SELECT id, price FROM t WHERE id < 8")
