@@ -230,12 +230,13 @@ def _side(settings: ConnectionSettings, connection: Any) -> Side:
 
 
 def _compare(source: Side, target: Side) -> Iterator[Result]:
+    present = {name for name, _ in target.relations()}
     for name, view in source.relations():
         here, there = source.columns(name), target.columns(name)
         pairs = [_texts(source, target, column, here[column], there.get(column, "")) for column in here]
         own = source.sum(name, [text for text, _ in pairs])
         other = None
-        if there and here.keys() <= there.keys():
+        if name in present and here.keys() <= there.keys():
             other = target.sum(name, [text for _, text in pairs])
         differing: tuple[str, ...] = ()
         if other is not None and other != own:

