@@ -221,7 +221,6 @@ def mariadb(options: Mapping[str, str] | None = None, parent: Path | None = None
         init.chmod(0o644)
         settings = {
             "datadir": str(data),
-            "tmpdir": str(folder),  # a server that starts deletes what others keep in a shared one
             "port": str(port),
             "bind-address": "127.0.0.1",
             "socket": str(folder / "s"),
