@@ -119,6 +119,28 @@ def parse_expression(sql: str, dialect: Dialect) -> exp.Expr:
     return tree
 
 
+def same_expression(one: str, other: str, dialect: Dialect) -> bool:
+    """Whether two texts are one expression but for spaces, quotes and parentheses that change nothing."""
+    if one == other:
+        return True
+    try:
+        trees = [parse_expression(text, dialect) for text in (one, other)]
+    except PlanError:
+        return False
+    from mainstem.ddl.trees import rebuild
+
+    return bool(rebuild(trees[0], _plainly) == rebuild(trees[1], _plainly))
+
+
+def _plainly(node: exp.Expr) -> exp.Expr:
+    """Without what only the text needs: the tree itself says what belongs together."""
+    from sqlglot import exp
+
+    while isinstance(node, exp.Paren):
+        node = node.this
+    return exp.to_identifier(node.name, quoted=True) if isinstance(node, exp.Identifier) else node
+
+
 def parse(sql: str, dialect: Dialect) -> exp.Expr:
     """One statement; `PlanError` when it isn't understood."""
     import sqlglot  # large, and a schema of plain tables needs none of it

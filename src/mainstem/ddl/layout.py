@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mainstem.contract.dialect import ColumnType, Dialect, NameRules, NewName, TargetDialect, TargetType, Translate, Use
-from mainstem.ddl.expressions import OwnExpressions, TableExpressions, TargetColumn
+from mainstem.contract.inspector import TableStatus
+from mainstem.ddl.expressions import OwnExpressions, TableExpressions, TargetColumn, same_expression
 from mainstem.ddl.naming import Names
 from mainstem.ddl.overrides import explicit_name, refuse_taken
 from mainstem.ddl.selection import Selected
@@ -30,7 +31,7 @@ class Layout:
         target: the same with the target's names and only what is carried over; expressions are the source's.
         names: source column → target column.
         types: by target column.
-        exists: the target has the table already.
+        there: what the target has already under this name, or None.
     """
 
     source: Table
@@ -38,13 +39,18 @@ class Layout:
     target: Table
     names: dict[str, str]
     types: dict[str, TargetType] = field(default_factory=dict)
-    exists: bool = False
+    there: TableStatus | None = None
     report: list[ReportItem] = field(default_factory=list)
 
     @property
     def partition(self) -> bool:
         """It is a part of another table, whose rows go through that one."""
         return self.target.kind is TableKind.PARTITION
+
+    @property
+    def exists(self) -> bool:
+        """Whether the target has the table already."""
+        return self.there is not None
 
     def note(self, severity: Severity, code: str, object_: str, message: str, remedy: str = "") -> None:
         """Add to the report."""
@@ -309,12 +315,20 @@ def settle_parents(layout: Layout, places: Mapping[TableId, TableId]) -> None:
     )
 
 
-def settle_generated(layout: Layout, translate: Translate) -> None:
-    """Generated columns whose expression cannot be said on the target become plain ones, which are copied."""
+def settle_generated(layout: Layout, translate: Translate, target: TargetDialect) -> None:
+    """Generated columns whose expression cannot be said on the target become plain ones, which are copied.
+
+    Raises:
+        PlanError: a table that is there computes a column that is a plain one in the source.
+    """
+    if layout.there is not None:
+        columns_there = tuple(_as_there(layout, column, translate, target) for column in layout.target.columns)
+        layout.target = replace(layout.target, columns=columns_there)
+        return
     columns: list[Column] = []
     for column in layout.target.columns:
         settled = column
-        if column.generated is not None and not layout.exists:
+        if column.generated is not None:
             try:
                 if isinstance(translate, TableExpressions):
                     _refuse_chain(column.generated.expression, translate, columns)
@@ -328,6 +342,44 @@ def settle_generated(layout: Layout, translate: Translate) -> None:
                 settled = replace(column, generated=None)
         columns.append(settled)
     layout.target = replace(layout.target, columns=tuple(columns))
+
+
+def _as_there(layout: Layout, column: Column, translate: Translate, target: TargetDialect) -> Column:
+    """A column of a table that the target has: written, or left to the target to compute."""
+    computed = layout.there.computed if layout.there is not None else {}
+    name = f"{layout.source.id}.{column.name}"
+    if column.name in computed and column.generated is None:
+        raise PlanError(
+            f"table {layout.target.id} is there and computes column {column.name} itself ({computed[column.name]})",
+            remedy="leave the column out (excludeColumns), or make it a plain one on the target",
+            table=str(layout.target.id),
+        )
+    if column.generated is None:
+        return column
+    if column.name in computed:
+        if not _says(column, computed[column.name], translate, target):
+            layout.note(
+                Severity.WARNING, "generated_there", name,
+                f"the target computes this column by its own expression, {computed[column.name]}; the source's is"
+                f" {column.generated.expression}",
+                "compare the two: where they differ, so will the values",
+            )  # fmt: skip
+        return column
+    layout.note(
+        Severity.INFO, "generated_as_plain", name, "the column is a plain one on the target; its values are copied"
+    )
+    return replace(column, generated=None)
+
+
+def _says(column: Column, there: str, translate: Translate, target: TargetDialect) -> bool:
+    """Whether the source's expression, said on the target, is plainly the one that is there."""
+    if column.generated is None:
+        return False
+    try:
+        said = translate(column.generated.expression, Use.STORED, column.name)
+    except PlanError:
+        return False
+    return same_expression(said, there, target)
 
 
 def _refuse_chain(expression: str, translate: TableExpressions, before: Sequence[Column]) -> None:

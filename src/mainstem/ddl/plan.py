@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mainstem.contract.dialect import Dialect, NewName, Rendered, TargetDialect, Translate
+from mainstem.contract.inspector import TableStatus
 from mainstem.ddl import objects, remarks
 from mainstem.ddl.layout import (
     Layout,
@@ -48,7 +49,7 @@ def build_plan(
     target: TargetDialect,
     target_schema: str,
     queries: Mapping[str, tuple[Column, ...]] | None = None,
-    existing: Mapping[TableId, tuple[str, ...]] | None = None,
+    existing: Mapping[TableId, TableStatus] | None = None,
     source_schema: str = "",
     apart: bool = False,
 ) -> MigrationPlan:
@@ -57,7 +58,7 @@ def build_plan(
     Args:
         catalog: of the source; may hold more than is selected.
         queries: for each selection that is a query, by its name, the columns that it returns.
-        existing: tables (and views) that the target has and keeps, with their columns. No structure is made for
+        existing: tables (and views) that the target has and keeps. No structure is made for
             them, only their counters are set and their statistics taken. Leave out what the policy will drop.
         source_schema: the one that goes into ``target_schema``, if the source has schemas.
         apart: both sides have schemas, so that the others keep their names.
@@ -77,7 +78,7 @@ def build_plan(
         catalog, chosen = relocated(catalog, chosen, found, placement, target)
     layouts = [lay_out(selected, found[selected.table.id], target.names) for selected in chosen]
     for layout in layouts:
-        layout.exists = layout.target.id in existing
+        layout.there = existing.get(layout.target.id)
         settle_parents(layout, found)
     planner = _Planner(catalog, options, source, target, placement, found, layouts, existing, own)
     return planner.plan()
@@ -94,7 +95,7 @@ class _Planner:
     placement: Placement
     found: Mapping[TableId, TableId]
     layouts: list[Layout]
-    existing: Mapping[TableId, tuple[str, ...]]
+    existing: Mapping[TableId, TableStatus]
     own: bool
     parts: _Parts = field(default_factory=_Parts)
 
@@ -106,7 +107,7 @@ class _Planner:
         overrides = options.type_overrides
         parts.report += choose_types(layouts, self.target, overrides, self.placement.names, own=self.own)
         for layout in layouts:
-            settle_generated(layout, layout.translator(self.source, self.target, sequences))
+            settle_generated(layout, layout.translator(self.source, self.target, sequences), self.target)
         keep_foreign_keys(layouts)
         _check_existing(layouts, self.existing)
         if options.structure.tables and options.schema_policy is not SchemaPolicy.VALIDATE:
@@ -231,11 +232,11 @@ def _as_it_is(wanted: str, space: str = "") -> str:
     return wanted
 
 
-def _check_existing(layouts: Sequence[Layout], existing: Mapping[TableId, tuple[str, ...]]) -> None:
+def _check_existing(layouts: Sequence[Layout], existing: Mapping[TableId, TableStatus]) -> None:
     for layout in layouts:
         if not layout.exists:
             continue
-        there = set(existing[layout.target.id])
+        there = set(existing[layout.target.id].columns)
         missing = [column.target for column in layout.plan().columns if column.target not in there]
         if missing:
             raise PlanError(

@@ -74,8 +74,7 @@ def make_plan(source: Endpoint, target: Endpoint, options: RunOptions) -> Migrat
         return _checked_keys(plan, catalog, {}, source, dialect, options)
     _check_existing(plan, existing, options)
     if existing:
-        columns = {table: status.columns for table, status in existing.items()}
-        plan = without(_build(catalog, source, target, dialect, options, queries, columns), denials)
+        plan = without(_build(catalog, source, target, dialect, options, queries, existing), denials)
     return _checked_keys(plan, catalog, there, source, dialect, options)
 
 
@@ -187,7 +186,7 @@ def _build(
     dialect: TargetDialect,
     options: RunOptions,
     queries: Mapping[str, tuple[Column, ...]],
-    existing: Mapping[TableId, tuple[str, ...]],
+    existing: Mapping[TableId, TableStatus],
 ) -> MigrationPlan:
     return build_plan(
         catalog, options, source.spec.dialect, dialect, options.target_schema or target.schema, queries,
