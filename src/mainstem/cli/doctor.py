@@ -14,7 +14,7 @@ from mainstem.cli.preflight import Checked, document_of, examine, print_findings
 from mainstem.cli.terminal import JsonFlag, Terminal
 from mainstem.contract.inspector import Role
 from mainstem.contract.registry import Registry
-from mainstem.control.preflight import for_target
+from mainstem.control.preflight import for_target, places_of
 from mainstem.engine.conversion import Endpoint
 from mainstem.errors import MainstemError
 from mainstem.model.run import RunOptions
@@ -51,7 +51,8 @@ def _options(endpoints: Sequence[Endpoint], wanted: Sequence[Role]) -> dict[Role
     if Role.SOURCE in wanted and Role.TARGET in wanted:
         source = endpoints[wanted.index(Role.SOURCE)]
         with suppress(MainstemError), source.spec.inspector(source.settings) as inspector:  # told by `examine`
-            options[Role.TARGET] = for_target(plain, inspector.tables())
+            target = endpoints[wanted.index(Role.TARGET)]
+            options[Role.TARGET] = for_target(plain, places_of(inspector.tables(), source, target, plain))
     return options
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from mainstem.contract.dialect import NameRules
 from mainstem.contract.inspector import Finding, Inspector, Role
-from mainstem.ddl.naming import near_names
-from mainstem.engine.conversion import Endpoint
+from mainstem.ddl.placement import Placement
+from mainstem.engine.denied import wanted
+from mainstem.engine.endpoint import Endpoint
+from mainstem.engine.present import Present, check_schemas, present
 from mainstem.errors import InvalidError
 from mainstem.model.names import TableId
 from mainstem.model.plan import Severity
@@ -30,6 +33,7 @@ class UnknownTableError(InvalidError):
     """A table that was named is not in the source."""
 
 
+MAX_ANY = 2**16  # a name of any length
 _DOUBLING = (WriteMode.APPEND, WriteMode.UPSERT)
 
 
@@ -58,16 +62,20 @@ def look(source: Endpoint, target: Endpoint, options: RunOptions) -> list[RoleFi
 
     Raises:
         ConnectError: a side cannot be reached.
-        InvalidError: a selected table does not exist, or a query is not one SELECT.
+        InvalidError: a selected table or schema does not exist, a query is not one SELECT, or the source does not take
+            a condition.
     """
     with source.spec.inspector(source.settings) as inspector:
-        found = [RoleFinding(Role.SOURCE, finding) for finding in inspector.preflight(Role.SOURCE, options)]
+        check_schemas(inspector, source, target, options)
         tables = _selected(inspector, source, options)
+        asked = spelled_out(options, tables) if options.tables or options.exclude else options
+        found = [RoleFinding(Role.SOURCE, finding) for finding in inspector.preflight(Role.SOURCE, asked)]
+        there = places_of(tables, source, target, options)
         with target.spec.inspector(target.settings) as other:
-            selected = for_target(options, tables)
+            selected = for_target(options, there)
             found += [RoleFinding(Role.TARGET, finding) for finding in other.preflight(Role.TARGET, selected)]
             if options.write_mode in _DOUBLING and not options.skip_data:
-                found += _doubling(inspector, other, tables, options, options.target_schema or target.schema)
+                found += _doubling(inspector, other, there, options, options.target_schema or target.schema)
     return found
 
 
@@ -82,12 +90,12 @@ def check(source: Endpoint, target: Endpoint, options: RunOptions) -> list[RoleF
 
 def _selected(inspector: Inspector, source: Endpoint, options: RunOptions) -> list[TableId]:
     """The tables that will be read; checks that those named are there, and that queries are what they should be."""
-    present = inspector.tables()
-    spelled = {name: table for table in present for name in (str(table), *_short(table, source.schema))}
+    there = present(inspector, source, options)
+    names = [item.name for item in options.tables if not item.query]
     problems = {
-        f"tables.{name}": f"there is no table {name} in {source.schema}{near_names(name, spelled)}"
-        for name in [*(item.name for item in options.tables if not item.query), *options.exclude]
-        if name not in spelled
+        f"tables.{name}": f"there is no table {name} in {source.schema}{there.near(name)}"
+        for name in [*names, *options.exclude]
+        if there.find(name) is None
     }
     if problems:
         raise UnknownTableError(
@@ -98,16 +106,40 @@ def _selected(inspector: Inspector, source: Endpoint, options: RunOptions) -> li
     for item in options.tables:
         if item.query:
             _check_query(inspector, item)
-    _check_conditions(inspector, source, options, spelled)
-    named = [spelled[item.name] for item in options.tables if not item.query]
-    excluded = {spelled[name] for name in options.exclude}
-    return [table for table in (named if options.tables else present) if table not in excluded]
+    _check_conditions(inspector, source, options, there)
+    excluded = {there.get(name) for name in options.exclude}
+    return [table for table in (map(there.get, names) if options.tables else there.tables) if table not in excluded]
 
 
-def for_target(options: RunOptions, tables: Iterable[TableId]) -> RunOptions:
-    """The options with the selection spelled out: a target is asked about these tables and no others."""
+def spelled_out(options: RunOptions, tables: Sequence[TableId]) -> RunOptions:
+    """The options with every table of the selection under its full name, so that nobody else has to look for it."""
     queries = (item for item in options.tables if item.query)
-    return replace(options, tables=(*(TableSelection(str(table)) for table in tables), *queries))
+    return replace(options, tables=(*wanted(tables, options).values(), *queries), exclude=())
+
+
+def places_of(
+    tables: Iterable[TableId], source: Endpoint, target: Endpoint, options: RunOptions
+) -> dict[TableId, TableId]:
+    """Target → source: where each table will go, but for names that the target must have shortened."""
+    placement = Placement(
+        NameRules(MAX_ANY),
+        options.target_schema or target.schema,
+        source.schema if source.spec.has_schemas else "",
+        options.schema_names,
+        source.spec.has_schemas and target.spec.has_schemas,
+    )
+    found = {}
+    for table, selection in wanted(tables, options).items():
+        renamed = next((options.renames[key] for key in (str(table), table.name) if key in options.renames), "")
+        name = selection.target or renamed or table.name
+        found[TableId(placement.schema(table.schema), name)] = table
+    return found
+
+
+def for_target(options: RunOptions, there: Iterable[TableId]) -> RunOptions:
+    """The options with the selection as the target will have it: it is asked about these tables and no others."""
+    queries = (item for item in options.tables if item.query)
+    return replace(options, tables=(*(TableSelection(str(table)) for table in there), *queries), exclude=())
 
 
 def _check_query(inspector: Inspector, item: TableSelection) -> None:
@@ -120,21 +152,18 @@ def _check_query(inspector: Inspector, item: TableSelection) -> None:
         ) from exc
 
 
-def _check_conditions(
-    inspector: Inspector, source: Endpoint, options: RunOptions, spelled: Mapping[str, TableId]
-) -> None:
+def _check_conditions(inspector: Inspector, source: Endpoint, options: RunOptions, there: Present) -> None:
     """Have the server say whether it takes the conditions on rows; which tables they mean is the plan's to decide."""
     conditions = [
         (f"tables.{item.name}.where", item.name, item.where) for item in options.tables if item.where and not item.query
     ]
     conditions += [(f"where.{name}", name, condition) for name, condition in options.filters.items()]
     for field, name, condition in conditions:
-        if name not in spelled:
+        table = there.find(name)
+        if table is None:
             continue
         try:
-            inspector.query_columns(
-                f"SELECT 1 AS a FROM {source.spec.dialect.qualified(spelled[name])} WHERE ({condition}\n)"
-            )
+            inspector.query_columns(f"SELECT 1 AS a FROM {source.spec.dialect.qualified(table)} WHERE ({condition}\n)")
         except InvalidError as exc:
             problem = exc.fields.get("query", exc.message)
             raise InvalidError(
@@ -143,26 +172,21 @@ def _check_conditions(
             ) from exc  # fmt: skip
 
 
-def _short(table: TableId, schema: str) -> tuple[str, ...]:
-    return (table.name,) if table.schema == schema else ()
-
-
 def _doubling(
-    source: Inspector, target: Inspector, tables: list[TableId], options: RunOptions, schema: str
+    source: Inspector, target: Inspector, there: Mapping[TableId, TableId], options: RunOptions, schema: str
 ) -> list[RoleFinding]:
     """Tables and queries whose rows would come a second time, because the target has some and no key tells them apart.
 
     A warning for append, where a unique key refuses them at least; an error for upsert, which goes by primary key.
     """
     upsert = options.write_mode is WriteMode.UPSERT
-    there = {TableId(schema, table.name): table for table in tables}
     queries = {TableId(schema, item.name): item.name for item in options.tables if item.query}
     filled = [table for table, status in target.table_status([*there, *queries]).items() if not status.empty]
     named = [there[table] for table in filled if table in there]
     keyless = [queries[table] for table in filled if table in queries]
     for table in source.catalog(named).tables if named else ():
         unique = not upsert and any(index.unique for index in table.indexes)
-        if not table.primary_key and not unique:
+        if table.id in named and not table.primary_key and not unique:
             keyless.append(str(table.id))
     check, severity, key = (
         ("upsert.no_key", Severity.ERROR, "primary key")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mainstem.ddl.naming import near_names
@@ -61,7 +61,11 @@ def select(tables: Sequence[Table], options: RunOptions, schema: str = "") -> li
     named = [selection for selection in options.tables if not selection.query]
     if not options.tables:
         return [Selected(table, TableSelection(table.id.name)) for table in tables if table.id not in excluded]
-    found = [Selected(_find(tables, selection.name), selection) for selection in named]
+    by_name: dict[str, Table] = {}
+    for table in tables:
+        for name in (table.id.name, str(table.id)):
+            by_name.setdefault(name, table)
+    found = [Selected(_found(by_name, selection.name), selection) for selection in named]
     return [selected for selected in found if selected.table.id not in excluded]
 
 
@@ -70,8 +74,7 @@ def matches(table: TableId, name: str) -> bool:
     return name in (table.name, f"{table.schema}.{table.name}")
 
 
-def _find(tables: Iterable[Table], name: str) -> Table:
-    for table in tables:
-        if matches(table.id, name):
-            return table
-    raise NotFoundError(f"no such table: {name}", remedy="correct the name in the selection", table=name)
+def _found(by_name: Mapping[str, Table], name: str) -> Table:
+    if name not in by_name:
+        raise NotFoundError(f"no such table: {name}", remedy="correct the name in the selection", table=name)
+    return by_name[name]

@@ -13,7 +13,8 @@ from mainstem.contract.target import Builder, Ledger, Target
 from mainstem.engine.control import RunControl
 from mainstem.engine.cuts import filled_by_us
 from mainstem.engine.data import RENEWED, DataPhase, wait_after
-from mainstem.engine.planner import Endpoint, make_plan
+from mainstem.engine.endpoint import Endpoint
+from mainstem.engine.planner import make_plan
 from mainstem.engine.progress import Tracker
 from mainstem.engine.retry import Backoff
 from mainstem.engine.structure import LAST_PHASES, KeyBuilder, apply_all, check_there

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from mainstem.contract.inspector import Denial, Inspector
@@ -22,7 +22,7 @@ def denied(inspector: Inspector, tables: Sequence[TableId], options: RunOptions)
     Raises:
         DeniedError: there are some, and the policy is not to skip them.
     """
-    found = inspector.denials([wanted(table, options) for table in tables])
+    found = inspector.denials(list(wanted(tables, options).values()))
     there = {table: found[table] for table in tables if table in found}
     if there and options.denied is DeniedPolicy.FAIL:
         table, first = next(iter(there.items()))
@@ -40,14 +40,18 @@ def told(denials: Mapping[TableId, Denial]) -> str:
     return f"the source's user cannot read {', '.join(names[:_LISTED])}{more}: {first.reason}"
 
 
-def wanted(table: TableId, options: RunOptions) -> TableSelection:
-    """What is wanted of a table, under its full name: the columns named at it and beside it."""
-    selection = next(
-        (item for item in options.tables if not item.query and matches(table, item.name)), TableSelection(table.name)
-    )
-    prefixes = (f"{table.name}.", f"{table.schema}.{table.name}.")
-    beside = [key.removeprefix(start) for key in options.exclude_columns for start in prefixes if key.startswith(start)]
-    return replace(selection, name=str(table), exclude_columns=(*selection.exclude_columns, *beside))
+def wanted(tables: Iterable[TableId], options: RunOptions) -> dict[TableId, TableSelection]:
+    """What is wanted of each table, under its full name: the columns named at it and beside it."""
+    named = {item.name: item for item in options.tables if not item.query}
+    found = {}
+    for table in tables:
+        selection = named.get(str(table)) or named.get(table.name) or TableSelection(table.name)
+        starts = (f"{table.name}.", f"{table.schema}.{table.name}.")
+        beside = [
+            key.removeprefix(start) for key in options.exclude_columns for start in starts if key.startswith(start)
+        ]
+        found[table] = replace(selection, name=str(table), exclude_columns=(*selection.exclude_columns, *beside))
+    return found
 
 
 def without(plan: MigrationPlan, denials: Mapping[TableId, Denial]) -> MigrationPlan:

@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 
 from mainstem.contract.dialect import TargetDialect
-from mainstem.contract.inspector import Inspector, TableStatus
+from mainstem.contract.inspector import TableStatus
 from mainstem.contract.network import same_host
-from mainstem.contract.spec import ConnectorSpec
-from mainstem.ddl.naming import near_names
 from mainstem.ddl.plan import build_plan
 from mainstem.engine.denied import denied, left, told, without
+from mainstem.engine.endpoint import Endpoint
 from mainstem.engine.existing import collisions, kept, suspects
+from mainstem.engine.present import check_schemas, selected
 from mainstem.errors import DeniedError, InvalidError, NotFoundError, SchemaConflictError
-from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.plan import MigrationPlan
-from mainstem.model.run import ALL_SCHEMAS, RunOptions, SchemaPolicy, WriteMode
+from mainstem.model.run import RunOptions, SchemaPolicy, WriteMode
 from mainstem.model.schema import Catalog, Column, Table
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """A system to work on: its connector and how to reach it."""
-
-    spec: ConnectorSpec
-    settings: ConnectionSettings
-
-    @property
-    def schema(self) -> str:
-        """Where its tables are: the schema, or the database where the system has no schemas."""
-        if self.spec.has_schemas:
-            return self.settings.schema or self.spec.default_schema
-        return self.settings.database
 
 
 def make_plan(source: Endpoint, target: Endpoint, options: RunOptions) -> MigrationPlan:
@@ -48,8 +32,9 @@ def make_plan(source: Endpoint, target: Endpoint, options: RunOptions) -> Migrat
     check_roles(source, target, options.target_schema)
     schemas = options.source_schemas if source.spec.has_schemas else ()
     with source.spec.inspector(source.settings) as inspector:
+        check_schemas(inspector, source, target, options)
         queries = {item.name: inspector.query_columns(item.query) for item in options.tables if item.query}
-        tables = _selected(inspector, source, options)
+        tables = selected(inspector, source, options)
         wanted = inspector.tables(schemas) if tables is None else tables
         denials = denied(inspector, wanted, options)
         if denials:
@@ -122,61 +107,6 @@ def check_roles(source: Endpoint, target: Endpoint, schema: str = "") -> None:
 
 def _place(end: Endpoint, schema: str = "") -> tuple[str, int, str, str]:
     return end.spec.name, end.settings.port, end.settings.database, schema or end.schema
-
-
-def _selected(inspector: Inspector, source: Endpoint, options: RunOptions) -> list[TableId] | None:
-    """The tables to read, or None for all of them."""
-    names = [item.name for item in options.tables if not item.query]
-    if not names and not options.exclude:
-        return None if not options.tables else []
-    schemas = options.source_schemas if source.spec.has_schemas else ()
-    present = _Present(source.schema, inspector.tables(schemas))
-    if any(present.find(name) is None for name in (*names, *options.exclude)):
-        # a view that is named, or a table with its schema
-        present = _Present(source.schema, inspector.tables((*schemas, ALL_SCHEMAS), every=True), present.tables)
-    excluded = {present.get(name) for name in options.exclude}
-    if not names:
-        return [table for table in present.tables if table not in excluded]
-    return [table for name in names if (table := present.get(name)) not in excluded]
-
-
-class _Present:
-    """Tables by the names that a user may write.
-
-    Args:
-        schema: what a name without one means first.
-        found: everything that may be named.
-        tables: what is copied when nothing is named; None is all of it.
-    """
-
-    def __init__(self, schema: str, found: Sequence[TableId], tables: Sequence[TableId] | None = None) -> None:
-        self.tables = list(found if tables is None else tables)
-        self._schema = schema
-        self._found = {(table.schema, table.name): table for table in found}
-        self._by_name: dict[str, list[TableId]] = {}
-        for table in self.tables:
-            self._by_name.setdefault(table.name, []).append(table)
-
-    def find(self, name: str) -> TableId | None:
-        """In the own schema, in the one before a point, or where there is only one of that name."""
-        found = self._found.get((self._schema, name))
-        for place, letter in enumerate(name):
-            if found is None and letter == ".":
-                found = self._found.get((name[:place], name[place + 1 :]))
-        alone = self._by_name.get(name, ())
-        return found or (alone[0] if len(alone) == 1 else None)
-
-    def get(self, name: str) -> TableId:
-        """The same; `NotFoundError` if there is none."""
-        table = self.find(name)
-        if table is None:
-            known = [known for _, known in self._found]
-            raise NotFoundError(
-                f"table {name} does not exist in {self._schema}{near_names(name, known)}",
-                remedy="check the spelling (names are case-sensitive) and that the login may see it",
-                table=name,
-            )
-        return table
 
 
 def _build(

@@ -120,7 +120,7 @@ def _grants(look: Look) -> Iterator[Finding]:
             database = _DIALECT.quote(look.connection.info.dbname)
             yield _no_right(f"{user} may not make schema {schema}{why}",
                             f"GRANT CREATE ON DATABASE {database} TO {_DIALECT.quote(user)}")  # fmt: skip
-    lacking = [table.name for table, _ in _named(look) if not _may_write(look, table)]
+    lacking = [_shown(look, table) for table, _ in _named(look) if not _may_write(look, table)]
     if lacking:
         yield _no_right(f"{user} may not write to {listed(lacking)}",
                         "GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE on these tables")  # fmt: skip
@@ -140,16 +140,23 @@ def _may_write(look: Look, table: TableId) -> bool:
 
 
 def _named(look: Look) -> Iterator[tuple[TableId, bool]]:
-    """The selected tables that are there already under their own names, and whether each is kept."""
-    names = [item.name if item.query else item.name.rsplit(".", 1)[-1] for item in look.options.tables]
-    rows = look.connection.execute(
-        "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE n.nspname = %s AND c.relkind IN ('r', 'p') AND (c.relname = ANY(%s) OR %s) ORDER BY c.relname",
-        (look.schema, names, not names),
-    ).fetchall()
+    """The tables of the selection that are there already, and whether each is kept; all of a schema without one."""
+    names = [item.name for item in look.options.tables]
+    rows = look.rows(
+        "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition"
+        " AND (n.nspname = %s AND (c.relname = ANY(%s) OR %s) OR n.nspname || '.' || c.relname = ANY(%s))"
+        " ORDER BY n.nspname, c.relname",
+        look.schema, names, not names, names,
+    )  # fmt: skip
     kept = look.options.schema_policy is not SchemaPolicy.DROP_AND_RECREATE
-    for (name,) in rows:
-        yield TableId(look.schema, name), kept
+    for schema, name in rows:
+        yield TableId(schema, name), kept
+
+
+def _shown(look: Look, table: TableId) -> str:
+    return table.name if table.schema == look.schema else str(table)
 
 
 def _not_empty(look: Look) -> Iterator[Finding]:
@@ -161,7 +168,7 @@ def _not_empty(look: Look) -> Iterator[Finding]:
     what = lost.get(policy if policy in lost else look.options.write_mode)
     if look.options.skip_data and policy is not SchemaPolicy.DROP_AND_RECREATE:
         return
-    filled = [table.name for table, _ in _named(look) if _may_read(look, table) and _has_rows(look, table)]
+    filled = [_shown(look, table) for table, _ in _named(look) if _may_read(look, table) and _has_rows(look, table)]
     if filled and what:
         about = f"those of {listed(filled)} that the run writes to lose their rows: {what}"
         yield Finding(
