@@ -256,3 +256,22 @@ def test_both_servers_are_free_of_transactions_of_ours_afterwards(clone: Clone) 
     idle = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'mainstem' AND xact_start IS NOT NULL"
     with psycopg.connect(_url(clone.source), application_name="test") as connection:
         assert connection.execute(idle).fetchone() == (0,)
+
+
+def test_rows_of_a_parent_and_of_its_children_are_told_apart(clone: Clone) -> None:
+    clone.ask(clone.source, "CREATE TABLE animal (id int PRIMARY KEY); CREATE TABLE cat (name text) INHERITS (animal)")
+    clone.ask(clone.source, "INSERT INTO animal VALUES (1); INSERT INTO cat VALUES (2, 'a'), (3, 'b')")
+    own = "SELECT tableoid::regclass::text, count(*) FROM animal GROUP BY 1 ORDER BY 1"
+    for options in (RunOptions(), RunOptions(schema_policy=SchemaPolicy.VALIDATE, write_mode=WriteMode.TRUNCATE)):
+        progress = clone.run(options)
+        assert (progress.state, progress.error) == (RunState.FINISHED, "")
+        assert clone.ask(clone.target, own) == [("animal", 1), ("cat", 2)]
+
+
+def test_a_parent_without_rows_of_its_own_is_empty(clone: Clone) -> None:
+    clone.ask(clone.source, "CREATE TABLE animal (id int); INSERT INTO animal VALUES (1)")
+    clone.ask(clone.target, "CREATE TABLE animal (id int); CREATE TABLE cat () INHERITS (animal)")
+    clone.ask(clone.target, "INSERT INTO cat VALUES (2)")
+    progress = clone.run(RunOptions(schema_policy=SchemaPolicy.VALIDATE))
+    assert (progress.state, progress.error) == (RunState.FINISHED, "")
+    assert clone.ask(clone.target, "SELECT id FROM animal ORDER BY id") == [(1,), (2,)]

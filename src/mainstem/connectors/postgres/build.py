@@ -10,15 +10,12 @@ import psycopg
 import psycopg.sql
 
 from mainstem.connectors.postgres.client import cancel, connect, translate_error, translating
-from mainstem.connectors.postgres.dialect import PostgresDialect
-from mainstem.connectors.postgres.heirs import alone
+from mainstem.connectors.postgres.family import own_rows
 from mainstem.connectors.postgres.ledger import SCHEMA, step_name
-from mainstem.errors import MainstemError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.plan import Phase, Statement
 
-_DIALECT = PostgresDialect()
 # Sorting in memory is most of what makes an index build fast; the server's default is 64 MB.
 _SESSION = "SET synchronous_commit = off; SET statement_timeout = 0; SET maintenance_work_mem = '256MB'"
 
@@ -55,16 +52,14 @@ class PostgresBuilder:
         """Empty these tables at once, foreign keys between them notwithstanding; once per run, as `apply`."""
         if tables:
             with translating():
-                names = ", ".join(alone(self._connection, table) for table in tables)
+                names = ", ".join(own_rows(self._connection, tables))
             self.apply(Statement(Phase.TABLES, f"TRUNCATE {names}", "the tables to be loaded"))
 
     def count(self, table: TableId) -> int:
-        """Rows in a table, without those of tables that inherit from it."""
-        try:
-            row = self._connection.execute(f"SELECT count(*) FROM {alone(self._connection, table)}").fetchone()
-        except psycopg.Error as exc:
-            error: MainstemError = translate_error(exc)
-            raise error from exc
+        """Rows in a table."""
+        with translating():
+            (name,) = own_rows(self._connection, [table])
+            row = self._connection.execute(f"SELECT count(*) FROM {name}").fetchone()
         return int(row[0]) if row is not None else 0
 
     def interrupt(self) -> None:

@@ -18,6 +18,7 @@ from mainstem.connectors.postgres.config import (
     SYSTEM_DATABASES,
 )
 from mainstem.connectors.postgres.dialect import PostgresDialect
+from mainstem.connectors.postgres.family import own_rows
 from mainstem.connectors.postgres.folding import folded
 from mainstem.connectors.postgres.ledger import SCHEMA as LEDGER_SCHEMA
 from mainstem.connectors.postgres.native import logical_type
@@ -202,9 +203,10 @@ class PostgresInspector(Inspector):
         filled = set()
         for start in range(0, len(tables), _ASKED_AT_ONCE):
             asked = tables[start : start + _ASKED_AT_ONCE]
+            with client.translating():
+                names = own_rows(self._connection, asked)
             selects = (
-                f"SELECT {number} AS number WHERE EXISTS (SELECT FROM {_DIALECT.qualified(table)})"
-                for number, table in enumerate(asked)
+                f"SELECT {number} AS number WHERE EXISTS (SELECT FROM {name})" for number, name in enumerate(names)
             )
             filled |= {asked[int(number)] for (number,) in self._query(" UNION ALL ".join(selects))}
         return filled

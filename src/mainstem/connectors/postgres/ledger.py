@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 
 from mainstem.connectors.postgres.client import connect, translate_error
-from mainstem.connectors.postgres.heirs import alone
+from mainstem.connectors.postgres.family import own_rows
 from mainstem.contract.target import ChunkRecord
 from mainstem.errors import MainstemError
 from mainstem.model.connection import ConnectionSettings
@@ -152,7 +152,8 @@ class PostgresLedger:
     def forget(self, table: TableId, target: TableId) -> None:
         """Empty the target table, forget the table's chunks and its rejected rows, in one transaction."""
         with _translated(), self._connection.transaction():
-            self._connection.execute(f"TRUNCATE {alone(self._connection, target)}".encode())
+            (name,) = own_rows(self._connection, [target])
+            self._connection.execute(f"TRUNCATE {name}".encode())
             for own in ("chunk", "rejected_row"):
                 self._connection.execute(
                     f"DELETE FROM {SCHEMA}.{own} WHERE run_id = %s AND table_schema = %s AND table_name = %s",
