@@ -347,7 +347,7 @@ def test_what_does_not_arrive_is_told(arrived: Pair) -> None:
     }
     assert told == {
         ("trigger_left_out", "parted.watching"),
-        ("routine_left_out", "doing"),
+        ("procedure_left_out", "doing"),
         ("event_left_out", "later"),
         ("partitioning_left_out", "parted"),
         ("system_versioning_left_out", "versioned"),

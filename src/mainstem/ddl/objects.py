@@ -23,15 +23,14 @@ _KINDS: dict[str, tuple[str, Severity, str]] = {
     "policy": ("policies of row level security", Severity.WARNING, "restrict who may read the tables by other means"),
     "row_security": ("row level security", Severity.WARNING, "restrict who may read the tables by other means"),
     "domain": ("domains", Severity.WARNING, "columns get the base type; add the domain's checks where they matter"),
-    "enum": ("enumerated types", Severity.INFO, ""),
     "composite": ("composite types", Severity.INFO, ""),
     "range": ("range types", Severity.INFO, ""),
     "extension": ("extensions", Severity.INFO, ""),
     "collation": ("collations", Severity.INFO, "columns get the collation of the target's choice"),
     "statistics": ("extended statistics", Severity.INFO, ""),
 }
-_SILENT = frozenset({"column_setting", "comment", "schema_comment", "replica_identity", "cluster"})
-"""Settings of a system's own, and comments that the other has no place for."""
+_SILENT = frozenset({"enum", "column_setting", "comment", "schema_comment", "replica_identity", "cluster"})
+"""Enumerated types, which go with their columns; a system's own settings; comments that the other has no place for."""
 
 
 def create_objects(

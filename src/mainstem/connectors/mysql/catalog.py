@@ -12,6 +12,7 @@ from mainstem.connectors.mysql.config import NOT_OF_THE_LEDGER
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.connectors.mysql.flavour import Flavour, flavour_of
 from mainstem.connectors.mysql.objects import read_objects
+from mainstem.connectors.mysql.relocate import in_order, used
 from mainstem.connectors.mysql.showcreate import read_hidden
 from mainstem.connectors.mysql.types import as_boolean, as_time_of_day, is_boolean_candidate, logical_type
 from mainstem.errors import NotFoundError, PlanError
@@ -69,7 +70,8 @@ _FOREIGN_KEYS = (
     " ORDER BY k.table_name, k.constraint_name, k.ordinal_position"
 )
 _VIEWS = (
-    "SELECT table_name, view_definition, check_option, security_type FROM information_schema.views"
+    "SELECT table_name, view_definition, check_option, security_type, {algorithm} AS algorithm"
+    " FROM information_schema.views"
     " WHERE table_schema = %s ORDER BY table_name"
 )
 
@@ -143,7 +145,7 @@ def _fetch(
         indexes=ask(_INDEXES),
         foreign_keys=ask(_FOREIGN_KEYS, "k."),
         checks=[row for row in checks if wanted is None or row["table_name"] in wanted],
-        views=_rows(connection, _VIEWS, [database]),
+        views=_rows(connection, _VIEWS.format(algorithm=flavour.view_algorithm), [database]),
         sequences=_sequence_rows(connection, database, tables) if flavour.sequences else [],
         objects=read_objects(partial(_rows, connection), database),
     )
@@ -195,7 +197,7 @@ def assemble(database: str, rows: CatalogRows, flavour: Flavour) -> Catalog:
             _table(id_, row, columns.get(id_.name, []), indexes.get(id_.name, []), keys.get(id_.name, []),
                    table_checks, flavour)
         )  # fmt: skip
-    views = tuple(_view(database, row) for row in rows.views)
+    views = _views(database, rows.views, [table.id for table in tables])
     sequences = tuple(_sequence(database, row) for row in rows.sequences)
     return Catalog(tuple(tables), views, sequences, tuple(others), tuple(rows.objects))
 
@@ -376,13 +378,23 @@ def _foreign_keys(rows: list[Row]) -> tuple[ForeignKey, ...]:
     return tuple(keys)
 
 
-def _view(database: str, row: Row) -> View:
+def _views(database: str, rows: list[Row], tables: list[TableId]) -> tuple[View, ...]:
+    """The views, each after those that it uses."""
+    found = {TableId(database, row["table_name"]): row for row in rows}
+    known = [*tables, *found]
+    uses = {id_: used(_text(row["view_definition"]), known) for id_, row in found.items()}
+    return tuple(_view(id_, found[id_], uses[id_]) for id_ in in_order(uses))
+
+
+def _view(id_: TableId, row: Row, uses: tuple[TableId, ...]) -> View:
     check = row["check_option"]
     return View(
-        TableId(database, row["table_name"]),
+        id_,
         _text(row["view_definition"]),
         "" if check == "NONE" else check,
         row["security_type"] == "INVOKER",
+        options="" if row["algorithm"] in (None, "UNDEFINED") else f"ALGORITHM={row['algorithm']}",
+        uses=uses,
     )
 
 

@@ -30,6 +30,7 @@ class Flavour:
         index_hidden: the same, 1 where the optimizer does not use the index.
         checks: the query for check constraints, with the database as its parameter; empty where there are none.
         sequences: whether there are sequences.
+        view_algorithm: the column of ``views`` with a view's ALGORITHM, or ``NULL``.
         session: statements that make the figures fresh.
     """
 
@@ -41,6 +42,7 @@ class Flavour:
     checks: str
     sequences: bool
     session: tuple[str, ...] = ()
+    view_algorithm: str = "NULL"
 
 
 def mariadb_default(text: str, data_type: str, extra: str) -> Default | None:
@@ -102,8 +104,9 @@ _MYSQL_CHECKS = (
 )
 
 MARIADB = Flavour(
-    "mariadb", mariadb_default, lambda text: text, "NULL", "ignored = 'YES'", _MARIADB_CHECKS, sequences=True
-)
+    "mariadb", mariadb_default, lambda text: text, "NULL", "ignored = 'YES'", _MARIADB_CHECKS, sequences=True,
+    view_algorithm="algorithm",
+)  # fmt: skip
 MARIADB_BEFORE_10_6 = replace(MARIADB, index_hidden="0")
 MYSQL5 = Flavour("mysql", mysql_default, lambda text: text, "NULL", "0", "", sequences=False)
 MYSQL8 = Flavour(

@@ -6,12 +6,13 @@ Source: MySQL manual, "Schema Object Names", "Comments", "String Literals".
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.model.names import TableId
+from mainstem.model.schema import Catalog, Column, DefaultKind, Table
 
 _DIALECT = MysqlDialect()
 _TOKEN = re.compile(
@@ -65,6 +66,41 @@ def relocate(sql: str, names: Mapping[TableId, TableId]) -> str:
             parts += [sql[at : first.start], _DIALECT.qualified(target)]
             at = second.end
     return "".join([*parts, sql[at:]])
+
+
+def relocate_catalog(catalog: Catalog, names: Mapping[TableId, TableId]) -> Catalog:
+    """The catalog with the new names in all of its texts; its ids stay."""
+
+    def moved(sql: str) -> str:
+        return relocate(sql, names) if sql else sql
+
+    return replace(
+        catalog,
+        tables=tuple(_table(table, moved) for table in catalog.tables),
+        views=tuple(replace(view, definition=moved(view.definition)) for view in catalog.views),
+        objects=tuple(replace(item, statements=tuple(map(moved, item.statements))) for item in catalog.objects),
+    )
+
+
+def _table(table: Table, moved: Callable[[str], str]) -> Table:
+    return replace(
+        table,
+        columns=tuple(_column(column, moved) for column in table.columns),
+        checks=tuple(replace(check, expression=moved(check.expression)) for check in table.checks),
+        indexes=tuple(
+            replace(index, parts=tuple(replace(part, expression=moved(part.expression)) for part in index.parts))
+            for index in table.indexes
+        ),
+    )
+
+
+def _column(column: Column, moved: Callable[[str], str]) -> Column:
+    default, generated = column.default, column.generated
+    if default is not None and default.kind is DefaultKind.EXPRESSION:
+        column = replace(column, default=replace(default, text=moved(default.text)))
+    if generated is not None:
+        column = replace(column, generated=replace(generated, expression=moved(generated.expression)))
+    return column
 
 
 def used(sql: str, known: Iterable[TableId]) -> tuple[TableId, ...]:

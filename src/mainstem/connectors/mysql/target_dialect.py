@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mainstem.connectors.mysql import create, finish, indexes
+from mainstem.connectors.mysql import objects as native_objects
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.connectors.mysql.fitting import fit_types
 from mainstem.connectors.mysql.native import check_writable, native_type
 from mainstem.connectors.mysql.own import own_type, travels
+from mainstem.connectors.mysql.relocate import relocate_catalog
 from mainstem.connectors.mysql.traits import Traits
 from mainstem.contract.dialect import ColumnType, Dialect, NameRules, NewName, Rendered, TargetType, Translate, Use
-from mainstem.ddl.expressions import OwnExpressions, rename_columns
+from mainstem.ddl.expressions import rename_columns
 from mainstem.ddl.naming import Names
 from mainstem.model.names import TableId
 from mainstem.model.plan import Phase, Statement, TablePlan
@@ -73,23 +75,20 @@ class MysqlTargetDialect(MysqlDialect):
     # structure of a MySQL or MariaDB
 
     def relocate(self, catalog: Catalog, names: Mapping[TableId, TableId]) -> Catalog:
-        """The catalog as it is."""
-        return catalog
+        """The catalog with the new names of what its texts name with its database."""
+        return relocate_catalog(catalog, names)
 
     def rename_columns(self, sql: str, names: Mapping[str, str | None]) -> str:
         """An expression with other column names."""
         return rename_columns(sql, names, self)
 
     def create_object(self, object_: NativeObject, *, needed: bool, only_missing: bool = False) -> Rendered:
-        """Its statements, one by one."""
-        name = f"{object_.kind} {object_.id}"
-        return Rendered(
-            tuple(Statement(object_.phase, sql, name, optional=object_.optional) for sql in object_.statements)
-        )
+        """A trigger, procedure, function or event; no table needs one."""
+        return native_objects.create_object(object_, self._traits, only_missing=only_missing)
 
     def drop_objects(self, objects: Sequence[NativeObject]) -> Rendered:
-        """None: triggers go with their tables."""
-        return Rendered()
+        """Procedures, functions and events; triggers go with their tables."""
+        return native_objects.drop_objects(objects)
 
     # structure
 
@@ -129,7 +128,8 @@ class MysqlTargetDialect(MysqlDialect):
         """The view, with its user's or its owner's rights as in the source."""
         security = "INVOKER" if view.invoker else "DEFINER"
         check = f"\nWITH {view.check_option} CHECK OPTION" if view.check_option else ""
-        sql = f"CREATE SQL SECURITY {security} VIEW {self.qualified(id_)} AS\n{query}{check}"
+        options = f"{view.options} " if view.options else ""
+        sql = f"CREATE {options}SQL SECURITY {security} VIEW {self.qualified(id_)} AS\n{query}{check}"
         return Rendered((Statement(Phase.VIEWS, sql, str(id_), optional=True),))
 
     def drop_tables(
@@ -153,5 +153,4 @@ class MysqlTargetDialect(MysqlDialect):
         )
 
     def _making(self, table: Table, types: dict[str, TargetType], translate: Translate) -> create.Making:
-        own = getattr(translate, "own", isinstance(translate, OwnExpressions))
-        return create.Making(table, types, translate, self._traits, own)
+        return create.Making(table, types, translate, self._traits, translate.own)
