@@ -51,7 +51,6 @@ class MysqlLoader:
         self._takes_files = bool(files)
         self._packet_bytes = int(packet_bytes)
         self._facts: dict[TableId, TableFacts] = {}
-        self._checks: tuple[bool, bool] | None = None
         self._chunk: Chunk | None = None
         self._stream: LoadStream | None = None
 
@@ -141,12 +140,7 @@ class MysqlLoader:
         return facts
 
     def _prepare(self, facts: TableFacts) -> None:
-        """Encoders, the session's checks, and the staging table, all outside of the transaction."""
-        checks = facts.unique, facts.foreign_keys
-        if checks != self._checks:
-            sql = f"SET unique_checks = {int(checks[0])}, foreign_key_checks = {int(checks[1])}"
-            client.query(self._connection, sql)
-            self._checks = checks
+        """Encoders and the staging table, outside of the transaction."""
         if self._staged:
             client.query(self._connection, f"DROP TEMPORARY TABLE IF EXISTS {_STAGING}")
             client.query(

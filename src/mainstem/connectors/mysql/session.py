@@ -26,6 +26,8 @@ SQL_MODE = ",".join(
         "ALLOW_INVALID_DATES",  # 2021-02-31 and 2021-00-00 arrive as the source has them; so do zero dates, as
     )  # NO_ZERO_DATE and NO_ZERO_IN_DATE are not set
 )
+# unique_checks and foreign_key_checks stay as they are, which is on: switched off, InnoDB may leave unique keys and
+# references of a table that is there already unchecked, and loading an empty one took no less of the server's time.
 SESSION = (
     f"SET sql_mode = '{SQL_MODE}',"
     " sql_notes = 1,"  # a DECIMAL that loses digits gives no more than a note
@@ -62,36 +64,25 @@ class TableFacts:
         engine: empty where there is no such table.
         required: names, in lower case, of the columns that hold no NULL. The server itself would put the time, or the
             next number, in place of some.
-        unique: it has unique keys beside the primary key. InnoDB may leave those unchecked with ``unique_checks = 0``.
-        foreign_keys: it has some, which are checked as the rows come.
     """
 
     engine: str
     required: frozenset[str]
-    unique: bool
-    foreign_keys: bool
 
 
 _FACTS = (
     "SELECT 'engine', engine FROM information_schema.tables WHERE table_schema = {0} AND table_name = {1}"
     " UNION ALL SELECT 'required', column_name FROM information_schema.columns"
     " WHERE table_schema = {0} AND table_name = {1} AND is_nullable = 'NO'"
-    " UNION ALL SELECT 'unique', index_name FROM information_schema.statistics"
-    " WHERE table_schema = {0} AND table_name = {1} AND non_unique = 0 AND index_name <> 'PRIMARY'"
-    " UNION ALL SELECT 'foreign_key', constraint_name FROM information_schema.table_constraints"
-    " WHERE table_schema = {0} AND table_name = {1} AND constraint_type = 'FOREIGN KEY'"
 )
 
 
 def table_facts(connection: Any, table: TableId) -> TableFacts:
     """Ask the server; raises the driver's errors."""
     schema = connection.escape(table.schema) if table.schema else "DATABASE()"
-    found: dict[str, list[str]] = {"engine": [], "required": [], "unique": [], "foreign_key": []}
+    found: dict[str, list[str]] = {"engine": [], "required": []}
     for what, value in client.query(connection, _FACTS.format(schema, connection.escape(table.name))):
         found[what].append(value or "")
     return TableFacts(
-        found["engine"][0] if found["engine"] else "",
-        frozenset(name.lower() for name in found["required"]),
-        bool(found["unique"]),
-        bool(found["foreign_key"]),
+        found["engine"][0] if found["engine"] else "", frozenset(name.lower() for name in found["required"])
     )
