@@ -46,11 +46,6 @@ def test_a_plain_source_gives_nothing_to_say(mysql_db: ConnectionSettings) -> No
     assert findings(mysql_db) == {}
 
 
-def test_as_a_target_there_are_no_checks_yet(mysql_db: ConnectionSettings) -> None:
-    with SPEC.inspector(mysql_db) as inspector:
-        assert inspector.preflight(Role.TARGET, RunOptions()) == []
-
-
 def test_tables_that_cannot_be_read_are_named(mysql_db: ConnectionSettings) -> None:
     run(mysql_db, "CREATE TABLE open_one (id INT, b INT)", "CREATE TABLE `closed one` (id INT, b INT)")
     with login(mysql_db, "SELECT ON {db}.open_one", "INSERT ON {db}.`closed one`") as user:

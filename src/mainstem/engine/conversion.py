@@ -181,7 +181,8 @@ class Conversion:
         known = ledger.known_plan()
         if self._begun and not known:
             raise TargetChangedError(
-                "this run's book (schema mainstem) is gone from the target, so that nobody knows which rows are in",
+                "this run's book (schema mainstem, or tables mainstem_…) is gone from the target, so that nobody knows"
+                " which rows are in",
                 remedy="begin a new run with schemaPolicy drop_and_recreate, or writeMode truncate_and_load",
             )
         if not known:

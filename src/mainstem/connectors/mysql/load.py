@@ -32,7 +32,7 @@ from mainstem.model.run import Rejected, RunOptions, RunState, WriteMode
 _DIALECT = MysqlDialect()
 _STAGING = "mainstem_staging"
 _NO_FILES = {1148, 3948, 4166}  # LOAD DATA LOCAL is forbidden
-_TRANSACTIONAL = {"innodb", "rocksdb", "tokudb", "ndbcluster", "ndb"}
+TRANSACTIONAL = frozenset({"innodb", "rocksdb", "tokudb", "ndbcluster", "ndb"})
 
 
 class MysqlLoader:
@@ -130,7 +130,7 @@ class MysqlLoader:
         facts = self._facts.get(table)
         if facts is None:
             facts = self._facts[table] = table_facts(self._connection, table)
-        if facts.engine and facts.engine.lower() not in _TRANSACTIONAL:
+        if facts.engine and facts.engine.lower() not in TRANSACTIONAL:
             raise StatementError(
                 f"table {table} of the target uses the engine {facts.engine}, which has no transactions: a run that is"
                 " broken off could not tell which rows are in",

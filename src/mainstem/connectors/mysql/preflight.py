@@ -1,4 +1,4 @@
-"""Named checks of a MySQL or MariaDB server before a run; all of them are for its role as a source so far.
+"""Named checks of a MySQL or MariaDB server before a run: those for its role as a source, and the way to the others.
 
 Source of facts: MySQL manual, "Privileges Provided by MySQL" and "Consistent Nonlocking Reads"; MariaDB manual,
 "Enhancements for START TRANSACTION WITH CONSISTENT SNAPSHOT".
@@ -74,8 +74,12 @@ class _Look:
 
 def run(connection: Connection[Cursor], settings: ConnectionSettings, role: Role, options: RunOptions) -> list[Finding]:
     """All findings, in the order of the checks."""
+    if role is Role.TARGET:
+        from mainstem.connectors.mysql import target_checks
+
+        return target_checks.run(connection, settings.database, options)
     look = _Look(connection, settings, options, tuple(_selected(connection, settings.database, options)))
-    return [finding for check in _CHECKS[role] for finding in check(look)]
+    return [finding for check in _CHECKS for finding in check(look)]
 
 
 def _selected(connection: Connection[Cursor], database: str, options: RunOptions) -> Iterator[_Table]:
@@ -211,7 +215,6 @@ def _listed(tables: list[TableId]) -> str:
     return ", ".join(map(str, tables[:_LISTED])) + more
 
 
-_CHECKS: dict[Role, tuple[Callable[[_Look], Iterator[Finding]], ...]] = {
-    Role.SOURCE: (_version, _grants, _snapshot, _engine, _no_primary_key, _connections),
-    Role.TARGET: (),
-}
+_CHECKS: tuple[Callable[[_Look], Iterator[Finding]], ...] = (
+    _version, _grants, _snapshot, _engine, _no_primary_key, _connections,
+)  # fmt: skip

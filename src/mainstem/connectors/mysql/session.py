@@ -30,6 +30,7 @@ SQL_MODE = ",".join(
 # references of a table that is there already unchecked, and loading an empty one took no less of the server's time.
 SESSION = (
     f"SET sql_mode = '{SQL_MODE}',"
+    " default_storage_engine = InnoDB,"  # where a table's definition names none
     " sql_notes = 1,"  # a DECIMAL that loses digits gives no more than a note
     f" max_error_count = {LISTED_WARNINGS},"
     " lc_messages = 'en_US',"  # row numbers and names of columns are taken out of messages
