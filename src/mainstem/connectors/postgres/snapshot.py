@@ -52,6 +52,8 @@ _POSITION = (  # by a name that all versions know for pg_current_snapshot
     " ELSE pg_catalog.pg_current_wal_lsn() END)::text"
 )
 _CANCEL_TRIES = 3
+# Of rows that pass undecoded. Larger ones leave the processor's cache before the other server has read them.
+_PIECE_BYTES = 128 * 1024
 
 
 class PostgresSource:
@@ -80,8 +82,8 @@ class PostgresSource:
                     if not _join(connections[-1], name):
                         name = ""
                         break
-            locks = _Locks(keeper)
-            own = [PostgresReader(connection, self._settings, locks) for connection in connections]
+            tables = _Tables(keeper)
+            own = [PostgresReader(connection, self._settings, tables) for connection in connections]
             yield PostgresSnapshot(own, keeper, _position(connections[0]), "" if name else _ONE_READER)
 
 
@@ -132,30 +134,46 @@ def _position(connection: psycopg.Connection[Any]) -> str:
     return json.dumps({"lsn": row[1] or "", "xmin": int(oldest), "xmax": int(following)})
 
 
-class _Locks:
-    """Keeps other sessions from rewriting, truncating or dropping what is read, until the snapshot ends."""
+class _Tables:
+    """What the tables consist of, each looked at once, and kept from being rewritten until the snapshot ends."""
 
     def __init__(self, keeper: psycopg.Connection[Any]) -> None:
         self._keeper = keeper
         self._lock = threading.Lock()
-        self._taken: set[TableId] = set()
+        self._known: dict[TableId, list[Part]] = {}
 
-    def take(self, part: Part) -> None:
-        """Lock a table with its partitions; a login that may read only some columns may not, and goes without."""
-        if part.kind not in ("r", "p"):
-            return
+    def parts(self, reader: psycopg.Connection[Any], table: TableId) -> list[Part]:
+        """The table and its leaves, locked; by the catalog as a reader's snapshot has it.
+
+        Raises:
+            NotFoundError: there is no such table.
+            TransientError: the table was rewritten after the snapshot was taken.
+        """
         with self._lock:
-            if part.id in self._taken:
-                return
-            only = "" if part.kind == "p" else "ONLY "
-            try:
-                with self._keeper.transaction():
-                    self._keeper.execute(
-                        f"LOCK TABLE {only}{_DIALECT.qualified(part.id)} IN ACCESS SHARE MODE".encode()
-                    )
-            except errors.InsufficientPrivilege:
-                pass
-            self._taken.add(part.id)
+            if table not in self._known:
+                self._take(_DIALECT.qualified(table))
+                self._known[table] = _seen(cutting.read_parts(reader, table), table)
+            return self._known[table]
+
+    def _take(self, name: str) -> None:
+        """Lock a table with its partitions.
+
+        A login that may read only some columns may not, and goes without; so do foreign tables, which have no locks.
+        Where there is no such table the catalog tells.
+        """
+        try:
+            self._keeper.execute(f"SAVEPOINT a; LOCK TABLE {name} IN ACCESS SHARE MODE; RELEASE SAVEPOINT a".encode())
+        except (errors.InsufficientPrivilege, errors.WrongObjectType, errors.UndefinedTable, errors.InvalidSchemaName):
+            self._keeper.execute("ROLLBACK TO SAVEPOINT a; RELEASE SAVEPOINT a")
+
+
+def _seen(parts: list[Part], table: TableId) -> list[Part]:
+    if not parts:
+        raise NotFoundError(f"there is no table {table}", remedy="correct the selection")
+    if any(part.rewritten for part in parts):
+        # VACUUM FULL keeps what older snapshots see; TRUNCATE and ALTER TABLE do not, and look the same here.
+        raise TransientError(f"table {table} was rewritten after the snapshot was taken", remedy="try again")
+    return parts
 
 
 class PostgresSnapshot:
@@ -187,11 +205,10 @@ class PostgresSnapshot:
 class PostgresReader:
     """See `contract.source.SnapshotReader`."""
 
-    def __init__(self, connection: psycopg.Connection[Any], settings: ConnectionSettings, locks: _Locks) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], settings: ConnectionSettings, tables: _Tables) -> None:
         self.connection = connection
         self._settings = settings
-        self._locks = locks
-        self._known: dict[TableId, list[Part]] = {}
+        self._tables = tables
         self._session: tuple[bool, bool] = (False, False)
 
     def plan_chunks(self, table: TablePlan, rows: int) -> Sequence[Chunk]:
@@ -208,7 +225,8 @@ class PostgresReader:
             try:
                 if table.raw or not table.columns:
                     binary = table.raw == BINARY
-                    for data, count in stream.raw(len(table.columns), limits.max_bytes, binary=binary):
+                    piece_bytes = min(limits.max_bytes, _PIECE_BYTES)
+                    for data, count in stream.raw(len(table.columns), piece_bytes, binary=binary):
                         yield RawBatch(table.source, data, count)
                     return
                 ops = [copy_out_op(column) for column in table.columns]
@@ -234,22 +252,7 @@ class PostgresReader:
             return any(has_new_rows(self.connection, part, since) for part in found.values())
 
     def _parts(self, table: TablePlan) -> list[Part]:
-        """What the table consists of, locked. `TransientError` when it is no longer what the snapshot has seen."""
-        if table.query:
-            return []
-        if table.source not in self._known:
-            parts = cutting.read_parts(self.connection, table.source)
-            if not parts:
-                raise NotFoundError(f"there is no table {table.source}", remedy="correct the selection")
-            self._locks.take(parts[0])
-            parts = cutting.read_parts(self.connection, table.source)
-            if any(part.rewritten for part in parts):
-                # VACUUM FULL keeps what older snapshots see; TRUNCATE and ALTER TABLE do not, and look the same here.
-                raise TransientError(
-                    f"table {table.source} was rewritten after the snapshot was taken", remedy="try again"
-                )
-            self._known[table.source] = parts
-        return self._known[table.source]
+        return [] if table.query else self._tables.parts(self.connection, table.source)
 
     def _settle_session(self, table: TablePlan) -> None:
         """Names in the text of values come with their schemas, but a user's own SQL finds what it always finds."""
