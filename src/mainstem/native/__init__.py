@@ -1,4 +1,4 @@
-"""The compiled path: per-cell loops only, in Cython, without the GIL; no I/O of their own, no Python objects per row or cell.
+"""The compiled path: per-cell loops only, in Cython, without the GIL; no I/O of their own, no objects per row or cell.
 
 ==========  ==================================================================================================
 module      what it does
