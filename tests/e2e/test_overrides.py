@@ -72,7 +72,7 @@ def second() -> Iterator[Callable[[ConnectionSettings], ConnectionSettings]]:
         ask(server, f"DROP DATABASE {settings.database}_b{force}")
 
 
-WITH_ALL = ["mysql-postgres"]
+WITH_ALL = ["mysql-postgres", "postgres-mysql", "postgres-postgres"]
 
 
 @pytest.fixture(params=["mysql-mysql", "mysql-postgres", "postgres-mysql", "postgres-postgres"])
@@ -95,8 +95,11 @@ def test_what_hangs_on_a_name_follows_it(ends: tuple[ConnectionSettings, Connect
     assert {table.target.name: table.rows_written for table in progress.tables} == {"client": 2, "Order": 2}
     assert ask(target, 'SELECT id, "full name" FROM client ORDER BY id') == [(1, "Ann"), (2, "Bob")]
     assert [float(total) for (total,) in ask(target, 'SELECT sum_total FROM "Order" ORDER BY id')] == [10.5, 20]
-    spent = ask(target, "SELECT * FROM spent ORDER BY 2")
-    assert [(name, float(total)) for name, total in spent] == [("Ann", 10.5), ("Ann", 20)]
+    if source.type == target.type:  # such views are copied as they are written
+        assert "spent" in {item.object.rpartition(".")[2] for item in progress.report if item.code == "view_left_out"}
+    else:
+        spent = ask(target, "SELECT * FROM spent ORDER BY 2")
+        assert [(name, float(total)) for name, total in spent] == [("Ann", 10.5), ("Ann", 20)]
     for wrong in ('INSERT INTO "Order" VALUES (9, 7, 1, 1)', 'INSERT INTO "Order" VALUES (9, 1, -1, 1)'):
         with pytest.raises(Exception, match=r"buyer|positive"):  # the foreign key, then the check
             ask(target, wrong)

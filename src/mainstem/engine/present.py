@@ -86,7 +86,7 @@ def check_schemas(inspector: Inspector, source: Endpoint, target: Endpoint, opti
     ):
         unable = [end.spec.title for end in needed if not end.spec.has_schemas]
         if names and unable:
-            problem = f"{unable[0]} has no schemas within a database"
+            problem = f"a database of {unable[0]} holds no schemas"
             raise InvalidError(f"{field}: {problem}", fields={field: problem}, remedy="leave it out")
         if names:
             _check_there(field, names, inspector.schemas())
