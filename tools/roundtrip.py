@@ -185,13 +185,16 @@ _INTRODUCTION = (
     "Written by `python -m tools.roundtrip`: sample databases of others, copied to the other kind of server and back,",
     "and to a second database of their own kind. Rows are compared with those that the sample began with by sums that",
     "the servers compute, after each leg. The structure is compared as the servers' own tools print it.",
+    "",
+    "A view that strings values of many rows together without saying in which order (`film_list` and its like) may give",
+    "another order on each server, and each time that it is asked.",
 )
 
 
 def _result(result: Result) -> str:
     if result.target is None and not result.columns:
         return f"{result.name} (is not there)"
-    return f"{result.name} ({', '.join(result.columns) or 'order of columns'})"
+    return f"{result.name} ({', '.join(result.columns) or 'as a whole'})"
 
 
 def _table(found: Sequence[Difference]) -> list[str]:
@@ -206,7 +209,7 @@ def _table(found: Sequence[Difference]) -> list[str]:
 
 def _cell(text: str) -> str:
     shown = text if len(text) < 200 else text[:200] + " …"
-    return f"`{shown}`".replace("|", "\\|") if text else "nothing"
+    return f"`` {shown} ``".replace("|", "\\|") if text else "nothing"
 
 
 def _reports(trip: Trip) -> list[str]:

@@ -19,9 +19,44 @@ Structure = Mapping[str, tuple[str, ...]]
 
 _HEAD = re.compile(r"-- (?:Data for )?Name: (?P<name>.*?); Type: (?P<type>.*?); Schema: (?P<schema>.*?);")
 _NAME = re.compile(r"^(?:`[^`]+`|\"[^\"]+\"|[a-z_][a-z0-9_$]*)(?= )")
+_KEY = re.compile(r"((?:UNIQUE |FULLTEXT |SPATIAL )?KEY|CONSTRAINT) (?P<name>`[^`]*`) (.*)$")
 _DIALECT = MysqlDialect()
-# Of a definition before, or after: why it is another. The first that fits.
-_REASONS: tuple[tuple[str, str], ...] = ()
+_CODE = "code is written in the server's own language, and is not translated"
+_SIZES = "PostgreSQL's types of this kind have no sizes, and come back as the largest"
+# Why a line is another: the first whose pattern is in "before => after".
+_REASONS = (
+    (r"^(trigger|function|procedure|event|rule|aggregate) => $", _CODE),
+    (r"^view => $", "the other server has no equal for its query: see the warnings"),
+    (r"^materialized => $", "MySQL has no stored views"),
+    (r"^(type|domain) => $", "MySQL has no types of one's own: the columns say it, by their type or a check"),
+    (r"^sequence => $", "a counter of a column is part of the column in MySQL, and becomes an identity column"),
+    (r"^default => $", "a default that took a counter's next value is an identity column now"),
+    (r"^comment => $", "MySQL has no such comment"),
+    (r"view's query", "the servers print queries in their own words; its rows are compared above"),
+    (
+        r"unsigned|tinyint|mediumint",
+        "PostgreSQL has no unsigned, one-byte and three-byte integers: the next larger type",
+    ),
+    (r"current_timestamp\(\) ON UPDATE", "ON UPDATE is a trigger in PostgreSQL, and triggers are not translated back"),
+    (r"0000-00-00", "PostgreSQL has no such date for a default"),
+    (r"ENGINE=MyISAM", "rows and their book are written together, which needs InnoDB"),
+    (r"FULLTEXT|fulltext", "the servers' full-text indexes are not translated"),
+    (r"^set\(", "a SET is an array of text in PostgreSQL, and an array is JSON in MySQL"),
+    (r"^year", "PostgreSQL has no YEAR: it is a smallint with a check"),
+    (r"^(tiny|medium)?(text|blob) => long", _SIZES),
+    (r"float\(", "PostgreSQL's real has no digits to be shown"),
+    (r"^timestamp", "PostgreSQL's timestamps of either kind become DATETIME, which holds all of their years"),
+    (
+        r"COLLATE|CHARSET|CHARACTER SET",
+        "a column of PostgreSQL compares texts exactly and without padding, and that is kept",
+    ),
+    (r"fillfactor", "MySQL has no such storage option"),
+    (r"^ => index$", "MySQL has an index for each foreign key, which it makes where there is none"),
+    (
+        r"KEY .*=> .*KEY|^ => KEY|^fk => $|^ => fk$",
+        "index names are one for all tables in PostgreSQL: some get their table's name",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +119,7 @@ def _postgres(settings: ConnectionSettings) -> Iterator[tuple[str, tuple[str, ..
                 yield name, tuple(lines)
             name, lines = f"{head['type'].lower()} {head['name']}", []
         elif line and not line.startswith(("--", "SET ", "SELECT pg_catalog.set_config", "\\")):
-            lines.append(line.strip().rstrip(","))
+            lines.append(line.strip().rstrip(",;"))
     if name:
         yield name, tuple(lines)
 
@@ -98,7 +133,7 @@ def differences(before: Structure, after: Structure) -> list[Difference]:
             pair = (kind, "") if name in before else ("", kind)
             found.setdefault(pair, []).append(name)
             continue
-        for pair in _lines(before[name], after[name]):
+        for pair in _lines(name.partition(" ")[0], before[name], after[name]):
             found.setdefault(pair, []).append(name)
     return [
         Difference(old, new, len(names), names[0], reason(old, new))
@@ -106,33 +141,49 @@ def differences(before: Structure, after: Structure) -> list[Difference]:
     ]
 
 
-def _lines(before: tuple[str, ...], after: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Lines of the same column are put side by side."""
+def _lines(kind: str, before: tuple[str, ...], after: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Lines of the same column, or key of the same columns, are put side by side."""
+    if "view" in kind and before != after:
+        yield ("the view's query", "another text")
+        return
     gone = [line for line in before if line not in after]
     new = {_key(line): line for line in after if line not in before}
     for line in gone:
         other = new.pop(_key(line), "")
-        yield (_short(line, other), _short(other, line))
+        yield _pair(line, other) if other else (_bare(line), "")
     for line in new.values():
-        yield ("", _short(line, ""))
+        yield ("", _bare(line))
 
 
 def _key(line: str) -> str:
+    """A column's name; of a key what it is and its columns, as its name may change."""
     found = _NAME.match(line)
-    return found[0] if found else re.sub(r"\s.*", "", line)
+    if found is not None:
+        return found[0]
+    named = _KEY.match(line)
+    return f"{named[1]} {named[3]}" if named else re.sub(r"\s.*", "", line)
 
 
-def _short(line: str, other: str) -> str:
-    """Without the column's name, and without words at the end that both have."""
+def _bare(line: str) -> str:
+    """Without the column's name."""
     found = _NAME.match(line)
-    bare = line[found.end() + 1 :] if found else line
-    if not other:
-        return bare
-    match = _NAME.match(other)
-    words, others = bare.split(" "), (other[match.end() + 1 :] if match else other).split(" ")
+    return line[found.end() + 1 :] if found else line
+
+
+def _pair(line: str, other: str) -> tuple[str, str]:
+    """Only the words that differ, or the kind of a key that has another name."""
+    named, renamed = _KEY.match(line), _KEY.match(other)
+    if named and renamed and line.replace(named["name"], "", 1) == other.replace(renamed["name"], "", 1):
+        return (f"{named[1]} name", f"{renamed[1]} table_name")
+    words, others = _bare(line).split(" "), _bare(other).split(" ")
     blocks = SequenceMatcher(None, words, others, autojunk=False).get_opcodes()
-    kept = [" ".join(words[start:end]) for tag, start, end, _, _ in blocks if tag != "equal"]
-    return " … ".join(part for part in kept if part) or "–"
+    kept = [
+        (" ".join(words[start:end]), " ".join(others[first:last]))
+        for tag, start, end, first, last in blocks
+        if tag != "equal"
+    ]
+    before, after = (" … ".join(part for part in side if part) for side in zip(*kept, strict=True))
+    return before, after
 
 
 def reason(before: str, after: str) -> str:
