@@ -3,31 +3,31 @@
     python -m bench.bulk [--rows 2000000] [--tables products,wide,json,blobs] [--pgloader]
 
 The anchor is what a skilled person does by hand: ``mariadb --quick`` piped into ``psql \\copy``, then ADD PRIMARY KEY.
-``mainstem copy`` is one process; its peak memory is what the kernel says of it (getrusage(2), ru_maxrss).
+Mainstem runs with one reader and writer, and with two. See `bench.command` for what the figures are.
 """
 
 from __future__ import annotations
 
 import argparse
 import compileall
-import json
-import os
 import shlex
 import shutil
+import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import mainstem as package
+from bench.command import Cost, mainstem, medians, url
 from mainstem.connectors.mysql.client import connect as mysql_connect
 from mainstem.connectors.postgres.client import connect as postgres_connect
 from mainstem.model.connection import ConnectionSettings
 from mainstem.testing import servers
 
 DATABASE = "bench"
+JOBS = (1, 2)
 PRODUCTS = (
     "id BIGINT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(255) NOT NULL, price DECIMAL(10,2) NOT NULL, weight DOUBLE,"
     " created TIMESTAMP DEFAULT CURRENT_TIMESTAMP"
@@ -67,22 +67,6 @@ TABLES = {
 }
 
 
-def mainstem(source: ConnectionSettings, target: ConnectionSettings, table: str) -> tuple[float, float]:
-    """Seconds and peak MiB of ``mainstem copy`` as a user runs it: start-up, planning and checks included."""
-    command = [sys.executable, "-m", "mainstem", "copy", "--json", "--table", table, url(source), url(target)]
-    begin = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    with process.stdout as stdout:
-        out = stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - begin
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"mainstem failed: {json.loads(out).get('error')}")
-    return seconds, usage.ru_maxrss / 1024
-
-
 def anchor(source: ConnectionSettings, target: ConnectionSettings, table: Table) -> float:
     """Seconds of the Unix pipe and ADD PRIMARY KEY; the table is there, empty and without a key."""
     begin = time.perf_counter()
@@ -114,10 +98,6 @@ def pgloader(source: ConnectionSettings, target: ConnectionSettings, table: str)
         return time.perf_counter() - begin
 
 
-def url(settings: ConnectionSettings) -> str:
-    return f"{settings.type}://{settings.username}:{settings.password}@127.0.0.1:{settings.port}/{settings.database}"
-
-
 def empty_table(target: ConnectionSettings, table: str) -> None:
     """The table that Mainstem made, without rows and key, for the anchor to fill."""
     with postgres_connect(target) as connection:
@@ -138,22 +118,23 @@ def measure(source: ConnectionSettings, target: ConnectionSettings, table: Table
         cursor.execute(f"CREATE TABLE {table.name} ({table.columns})")
         cursor.execute(f"INSERT INTO {table.name} SELECT {table.row} FROM seq_1_to_{rows}")
         cursor.execute(f"ANALYZE TABLE {table.name}")
-    mainstem(source, target, table.name)  # warms both servers, and makes the table for the anchor
-    results: list[tuple[float, float, float]] = []
+    mainstem(source, target, "--table", table.name)  # warms both servers, and makes the table for the anchor
+    by_hand: list[float] = []
+    ours: dict[int, list[Cost]] = {jobs: [] for jobs in JOBS}
     for _ in range(3):
         empty_table(target, table.name)
-        by_hand = anchor(source, target, table)
-        drop_table(target, table.name)
-        results.append((by_hand, *mainstem(source, target, table.name)))
-    by_hand, seconds, peak = (sorted(column)[1] for column in zip(*results, strict=True))
-    line = (
-        f"{table.name:12} {rows:>10,} rows   mainstem {seconds:6.2f} s   peak {peak:4.0f} MiB"
-        f"   mariadb|psql {by_hand:6.2f} s   ratio {seconds / by_hand:.2f}"
-    )
+        by_hand.append(anchor(source, target, table))
+        for jobs in JOBS:
+            drop_table(target, table.name)
+            ours[jobs].append(mainstem(source, target, "--table", table.name, "--jobs", str(jobs)))
+    hand = statistics.median(by_hand)
+    print(f"{table.name}, {rows:,} rows: mariadb | psql {hand:6.2f} s")
+    costs = {jobs: medians(found) for jobs, found in ours.items()}
+    for jobs, cost in costs.items():
+        print(f"    mainstem --jobs {jobs}   {cost}   ratio {cost.seconds / hand:.2f}", flush=True)
     if loader and table.name == "products":
-        other = pgloader(source, target, table.name)
-        line += f"   pgloader {other:6.2f} s   {other / seconds:.1f} times as fast"
-    print(line, flush=True)
+        other, least = pgloader(source, target, table.name), min(cost.seconds for cost in costs.values())
+        print(f"    pgloader {other:6.2f} s: mainstem is {other / least:.1f} times as fast", flush=True)
 
 
 def main() -> None:

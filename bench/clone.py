@@ -13,15 +13,15 @@ import argparse
 import compileall
 import os
 import shutil
-import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import mainstem as package
+from bench.command import Cost, mainstem, medians, run, url
 from mainstem.connectors.postgres.client import connect
 from mainstem.connectors.postgres.inspector import PostgresInspector
 from mainstem.connectors.postgres.load import PostgresTarget
@@ -39,40 +39,8 @@ ROW = (
     " timestamp '2020-09-13' + i * '1 s'::interval"
 )
 TABLE = TableId("public", "products")
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a command took. Its own CPU is that of it and its children, without the servers'."""
-
-    seconds: float
-    cpu_s: float
-    peak_mib: float
-
-
-def url(settings: ConnectionSettings) -> str:
-    return f"postgresql://{settings.username}:{settings.password}@127.0.0.1:{settings.port}/{settings.database}"
-
-
-def run(command: list[str], folder: str | None = None) -> Cost:
-    environment = {**os.environ, "PGPASSWORD": "postgres"}
-    begin = time.perf_counter()
-    process = subprocess.Popen(
-        command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    assert process.stdout is not None
-    with process.stdout as stdout:
-        out = stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{command[0]} failed:\n{out.decode()[-2000:]}")
-    return Cost(time.perf_counter() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
-
-
-def mainstem(source: ConnectionSettings, target: ConnectionSettings) -> Cost:
-    """``mainstem copy`` as a user runs it: start-up, planning and checks included."""
-    return run([sys.executable, "-m", "mainstem", "copy", "--json", url(source), url(target)])
+JOBS = (1, 2)
+Way = Callable[[ConnectionSettings, ConnectionSettings], Cost]
 
 
 def pgcopydb(source: ConnectionSettings, target: ConnectionSettings) -> Cost:
@@ -90,7 +58,7 @@ def pipe(source: ConnectionSettings, target: ConnectionSettings) -> Cost:
         f'{here} -c "copy products to stdout {copy}" | {there} -c "copy products from stdin {copy}"'
         f' && {there} -c "alter table products add primary key (id)"'
     )
-    return run(["bash", "-c", script])
+    return run(["bash", "-c", script], environment={"PGPASSWORD": "postgres"})
 
 
 def format_cost(source: ConnectionSettings, target: ConnectionSettings, raw: str) -> Cost:
@@ -120,6 +88,10 @@ def format_cost(source: ConnectionSettings, target: ConnectionSettings, raw: str
     return Cost(seconds, after.user + after.system - usage.user - usage.system, 0)
 
 
+def by_mainstem(jobs: int, source: ConnectionSettings, target: ConnectionSettings) -> Cost:
+    return mainstem(source, target, "--jobs", str(jobs))
+
+
 def drop(target: ConnectionSettings) -> None:
     """The empty database that a user begins with."""
     with connect(target) as connection:
@@ -127,13 +99,9 @@ def drop(target: ConnectionSettings) -> None:
         connection.execute("CHECKPOINT")
 
 
-def medians(costs: list[Cost]) -> Cost:
-    columns = zip(*((cost.seconds, cost.cpu_s, cost.peak_mib) for cost in costs), strict=True)
-    return Cost(*(statistics.median(column) for column in columns))
-
-
 def measure(source: ConnectionSettings, target: ConnectionSettings, runs: int, *, formats: bool) -> None:
-    ways = {"pipe": pipe, "mainstem": mainstem}
+    ways: dict[str, Way] = {"pipe": pipe}
+    ways |= {f"mainstem --jobs {jobs}": partial(by_mainstem, jobs) for jobs in JOBS}
     if shutil.which("pgcopydb"):
         ways["pgcopydb"] = pgcopydb
     costs: dict[str, list[Cost]] = {name: [] for name in ways}
@@ -143,12 +111,12 @@ def measure(source: ConnectionSettings, target: ConnectionSettings, runs: int, *
             cost = way(source, target)
             if number:  # the first turn warms both servers
                 costs[name].append(cost)
-    ours = medians(costs["mainstem"])
+    ours = medians(costs["mainstem --jobs 1"])
     for name, found in costs.items():
         cost = medians(found)
         print(
-            f"{name:10} {cost.seconds:6.2f} s   own CPU {cost.cpu_s:5.2f} s   peak {cost.peak_mib:4.0f} MiB"
-            f"   mainstem takes {ours.seconds / cost.seconds:.2f} of it   {sorted(round(c.seconds, 2) for c in found)}",
+            f"{name:17} {cost}   mainstem --jobs 1 takes {ours.seconds / cost.seconds:.2f} of it"
+            f"   {sorted(round(item.seconds, 2) for item in found)}",
             flush=True,
         )
     for raw in ("copy-binary", "copy-text", "") if formats else ():

@@ -1,6 +1,6 @@
 """A schema of many tables: pgloader and Mainstem in turn, whole databases, on the same servers.
 
-    python -m bench.many [--tables 300] [--rows 2000000]
+    python -m bench.many [--tables 300] [--rows 2000000] [--runs 3] [--no-pgloader]
 
 Four shapes of tables like those of a rental shop's database, with keys, indexes and foreign keys. pgloader runs with
 fewer rows ahead than by default: with 100,000 it exhausts its heap on this schema.
@@ -9,16 +9,14 @@ fewer rows ahead than by default: with 100,000 it exhausts its heap on this sche
 from __future__ import annotations
 
 import argparse
-import json
-import os
+import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 
-from bench.bulk import url
+from bench.command import mainstem, medians, url
 from mainstem.connectors.mysql.client import connect as mysql_connect
 from mainstem.connectors.postgres.client import connect as postgres_connect
 from mainstem.model.connection import ConnectionSettings
@@ -77,22 +75,6 @@ def empty_database(target: ConnectionSettings) -> None:
         connection.execute("CHECKPOINT")
 
 
-def mainstem(source: ConnectionSettings, target: ConnectionSettings) -> tuple[float, float, float]:
-    """Seconds, seconds of our own CPU, and peak MiB."""
-    command = [sys.executable, "-m", "mainstem", "copy", "--json", url(source), url(target)]
-    begin = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    with process.stdout as stdout:
-        out = stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - begin
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"mainstem failed: {json.loads(out).get('error')}")
-    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
-
-
 def pgloader(source: ConnectionSettings, target: ConnectionSettings) -> float:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "load"
@@ -108,21 +90,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--tables", type=int, default=300)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--no-pgloader", action="store_true")
     arguments = parser.parse_args()
-    with servers.mariadb() as source, servers.postgres(servers.system_postgres_bin()) as target:
+    with (
+        servers.mariadb({"innodb_flush_log_at_trx_commit": "0"}) as source,
+        servers.postgres(servers.system_postgres_bin()) as target,
+    ):
         settings, into = replace(source.settings, database=DATABASE), replace(target.settings, database=DATABASE)
         with mysql_connect(source.settings) as connection, connection.cursor() as cursor:
             cursor.execute(f"CREATE DATABASE {DATABASE}")
         fill(settings, arguments.tables, arguments.rows)
-        results = []
-        for _ in range(3):
+        plans, costs, others = [], [], []
+        for _ in range(arguments.runs):
             empty_database(into)
-            other = pgloader(settings, into)
-            empty_database(into)
-            results.append((*mainstem(settings, into), other))
-        seconds, cpu, peak, other = (sorted(column)[1] for column in zip(*results, strict=True))
-        print(f"{arguments.tables} tables, {arguments.rows:,} rows   mainstem {seconds:6.2f} s   own CPU {cpu:5.2f} s"
-              f"   peak {peak:4.0f} MiB   pgloader {other:6.2f} s   {other / seconds:.1f} times as fast")  # fmt: skip
+            if not arguments.no_pgloader:
+                others.append(pgloader(settings, into))
+                empty_database(into)
+            plans.append(mainstem(settings, into, "--dry-run"))
+            costs.append(mainstem(settings, into))
+        print(f"{arguments.tables:,} tables, {arguments.rows:,} rows")
+        print(f"    mainstem --dry-run   {medians(plans)}")
+        cost = medians(costs)
+        print(f"    mainstem             {cost}", flush=True)
+        if others:
+            other = statistics.median(others)
+            print(f"    pgloader {other:6.2f} s: mainstem is {other / cost.seconds:.1f} times as fast", flush=True)
 
 
 if __name__ == "__main__":

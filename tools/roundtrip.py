@@ -186,7 +186,7 @@ _INTRODUCTION = (
     "and to a second database of their own kind. Rows are compared with those that the sample began with by sums that",
     "the servers compute, after each leg. The structure is compared as the servers' own tools print it.",
     "",
-    "A view that strings values of many rows together without saying in which order (`film_list` and its like) may give",
+    "A view that strings values of many rows together without saying in which order (as `film_list` does) may give",
     "another order on each server, and each time that it is asked.",
 )
 
