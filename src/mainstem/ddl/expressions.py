@@ -27,7 +27,7 @@ class TableExpressions:
     """`Translate` for the expressions of one table; those of use VALUE are its defaults.
 
     Attributes:
-        columns: by the source's column name in lower case; a column that is not copied is missing.
+        columns: by the source's column name, and by it in lower case; a column that is not copied is missing.
         sequences: source name → target name.
         schema: the source's, for sequences that are named without it.
     """
@@ -49,7 +49,7 @@ class TableExpressions:
 
         tree = parse_expression(expression, self.source)
         for node in list(tree.find_all(exp.Column)):
-            found = self.columns.get(node.name.lower())
+            found = self.columns.get(node.name) or self.columns.get(node.name.lower())
             if found is None:
                 raise PlanError(f"the expression uses column {node.name}, which is not copied")
             if use is Use.VALUE:
@@ -57,7 +57,19 @@ class TableExpressions:
             node.set("this", exp.to_identifier(found.name, quoted=True))
             node.meta[ColumnType.META] = found.type
         wanted = next((found.type for found in self.columns.values() if found.name == column), None)
-        return self.target.render_expression(self.source.neutral_expression(tree), use, wanted)
+        neutral = self.source.neutral_expression(tree)
+        for following in list(neutral.find_all(exp.NextValueFor)):
+            self._rename_sequence(following.this)
+        return self.target.render_expression(neutral, use, wanted)
+
+    def _rename_sequence(self, node: exp.Expr) -> None:
+        from sqlglot import exp
+
+        target = self.sequences.get(TableId(node.text("db") or self.schema, node.name))
+        if target is None:
+            raise PlanError(f"it uses sequence {node.name}, which is not copied")
+        node.set("this", exp.to_identifier(target.name, quoted=True))
+        node.set("db", exp.to_identifier(target.schema, quoted=True) if target.schema else None)
 
     def used(self, expression: str) -> set[str]:
         """The source's columns that the expression names, in lower case."""

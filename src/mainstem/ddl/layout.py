@@ -66,19 +66,20 @@ class Layout:
         self, source: Dialect, target: TargetDialect, sequences: Mapping[TableId, TableId]
     ) -> TableExpressions:
         """The translator from one kind of system to another."""
-        columns = {
-            column.name.lower(): TargetColumn(
+        exact = {
+            column.name: TargetColumn(
                 self.names[column.name],
                 ColumnType(
                     column.type,
                     self.types[self.names[column.name]].sql,
                     column.collation.lower().endswith("_ci"),
-                    column.native,
+                    column.built_in,
                 ),
             )
             for column in self.source.columns
             if column.name in self.names
         }
+        columns = {name.lower(): column for name, column in exact.items()} | exact
         return TableExpressions(source, target, columns, sequences, self.source.id.schema)
 
     def _travels(self, column: Column) -> LogicalType:

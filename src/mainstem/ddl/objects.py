@@ -22,7 +22,7 @@ _KINDS: dict[str, tuple[str, Severity, str]] = {
     "rule": ("rules", Severity.WARNING, _BY_HAND),
     "policy": ("policies of row level security", Severity.WARNING, "restrict who may read the tables by other means"),
     "row_security": ("row level security", Severity.WARNING, "restrict who may read the tables by other means"),
-    "domain": ("domains", Severity.WARNING, "columns get the base type; add the domain's checks where they matter"),
+    "domain": ("domains", Severity.INFO, "columns get the base type, and the domain's checks and default"),
     "composite": ("composite types", Severity.INFO, ""),
     "range": ("range types", Severity.INFO, ""),
     "extension": ("extensions", Severity.INFO, ""),

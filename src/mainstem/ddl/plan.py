@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from mainstem.contract.dialect import Dialect, NewName, Rendered, TargetDialect, Translate
 from mainstem.contract.inspector import TableStatus
 from mainstem.ddl import objects, remarks
+from mainstem.ddl.domains import without_domains
 from mainstem.ddl.layout import (
     Layout,
     choose_types,
@@ -71,6 +72,7 @@ def build_plan(
     """
     existing = {} if options.schema_policy is SchemaPolicy.DROP_AND_RECREATE else (existing or {})
     own = source.sql_name == target.sql_name
+    catalog = catalog if own else without_domains(catalog, source.quote)
     placement = Placement(target.names, target_schema, source_schema, options.schema_names, apart)
     chosen = choose(catalog, options, queries or {}, source_schema, own=own)
     found = places(catalog, chosen, options, placement, own=own)

@@ -29,7 +29,7 @@ class _Relation:
     """A table or view that a query may name.
 
     Attributes:
-        columns: by the source's name in lower case.
+        columns: by the source's name, or by it in lower case.
         key: the primary key's columns on the target; empty if unknown.
     """
 
@@ -188,7 +188,7 @@ def _only(sources: Mapping[str, Mapping[str, TargetColumn]], column: exp.Column)
     order = column.parent.parent if isinstance(column.parent, exp.Ordered) else None
     select = order.parent if order is not None else None
     named = isinstance(select, exp.Query) and column.name in select.named_selects
-    return name if column.name.lower() in columns and not named else ""
+    return name if not named and (column.name in columns or column.name.lower() in columns) else ""
 
 
 def _scope_outputs(query: exp.Expr) -> dict[str, TargetColumn]:
@@ -210,7 +210,7 @@ def _relation(table: exp.Table, schema: str, known: Mapping[TableId, _Relation])
 
 
 def _settle_column(column: exp.Column, columns: Mapping[str, TargetColumn]) -> None:
-    found = columns.get(column.name.lower())
+    found = columns.get(column.name) or columns.get(column.name.lower())
     if found is None:
         raise PlanError(f"it uses column {column.name} of {column.table}, which is not copied")
     column.set("this", exp.to_identifier(found.name, quoted=True))

@@ -48,6 +48,21 @@ class Generated:
 
 
 @dataclass(frozen=True, slots=True)
+class Domain:
+    """What a column's domain says beside its name.
+
+    Attributes:
+        base: the built-in type below it, as the owner spells it.
+        conditions: SQL of the owner about ``VALUE``, by the constraint's name.
+    """
+
+    base: str
+    conditions: tuple[tuple[str, str], ...] = ()
+    nullable: bool = True
+    default: Default | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """A column.
 
@@ -82,6 +97,12 @@ class Column:
     counter: Sequence | None = None
     not_null: str | None = ""
     inherited: bool = False
+    domain: Domain | None = None
+
+    @property
+    def built_in(self) -> str:
+        """The type's own text; a domain's, that of the type below it."""
+        return self.domain.base if self.domain is not None else self.native
 
 
 @dataclass(frozen=True, slots=True)

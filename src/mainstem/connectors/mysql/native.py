@@ -77,8 +77,8 @@ def is_plain_text(native: str) -> bool:
 
 
 def _text(column: Column, traits: Traits) -> Native:
-    length, native = column.type.length, column.native.lower()
-    code = "" if is_plain_text(native) else "citext" if native == "citext" else "kept_as_text"
+    length, native = column.type.length, column.built_in.lower()
+    code = "" if is_plain_text(native) else "citext" if native.endswith("citext") else "kept_as_text"
     if length is None or length > _MAX_VARCHAR:
         return Native("longtext", code)
     if column.type.fixed and length <= _MAX_CHAR:
@@ -136,7 +136,7 @@ def _fractional(name: str, code: str = "") -> Callable[[Column, Traits], Native]
 
 def _interval(column: Column, traits: Traits) -> Native:
     """A MySQL source's TIME; PostgreSQL's interval has months, days and times that TIME cannot hold."""
-    if column.native.lower().startswith("time"):
+    if column.built_in.lower().startswith("time"):
         return _fractional("time")(column, traits)
     return Native("varchar(255)", "kept_as_text")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from mainstem.connectors.postgres.ask import Ask, not_of_extension
@@ -132,6 +133,7 @@ def _column(row: Any, types: Types, counter: FoundSequence | None, constraint: A
         counter=counter.sequence if counter and (counter.internal or serial) else None,
         not_null="" if pending else _not_null(row, constraint),
         inherited=not row.local,
+        domain=types.domain(row.type, partial(_default, type_=type_)),
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +12,7 @@ from mainstem.connectors.postgres.ask import Ask, not_of_extension
 from mainstem.connectors.postgres.literals import quoted, string
 from mainstem.connectors.postgres.native import logical_type
 from mainstem.model.names import TableId
+from mainstem.model.schema import Default, Domain
 from mainstem.model.types import LogicalType
 
 _ENUMS = (
@@ -63,6 +66,7 @@ WHERE n.nspname = ANY(%(schemas)s) AND t.typisdefined AND {not_of_extension("pg_
          OR t.typtype = 'b' AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = t.oid))
 ORDER BY n.nspname, t.typname
 """
+_CONDITION = re.compile(r"CHECK \((.*)\)", re.S)
 KINDS = {"e": "enum", "d": "domain", "r": "range", "c": "composite", "b": "base_type"}
 
 
@@ -87,6 +91,21 @@ class Types:
         while (domain := self.domains.get(oid)) is not None:
             oid, native = domain.base_oid, domain.base
         return logical_type(native, tuple(self.labels.get(oid, ())))
+
+    def domain(self, oid: int, default: Callable[[str], Default]) -> Domain | None:
+        """What a column's domain says, with what those below it say; None for a type that is none."""
+        base, nullable, value = "", True, None
+        conditions: list[tuple[str, str]] = []
+        while (domain := self.domains.get(oid)) is not None:
+            base, nullable = domain.base, nullable and not domain.not_null
+            value = domain.default if value is None else value
+            conditions += [
+                (check.name, _CONDITION.sub(r"\1", check.definition)) for check in self.checks[oid] if check.validated
+            ]
+            oid = domain.base_oid
+        if not base:
+            return None
+        return Domain(base, tuple(conditions), nullable, None if value is None else default(value))
 
     def statements(self, row: Any) -> tuple[str, ...]:
         """What makes one of the schemas' own types, with its comments; empty for one that C code makes."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from mainstem.model.types import Kind, LogicalType
 
 _FORM = re.compile(
-    r"(?P<name>[^(\[]+?)\s*(?:\((?P<arguments>[\d,\s]+)\))?(?P<zone> with(?:out)? time zone)?(?P<array>(?:\[\])*)"
+    r"(?P<name>[^(\[]+?)\s*(?:\((?P<arguments>[-\d,\s]+)\))?(?P<zone> with(?:out)? time zone)?(?P<array>(?:\[\])*)"
 )
 _Maker = Callable[[list[int]], LogicalType]
 _MICROSECONDS = 6
