@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from mainstem.contract.dialect import Dialect, TargetDialect
 from mainstem.contract.inspector import Inspector
 from mainstem.ddl.collisions import FoldedKey, folded_keys
+from mainstem.ddl.narrowing import loses
 from mainstem.errors import PlanError
 from mainstem.model.names import TableId
-from mainstem.model.plan import MigrationPlan, ReportItem, Severity
+from mainstem.model.plan import MigrationPlan, ReportItem, Severity, TablePlan
 from mainstem.model.run import RowErrorPolicy, RunOptions, SchemaPolicy
 from mainstem.model.schema import Table
 
-COLLISION = "key_collision"
+COLLISION, NARROWER = "key_collision", "existing_column_narrower"
 _REMEDY = "give the target's column a collation (or type) that tells them apart, or change these rows at the source"
 
 
@@ -24,6 +26,42 @@ def kept(inspector: Inspector, tables: Iterable[TableId], options: RunOptions) -
     named = set(tables)
     there = [table for table in inspector.tables() if table in named] if named else []
     return {table.id: table for table in inspector.catalog(there).tables} if there else {}
+
+
+def fitted(
+    plan: MigrationPlan, there: Mapping[TableId, Table], source: Dialect, target: TargetDialect
+) -> MigrationPlan:
+    """The plan with the types that the target's own columns have, and what they would round or cut in its report.
+
+    Bytes meant for another type of the same width would be taken for one of its values.
+    """
+    tables = tuple(_fitted(table, there.get(table.target), source, target) for table in plan.tables)
+    report = (item for table in tables if table.target in there for item in _narrower(table, there[table.target]))
+    return replace(plan, tables=tables, report=(*plan.report, *report))
+
+
+def _fitted(plan: TablePlan, there: Table | None, source: Dialect, target: TargetDialect) -> TablePlan:
+    if there is None:
+        return plan
+    types = {column.name.lower(): column.native for column in there.columns}
+    columns = tuple(
+        replace(column, target_type=types.get(column.target.lower(), column.target_type)) for column in plan.columns
+    )
+    plan = replace(plan, columns=columns)
+    return replace(plan, raw=target.raw_format(plan, source))
+
+
+def _narrower(plan: TablePlan, there: Table) -> Iterator[ReportItem]:
+    own = {column.name.lower(): column for column in there.columns}
+    pairs = [(column, own.get(column.target.lower())) for column in plan.columns]
+    names = [f"{column.target} ({at.native})" for column, at in pairs if at and loses(column.type, at.type)]
+    if names:
+        yield ReportItem(
+            Severity.WARNING, NARROWER, str(plan.target),
+            f"columns that the target has already hold less than the source's, so that values may be rounded or cut:"
+            f" {', '.join(names)}",
+            "widen these columns on the target",
+        )  # fmt: skip
 
 
 def suspects(

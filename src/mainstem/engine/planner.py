@@ -11,7 +11,7 @@ from mainstem.contract.network import same_host
 from mainstem.ddl.plan import build_plan
 from mainstem.engine.denied import denied, left, told, without
 from mainstem.engine.endpoint import Endpoint
-from mainstem.engine.existing import collisions, kept, suspects
+from mainstem.engine.existing import collisions, fitted, kept, suspects
 from mainstem.engine.present import check_schemas, selected
 from mainstem.errors import DeniedError, InvalidError, NotFoundError, SchemaConflictError
 from mainstem.model.names import TableId
@@ -60,6 +60,7 @@ def make_plan(source: Endpoint, target: Endpoint, options: RunOptions) -> Migrat
     _check_existing(plan, existing, options)
     if existing:
         plan = without(_build(catalog, source, target, dialect, options, queries, existing), denials)
+        plan = fitted(plan, there, source.spec.dialect, dialect)
     return _checked_keys(plan, catalog, there, source, dialect, options)
 
 

@@ -17,6 +17,7 @@ from mainstem.errors import (
     TransientError,
 )
 
+_PROTOCOL_VIOLATION = "08P01"  # bytes that a type's receive function cannot read; the connection lives on
 _LOST = {"57P01", "57P02", "57P05", "25P03", "25P04"}
 _TRANSIENT = {
     "25006": "the server or this session is read-only at present",
@@ -35,6 +36,7 @@ _SAFE_TEXT = {
     "42939", "42P01", "42P04", "42P06", "42P07", "42P16", "42P17", "55000",
 }  # fmt: skip
 _MEANING = {
+    "08P01": "the server cannot read the rows in the form in which they were sent",
     "22P04": "the rows do not fit the table's columns",
     "42601": "the server cannot parse the statement",
     "54000": "a limit of the server was exceeded",
@@ -51,6 +53,7 @@ _ROW_CLASSES = {"22", "23"}
 _ROW_STATES = {"54000", "44000", "P0001"}
 _NOT_ROWS = {"22P04"}
 _ROW_MEANING = {
+    "08P01": "the server cannot read the rows in the form in which they were sent",
     "22000": "a value that the column's type cannot hold",
     "22001": "a text that is too long for the column",
     "22003": "a number outside the column's range",
@@ -131,7 +134,8 @@ def statement_error(sqlstate: str, text: str, object_name: str = "") -> Mainstem
         text: the server's primary message; used only where it cannot hold a value.
         object_name: the constraint, column or table that the server named, if any.
     """
-    if not sqlstate or sqlstate.startswith("08") or sqlstate in _LOST:
+    lost = sqlstate in _LOST or (sqlstate.startswith("08") and sqlstate != _PROTOCOL_VIOLATION)
+    if not sqlstate or lost:
         return lost_error()
     if sqlstate in _TRANSIENT or sqlstate.startswith("40"):
         meaning = _TRANSIENT.get(sqlstate, "the transaction was rolled back by the server")

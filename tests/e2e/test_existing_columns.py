@@ -1,0 +1,74 @@
+"""Rows into tables that the target has already, whose columns are of other types than the plan's."""
+
+from __future__ import annotations
+
+import pytest
+
+from mainstem.ddl.narrowing import loses
+from mainstem.engine.existing import NARROWER
+from mainstem.model.run import RowErrorPolicy, RunOptions, RunState, SchemaPolicy
+from mainstem.model.types import Kind, LogicalType
+from tests.e2e.conftest import Pair
+
+# Source's type and value, target's type, and the value's text there; None is refused.
+COLUMNS: dict[str, tuple[str, str, str, str | None]] = {
+    "wider": ("INT", "123", "bigint", "123"),
+    "as_float": ("BIGINT", "1234567890123", "double precision", "1234567890123"),
+    "as_real": ("INT", "123", "real", "123"),
+    "as_numeric": ("DOUBLE", "0.5", "numeric", "0.5"),
+    "as_text": ("DATETIME", "'2020-01-02 03:04:05'", "text", "2020-01-02 03:04:05"),
+    "as_array": ("VARCHAR(10)", "'{1,2}'", "int[]", "{1,2}"),
+    "as_boolean": ("TINYINT(1)", "1", "boolean", "true"),
+    "as_json": ("TEXT", "'[1]'", "jsonb", "[1]"),
+    "as_moment": ("BIGINT", "1234", "timestamp", None),
+    "as_number": ("DATETIME", "'2020-01-02 03:04:05'", "bigint", None),
+    "as_uuid": ("BIGINT", "5", "uuid", None),
+}
+
+
+def test_values_arrive_as_the_target_s_own_type_reads_them_or_not_at_all(pair: Pair) -> None:
+    """Eight bytes of an integer are eight bytes of a double: they are never sent as if they were."""
+    for name, (source, value, target, _) in COLUMNS.items():
+        pair.mysql(f"CREATE TABLE {name} (id INT PRIMARY KEY, v {source})", f"INSERT INTO {name} VALUES (1, {value})")
+        pair.postgres(f"CREATE TABLE {name} (id int PRIMARY KEY, v {target})")
+    options = RunOptions(schema_policy=SchemaPolicy.VALIDATE, row_errors=RowErrorPolicy.QUARANTINE)
+    progress = pair.conversion(options).run()
+    assert (progress.state, progress.error) == (RunState.FINISHED, "")
+    arrived = {name: pair.postgres(f"SELECT v::text FROM {name}") for name in COLUMNS}
+    assert arrived == {name: [] if text is None else [(text,)] for name, (*_, text) in COLUMNS.items()}
+    assert {row.table.name for row in progress.rejected} == {name for name in COLUMNS if COLUMNS[name][3] is None}
+
+
+def test_columns_that_round_or_cut_are_told(pair: Pair) -> None:
+    pair.mysql("CREATE TABLE t (id INT PRIMARY KEY, at DATETIME(6), price DECIMAL(10,4), fine INT)")
+    pair.postgres("CREATE TABLE t (id int PRIMARY KEY, at date, price numeric(10,2), fine bigint)")
+    progress = pair.conversion(RunOptions(schema_policy=SchemaPolicy.VALIDATE)).run()
+    (item,) = (item for item in progress.report if item.code == NARROWER)
+    assert item.message.endswith(": at (date), price (numeric(10,2))")
+
+
+def _type(kind: Kind, **parameters: int) -> LogicalType:
+    return LogicalType(kind, **parameters)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "lost"),
+    [
+        (_type(Kind.TIMESTAMP, fraction=6), _type(Kind.DATE), True),
+        (_type(Kind.TIMESTAMP, fraction=6), _type(Kind.INSTANT, fraction=3), True),
+        (_type(Kind.TIMESTAMP, fraction=0), _type(Kind.TIMESTAMP, fraction=0), False),
+        (_type(Kind.INTERVAL, fraction=6), _type(Kind.INTERVAL), False),
+        (_type(Kind.FLOAT, bits=64), _type(Kind.FLOAT, bits=32), True),
+        (_type(Kind.FLOAT, bits=32), _type(Kind.FLOAT, bits=64), False),
+        (_type(Kind.INTEGER, bits=32), _type(Kind.FLOAT, bits=64), False),
+        (_type(Kind.INTEGER, bits=64), _type(Kind.FLOAT, bits=64), True),
+        (_type(Kind.DECIMAL, precision=10, scale=2), _type(Kind.FLOAT, bits=64), False),
+        (_type(Kind.DECIMAL), _type(Kind.FLOAT, bits=64), True),
+        (_type(Kind.DECIMAL, precision=10, scale=4), _type(Kind.DECIMAL, precision=10, scale=2), True),
+        (_type(Kind.DECIMAL, precision=10, scale=2), _type(Kind.DECIMAL), False),
+        (_type(Kind.FLOAT, bits=64), _type(Kind.DECIMAL, precision=10, scale=2), True),
+        (_type(Kind.TEXT), _type(Kind.TEXT, length=3), False),
+    ],
+)
+def test_a_type_loses_what_another_holds(source: LogicalType, target: LogicalType, lost: bool) -> None:
+    assert loses(source, target) is lost
