@@ -39,12 +39,14 @@ class Value:
         sql: an expression of the source's SQL.
         session: a statement before it, for that value alone.
         refused: kinds of target that cannot hold it.
+        equal: kinds of target that hold an equal value in its place: its text there.
     """
 
     label: str
     sql: str
     session: str = ""
     refused: dict[Kind, Refusal] = field(default_factory=dict)
+    equal: dict[Kind, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from unittest import mock
 
+import psycopg
+import pymysql
+
 from mainstem import bootstrap
 from mainstem.connectors.mysql.client import connect as mysql_connect
 from mainstem.connectors.postgres.client import connect as postgres_connect
@@ -46,7 +49,7 @@ POLICIES = replace(
 NULL_ID = 0
 
 TITLES = {"mariadb": "MariaDB 10.11", "pg15": "PostgreSQL 15", "pg18": "PostgreSQL 18"}
-DIRECTIONS = ("mariadb-pg15", "mariadb-pg18")
+DIRECTIONS = ("mariadb-pg15", "mariadb-pg18", "mariadb-mariadb")
 
 _MYSQL_ODD = {
     "time_zone": "'+05:45'",
@@ -243,7 +246,10 @@ def copy(source: Database, target: Database, cases: Sequence[Case], options: Run
             pair = texts(family, source.kind, target.kind)
             made.source = ask(source, name, pair.source, case.native)
             if made.type:
-                made.target = ask(target, name, pair.target, case.native)
+                try:
+                    made.target = ask(target, name, pair.target, case.native)
+                except (psycopg.Error, pymysql.Error) as exc:
+                    made.error = made.error or f"{made.type}: {exc}"  # a type that the expression is not meant for
                 if pair.recast:
                     made.source = _recast(target, pair, made.source, set(made.target))
     for row in progress.rejected:
@@ -303,7 +309,7 @@ class Matrix:
     """All directions between some servers, given by name; each is copied when it is first asked for."""
 
     def __init__(self, servers: Mapping[str, Server]) -> None:
-        self._servers = servers
+        self.servers = servers
         self._stack = ExitStack()
         self._filled: dict[str, Database] = {}
         self._seen: dict[str, Direction] = {}
@@ -318,12 +324,13 @@ class Matrix:
         """What was seen in a direction: ``mariadb-pg18``."""
         if name not in self._seen:
             source, target = name.split("-")
-            self._seen[name] = self._run(name, self._servers[source], self._source(source), self._servers[target])
+            self._seen[name] = self._run(name, self.servers[source], self.source(source), self.servers[target])
         return self._seen[name]
 
-    def _source(self, name: str) -> Database:
+    def source(self, name: str) -> Database:
+        """The filled database of a server."""
         if name not in self._filled:
-            self._filled[name] = self._stack.enter_context(database(self._servers[name]))
+            self._filled[name] = self._stack.enter_context(database(self.servers[name]))
             fill(self._filled[name], cases_between(name))
         return self._filled[name]
 

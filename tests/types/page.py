@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tests.types.cases import Case, Kind
+from tests.types.cases import Case, Kind, Refusal
 from tests.types.matrix import DIRECTIONS, Copy, Direction, Matrix, cases_of
 
 _TITLES = {Kind.MYSQL: "From MySQL and MariaDB", Kind.POSTGRES: "From PostgreSQL"}
@@ -18,7 +18,7 @@ direction that has a column. The servers themselves then wrote the values as tex
 direction was copied twice, the second time with odd time zones, date styles and SQL modes on both sides; and where a
 type can be a primary key, once more as one, in chunks of two rows.
 
-- **exact**: the same values, in a type of the same range.
+- **exact**: the same values, in a type of the same range; in the very same type where none is named.
 - **widened**: all values arrive, in a type that takes more, or that writes the same in another way.
 - **by policy**: the value is refused unless a setting says what to make of it ([streams.md](streams.md)); the run
   counts each such value.
@@ -85,32 +85,45 @@ def _merged(case: Case, directions: Sequence[Direction]) -> str:
 
 def _cell(case: Case, direction: Direction) -> str:
     table = f"v_{case.name}"
+    if table not in direction.runs["aside"].copies:
+        return "not run: this server was built without it"
     aside, policies = (direction.runs[run].copies[table] for run in ("aside", "policies"))
     if not aside.type or aside.error:
         return f"**refused**: {aside.error or 'no such table'}"
     same = direction.source.kind is direction.target.kind
     word = "exact" if same or not case.other.widened else "widened"
-    parts = [f"**{word}** `{aside.type.replace(table, 'table')}`"]
+    kept = same and aside.type == aside.own
+    parts = [f"**{word}**" if kept else f"**{word}** `{aside.type.replace(table, 'table')}`"]
     wrong = [
         case.values[row - 1].label if row else "NULL"
         for row, text in aside.source.items()
-        if row in aside.target and aside.target[row] != text
+        if row in aside.target and aside.target[row] != text and not _equal(case, row, direction)
     ]
     if wrong:
         parts.append(f"**wrong**: {', '.join(wrong)}")
-    parts += _refused(case, aside, policies)
+    parts += [
+        f"**equal**: {_text(value.label)} arrives as its equal"
+        for row, value in enumerate(case.values, 1)
+        if row in aside.target and _equal(case, row, direction)
+    ]
+    parts += _refused(case, direction, aside, policies)
     if case.other.note and not same:
         parts.append(case.other.note)
     return "<br>".join(parts)
 
 
-def _refused(case: Case, aside: Copy, policies: Copy) -> list[str]:
+def _equal(case: Case, row: int, direction: Direction) -> bool:
+    return row > 0 and direction.target.kind in case.values[row - 1].equal
+
+
+def _refused(case: Case, direction: Direction, aside: Copy, policies: Copy) -> list[str]:
     """Refused values, together where the same is said of them."""
     groups: dict[tuple[str, str], list[str]] = {}
     for row in sorted(aside.reasons):
         value = case.values[row - 1]
-        reason = _reason(aside.reasons[row])
-        groups.setdefault((reason, _policy(case, row, policies)), []).append(_text(value.label))
+        reason, refusal = _reason(aside.reasons[row]), value.refused.get(direction.target.kind)
+        policy = _policy(refusal, policies.target[row]) if refusal and row in policies.target else ""
+        groups.setdefault((reason, policy), []).append(_text(value.label))
     return [
         f"{'**by policy**' if policy else '**refused**'}: {'; '.join(labels)}: {reason}{policy}"
         for (reason, policy), labels in groups.items()
@@ -123,9 +136,5 @@ def _reason(told: str) -> str:
     return told
 
 
-def _policy(case: Case, row: int, policies: Copy) -> str:
-    if row not in policies.target:
-        return ""
-    refusal = next(iter(case.values[row - 1].refused.values()))
-    made = "NULL" if policies.target[row] is None else "the rest of the text"
-    return f"; {refusal.policy} makes it {made}"
+def _policy(refusal: Refusal, became: str | None) -> str:
+    return f"; {refusal.policy} makes it {'NULL' if became is None else 'the rest of the text'}"

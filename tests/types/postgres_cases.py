@@ -8,7 +8,8 @@ MY = Kind.MYSQL
 
 _TEXT = widened("longtext collate utf8mb4_nopad_bin", family="text")
 _LONG = exact("longtext collate utf8mb4_nopad_bin")
-_SPECIAL = "a value that MySQL cannot hold"
+_SPECIAL = "NaN, an infinity, or a date before the year 1 or after 9999, which MySQL cannot hold"
+_MINUS_ZERO = Value("-0", "'-0'", equal={MY: "0" * 16})
 
 
 def _special(label: str, sql: str = "") -> Value:
@@ -73,10 +74,12 @@ _NUMERICS = (
 
 _FLOATS = (
     Case("float4", "real", "float",
-         (*_quoted("0", "-0", "1", "16777216", "3.4028235e38", "1.17549435e-38", "1e-45", "0.1"), _special("NaN"),
+         (_MINUS_ZERO, *_quoted("0", "1", "16777216", "3.4028235e38", "1.17549435e-38", "1e-45", "0.1"),
+         _special("NaN"),
           _special("Infinity"), _special("-Infinity")), exact("float"), "real"),
     Case("float8", "double precision", "float",
-         (*_quoted("0", "-0", "0.1", "1.7976931348623157e308", "-1.7976931348623157e308", "2.2250738585072014e-308",
+         (_MINUS_ZERO, *_quoted("0", "0.1", "1.7976931348623157e308", "-1.7976931348623157e308",
+         "2.2250738585072014e-308",
          "5e-324",
                    "9007199254740993"), _special("NaN"), _special("Infinity"), _special("-Infinity")),
          exact("double"), "double precision"),
@@ -123,9 +126,9 @@ _STRINGS = (
          exact("bit(64)"),
          "bit(64)"),
     Case("bit_100", "bit(100)", "own", values(("all ones", f"B'{'1' * 100}'"), ("one", f"B'{'0' * 99}1'")),
-         widened("varchar(100) collate utf8mb4_nopad_bin", family="text"), "bit(100)"),
+         widened("binary(13)", family="long bits", note="bytes, right-aligned"), "bit(100)"),
     Case("varbit_20", "bit varying(20)", "own", values(("empty", "B''"), ("001", "B'001'"), ("1", "B'1'")),
-         widened("varchar(20) collate utf8mb4_nopad_bin", family="text"), "bit varying(20)"),
+         _TEXT, "bit varying(20)"),
     Case("varbit", "bit varying", "own", values(("empty", "B''"), ("001", "B'001'"), ("70 ones", f"B'{'1' * 70}'")),
          _TEXT,
          "bit varying"),
@@ -313,7 +316,8 @@ _EXTENSIONS = (
     _as_text("hstore", "hstore", '"a"=>"1", "b"=>NULL, "q"=>"x\\"y"', "", setup="CREATE EXTENSION hstore"),
     _as_text("ltree", "ltree", "Top.Science.Astronomy", "", setup="CREATE EXTENSION ltree"),
     _as_text("lquery", "lquery", "Top.*{0,2}.sport*@", key=False),
-    Case("citext", "citext", "text", _TEXTS[:6], exact("longtext collate utf8mb4_general_ci"), "",
+    Case("citext", "citext", "text", _TEXTS[:6], widened("longtext collate utf8mb4_nopad_bin",
+         note="compares with regard to case"), "",
          "CREATE EXTENSION citext"),
     _as_text("cube", "cube", "(1, 2),(3, 4)", setup="CREATE EXTENSION cube"),
     _as_text("seg", "seg", "1.5 .. 2.50", "~3.0", setup="CREATE EXTENSION seg"),

@@ -34,6 +34,9 @@ _PG_MOMENT = "to_char({v}, 'YYYY-MM-DD HH24:MI:SS.US')"
 _PG_INSTANT = "to_char({v} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')"
 _PG_CLOCK = "to_char({v}::interval, 'HH24:MI:SS.US')"
 _MY_DIGITS = "LPAD(BIN({v} + 0), {n}, '0')"
+_MY_LONG_DIGITS = (
+    "CONCAT(LPAD(CONV(SUBSTR(HEX({v}), 1, 10), 16, 2), 40, '0'), LPAD(CONV(SUBSTR(HEX({v}), 11), 16, 2), 64, '0'))"
+)
 _MY_WKB = "CONCAT(ST_SRID({v}), ':', HEX(ST_AsWKB({v})))"
 # EWKB is WKB with a flag in the type's fourth byte and the SRID behind it.
 _MY_EWKB = (
@@ -64,14 +67,17 @@ MYSQL_TO_POSTGRES = {
 POSTGRES_TO_MYSQL = {
     "number": Texts("{v}::text", _MY_CHAR),
     "decimal": Texts("{v}::text", _MY_CHAR),
-    "free decimal": Texts("{v}::numeric(65,30)::text", _MY_CHAR),
+    "free decimal": Texts("CASE WHEN abs({v}) < 1e35 THEN {v}::numeric(65,30)::text ELSE {v}::text END", _MY_CHAR),
+    "money": Texts("{v}::numeric::text", _MY_CHAR),
+    "inet": Texts("nullif(format('%s', {v}), '')", _MY_CHAR),
+    "long bits": Texts("lpad({v}::text, 104, '0')", _MY_LONG_DIGITS),
     "boolean": Texts("{v}::int::text", _MY_CHAR),
     "float": Texts(_PG_BITS, _MY_BITS),
     "bits": Texts("{v}::text", _MY_DIGITS),
     "text": Texts(_PG_UTF8, "HEX({v})"),
     "blanks": Texts("upper(encode(convert_to(rtrim({v}::text), 'UTF8'), 'hex'))", "HEX({v})"),
     "bytes": Texts("upper(encode({v}, 'hex'))", "HEX({v})"),
-    "date": Texts("to_char({v}, 'YYYY-MM-DD')", _MY_CHAR),
+    "date": Texts("{v}::text", _MY_CHAR),
     "moment": Texts(_PG_MOMENT, _MY_MOMENT),
     "instant": Texts(_PG_INSTANT, _MY_MOMENT),
     "clock": Texts(_PG_CLOCK, _MY_CLOCK),
