@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from mainstem import bootstrap, failpoints
+from mainstem.connectors.mysql.client import connect as mysql_connect
 from mainstem.connectors.postgres.client import connect
 from mainstem.connectors.postgres.stream import CopyStream
 from mainstem.contract.registry import Registry
@@ -56,10 +57,9 @@ class Clone:
             cursor = connection.execute(sql.encode())
             return cursor.fetchall() if cursor.description else []
 
-    def run(self, options: RunOptions | None = None) -> Progress:
-        registry = Registry.installed()
-        spec = registry.find("postgresql")
-        ends = Endpoint(spec, self.source), Endpoint(spec, self.target)
+    def run(self, options: RunOptions | None = None, target: Endpoint | None = None) -> Progress:
+        spec = Registry.installed().find("postgresql")
+        ends = Endpoint(spec, self.source), target or Endpoint(spec, self.target)
         return bootstrap.conversion(new_id(STREAM), *ends, options or RunOptions(), self._listen).run()
 
     def _listen(self, event: Event) -> None:
@@ -130,6 +130,21 @@ def test_after_a_lost_connection_a_table_is_cut_anew_only_if_its_rows_may_have_m
     assert ("table_cut_anew" in codes(progress)) is anew
     assert progress.tables[0].rows_written == 60_000
     assert clone.equal()
+
+
+@pytest.mark.usefixtures("lose_once")
+def test_rows_that_moved_are_copied_anew_to_other_systems_too(clone: Clone, mysql_db: ConnectionSettings) -> None:
+    clone.fill()
+    clone.at_retry = MOVE
+    spec = Registry.installed().find("mysql")
+    progress = clone.run(target=Endpoint(spec, mysql_db))
+    assert (progress.state, progress.error) == (RunState.FINISHED, "")
+    assert "table_cut_anew" in codes(progress)
+    with mysql_connect(mysql_db) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT COUNT(*), COUNT(DISTINCT id), SUM(filler = 'moved'), SUM(price) FROM t")
+        found = cursor.fetchone()
+    question = "SELECT count(*), count(DISTINCT id), count(*) FILTER (WHERE filler = 'moved'), sum(price) FROM t"
+    assert [found] == clone.ask(clone.source, question)
 
 
 @pytest.mark.usefixtures("lose_once")

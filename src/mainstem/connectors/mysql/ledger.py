@@ -170,10 +170,11 @@ class MysqlLedger:
             )
 
     def forget(self, table: TableId, target: TableId) -> None:
-        """Empty the target table and forget the table's chunks, in one transaction (as TRUNCATE cannot)."""
+        """Empty the target table, forget its chunks and its rejected rows, in one transaction (as TRUNCATE cannot)."""
         with client.translating(), transaction(self._connection):
             self._query(f"DELETE FROM {_DIALECT.qualified(target)}")
-            self._query(f"DELETE FROM mainstem_chunk WHERE {_OF_TABLE}", self._run_id, table.schema, table.name)
+            for own in ("mainstem_chunk", "mainstem_rejected_row"):
+                self._query(f"DELETE FROM {own} WHERE {_OF_TABLE}", self._run_id, table.schema, table.name)
 
     def note(self, text: str) -> None:
         """Remember something about the run, once."""
