@@ -277,3 +277,20 @@ def test_columns_may_be_renamed_and_left_out(pair: Ends) -> None:
     index = "SELECT pg_get_indexdef('by_c'::regclass)"
     assert ask(target, index) == [('CREATE INDEX by_c ON public.u USING btree (lower(c)) WHERE ("The a" > 1)',)]
     assert set(told(progress)) >= {"index_left_out", "check_left_out", "generated_as_plain", "view_left_out"}
+
+
+@pytest.mark.parametrize(
+    ("options", "same"),
+    [
+        (RunOptions(), True),
+        (RunOptions(source_schemas=("*",), target_schema="elsewhere"), True),  # stock would stay where it is
+        (RunOptions(source_schemas=("stock",)), True),
+        (RunOptions(source_schemas=("stock",), schema_names={"stock": "store"}), False),
+        (RunOptions(target_schema="elsewhere"), False),
+    ],
+)
+def test_nothing_is_copied_onto_itself(postgres_db: ConnectionSettings, options: RunOptions, same: bool) -> None:
+    ask(postgres_db, MANY)
+    progress = run(postgres_db, postgres_db, options)
+    assert (progress.state is RunState.FAILED and "same place" in progress.error) == same
+    assert (progress.state is RunState.FINISHED) != same

@@ -26,14 +26,16 @@ def choose(
 ) -> list[Selected]:
     """The tables and queries that the user wants, parents before children; with ``own`` their partitions too.
 
-    A partition goes where its whole goes, and is selected as it is.
+    A partition goes where its whole goes, and is selected as it is. Only PostgreSQL has tables without columns.
     """
     whole = [table for table in catalog.tables if table.kind is not TableKind.PARTITION]
     chosen = select(whole, options, schema)
     chosen += [Selected(_query_table(selection, queries), selection) for selection in options.tables if selection.query]
     refuse_doubles(str(selected.table.id) for selected in chosen)
     chosen = with_overrides(chosen, options)
-    if own:
+    if not own:
+        chosen = [selected for selected in chosen if selected.table.columns]
+    else:
         chosen += _partitions(catalog, {selected.table.id: selected.selection for selected in chosen})
     return _in_order(chosen)
 

@@ -40,6 +40,7 @@ def remarks(catalog: Catalog, layouts: Sequence[Layout], *, whole: bool, own: bo
     others = [other for other in catalog.others if not (own and other.kind in _OWN)]
     report = [_other(other) for other in others if other.table in names or (whole and not other.table)]
     if not own:
+        report += [_no_columns(table) for table in catalog.tables if whole and not table.columns]
         report += objects.left_out(catalog.objects, {layout.source.id for layout in layouts}, whole=whole)
     for layout in layouts:
         if not layout.exists and not own:
@@ -48,6 +49,10 @@ def remarks(catalog: Catalog, layouts: Sequence[Layout], *, whole: bool, own: bo
             report += _parsed(layout)
             report += _shapes(layout)
     return report
+
+
+def _no_columns(table: Table) -> ReportItem:
+    return ReportItem(Severity.WARNING, "table_left_out", str(table.id), "a table without columns cannot be made")
 
 
 def _shapes(layout: Layout) -> Iterable[ReportItem]:
@@ -60,6 +65,14 @@ def _shapes(layout: Layout) -> Iterable[ReportItem]:
     for code, (message, true) in told.items():
         if true:
             yield ReportItem(Severity.INFO, code, str(table.id), message)
+    for other in table.constraints:
+        yield ReportItem(
+            Severity.WARNING,
+            "constraint_left_out",
+            f"{table.id}.{other.name}",
+            f"the target has no constraint of this kind: {other.expression}",
+            "keep to it by other means",
+        )
 
 
 def _other(other: OtherObject) -> ReportItem:

@@ -29,7 +29,7 @@ def make_plan(source: Endpoint, target: Endpoint, options: RunOptions) -> Migrat
         InvalidError: a query that isn't one SELECT, or source and target are the same place.
         SchemaConflictError: the target holds something that the schema policy or the write mode forbids.
     """
-    check_roles(source, target, options.target_schema)
+    check_roles(source, target, options)
     schemas = options.source_schemas if source.spec.has_schemas else ()
     with source.spec.inspector(source.settings) as inspector:
         check_schemas(inspector, source, target, options)
@@ -53,6 +53,7 @@ def make_plan(source: Endpoint, target: Endpoint, options: RunOptions) -> Migrat
         if dialect is None:
             raise InvalidError(f"{target.spec.title} cannot be a target yet")
         plan = without(_build(catalog, source, target, dialect, options, queries, {}), denials)
+        _refuse_same(plan, source, target)
         existing = inspector.table_status([table.target for table in plan.tables])
         there = kept(inspector, existing, options)
     if options.schema_policy is SchemaPolicy.DROP_AND_RECREATE and options.structure.tables:
@@ -80,34 +81,49 @@ def _checked_keys(
         return replace(plan, report=(*plan.report, *collisions(inspector, keys, options)))
 
 
-def check_roles(source: Endpoint, target: Endpoint, schema: str = "") -> None:
+def check_roles(source: Endpoint, target: Endpoint, options: RunOptions | None = None) -> None:
     """`InvalidError` unless the one can be read, the other written, and they are two places.
 
     Args:
-        schema: the target's, if another than its connection's.
+        options: may name other schemas than the connections do; which tables would be copied onto themselves is then
+            only known from the plan.
     """
-    if _place(source) == _place(target, schema) and same_host(source.settings.host, target.settings.host):
-        raise InvalidError(
-            "source and target are the same place",
-            fields={"target": "is the same host, port, database and schema as the source"},
-            remedy="choose another database or schema as the target",
-        )
+    options = options or RunOptions()
+    named = bool(options.source_schemas or options.schema_names)
+    if not named and _same_database(source, target) and source.schema == (options.target_schema or target.schema):
+        raise _same_place()
     if source.spec.source is None:
         raise InvalidError(
             f"{source.spec.title} cannot be a source yet",
             fields={"source": f"{source.spec.title} cannot be a source yet"},
-            remedy="choose a MySQL or MariaDB connection as the source",
+            remedy="choose a MySQL, MariaDB or PostgreSQL connection as the source",
         )
     if target.spec.target is None:
         raise InvalidError(
             f"{target.spec.title} cannot be a target yet",
             fields={"target": f"{target.spec.title} cannot be a target yet"},
-            remedy="choose a PostgreSQL connection as the target",
+            remedy="choose a MySQL, MariaDB or PostgreSQL connection as the target",
         )
 
 
-def _place(end: Endpoint, schema: str = "") -> tuple[str, int, str, str]:
-    return end.spec.name, end.settings.port, end.settings.database, schema or end.schema
+def _same_database(source: Endpoint, target: Endpoint) -> bool:
+    one, other = source.settings, target.settings
+    same = source.spec.name == target.spec.name and (one.port, one.database) == (other.port, other.database)
+    return same and same_host(one.host, other.host)
+
+
+def _refuse_same(plan: MigrationPlan, source: Endpoint, target: Endpoint) -> None:
+    """`InvalidError` when a table would be copied onto itself."""
+    if _same_database(source, target) and any(table.source == table.target for table in plan.tables):
+        raise _same_place()
+
+
+def _same_place() -> InvalidError:
+    return InvalidError(
+        "source and target are the same place",
+        fields={"target": "is the same host, port, database and schema as the source"},
+        remedy="choose another database or schema as the target",
+    )
 
 
 def _build(
