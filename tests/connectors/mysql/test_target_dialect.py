@@ -36,8 +36,10 @@ from mainstem.model.schema import (
 )
 from mainstem.model.types import Kind, LogicalType
 
-MYSQL8 = traits_of("8.4.3", collations=frozenset({"utf8mb4_0900_ai_ci", "utf8mb4_0900_bin", "utf8mb4_bin",
-                                                  "utf8mb4_unicode_520_ci", "latin1_swedish_ci", "ascii_bin"}))  # fmt: skip
+MYSQL8_COLLATIONS = {
+    "utf8mb4_0900_ai_ci", "utf8mb4_0900_bin", "utf8mb4_bin", "utf8mb4_unicode_520_ci", "latin1_swedish_ci", "ascii_bin",
+}  # fmt: skip
+MYSQL8 = traits_of("8.4.3", collations=frozenset(MYSQL8_COLLATIONS))
 MYSQL57 = traits_of("5.7.44-log")
 MARIADB = traits_of("10.11.6-MariaDB-1")
 OLD_MARIADB = traits_of("10.4.32-MariaDB")
@@ -288,7 +290,7 @@ def test_a_row_that_is_too_wide_has_text_outside(traits: Traits) -> None:
 
 def test_keys_of_several_texts_share_what_an_index_holds() -> None:
     columns = (Column("n", LogicalType(Kind.INTEGER, bits=64), "bigint"), Column("a", TEXT, "text"),
-               Column("b", TEXT, "text"), Column("short", replace(TEXT, length=10), "character varying(10)"))  # fmt: skip
+               Column("b", TEXT, "text"), Column("v", replace(TEXT, length=10), "varchar(10)"))  # fmt: skip
     made = plan(Table(TableId("public", "t"), columns, primary_key=("n", "a", "b")), MYSQL8, PostgresDialect())
     assert [line.split()[1] for line in created(made)[1:5]] == ["bigint", "varchar(382)", "varchar(382)", "varchar(10)"]
 
