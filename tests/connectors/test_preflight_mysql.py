@@ -160,3 +160,12 @@ def test_denied_tables_are_a_warning_where_they_may_be_left_out(mysql_db: Connec
 def test_grants_tell_whether_all_may_be_read_and_structure_seen(grants: list[str], reads: bool, sees: bool) -> None:
     assert rights.reads_all("a_b", grants) is reads
     assert rights.sees_structure("a_b", grants) is sees
+
+
+def test_a_view_is_told_of_when_it_is_chosen(mysql_db: ConnectionSettings) -> None:
+    run(mysql_db, "CREATE TABLE a (id INT PRIMARY KEY)", "CREATE VIEW v AS SELECT id FROM a")
+    assert findings(mysql_db) == {}
+    severity, message, _ = findings(mysql_db, RunOptions(tables=(TableSelection("v"), TableSelection("a"))))[
+        "my.not_table"
+    ]
+    assert (severity, f"{mysql_db.database}.v: a view" in message) == (Severity.INFO, True)

@@ -126,3 +126,11 @@ def test_a_wish_at_a_table_of_the_selection_is_the_same(ends: tuple[ConnectionSe
     progress = run(source, target, RunOptions(tables=(wish,)))
     assert (progress.state, progress.error) == (RunState.FINISHED, "")
     assert [(id_, float(total)) for id_, total in ask(target, "SELECT * FROM o ORDER BY id")] == [(2, 20), (3, 30)]
+
+
+def test_a_view_that_is_named_becomes_a_table_of_its_rows(ends: tuple[ConnectionSettings, ConnectionSettings]) -> None:
+    source, target = ends
+    progress = run(source, target, RunOptions(tables=(TableSelection("spent", where="total < 30", target="sums"),)))
+    assert (progress.state, progress.error) == (RunState.FINISHED, "")
+    assert [name for name, _ in ask(target, "SELECT * FROM sums ORDER BY total")] == ["Ann", "Ann"]
+    assert any("becomes a plain table" in item.message for item in progress.report)

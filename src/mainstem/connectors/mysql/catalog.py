@@ -30,6 +30,7 @@ from mainstem.model.schema import (
     NativeObject,
     OtherObject,
     Table,
+    TableKind,
     View,
 )
 from mainstem.model.schema import Sequence as SchemaSequence
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 _DIALECT = MysqlDialect()
-_BASE_TABLES = ("BASE TABLE", "SYSTEM VERSIONED")
+_BASE_TABLES, VIEW = ("BASE TABLE", "SYSTEM VERSIONED"), "VIEW"
 _METHODS = {"FULLTEXT": IndexMethod.FULLTEXT, "SPATIAL": IndexMethod.SPATIAL, "HASH": IndexMethod.HASH}
 
 _TABLES = (
@@ -96,7 +97,7 @@ def read_catalog(
     """Everything a database holds; with ``tables`` only these tables, beside the views, sequences and the rest.
 
     Args:
-        tables: None is every base table.
+        tables: None is every base table; a view may be named, and is read as if it were one.
         evidence: look at the rows of tables with ``tinyint(1)`` or ``time`` columns, one query each, to find out what
             these columns hold; without it they are read as INTEGER and INTERVAL.
 
@@ -128,6 +129,8 @@ def _fetch(
     if names is not None:
         _refuse_unknown(database, names, tables)
         tables = [row for row in tables if row["table_name"] in names or row["table_type"] == "SEQUENCE"]
+    else:
+        tables = [row for row in tables if row["table_type"] != VIEW]  # a table's stand-in only when it is named
     only = "" if names is None else f" AND {{}}table_name IN ({', '.join(['%s'] * len(names)) or 'NULL'})"
     parameters = [database, *(names or [])]
 
@@ -152,12 +155,12 @@ def _fetch(
 
 
 def _refuse_unknown(database: str, names: Iterable[str], tables: Iterable[Row]) -> None:
-    known = {row["table_name"] for row in tables if row["table_type"] in _BASE_TABLES}
+    known = {row["table_name"] for row in tables if row["table_type"] in (*_BASE_TABLES, VIEW)}
     unknown = sorted(set(names) - known)
     if unknown:
         raise NotFoundError(
             f"no such table in database {database}: {', '.join(unknown)}",
-            remedy="correct the names; a view can be copied by a query",
+            remedy="correct the names",
             database=database,
         )
 
@@ -183,7 +186,7 @@ def assemble(database: str, rows: CatalogRows, flavour: Flavour) -> Catalog:
     tables = []
     others: list[OtherObject] = []
     for row in rows.tables:
-        if row["table_type"] not in _BASE_TABLES:
+        if row["table_type"] not in (*_BASE_TABLES, VIEW):
             continue
         id_ = TableId(database, row["table_name"])
         table_checks = [check for check in checks.get(id_.name, []) if check["enforced"] == "YES"]
@@ -193,13 +196,18 @@ def assemble(database: str, rows: CatalogRows, flavour: Flavour) -> Catalog:
             if check["enforced"] != "YES"
         ]
         others += _storage_traits(id_, row)
-        tables.append(
-            _table(id_, row, columns.get(id_.name, []), indexes.get(id_.name, []), keys.get(id_.name, []),
-                   table_checks, flavour)
-        )  # fmt: skip
+        table = _table(id_, row, columns.get(id_.name, []), indexes.get(id_.name, []), keys.get(id_.name, []),
+                       table_checks, flavour)  # fmt: skip
+        tables.append(_as_view(table) if row["table_type"] == VIEW else table)
     views = _views(database, rows.views, [table.id for table in tables])
     sequences = tuple(_sequence(database, row) for row in rows.sequences)
     return Catalog(tuple(tables), views, sequences, tuple(others), tuple(rows.objects))
+
+
+def _as_view(table: Table) -> Table:
+    """A view that is read as a table: of its columns no more than what they hold."""
+    columns = tuple(replace(column, default=None, on_update="") for column in table.columns)
+    return replace(table, kind=TableKind.VIEW, columns=columns, comment="", options="")
 
 
 def _text(value: object) -> str:

@@ -38,6 +38,9 @@ _COLUMNS = (
 _ASKED_AT_ONCE = 50
 
 
+_VIEWS = "SELECT table_name FROM information_schema.views WHERE table_schema = %s"
+
+
 class MysqlInspector(Inspector):
     """See `contract.inspector.Inspector`. Making one connects."""
 
@@ -90,9 +93,10 @@ class MysqlInspector(Inspector):
         )
 
     def tables(self, schemas: Sequence[str] = (), *, every: bool = False) -> list[TableId]:
-        """Base tables of the connection's database, sorted."""
+        """Base tables of the connection's database, sorted; with ``every`` its views too."""
         database = self._database()
-        return sorted(TableId(database, name) for (name,) in self._query(_BASE_TABLES, (database,)))
+        views = self._query(_VIEWS, (database,)) if every else []
+        return sorted(TableId(database, name) for (name,) in (*self._query(_BASE_TABLES, (database,)), *views))
 
     def catalog(
         self, tables: Sequence[TableId] | None = None, *, evidence: bool = False, schemas: Sequence[str] = ()

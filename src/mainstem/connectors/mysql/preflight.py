@@ -40,6 +40,7 @@ _TABLES = (
     f" WHERE table_schema = %s AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED'){NOT_OF_THE_LEDGER}"
     " ORDER BY table_name"
 )
+_VIEWS = "SELECT table_name FROM information_schema.views WHERE table_schema = %s"
 # Tables that can be read piece by piece: by a primary key, or by a unique key without nulls.
 _KEYED = (
     "SELECT DISTINCT table_name FROM (SELECT table_name FROM information_schema.statistics"
@@ -189,6 +190,15 @@ def _no_primary_key(look: _Look) -> Iterator[Finding]:
         )
 
 
+def _views(look: _Look) -> Iterator[Finding]:
+    names = [item.name.removeprefix(f"{look.settings.database}.") for item in look.options.tables if not item.query]
+    there = {name for (name,) in look.rows(_VIEWS, look.settings.database)} if names else set()
+    chosen = [TableId(look.settings.database, name) for name in names if name in there]
+    if chosen:
+        told = f"{_listed(chosen)}: a view is chosen, whose rows become a plain table"
+        yield Finding("my.not_table", Severity.INFO, told)
+
+
 def _connections(look: _Look) -> Iterator[Finding]:
     values = {
         str(name).lower(): int(value)
@@ -216,5 +226,5 @@ def _listed(tables: list[TableId]) -> str:
 
 
 _CHECKS: tuple[Callable[[_Look], Iterator[Finding]], ...] = (
-    _version, _grants, _snapshot, _engine, _no_primary_key, _connections,
+    _version, _grants, _snapshot, _engine, _no_primary_key, _views, _connections,
 )  # fmt: skip
