@@ -8,8 +8,10 @@ from dataclasses import replace
 
 import pytest
 
+from mainstem import bootstrap
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.plan import ReportItem
+from mainstem.model.run import RunOptions, RunState
 from tests.e2e.routes import End, Route
 
 STRUCTURE = (
@@ -153,3 +155,36 @@ def test_every_byte_is_the_same_where_characters_have_no_unicode(copied: tuple[R
 def test_nothing_is_told_as_lost(copied: tuple[Route, list[ReportItem]]) -> None:
     _, report = copied
     assert [item for item in report if item.code not in ("no_primary_key", "definer_replaced")] == []
+
+
+def test_a_foreign_key_is_made_only_if_every_row_has_its_parent(mariadb_server: ConnectionSettings) -> None:
+    ends = [End(replace(mariadb_server, database=f"orphans_{side}")) for side in "st"]
+    for end in ends:
+        end.recreate(mariadb_server)
+    ends[0].run(
+        "CREATE TABLE parent (a INT, b INT, PRIMARY KEY (a, b))",
+        "CREATE TABLE child (id INT PRIMARY KEY, a INT, b INT, CONSTRAINT broken FOREIGN KEY (a, b)"
+        " REFERENCES parent (a, b))",
+        "CREATE TABLE other (id INT PRIMARY KEY, a INT, b INT, CONSTRAINT sound FOREIGN KEY (a, b)"
+        " REFERENCES parent (a, b))",
+        "INSERT INTO parent VALUES (1, 1)",
+        "SET foreign_key_checks = 0",
+        "INSERT INTO child VALUES (1, 1, 1), (2, 1, 2)",
+        "INSERT INTO other VALUES (1, 1, 1), (2, NULL, 7), (3, 7, NULL)",
+    )
+    run = Route(*ends).conversion()
+    progress = run.run()
+    assert progress.state is RunState.FAILED
+    assert "broken" in progress.error
+    asked = (
+        "SELECT constraint_name FROM information_schema.referential_constraints WHERE constraint_schema = DATABASE()"
+    )
+    assert ends[1].run(asked) == [("sound",)]
+    ends[1].run("UPDATE child SET b = 1 WHERE id = 2")
+    again = bootstrap.conversion(run.run_id, ends[0].endpoint, ends[1].endpoint, RunOptions(), lambda event: None)
+    assert again.run().state is RunState.FINISHED
+    assert sorted(ends[1].run(asked)) == [("broken",), ("sound",)]
+    with pytest.raises(Exception, match="foreign key"):
+        ends[1].run("INSERT INTO child VALUES (3, 9, 9)")
+    for end in ends:
+        End(mariadb_server).run(f"DROP DATABASE {end.settings.database}")

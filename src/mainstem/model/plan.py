@@ -60,6 +60,8 @@ class Statement:
         table: the target table it belongs to, or None.
         optional: a failure is reported and the run goes on (views, comments, checks); otherwise the table fails.
         index: it makes a secondary index, which ``skipIndexCreation`` leaves out.
+        against: a query for rows that speak against it, where looking for them first costs less than the server's own
+            look at every row. A builder may run the statement unchecked once the query has found none.
     """
 
     phase: Phase
@@ -68,6 +70,7 @@ class Statement:
     table: TableId | None = None
     optional: bool = False
     index: bool = False
+    against: str = ""
 
 
 @dataclass(frozen=True, slots=True)
