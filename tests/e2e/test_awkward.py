@@ -84,6 +84,34 @@ def test_foreign_keys_in_circles_and_to_oneself(route: Route) -> None:
         route.target.run("INSERT INTO team VALUES (1000, 1000)")
 
 
+def test_a_foreign_key_that_nulls_what_may_not_be_null(route: Route) -> None:
+    if route.source.settings.type == MYSQL:
+        return  # which makes no such key
+    route.source.run(
+        "CREATE TABLE parent (id INT PRIMARY KEY)",
+        "CREATE TABLE child (id INT PRIMARY KEY, up INT NOT NULL REFERENCES parent (id) ON DELETE SET NULL)",
+        "INSERT INTO parent VALUES (1)",
+        "INSERT INTO child VALUES (1, 1)",
+    )
+    route.copy()
+    for end in (route.source, route.target):
+        with pytest.raises(Exception, match=r"(?i)foreign key|not-null"):
+            end.run("DELETE FROM parent")
+
+
+def test_a_default_that_takes_the_next_value_of_a_sequence(route: Route) -> None:
+    nextval = "NEXTVAL(counter)" if route.source.settings.type == MYSQL else "nextval('counter')"
+    route.source.run(
+        "CREATE SEQUENCE counter START WITH 7",
+        f"CREATE TABLE t (id INT PRIMARY KEY DEFAULT {nextval}, v INT)",
+        "INSERT INTO t (v) VALUES (1), (2)",
+    )
+    route.copy()
+    route.target.run("INSERT INTO t (v) VALUES (3)")
+    [(newest,)] = route.target.run("SELECT MAX(id) FROM t")
+    assert newest >= 9
+
+
 @pytest.mark.parametrize("key", ["id BIGINT PRIMARY KEY, a INT", "a INT, id BIGINT, PRIMARY KEY (a, id)"])
 def test_five_hundred_partitions(route: Route, key: str) -> None:
     if route.source.settings.type == MYSQL:

@@ -48,7 +48,7 @@ class TableExpressions:
         from sqlglot import exp
 
         tree = parse_expression(expression, self.source)
-        for node in list(tree.find_all(exp.Column)):
+        for node in _columns(tree):
             found = self.columns.get(node.name) or self.columns.get(node.name.lower())
             if found is None:
                 raise PlanError(f"the expression uses column {node.name}, which is not copied")
@@ -73,9 +73,18 @@ class TableExpressions:
 
     def used(self, expression: str) -> set[str]:
         """The source's columns that the expression names, in lower case."""
-        from sqlglot import exp
+        return {node.name.lower() for node in _columns(parse_expression(expression, self.source))}
 
-        return {node.name.lower() for node in parse_expression(expression, self.source).find_all(exp.Column)}
+
+def _columns(tree: exp.Expr) -> list[exp.Column]:
+    """The columns of an expression; the name in MariaDB's ``nextval(name)`` is a sequence's."""
+    from sqlglot import exp
+
+    return [
+        node
+        for node in tree.find_all(exp.Column)
+        if not (isinstance(node.parent, exp.Anonymous) and node.parent.name.lower() == "nextval")
+    ]
 
 
 @dataclass(frozen=True, slots=True)

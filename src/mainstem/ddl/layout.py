@@ -390,7 +390,7 @@ def _refuse_chain(expression: str, translate: TableExpressions, before: Sequence
         raise PlanError("it uses another generated column")
 
 
-def keep_foreign_keys(layouts: Sequence[Layout]) -> None:
+def keep_foreign_keys(layouts: Sequence[Layout], *, own: bool = False) -> None:
     """Carry over each foreign key whose two sides are; tell of the others."""
     by_source = {layout.source.id: layout for layout in layouts}
     for layout in layouts:
@@ -406,13 +406,33 @@ def keep_foreign_keys(layouts: Sequence[Layout]) -> None:
                 continue
             kept.append(
                 replace(
-                    key,
+                    key if own else _refusing(layout, key),
                     columns=_renamed(key.columns, layout.names) or (),
                     parent=parent.target.id,
                     parent_columns=_renamed(key.parent_columns, parent.names) or (),
                 )
             )
         layout.target = replace(layout.target, foreign_keys=tuple(kept))
+
+
+def _refusing(layout: Layout, key: ForeignKey) -> ForeignKey:
+    """SET NULL of columns that may not be null refuses the change, when it comes to that: so does NO ACTION.
+
+    PostgreSQL makes such keys, MySQL does not.
+    """
+    if all(layout.source.column(name).nullable for name in key.columns):
+        return key
+    changed = replace(
+        key,
+        on_update="NO ACTION" if key.on_update == "SET NULL" else key.on_update,
+        on_delete="NO ACTION" if key.on_delete == "SET NULL" else key.on_delete,
+    )
+    if changed != key:
+        layout.note(
+            Severity.INFO, "foreign_key_changed", f"{layout.source.id}.{key.name}",
+            "the foreign key says NO ACTION, not SET NULL, as its column may not be null: either refuses the change",
+        )  # fmt: skip
+    return changed
 
 
 def _why_not(layout: Layout, key: ForeignKey, parent: Layout | None) -> str:
