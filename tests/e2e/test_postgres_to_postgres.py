@@ -62,6 +62,24 @@ def told(progress: Progress) -> dict[str, list[str]]:
     return found
 
 
+def sums(settings: ConnectionSettings, schema: str) -> Rows:
+    """Rows and a checksum of every table of a schema by itself, and of every materialized view that is filled."""
+    names = ask(
+        settings,
+        f"SELECT relname::text, format('%I.%I', '{schema}', relname) FROM pg_class"
+        " WHERE relkind IN ('r', 'p', 'm') AND relispopulated"
+        f" AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = '{schema}') ORDER BY 1",
+    )
+    return ask(
+        settings,
+        " UNION ALL ".join(
+            f"SELECT '{name}', count(*), coalesce(sum(('x' || left(md5(t::text), 8))::bit(32)::bigint), 0)"
+            f" FROM ONLY {qualified} AS t"
+            for name, qualified in names
+        ),
+    )
+
+
 def difference(one: list[str], other: list[str]) -> str:
     lines = ("\n".join(part).split("\n") for part in (one, other))
     return "\n".join(difflib.unified_diff(*lines, lineterm="", n=1))
@@ -100,21 +118,9 @@ def test_pg_dump_says_the_same_of_both_sides(copies: dict[str, Copy], pair: str)
 @pytest.mark.parametrize("pair", PAIRS)
 def test_every_row_is_the_same(copies: dict[str, Copy], pair: str) -> None:
     copy = copies[pair]
-    tables = [
-        name
-        for (name,) in ask(
-            copy.source,
-            "SELECT oid::regclass::text FROM pg_class WHERE relkind IN ('r', 'p', 'm') AND relispopulated"
-            " AND relnamespace = 'public'::regnamespace ORDER BY 1",
-        )
-    ]
-    sums = " UNION ALL ".join(
-        f"SELECT '{name}', count(*), coalesce(sum(('x' || left(md5(t::text), 8))::bit(32)::bigint), 0)"
-        f" FROM ONLY {name} AS t"
-        for name in tables
-    )
-    assert ask(copy.source, sums) == ask(copy.target, sums)
-    assert len(tables) > 20
+    theirs = sums(copy.source, "public")
+    assert theirs == sums(copy.target, "public")
+    assert len(theirs) > 20
 
 
 @pytest.mark.parametrize("pair", PAIRS)
@@ -161,6 +167,7 @@ def test_a_schema_may_get_another_name(pair: Ends) -> None:
     theirs = [text for text in theirs if not any(name in text for name in unmoved)]
     ours = [text for text in ours if not any(name in text for name in unmoved)]
     assert difference(sorted(theirs), sorted(ours)) == ""
+    assert sums(source, "public") == sums(target, "The shop")
 
 
 MANY = """
@@ -243,6 +250,16 @@ def test_a_second_run_makes_everything_anew(pair: Ends) -> None:
     assert progress.error_code == "schema_conflict"
     assert told(copied(source, target, RunOptions(schema_policy=SchemaPolicy.DROP_AND_RECREATE))) == {}
     assert difference(rich_postgres.dump(source), rich_postgres.dump(target)) == ""
+
+
+def test_what_the_target_has_already_is_kept(pair: Ends) -> None:
+    source, target = pair
+    rich_postgres.create(source)
+    ask(target, "CREATE TYPE mood AS ENUM ('sad', 'it''s ok', 'Ünï'); CREATE TABLE animal (id integer, name text)")
+    progress = copied(source, target, RunOptions(schema_policy=SchemaPolicy.CREATE_MISSING))
+    assert ask(target, "SELECT count(*) FROM pg_index WHERE indrelid = 'animal'::regclass") == [(0,)]
+    assert sums(target, "public") == sums(source, "public")
+    assert told(progress) == {}
 
 
 def test_what_a_few_tables_need_comes_with_them(pair: Ends) -> None:

@@ -10,6 +10,7 @@ from mainstem.model.plan import ReportItem, Severity
 from mainstem.model.schema import Catalog, Index, OtherObject, Table, View
 from mainstem.model.types import Kind
 
+_BY_HAND = "make it by hand, where it is needed"
 _OTHERS: dict[str, tuple[Severity, str, str]] = {
     "partitioning": (Severity.INFO, "a partitioned table becomes one plain table", "partition the target's by hand"),
     "system_versioning": (
@@ -23,6 +24,22 @@ _OTHERS: dict[str, tuple[Severity, str, str]] = {
         "GRANT SHOW VIEW ON the database TO the user",
     ),
     "unenforced_check": (Severity.INFO, "a check that the source does not enforce is not made", ""),
+    "foreign_table": (
+        Severity.WARNING,
+        "a foreign table needs its server and is not made",
+        "name it among the tables to copy its rows into a plain table",
+    ),
+    "sequence_value": (
+        Severity.WARNING,
+        "the source does not show this user where the sequence stands; it begins anew",
+        "GRANT SELECT ON the sequence TO the user",
+    ),
+    "operator": (Severity.WARNING, "operators of one's own are not made", _BY_HAND),
+    "operator_class": (Severity.WARNING, "operator classes of one's own are not made", _BY_HAND),
+    "conversion": (Severity.WARNING, "conversions of encodings are not made", _BY_HAND),
+    "text_search": (Severity.WARNING, "dictionaries and configurations of text search are not made", _BY_HAND),
+    "event_trigger": (Severity.WARNING, "triggers of events are not made", _BY_HAND),
+    "publication": (Severity.WARNING, "publications are not made", _BY_HAND),
 }
 
 _OWN = ("partitioning",)
@@ -38,10 +55,12 @@ def remarks(catalog: Catalog, layouts: Sequence[Layout], *, whole: bool, own: bo
     """
     names = {layout.source.id.name for layout in layouts}
     others = [other for other in catalog.others if not (own and other.kind in _OWN)]
+    copied = {layout.source.id for layout in layouts}
+    others = [other for other in others if other.kind != "foreign_table" or other.id not in copied]
     report = [_other(other) for other in others if other.table in names or (whole and not other.table)]
     if not own:
         report += [_no_columns(table) for table in catalog.tables if whole and not table.columns]
-        report += objects.left_out(catalog.objects, {layout.source.id for layout in layouts}, whole=whole)
+        report += objects.left_out(catalog.objects, copied, whole=whole)
     for layout in layouts:
         if not layout.exists and not own:
             report += _collations(layout)

@@ -20,7 +20,7 @@ from mainstem.connectors.postgres.dependencies import Dependencies
 from mainstem.connectors.postgres.sequences import read_sequences
 from mainstem.errors import NotFoundError
 from mainstem.model.names import TableId
-from mainstem.model.schema import Catalog, Table, TableKind
+from mainstem.model.schema import Catalog, OtherObject, Table, TableKind
 
 
 def read_catalog(
@@ -73,7 +73,10 @@ def _read(ask: Ask, tables: Sequence[TableId] | None) -> Catalog:
         views=tuple(catalog_views.read_views(ask, dependencies)),
         sequences=tuple(item.sequence for item in sequences if not item.internal),
         objects=tuple(catalog_objects.read_objects(ask, types, dependencies, oids)),
-        others=tuple(catalog_objects.read_others(ask)),
+        others=(
+            *catalog_objects.read_others(ask),
+            *(OtherObject("sequence_value", item.sequence.id) for item in sequences if item.hidden),
+        ),
     )
 
 

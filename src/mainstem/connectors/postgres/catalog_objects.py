@@ -72,7 +72,10 @@ SELECT kind, schema, name, on_table FROM (
         FROM pg_ts_dict o JOIN pg_namespace n ON n.oid = o.dictnamespace
     UNION ALL SELECT 'foreign_table', o.oid, 'pg_class'::regclass, n.nspname, o.relname::text, ''
         FROM pg_class o JOIN pg_namespace n ON n.oid = o.relnamespace WHERE o.relkind = 'f' AND NOT o.relispartition
-) AS found WHERE schema = ANY(%(schemas)s) AND NOT EXISTS (SELECT FROM pg_depend x
+    UNION ALL SELECT 'event_trigger', o.oid, 'pg_event_trigger'::regclass, '', o.evtname::text, ''
+        FROM pg_event_trigger o
+    UNION ALL SELECT 'publication', o.oid, 'pg_publication'::regclass, '', o.pubname::text, '' FROM pg_publication o
+) AS found WHERE (schema = ANY(%(schemas)s) OR schema = '') AND NOT EXISTS (SELECT FROM pg_depend x
     WHERE x.classid = found.class AND x.objid = found.oid AND x.deptype = 'e')
 ORDER BY kind, schema, name
 """

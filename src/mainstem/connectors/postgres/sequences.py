@@ -16,7 +16,7 @@ _SEQUENCES = f"""
 SELECT c.oid, n.nspname AS schema, c.relname AS name, s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcycle,
     s.seqcache, format_type(s.seqtypid, NULL) AS type, d.refobjid AS owner, d.refobjsubid AS number, d.deptype,
     o.relname AS owner_name, p.nspname AS owner_schema, a.attname AS owner_column,
-    pg_sequence_last_value(c.oid) AS last,
+    CASE WHEN has_sequence_privilege(c.oid, 'SELECT') THEN pg_sequence_last_value(c.oid) END AS last,
     has_sequence_privilege(c.oid, 'SELECT') AS readable
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_sequence s ON s.seqrelid = c.oid
 LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0
@@ -35,11 +35,13 @@ class FoundSequence:
     Attributes:
         internal: it is behind an identity column, and made with it.
         owner: the table's oid and the column's number; (0, 0) for a stand-alone one.
+        hidden: the login may not see where it stands, so that it is taken to begin anew.
     """
 
     sequence: SchemaSequence
     internal: bool
     owner: tuple[int, int]
+    hidden: bool
 
 
 def read_sequences(ask: Ask) -> list[FoundSequence]:
@@ -71,6 +73,7 @@ def _sequence(row: Any, unused: int | None) -> FoundSequence:
         ),
         internal=row.deptype == "i",
         owner=(row.owner, row.number) if owned else (0, 0),
+        hidden=row.last is None and not row.readable,
     )
 
 
