@@ -134,3 +134,10 @@ def test_a_view_that_is_named_becomes_a_table_of_its_rows(ends: tuple[Connection
     assert (progress.state, progress.error) == (RunState.FINISHED, "")
     assert [name for name, _ in ask(target, "SELECT * FROM sums ORDER BY total")] == ["Ann", "Ann"]
     assert any("becomes a plain table" in item.message for item in progress.report)
+
+
+@pytest.mark.parametrize("ends", ["mysql-postgres"], indirect=True)
+def test_a_parent_of_which_rows_are_left_out_is_told_of(ends: tuple[ConnectionSettings, ConnectionSettings]) -> None:
+    progress = run(*ends, RunOptions(filters={"customer": "id = 1"}, skip_data=True))
+    told = [item.object.rpartition(".")[2] for item in progress.report if item.code == "foreign_key_filtered"]
+    assert told == ["buyer"]

@@ -404,6 +404,13 @@ def keep_foreign_keys(layouts: Sequence[Layout], *, own: bool = False) -> None:
                     f"the foreign key to {key.parent} is not made: {reason}", "add it by hand once both are there",
                 )  # fmt: skip
                 continue
+            if parent.selection.where:
+                layout.note(
+                    Severity.WARNING, "foreign_key_filtered", f"{layout.source.id}.{key.name}",
+                    f"the foreign key refers to {key.parent}, of which only some rows are copied; it is refused at the"
+                    " end if rows lack theirs",
+                    "choose the rows of this table likewise (where), or make no foreign keys",
+                )  # fmt: skip
             kept.append(
                 replace(
                     key if own else _refusing(layout, key),

@@ -24,7 +24,7 @@ from mainstem.model.connection import ConnectionSettings
 
 START_DEADLINE_S = 60.0
 STOP_DEADLINE_S = 30.0
-_READY = re.compile(rb"ready (?:for|to accept) connections")
+_READY = re.compile(rb"ready (?:for|to accept(?: read-only)?) connections")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,36 +154,59 @@ def postgres(
              "-E", "UTF8", "--locale=C", "--lc-ctype=C.UTF-8", "--no-sync"],
             user,
         )  # fmt: skip
-        settings = {
-            "listen_addresses": "127.0.0.1",
-            "port": str(port),
-            "unix_socket_directories": "",
-            "fsync": "off",
-            "max_connections": "200",
-            "wal_level": "logical",
-            "max_wal_size": "4GB",
-            "shared_buffers": "256MB",
-            **(options or {}),
-        }
-        log = folder / "server.log"
-        command = [str(binaries / "postgres"), "-D", str(data)]
-        for name, value in settings.items():
-            command += ["-c", f"{name}={value}"]
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                command, user=user, cwd="/", stdin=subprocess.DEVNULL, stdout=output, stderr=output
-            )
-        try:
-            _wait_until_ready(process, log)
-            yield Server(
-                ConnectionSettings("postgresql", "127.0.0.1", port, "postgres", "postgres", "postgres"),
-                process.pid,
-                folder,
-            )
-        finally:
-            _stop(process, 2)  # SIGINT: "fast" shutdown
+        with _postgres_of(binaries, data, port, options or {}, user) as server:
+            yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def standby(primary: Server, binaries: Path, options: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """Run a standby of a server that `postgres` runs with these binaries: a copy of it that follows it."""
+    user = unprivileged_user()
+    folder = _owned_folder("mainstem-pg-", None, user)
+    try:
+        binaries = _reachable_bin(binaries, user, folder)
+        data, port, of = folder / "data", free_port(), primary.settings
+        address = f"host={of.host} port={of.port} user={of.username} password={of.password}"
+        _run([binaries / "pg_basebackup", "-d", address, "-D", data, "-R", "--checkpoint=fast", "--no-sync"], user)
+        with _postgres_of(binaries, data, port, options or {}, user) as server:
+            yield server
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _postgres_of(
+    binaries: Path, data: Path, port: int, options: Mapping[str, str], user: str | None
+) -> Iterator[Server]:
+    """Run the server of a data folder."""
+    settings = {
+        "listen_addresses": "127.0.0.1",
+        "port": str(port),
+        "unix_socket_directories": "",
+        "fsync": "off",
+        "max_connections": "200",
+        "wal_level": "logical",
+        "max_wal_size": "4GB",
+        "shared_buffers": "256MB",
+        **options,
+    }
+    log = data.parent / "server.log"
+    command = [str(binaries / "postgres"), "-D", str(data)]
+    for name, value in settings.items():
+        command += ["-c", f"{name}={value}"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, user=user, cwd="/", stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+    try:
+        _wait_until_ready(process, log)
+        yield Server(
+            ConnectionSettings("postgresql", "127.0.0.1", port, "postgres", "postgres", "postgres"),
+            process.pid,
+            data.parent,
+        )
+    finally:
+        _stop(process, 2)  # SIGINT: "fast" shutdown
 
 
 def mariadb_available() -> bool:

@@ -16,7 +16,7 @@ from mainstem.contract.denials import denial_findings
 from mainstem.contract.inspector import Finding
 from mainstem.model.names import TableId
 from mainstem.model.plan import Severity
-from mainstem.model.run import DeniedPolicy, TableSelection
+from mainstem.model.run import TableSelection
 
 _DIALECT = PostgresDialect()
 _OLDEST, _OLDEST_SUPPORTED = 12, 14
@@ -103,8 +103,9 @@ def _grants(look: Look, tables: list[_Table]) -> Iterator[Finding]:
         sequences = ", ".join(_DIALECT.qualified(TableId(schema, name)) for schema, name in lacking)
         yield Finding(
             rights.GRANTS,
-            Severity.WARNING if look.options.denied is DeniedPolicy.SKIP else Severity.ERROR,
-            f"{look.user} may not see where these counters stand; they would begin anew: {listed(names)}",
+            Severity.WARNING,
+            f"{look.user} may not see where these counters stand; on the target they go on behind the largest value"
+            f" of their column: {listed(names)}",
             f"GRANT SELECT ON SEQUENCE {sequences} TO {_DIALECT.quote(look.user)}",
         )
 
