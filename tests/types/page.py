@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from tests.types.cases import Case, Kind, Refusal
-from tests.types.matrix import DIRECTIONS, Copy, Direction, Matrix, cases_of
+from tests.types.matrix import DECODED, DIRECTIONS, Copy, Direction, Matrix, cases_of
 
 _TITLES = {Kind.MYSQL: "From MySQL and MariaDB", Kind.POSTGRES: "From PostgreSQL"}
+_COLLATION = "utf8mb4_nopad_bin"
+_LACKS = "not run"
 _HEAD = """\
 # Types
 
@@ -20,13 +22,18 @@ type can be a primary key, once more as one, in chunks of two rows.
 
 - **exact**: the same values, in a type of the same range; in the very same type where none is named.
 - **widened**: all values arrive, in a type that takes more, or that writes the same in another way.
+- **equal**: the target writes the value in another way and takes both for equal.
 - **by policy**: the value is refused unless a setting says what to make of it ([streams.md](streams.md)); the run
   counts each such value.
 - **refused**: the target has nothing that holds the value. The run fails and says where, or with the policy
   `quarantine` puts the row aside; nothing of it arrives. `typeOverrides` can choose another type for the column.
 
-What decides about a type is in [schema.md](schema.md). Servers of this run: {servers}. MySQL 8 was not
-run: its types are read and written by the same code as MariaDB's, by MySQL's documentation.
+Between two PostgreSQL servers rows pass undecoded where no column changes its type; one direction was copied decoded,
+as where a column does. Texts of PostgreSQL compare on MariaDB as they did there, byte for byte: their collation is
+`{collation}`. What decides about a type is in [schema.md](schema.md).
+
+Servers of this run: {servers}. MySQL 8 was not run: its types are read and written by the
+same code as MariaDB's, by MySQL's documentation.
 """
 
 
@@ -34,7 +41,7 @@ def render(matrix: Matrix) -> str:
     """The whole page."""
     seen = [matrix.direction(name) for name in DIRECTIONS]
     servers = sorted({server.title for direction in seen for server in (direction.source, direction.target)})
-    parts = [_HEAD.format(servers=", ".join(servers))]
+    parts = [_HEAD.format(servers=", ".join(servers), collation=_COLLATION)]
     for source in Kind:
         directions = [direction for direction in seen if direction.source.kind is source]
         if directions:
@@ -64,7 +71,8 @@ def _head(source: Kind, directions: Sequence[Direction]) -> str:
 
 
 def _pair(direction: Direction) -> str:
-    return f"{direction.source.title} → {direction.target.title}"
+    decoded = " (decoded)" if direction.name in DECODED else ""
+    return f"{direction.source.title} → {direction.target.title}{decoded}"
 
 
 def _line(cells: Iterable[str]) -> str:
@@ -72,28 +80,33 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def _text(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;")
+    escaped = text.replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
+    return escaped.replace("\n", "\\n").replace("\t", "\\t") or "empty"
 
 
 def _merged(case: Case, directions: Sequence[Direction]) -> str:
     """One cell for several directions; each by itself where they differ."""
     cells = {_pair(direction): _cell(case, direction) for direction in directions}
-    if len(set(cells.values())) == 1:
-        return next(iter(cells.values()))
-    return "<br>".join(f"{pair}: {cell}" for pair, cell in cells.items())
+    run = {pair: cell for pair, cell in cells.items() if cell != _LACKS}
+    if len(set(run.values())) > 1:
+        return "<br>".join(f"{pair}: {cell}" for pair, cell in cells.items())
+    if not run:
+        return f"{_LACKS}: a server lacks it"
+    only = f"<br>{', '.join(run)} alone: the others lack it" if len(run) < len(cells) else ""
+    return next(iter(run.values())) + only
 
 
 def _cell(case: Case, direction: Direction) -> str:
     table = f"v_{case.name}"
     if table not in direction.runs["aside"].copies:
-        return "not run: this server was built without it"
+        return _LACKS
     aside, policies = (direction.runs[run].copies[table] for run in ("aside", "policies"))
     if not aside.type or aside.error:
         return f"**refused**: {aside.error or 'no such table'}"
     same = direction.source.kind is direction.target.kind
     word = "exact" if same or not case.other.widened else "widened"
     kept = same and aside.type == aside.own
-    parts = [f"**{word}**" if kept else f"**{word}** `{aside.type.replace(table, 'table')}`"]
+    parts = [f"**{word}**" if kept else f"**{word}** `{_type(aside.type, table)}`"]
     wrong = [
         case.values[row - 1].label if row else "NULL"
         for row, text in aside.source.items()
@@ -110,6 +123,10 @@ def _cell(case: Case, direction: Direction) -> str:
     if case.other.note and not same:
         parts.append(case.other.note)
     return "<br>".join(parts)
+
+
+def _type(text: str, table: str) -> str:
+    return text.replace(table, "table").removesuffix(f" collate {_COLLATION}")
 
 
 def _equal(case: Case, row: int, direction: Direction) -> bool:
@@ -131,7 +148,7 @@ def _refused(case: Case, direction: Direction, aside: Copy, policies: Copy) -> l
 
 
 def _reason(told: str) -> str:
-    for start in ("v: ", "column v holds ", "the target refused "):
+    for start in ("v", ": ", "column v holds ", "the target refused "):
         told = told.removeprefix(start)
     return told
 

@@ -189,6 +189,8 @@ _TIMES = (
     _as_text("interval", "interval", "0", "1 mon", "-1 mon +2 days -03:04:05.000006", "1 year -1 day",
          "178000000 years",
              "-178000000 years", "0.000001 s", "2540400:10:10"),
+    _as_text("interval_inf", "interval", "infinity", "-infinity", shown="interval, infinite (from PostgreSQL 17 on)",
+             lacking=("pg15",)),
     _as_text("interval_3", "interval(3)", "1.234 s"),
     _as_text("interval_ym", "interval year to month", "3 years 4 mons"),
     _as_text("interval_ds", "interval day to second(2)", "3 days 04:05:06.78"),

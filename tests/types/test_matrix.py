@@ -5,11 +5,18 @@ from __future__ import annotations
 import pytest
 
 from tests.types.cases import Case, Kind
-from tests.types.matrix import DIRECTIONS, NULL_ID, Copy, Direction, Matrix, cases_between
+from tests.types.matrix import DIRECTIONS, NULL_ID, Copy, Direction, Matrix, cases_between, keyed_runs
 
 CELLS = [
     pytest.param(name, case, id=f"{name}-{case.name}")
     for name in DIRECTIONS
+    for case in cases_between(*name.split("-"))
+]
+
+KEYED = [
+    pytest.param(name, case, run, id=f"{name}-{case.name}-{run}")
+    for name in DIRECTIONS
+    for run in keyed_runs(name)
     for case in cases_between(*name.split("-"))
 ]
 
@@ -72,8 +79,7 @@ def test_policies_let_rows_pass_and_count_them(matrix: Matrix, name: str, case: 
     assert copy.progress.coerced == counted
 
 
-@pytest.mark.parametrize("run", ["aside", "policies"])
-@pytest.mark.parametrize(("name", "case"), CELLS)
+@pytest.mark.parametrize(("name", "case", "run"), KEYED)
 def test_values_arrive_as_a_primary_key_and_chunk_by_chunk(matrix: Matrix, name: str, case: Case, run: str) -> None:
     direction = matrix.direction(name)
     copy = _seen(direction, run, f"k_{case.name}")
