@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from mainstem.connectors.postgres import snapshot as snapshots
 from mainstem.connectors.postgres import stream
 from mainstem.connectors.postgres.client import connect
 from mainstem.connectors.postgres.snapshot import PostgresSource
@@ -419,3 +420,25 @@ def test_a_value_of_many_megabytes_is_read(
     with PostgresSource(database).snapshot(1) as snapshot:
         [(value,)] = all_rows(snapshot.readers[0], make_plan("t"))
     assert value == b"\n\\" * 10_000_000
+
+
+@pytest.mark.parametrize("exported", ["", "00000000-00000000-1"])
+def test_where_no_snapshot_can_be_shared_one_reader_has_its_own(
+    sql: psycopg.Connection[Any],
+    database: ConnectionSettings,
+    make_plan: MakePlan,
+    monkeypatch: pytest.MonkeyPatch,
+    exported: str,
+) -> None:
+    def export(keeper: psycopg.Connection[Any]) -> str:
+        keeper.execute("BEGIN")
+        return exported
+
+    numbers(sql, 10)
+    plan = make_plan("t")
+    monkeypatch.setattr(snapshots, "_export", export)
+    with PostgresSource(database).snapshot(3) as snapshot:
+        sql.execute("DELETE FROM t")
+        assert len(snapshot.readers) == 1
+        assert snapshot.note.startswith("one reader only")
+        assert len(all_rows(snapshot.readers[0], plan)) == 10
