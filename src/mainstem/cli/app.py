@@ -14,6 +14,7 @@ import typer
 
 from mainstem import __version__
 from mainstem.cli.exits import ExitCode, exit_code_of
+from mainstem.cli.loading import loading
 from mainstem.cli.terminal import print_error
 from mainstem.errors import InvalidError, MainstemError
 
@@ -115,7 +116,8 @@ def run(arguments: Sequence[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without UTF-8 gets "?" for a tick, not a traceback
     try:
-        app = make_app(wanted_command(arguments, os.environ))
+        with loading():
+            app = make_app(wanted_command(arguments, os.environ))
         code = app(args=list(arguments), prog_name="mainstem", standalone_mode=False, obj=list(arguments))
     except typer.TyperException as error:
         return _usage(error, as_json=as_json)

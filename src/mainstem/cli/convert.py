@@ -12,6 +12,7 @@ from mainstem import bootstrap
 from mainstem.cli.argv import masked
 from mainstem.cli.endpoints import check_roles
 from mainstem.cli.exits import ExitCode, exit_code_of_run
+from mainstem.cli.loading import loading
 from mainstem.cli.local import run_to_end
 from mainstem.cli.planview import print_plan
 from mainstem.cli.preflight import print_finding
@@ -56,7 +57,8 @@ def carry_out(job: Job, terminal: Terminal) -> None:
         print_plan(terminal, make_plan(job.source, job.target, job.options))
         return
     if job.look_first and not job.resume:
-        _preflight(job, terminal)
+        with loading():  # the drivers
+            _preflight(job, terminal)
     run_id = job.resume or new_id(STREAM)
     if not job.quiet:
         terminal.hint(f"{job.source.settings.label} → {job.target.settings.label}  ({run_id})")

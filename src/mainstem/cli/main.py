@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from mainstem.cli.argv import conceal
+from mainstem.cli.loading import loading
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,7 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if arguments is None:
         conceal(given)
-    from mainstem.cli.app import run  # the rest is imported after the command line is clean
+    with loading():
+        from mainstem.cli.app import run  # the rest is imported after the command line is clean
 
     code = run(given)
     if arguments is None:
