@@ -186,8 +186,13 @@ _INTRODUCTION = (
     "and to a second database of their own kind. Rows are compared with those that the sample began with by sums that",
     "the servers compute, after each leg. The structure is compared as the servers' own tools print it.",
     "",
+    "The samples: Sakila, MySQL's own and its port to PostgreSQL; World, and TPC-H at a thousandth, as they are in",
+    "MariaDB's test data; TPC-B, as pgbench makes it.",
+    "",
     "A view that strings values of many rows together without saying in which order (as `film_list` does) may give",
-    "another order on each server, and each time that it is asked.",
+    "another order on each server, and each time that it is asked. Where there is no inheritance, the view of a table",
+    "that others inherit from lacks their rows. A SET is an array in PostgreSQL, and an array the text that PostgreSQL",
+    "writes in MySQL: the members are the same, the text is not (`special_features`).",
 )
 
 

@@ -22,40 +22,38 @@ _NAME = re.compile(r"^(?:`[^`]+`|\"[^\"]+\"|[a-z_][a-z0-9_$]*)(?= )")
 _KEY = re.compile(r"((?:UNIQUE |FULLTEXT |SPATIAL )?KEY|CONSTRAINT) (?P<name>`[^`]*`) (.*)$")
 _DIALECT = MysqlDialect()
 _CODE = "code is written in the server's own language, and is not translated"
-_SIZES = "PostgreSQL's types of this kind have no sizes, and come back as the largest"
+_OWN_TYPES = "MySQL has no types of one's own: columns and checks say it, and an enumeration is made for each column"
+_KEYS = "MySQL keeps an index for each foreign key, under the key's name; names are one for all tables in PostgreSQL"
 # Why a line is another: the first whose pattern is in "before => after".
 _REASONS = (
     (r"^(trigger|function|procedure|event|rule|aggregate) => $", _CODE),
     (r"^view => $", "the other server has no equal for its query: see the warnings"),
-    (r"^materialized => $", "MySQL has no stored views"),
-    (r"^(type|domain) => $", "MySQL has no types of one's own: the columns say it, by their type or a check"),
-    (r"^sequence => $", "a counter of a column is part of the column in MySQL, and becomes an identity column"),
-    (r"^default => $", "a default that took a counter's next value is an identity column now"),
-    (r"^comment => $", "MySQL has no such comment"),
+    (r"^(type|domain) => $|^ => type$|public\.\w+(::| =>| …)|_year_check", _OWN_TYPES),
+    (
+        r"^default => $|INHERITS|^ => (integer|numeric|timestamp).*NOT NULL$",
+        "what was inherited is the table's own now",
+    ),
+    (r"^comment => $", "what is said of the schema itself is not copied"),
     (r"view's query", "the servers print queries in their own words; its rows are compared above"),
+    (r"KEY name|^(index|fk)? => (index|fk)?$|^`\w+` => ", _KEYS),
+    (r"MAXVALUE|^1 => \d+$", "MariaDB's sequences end one earlier, and are made anew where the old one stood"),
     (
         r"unsigned|tinyint|mediumint",
-        "PostgreSQL has no unsigned, one-byte and three-byte integers: the next larger type",
+        "PostgreSQL's integers are signed, of two, four or eight bytes: the next larger one",
     ),
+    (r"^smallint => integer", "columns of a foreign key take the type of those that they refer to"),
     (r"current_timestamp\(\) ON UPDATE", "ON UPDATE is a trigger in PostgreSQL, and triggers are not translated back"),
     (r"0000-00-00", "PostgreSQL has no such date for a default"),
     (r"ENGINE=MyISAM", "rows and their book are written together, which needs InnoDB"),
-    (r"FULLTEXT|fulltext", "the servers' full-text indexes are not translated"),
-    (r"^set\(", "a SET is an array of text in PostgreSQL, and an array is JSON in MySQL"),
+    (r"FULLTEXT", "full-text indexes are not translated"),
+    (r"^set\(|\[\] => text|tsvector => text", "arrays and the like are kept as JSON or text where there are none"),
     (r"^year", "PostgreSQL has no YEAR: it is a smallint with a check"),
-    (r"^(tiny|medium)?(text|blob) => long", _SIZES),
+    (r"^(tiny|medium)?(text|blob) => long", "PostgreSQL's texts and bytes have no sizes, and come back as the largest"),
     (r"float\(", "PostgreSQL's real has no digits to be shown"),
-    (r"^timestamp", "PostgreSQL's timestamps of either kind become DATETIME, which holds all of their years"),
-    (
-        r"COLLATE|CHARSET|CHARACTER SET",
-        "a column of PostgreSQL compares texts exactly and without padding, and that is kept",
-    ),
+    (r"timestamp", "timestamps are DATETIME(6) in MySQL, which holds all of their years"),
+    (r"COLLATE|CHARSET|CHARACTER SET", "PostgreSQL compares texts exactly and without padding, and that is kept"),
+    (r"'now'", "the default is left out: see the warnings"),
     (r"fillfactor", "MySQL has no such storage option"),
-    (r"^ => index$", "MySQL has an index for each foreign key, which it makes where there is none"),
-    (
-        r"KEY .*=> .*KEY|^ => KEY|^fk => $|^ => fk$",
-        "index names are one for all tables in PostgreSQL: some get their table's name",
-    ),
 )
 
 
