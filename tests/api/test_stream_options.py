@@ -247,3 +247,41 @@ def test_several_streams_run_at_once(
     )
     assert {finish(api, stream)["status"] for stream in streams} == {"FINISHED"}
     assert sum(count(postgres_db, f"part{number}") for number in range(3)) == 500
+
+
+def test_wishes_by_name_reach_the_stream_and_what_a_policy_changed_is_counted(
+    api: httpx.Client, shop: ConnectionSettings, postgres_db: ConnectionSettings
+) -> None:
+    mysql(shop, "ALTER TABLE products ADD made DATE DEFAULT '2024-01-01'", "SET sql_mode = ''",
+          "UPDATE products SET made = '0000-00-00' WHERE id <= 7")  # fmt: skip
+    stats = run(
+        api, shop, postgres_db, renames={"products": "goods", "products.name": "title"}, where={"products": "id <= 10"},
+        zeroDates="null", denied="skip", specialValues="null",
+    )  # fmt: skip
+    assert (stats["status"], stats["error"]) == ("FINISHED", "")
+    assert stats["tables"][0]["target"] == "public.goods"
+    assert sum(stats["tables"][0]["coerced"].values()) == 7
+    assert postgres(postgres_db, "SELECT count(*), count(made), max(title) FROM goods") == [(10, 3, "p9")]
+
+
+@pytest.mark.parametrize(
+    ("wish", "field", "told"),
+    [
+        ({"where": {"products": "nowhere > 1"}}, "where.products", "nowhere"),
+        ({"where": {"products": "id >"}}, "where.products", "one condition"),
+        ({"sourceSchemas": ["x"]}, "sourceSchemas", "holds no schemas"),
+        ({"renames": {"products": ""}}, "renames.products", "empty"),
+    ],
+)
+def test_a_wish_that_cannot_be_met_is_named_by_its_field(
+    api: httpx.Client, shop: ConnectionSettings, postgres_db: ConnectionSettings, wish: dict[str, Any], field: str,
+    told: str,
+) -> None:  # fmt: skip
+    source, target = connect_both(api, shop, postgres_db)
+    body = {"name": "c", "source": source, "target": target, "mode": "convert", **wish}
+    answer = api.post("/stream-configs", json=body)
+    if answer.is_success:
+        answer = api.post(f"/stream-configs/{answer.json()['id']}/start")
+    assert answer.status_code == 400, answer.text
+    assert told in answer.text
+    assert field in answer.text

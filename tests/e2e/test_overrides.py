@@ -72,7 +72,7 @@ def second() -> Iterator[Callable[[ConnectionSettings], ConnectionSettings]]:
         ask(server, f"DROP DATABASE {settings.database}_b{force}")
 
 
-WITH_ALL = ["mysql-postgres", "postgres-mysql", "postgres-postgres"]
+WITH_ALL = ["mysql-mysql", "mysql-postgres", "postgres-mysql", "postgres-postgres"]
 
 
 @pytest.fixture(params=["mysql-mysql", "mysql-postgres", "postgres-mysql", "postgres-postgres"])
@@ -141,3 +141,14 @@ def test_a_parent_of_which_rows_are_left_out_is_told_of(ends: tuple[ConnectionSe
     progress = run(*ends, RunOptions(filters={"customer": "id = 1"}, skip_data=True))
     told = [item.object.rpartition(".")[2] for item in progress.report if item.code == "foreign_key_filtered"]
     assert told == ["buyer"]
+
+
+@pytest.mark.parametrize("ends", WITH_ALL, indirect=True)
+def test_views_follow_the_tables_that_get_another_name(ends: tuple[ConnectionSettings, ConnectionSettings]) -> None:
+    source, target = ends
+    progress = run(source, target, RunOptions(renames={"customer": "Client", "purchase": "order"}))
+    assert (progress.state, progress.error) == (RunState.FINISHED, "")
+    ask(source, "DROP VIEW spent, secrets", "DROP TABLE purchase", "DROP TABLE customer")
+    spent = ask(target, "SELECT * FROM spent ORDER BY 2")
+    assert [(name, float(total)) for name, total in spent] == [("Ann", 10.5), ("Ann", 20), ("Bob", 30)]
+    assert ask(target, "SELECT * FROM secrets ORDER BY 1") == [("x",), ("y",)]
