@@ -114,6 +114,17 @@ def write(
     return loader.commit(len(rows))
 
 
+def read_back(settings: ConnectionSettings, plan: TablePlan) -> list[tuple[Cell, ...]]:
+    """The rows as a source reads them, sorted."""
+    back = replace(plan, source=plan.target)
+    with MysqlSource(settings).snapshot(1) as snapshot:
+        batches = list(snapshot.readers[0].read(back, Chunk(back.source, 0), BatchLimits()))
+    columns = [
+        [column.to_pylist() for column in batch.rows.columns] for batch in batches if isinstance(batch, ChangeBatch)
+    ]
+    return sorted(row for batch in columns for row in zip(*batch, strict=True))
+
+
 def yes() -> bool:
     return True
 
@@ -192,16 +203,36 @@ def test_floats_come_back_bit_by_bit(mysql_db: ConnectionSettings, files: bool) 
     with loader_of(mysql_db) as loader:
         loader._takes_files = files
         write(loader, plan, *finite)
-    back = replace(plan, source=plan.target)
-    with MysqlSource(mysql_db).snapshot(1) as snapshot:
-        batches = list(snapshot.readers[0].read(back, Chunk(back.source, 0), BatchLimits()))
-    read = [
-        row
-        for batch in batches
-        if isinstance(batch, ChangeBatch)
-        for row in zip(*(c.to_pylist() for c in batch.rows.columns), strict=True)
+    assert read_back(mysql_db, plan) == sorted(finite)
+
+
+@pytest.mark.parametrize("raw", [True, False], ids=["raw", "hex"])
+def test_bytes_that_begin_characters_swallow_nothing_behind_them(mysql_db: ConnectionSettings, raw: bool) -> None:
+    generator = random.Random(7)
+    pieces = [
+        b"\xf0",
+        b"\xe4",
+        b"\xc3",
+        b"\x9f",
+        b"\xff",
+        b"\x80",
+        b"\t",
+        b"\n",
+        b"\\",
+        b"\\N",
+        b"\0",
+        b"a",
+        "ß🦭".encode(),
     ]
-    assert sorted(read) == sorted(finite)
+    cells = [*({bytes([a, b]) for a in range(256) for b in (0, 9, 10, 92, 0x80, 0xF0)})]
+    cells += [b"".join(generator.choices(pieces, k=generator.randrange(12))) for _ in range(4000)]
+    rows = [(b"%d" % number, cell, b"x", cell) for number, cell in enumerate(cells)]
+    run_sql(mysql_db, "CREATE TABLE t (id int PRIMARY KEY, a longblob, c char(1), b varbinary(80))")
+    plan = plan_of(mysql_db.database, id="int", a="longblob", c="char(1)", b="varbinary(80)")
+    with loader_of(mysql_db) as loader:
+        loader._raw_bytes = raw
+        write(loader, plan, *rows)
+    assert read_back(mysql_db, plan) == sorted(rows)
 
 
 def test_specials_become_null_by_policy_and_are_counted(mysql_db: ConnectionSettings) -> None:

@@ -61,12 +61,19 @@ class Form:
     expression: str = ""
 
 
-def form(column: ColumnPlan) -> Form:
-    """The form of a column by its cells and its type on the target; `PlanError` where values would be rounded."""
+def form(column: ColumnPlan, *, raw: bool = False) -> Form:
+    """The form of a column by its cells and its type on the target; `PlanError` where values would be rounded.
+
+    Args:
+        raw: bytes may stand in the file as they are, escaped, although it is said to be UTF-8. MariaDB passes them on;
+            MySQL refuses them (error 1300), so that there they are sent in hex.
+    """
     found = _TYPE.match(column.target_type)
     name, number = (found[1].lower(), int(found[2] or 0)) if found else ("", 0)
     family = _FAMILY.get(name, "")
     kind = column.type.kind
+    if kind is Kind.BINARY and family == "bytes" and raw:
+        return Form(LoadOp.TEXT)
     if kind in (Kind.BINARY, Kind.BITS):
         return Form(LoadOp.HEX, 0, "CONV({}, 16, 10)" if family == "whole" else _UNHEX)
     if kind is Kind.GEOMETRY:
@@ -127,11 +134,20 @@ class BatchEncoder:
     Args:
         required: target columns, in lower case, whose nulls are refused.
         literals: for INSERT rather than for LOAD DATA.
+        raw: see `form`.
     """
 
-    def __init__(self, table: TablePlan, options: RunOptions, required: frozenset[str], *, literals: bool) -> None:
+    def __init__(
+        self,
+        table: TablePlan,
+        options: RunOptions,
+        required: frozenset[str],
+        *,
+        literals: bool = False,
+        raw: bool = False,
+    ) -> None:
         self._table = table
-        forms = [form(column) for column in table.columns]
+        forms = [form(column, raw=raw) for column in table.columns]
         self._expressions = [item.expression for item in forms]
         self._encoder = LoadDataEncoder(
             [item.op for item in forms],

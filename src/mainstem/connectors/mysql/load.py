@@ -49,6 +49,7 @@ class MysqlLoader:
         with client.translating():
             ((files, packet_bytes),) = client.query(self._connection, "SELECT @@local_infile, @@max_allowed_packet")
         self._takes_files = bool(files)
+        self._raw_bytes = client.flavor(self._connection) == "mariadb"
         self._packet_bytes = int(packet_bytes)
         self._facts: dict[TableId, TableFacts] = {}
         self._chunk: Chunk | None = None
@@ -148,7 +149,7 @@ class MysqlLoader:
                 f"CREATE TEMPORARY TABLE {_STAGING} ENGINE = InnoDB AS SELECT {self._columns()} FROM {self._target}"
                 " WHERE FALSE",
             )
-        self._file_encoder = BatchEncoder(self._table, self._options, facts.required, literals=False)
+        self._file_encoder = BatchEncoder(self._table, self._options, facts.required, raw=self._raw_bytes)
         encoder = BatchEncoder(self._table, self._options, facts.required, literals=True)
         after = self._merge_and_empty if self._staged else _nothing
         into = f"{self._into} ({self._columns()})"
