@@ -5,7 +5,8 @@
 By hand, from PostgreSQL: ``psql \\copy … to file``, then LOAD DATA LOCAL INFILE into the table with its primary key.
 By hand, from MariaDB: ``mariadb-dump --single-transaction --quick`` piped into ``mariadb``, within one server
 (``mariadb``) and between two (``two``). ``mainstem copy`` is one process; its CPU and its peak memory are what the
-kernel says of it (getrusage(2)).
+kernel says of it (getrusage(2)). On a machine that others use, the CPU that servers and tools took in all says more
+than the clock.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ import argparse
 import compileall
 import json
 import os
+import resource
 import shlex
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,6 +31,7 @@ from mainstem.connectors.mysql.client import connect, query
 from mainstem.connectors.postgres.client import connect as postgres_connect
 from mainstem.model.connection import ConnectionSettings
 from mainstem.testing import servers
+from mainstem.testing.servers import Server
 
 RUNS = 3
 HERE, THERE = "here", "there"
@@ -53,60 +56,75 @@ LOADED = (
 
 @dataclass(frozen=True)
 class Figures:
-    """One run: seconds by the clock, seconds of CPU of our own, peak MiB."""
+    """One run: seconds by the clock, seconds of CPU that servers and tools took in all, our own part, and peak MiB."""
 
     seconds: float
     cpu: float
-    peak: float
+    own_cpu: float = 0
+    peak: float = 0
 
 
-def mainstem(source: ConnectionSettings, target: ConnectionSettings) -> Figures:
-    """``mainstem copy`` as a user runs it: start-up, planning and checks included."""
+def measured(servers_of_run: Sequence[Server], work: Callable[[], tuple[float, float] | None]) -> Figures:
+    """Run something that may tell its own CPU and peak memory."""
+    before, begin = spent(servers_of_run), time.perf_counter()
+    own = work() or (0.0, 0.0)
+    return Figures(time.perf_counter() - begin, spent(servers_of_run) - before, *own)
+
+
+def spent(servers_of_run: Sequence[Server]) -> float:
+    """Seconds of CPU so far: of servers with their processes, and of children of ours that have ended (proc(5))."""
+    parents = {server.pid for server in servers_of_run}
+    ticks = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            if int(folder.name) in parents:
+                ticks += sum(map(int, fields[11:15]))  # with the processes of a PostgreSQL that have ended
+            elif int(fields[1]) in parents:
+                ticks += sum(map(int, fields[11:13]))
+    ours = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return ticks / os.sysconf("SC_CLK_TCK") + ours.ru_utime + ours.ru_stime
+
+
+def mainstem(source: ConnectionSettings, target: ConnectionSettings) -> tuple[float, float]:
+    """``mainstem copy`` as a user runs it, start-up, planning and checks included: its CPU and its peak MiB."""
     command = [sys.executable, "-m", "mainstem", "copy", "--json", url(source), url(target)]
-    begin = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     assert process.stdout is not None
     with process.stdout as stdout:
         out = stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - begin
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"mainstem failed: {json.loads(out).get('error')}")
-    return Figures(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
-def by_file(source: ConnectionSettings, target: ConnectionSettings) -> float:
-    """Seconds of ``\\copy`` to a file and LOAD DATA from it; the table is there with its primary key."""
+def by_file(source: ConnectionSettings, target: ConnectionSettings) -> None:
+    """``\\copy`` to a file and LOAD DATA from it, into the table with its primary key."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "products"
         copy = f"\\copy products to '{file}'"
         load = f"LOAD DATA LOCAL INFILE '{file}' INTO TABLE products CHARACTER SET utf8mb4"
-        commands = (
-            f"psql -q -h 127.0.0.1 -p {source.port} -U postgres -d {source.database} -c {shlex.quote(copy)}",
-            f"{client(target)} --local-infile=1 {target.database} -e {shlex.quote(load)}",
-        )
         with connect(target) as connection:
             query(connection, f"CREATE TABLE products ({LOADED})")
-        return timed(*commands)
+        shell(f"psql -q -h 127.0.0.1 -p {source.port} -U postgres -d {source.database} -c {shlex.quote(copy)}")
+        shell(f"{client(target)} --local-infile=1 {target.database} -e {shlex.quote(load)}")
 
 
-def by_dump(source: ConnectionSettings, target: ConnectionSettings) -> float:
-    """Seconds of the dump piped into the client."""
+def by_dump(source: ConnectionSettings, target: ConnectionSettings) -> None:
+    """The dump piped into the client."""
     dump = client(source).replace("mariadb ", "mariadb-dump ", 1)
-    return timed(f"{dump} --single-transaction --quick {source.database} products | {client(target)} {target.database}")
+    shell(f"{dump} --single-transaction --quick {source.database} products | {client(target)} {target.database}")
 
 
 def client(settings: ConnectionSettings) -> str:
     return f"mariadb --no-defaults -h127.0.0.1 -P{settings.port} -uroot"
 
 
-def timed(*commands: str) -> float:
+def shell(command: str) -> None:
     environment = {"MYSQL_PWD": "root", "PGPASSWORD": "postgres", "PATH": "/usr/bin:/bin"}
-    begin = time.perf_counter()
-    for command in commands:
-        subprocess.run(command, shell=True, check=True, env=environment)
-    return time.perf_counter() - begin
+    subprocess.run(command, shell=True, check=True, env=environment)
 
 
 def url(settings: ConnectionSettings) -> str:
@@ -121,45 +139,53 @@ def renewed(target: ConnectionSettings) -> None:
 
 
 def measure(
-    way: str, rows: int, source: ConnectionSettings, target: ConnectionSettings,
-    by_hand: Callable[[ConnectionSettings, ConnectionSettings], float],
-) -> None:  # fmt: skip
+    way: str,
+    rows: int,
+    source: Server,
+    target: Server,
+    by_hand: Callable[[ConnectionSettings, ConnectionSettings], None],
+) -> None:
     """By hand and by us in turn, after one of each that only warms the servers; the medians."""
+    both = {source.pid: source, target.pid: target}.values()
+    here = source.settings if source.settings.type == "postgresql" else replace(source.settings, database=HERE)
+    there = replace(target.settings, database=THERE)
     anchors, ours = [], []
     for _ in range(RUNS + 1):
-        renewed(target)
-        anchors.append(by_hand(source, target))
-        renewed(target)
-        ours.append(mainstem(source, target))
-    anchor = sorted(anchors[1:])[RUNS // 2]
-    middle = sorted(ours[1:], key=lambda figures: figures.seconds)[RUNS // 2]
+        renewed(there)
+        anchors.append(measured(list(both), lambda: by_hand(here, there)))
+        renewed(there)
+        ours.append(measured(list(both), lambda: mainstem(here, there)))
+    anchor, middle = (sorted(runs[1:], key=lambda one: one.seconds)[RUNS // 2] for runs in (anchors, ours))
+    cpu, by_hand_cpu = (sorted(one.cpu for one in runs[1:])[RUNS // 2] for runs in (ours, anchors))
     print(
-        f"{way:10} {rows:>10,} rows   mainstem {middle.seconds:6.2f} s   CPU {middle.cpu:5.2f} s"
-        f"   peak {middle.peak:4.0f} MiB   by hand {anchor:6.2f} s   ratio {middle.seconds / anchor:.2f}",
+        f"{way:9} {rows:>9,} rows   mainstem {middle.seconds:6.2f} s, CPU of all {cpu:5.2f} s,"
+        f" own {middle.own_cpu:4.2f} s, peak {middle.peak:3.0f} MiB"
+        f"   by hand {anchor.seconds:6.2f} s, CPU {by_hand_cpu:5.2f} s"
+        f"   ratio {middle.seconds / anchor.seconds:.2f}, of CPU {cpu / by_hand_cpu:.2f}",
         flush=True,
     )
 
 
 def from_postgres(rows: int, stack: ExitStack) -> None:
-    target = stack.enter_context(servers.mariadb()).settings
-    source = stack.enter_context(servers.postgres(servers.system_postgres_bin())).settings
-    with postgres_connect(source) as connection:
+    target = stack.enter_context(servers.mariadb())
+    source = stack.enter_context(servers.postgres(servers.system_postgres_bin()))
+    with postgres_connect(source.settings) as connection:
         connection.execute(f"CREATE TABLE products ({POSTGRES_TABLE})".encode())
         connection.execute(f"INSERT INTO products SELECT {POSTGRES_ROW} FROM generate_series(1, {rows}) n".encode())
         connection.execute("VACUUM ANALYZE products")
-    measure("postgres", rows, source, replace(target, database=THERE), by_file)
+    measure("postgres", rows, source, target, by_file)
 
 
 def from_mariadb(rows: int, stack: ExitStack, *, apart: bool = False) -> None:
-    source = stack.enter_context(servers.mariadb()).settings
-    target = stack.enter_context(servers.mariadb()).settings if apart else source
-    renewed(replace(source, database=HERE))
-    with connect(replace(source, database=HERE)) as connection:
+    source = stack.enter_context(servers.mariadb())
+    target = stack.enter_context(servers.mariadb()) if apart else source
+    here = replace(source.settings, database=HERE)
+    renewed(here)
+    with connect(here) as connection:
         query(connection, f"CREATE TABLE products ({MARIADB_TABLE})")
         query(connection, f"INSERT INTO products SELECT {MARIADB_ROW} FROM seq_1_to_{rows}")
         query(connection, "ANALYZE TABLE products")
-    way = "two" if apart else "mariadb"
-    measure(way, rows, replace(source, database=HERE), replace(target, database=THERE), by_dump)
+    measure("two" if apart else "mariadb", rows, source, target, by_dump)
 
 
 WAYS: dict[str, Callable[[int, ExitStack], None]] = {

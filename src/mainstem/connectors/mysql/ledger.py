@@ -19,6 +19,7 @@ import pymysql
 from mainstem.connectors.mysql import client
 from mainstem.connectors.mysql.config import LEDGER_TABLES
 from mainstem.connectors.mysql.dialect import MysqlDialect
+from mainstem.connectors.mysql.session import SESSION
 from mainstem.contract.target import ChunkRecord
 from mainstem.errors import InvalidError, TransientError
 from mainstem.model.connection import ConnectionSettings
@@ -32,16 +33,16 @@ _NO_TABLE = 1146
 _LOCK_WAIT_S = 120
 _PIECE_BYTES = 512 * 1024  # of a plan: the smallest max_allowed_packet in use is 1 MB
 _FORM = "ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
-_NAMES = "run_id varchar(64) NOT NULL, table_schema varchar(128) NOT NULL, table_name varchar(255) NOT NULL"
+_NAMES = "run_id varchar(128) NOT NULL, table_schema varchar(128) NOT NULL, table_name varchar(255) NOT NULL"
 
 _CREATE = (
-    "CREATE TABLE IF NOT EXISTS mainstem_run (run_id varchar(64) NOT NULL, part int NOT NULL, plan mediumblob NOT NULL,"
-    f" started datetime(6) NOT NULL, PRIMARY KEY (run_id, part)) {_FORM}",
+    "CREATE TABLE IF NOT EXISTS mainstem_run (run_id varchar(128) NOT NULL, part int NOT NULL,"
+    f" plan mediumblob NOT NULL, started datetime(6) NOT NULL, PRIMARY KEY (run_id, part)) {_FORM}",
     f"CREATE TABLE IF NOT EXISTS mainstem_chunk ({_NAMES}, number int NOT NULL, part longtext NOT NULL,"
     " lower_bound longtext, upper_bound longtext, done datetime(6), rows_written bigint NOT NULL DEFAULT 0,"
     " rows_rejected bigint NOT NULL DEFAULT 0, cut_by varchar(64),"
     f" PRIMARY KEY (run_id, table_schema, table_name, number)) {_FORM}",
-    "CREATE TABLE IF NOT EXISTS mainstem_step (run_id varchar(64) NOT NULL, step char(64) NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS mainstem_step (run_id varchar(128) NOT NULL, step char(64) NOT NULL,"
     f" label longtext NOT NULL, note bool NOT NULL, done datetime(6), PRIMARY KEY (run_id, step)) {_FORM}",
     f"CREATE TABLE IF NOT EXISTS mainstem_rejected_row (id bigint NOT NULL AUTO_INCREMENT PRIMARY KEY, {_NAMES},"
     f" row_key longtext NOT NULL, column_name longtext NOT NULL, reason longtext NOT NULL, at datetime(6) NOT NULL)"
@@ -101,6 +102,8 @@ class MysqlLedger:
                 remedy="choose a database in the connection",
             )
         self._connection: Any = client.connect(settings)
+        with client.translating():
+            client.query(self._connection, SESSION)  # a name that is too long is an error, and not another name
         self._run_id = run_id
         self._lock = "mainstem." + hashlib.sha256(settings.database.encode()).hexdigest()[:32]
 

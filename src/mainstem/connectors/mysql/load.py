@@ -211,7 +211,8 @@ class MysqlLoader:
         same = " AND ".join(f"t.{name} = s.{name}" for name in keys)
         changes = ", ".join(f"t.{name} = s.{name}" for name in others)
         if changes:
-            self._run(f"UPDATE {self._target} t JOIN {_STAGING} s ON {same} SET {changes}")
+            # From the few rows to the many, which have the key; the server may not guess that it is this way round.
+            self._run(f"UPDATE {_STAGING} s STRAIGHT_JOIN {self._target} t ON {same} SET {changes}")
         self._run(
             f"INSERT INTO {self._target} ({self._columns()}) SELECT {self._columns('s.')} FROM {_STAGING} s"
             f" LEFT JOIN {self._target} t ON {same} WHERE t.{keys[0]} IS NULL"
