@@ -111,9 +111,9 @@ def test_the_servers_count_keys_that_become_equal(
     with mysql_connect(mysql_db) as connection, connection.cursor() as cursor:
         query(connection, "CREATE TABLE t (k varchar(9) COLLATE utf8mb4_nopad_bin, n int)")
         cursor.executemany("INSERT INTO t VALUES (%s, 1)", [(value,) for value in _ROWS])
-    with postgres_connect(postgres_db) as connection:
-        connection.execute("CREATE TABLE t (k varchar(9), n int)")
-        connection.cursor().executemany("INSERT INTO t VALUES (%s, 1)", [(value,) for value in _ROWS])
+    with postgres_connect(postgres_db) as other:
+        other.execute("CREATE TABLE t (k varchar(9), n int)")
+        other.cursor().executemany("INSERT INTO t VALUES (%s, 1)", [(value,) for value in _ROWS])
     with MysqlInspector(mysql_db) as mysql, PostgresInspector(postgres_db) as postgres:
         for fold, count in _FOLDS:
             columns = [("k", fold), ("n", EXACT)]

@@ -147,8 +147,8 @@ def guarded(postgres_db: ConnectionSettings, mysql_db: ConnectionSettings) -> It
 
 
 def run(ends: Ends, options: RunOptions) -> Progress:
-    found = [Endpoint(Registry.installed().find(settings.type), settings) for settings in ends]
-    return bootstrap.conversion(new_id(STREAM), *found, options, lambda _: None).run()
+    source, target = (Endpoint(Registry.installed().find(settings.type), settings) for settings in ends)
+    return bootstrap.conversion(new_id(STREAM), source, target, options, lambda _: None).run()
 
 
 def test_rows_that_a_policy_hides_are_never_missed_in_silence(guarded: Ends) -> None:

@@ -24,8 +24,8 @@ ROWS = "INSERT INTO t VALUES (1, 'Ann'), (2, 'ann'), (3, 'Bob'), (4, 'Bob '), (5
 
 def run(source: ConnectionSettings, target: ConnectionSettings, options: RunOptions = OPTIONS) -> Progress:
     registry = Registry.installed()
-    ends = [Endpoint(registry.find(settings.type), settings) for settings in (source, target)]
-    return bootstrap.conversion(new_id(STREAM), *ends, options, lambda _: None).run()
+    one, other = (Endpoint(registry.find(settings.type), settings) for settings in (source, target))
+    return bootstrap.conversion(new_id(STREAM), one, other, options, lambda _: None).run()
 
 
 def mysql(settings: ConnectionSettings, *statements: str) -> list[tuple[object, ...]]:

@@ -51,8 +51,8 @@ def ask(settings: ConnectionSettings, *statements: str) -> Rows:
 
 
 def run(source: ConnectionSettings, target: ConnectionSettings, options: RunOptions) -> Progress:
-    ends = [Endpoint(_REGISTRY.find(settings.type), settings) for settings in (source, target)]
-    return bootstrap.conversion(new_id(STREAM), *ends, options, lambda _: None).run()
+    one, other = (Endpoint(_REGISTRY.find(settings.type), settings) for settings in (source, target))
+    return bootstrap.conversion(new_id(STREAM), one, other, options, lambda _: None).run()
 
 
 @pytest.fixture

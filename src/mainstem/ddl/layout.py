@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from mainstem.contract.dialect import ColumnType, Dialect, NameRules, NewName, TargetDialect, TargetType, Translate, Use
 from mainstem.contract.inspector import TableStatus
+from mainstem.ddl.casts import override_for
 from mainstem.ddl.expressions import OwnExpressions, TableExpressions, TargetColumn, same_expression
 from mainstem.ddl.naming import Names
 from mainstem.ddl.overrides import explicit_name, refuse_taken
@@ -191,25 +192,6 @@ def _tell_losses(layout: Layout) -> None:
                 Severity.WARNING, "index_left_out", f"{table.id}.{index.name}",
                 "the index uses columns that are not selected", "select them too",
             )  # fmt: skip
-
-
-def override_for(column: Column, table: TableId, overrides: Mapping[str, str]) -> tuple[str, str]:
-    """The override that applies to a column, as (key, type); both empty if none does.
-
-    A column's own (``table.column``, ``schema.table.column``) goes before its type's: first the full native text,
-    then with its arguments but without ``unsigned``, then the bare name.
-    """
-    own = (f"{table.schema}.{table.name}.{column.name}", f"{table.name}.{column.name}")
-    for key in own:
-        if key in overrides:
-            return key, overrides[key]
-    native = column.native.lower()
-    spellings = (native, native.split(" ")[0], native.split("(")[0].split(" ")[0])
-    folded = {key.lower(): key for key in overrides}
-    for spelling in spellings:
-        if spelling in folded:
-            return folded[spelling], overrides[folded[spelling]]
-    return "", ""
 
 
 def choose_types(
