@@ -14,7 +14,7 @@ from mainstem.connectors.mysql.client import connect as mysql_connect
 from mainstem.connectors.postgres.client import connect as postgres_connect
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.plan import ReportItem
-from mainstem.model.run import RunState
+from mainstem.model.run import RunOptions, RunState, TableSelection
 from tests.e2e.conftest import Pair
 
 LONG = "a_name_of_sixty_four_bytes_that_postgresql_would_cut_without_a_w"
@@ -360,3 +360,17 @@ def test_what_does_not_arrive_is_told(arrived: Pair) -> None:
     }  # fmt: skip
     assert {item.object.split(".")[-1] for item in report(arrived, "unsigned_widened")} >= {"every_type", "parent"}
     assert all(item.message for item in arrived.report)
+
+
+def test_characters_without_unicode_are_refused_and_not_turned_into_question_marks(pair: Pair) -> None:
+    pair.mysql(
+        "SET sql_mode = ''",
+        "CREATE TABLE odd (id INT PRIMARY KEY, a VARCHAR(9) CHARACTER SET greek, b VARCHAR(9) CHARACTER SET sjis)",
+        "INSERT INTO odd VALUES (1, CAST(X'A43F' AS CHAR CHARACTER SET greek), 'a?b')",
+    )
+    progress = pair.conversion().run()
+    assert progress.state is RunState.FAILED
+    assert "odd.a holds characters" in progress.error
+    left = RunOptions(tables=(TableSelection("odd", exclude_columns=("a",)),))
+    assert pair.conversion(left).run().state is RunState.FINISHED
+    assert pair.postgres("SELECT * FROM odd") == [(1, "a?b")]

@@ -110,6 +110,8 @@ class _Planner:
         parts.report += choose_types(layouts, self.target, overrides, self.placement.names, own=self.own)
         for layout in layouts:
             settle_generated(layout, layout.translator(self.source, self.target, sequences), self.target)
+        if not self.own:
+            remarks.refuse_lost_characters(self.catalog, layouts)
         keep_foreign_keys(layouts, own=self.own)
         _check_existing(layouts, self.existing)
         if options.structure.tables and options.schema_policy is not SchemaPolicy.VALIDATE:

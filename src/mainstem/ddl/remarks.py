@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from mainstem.ddl import objects
 from mainstem.ddl.layout import Layout
+from mainstem.errors import PlanError
 from mainstem.model.plan import ReportItem, Severity
 from mainstem.model.schema import Catalog, Index, OtherObject, Table, View
 from mainstem.model.types import Kind
 
 _BY_HAND = "make it by hand, where it is needed"
 _OTHERS: dict[str, tuple[Severity, str, str]] = {
-    "partitioning": (Severity.INFO, "a partitioned table becomes one plain table", "partition the target's by hand"),
     "system_versioning": (
         Severity.WARNING,
         "only the present rows of a system-versioned table are copied, not their history",
@@ -42,8 +42,7 @@ _OTHERS: dict[str, tuple[Severity, str, str]] = {
     "publication": (Severity.WARNING, "publications are not made", _BY_HAND),
 }
 
-_OWN = ("partitioning",)
-"""What a system of the owner's kind makes as it was."""
+_UNMAPPED = "unmapped_characters"
 
 
 def remarks(catalog: Catalog, layouts: Sequence[Layout], *, whole: bool, own: bool = False) -> list[ReportItem]:
@@ -54,8 +53,8 @@ def remarks(catalog: Catalog, layouts: Sequence[Layout], *, whole: bool, own: bo
         own: source and target are systems of one kind, so that less is lost.
     """
     names = {layout.source.id.name for layout in layouts}
-    others = [other for other in catalog.others if not (own and other.kind in _OWN)]
     copied = {layout.source.id for layout in layouts}
+    others = [other for other in catalog.others if other.kind != _UNMAPPED]
     others = [other for other in others if other.kind != "foreign_table" or other.id not in copied]
     report = [_other(other) for other in others if other.table in names or (whole and not other.table)]
     if not own:
@@ -68,6 +67,21 @@ def remarks(catalog: Catalog, layouts: Sequence[Layout], *, whole: bool, own: bo
             report += _parsed(layout)
             report += _shapes(layout)
     return report
+
+
+def refuse_lost_characters(catalog: Catalog, layouts: Sequence[Layout]) -> None:
+    """`PlanError` for text whose characters the source cannot say in Unicode: it would send question marks."""
+    lost = {(other.table, other.id.name) for other in catalog.others if other.kind == _UNMAPPED}
+    for layout in layouts:
+        for column in layout.names:
+            if (layout.source.id.name, column) in lost and layout.source.id.schema:
+                raise PlanError(
+                    f"{layout.source.id}.{column} holds characters of its character set that Unicode does not have;"
+                    " they would arrive as question marks",
+                    remedy="leave the column out (excludeColumns), or read its bytes by a query, CAST(x AS BINARY)",
+                    table=str(layout.source.id),
+                    column=column,
+                )
 
 
 def _no_columns(table: Table) -> ReportItem:

@@ -40,7 +40,9 @@ def make_plan(source: Endpoint, target: Endpoint, options: RunOptions) -> Migrat
         if denials:
             tables, options = [table for table in wanted if table not in denials], left(options, denials)
         asked = bool(tables) or tables is None
-        catalog = inspector.catalog(tables, evidence=True, schemas=schemas) if asked else Catalog(())
+        # between two systems of one kind a type is what it is, whatever the rows hold
+        evidence = source.spec.name != target.spec.name
+        catalog = inspector.catalog(tables, evidence=evidence, schemas=schemas) if asked else Catalog(())
     if denials and not catalog.tables and not queries:
         raise DeniedError(told(denials), remedy=next(iter(denials.values())).remedy)
     if not catalog.tables and not queries:

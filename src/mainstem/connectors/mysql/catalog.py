@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from mainstem.connectors.mysql.config import NOT_OF_THE_LEDGER
 from mainstem.connectors.mysql.dialect import MysqlDialect
+from mainstem.connectors.mysql.evidence import with_evidence
 from mainstem.connectors.mysql.flavour import Flavour, flavour_of
 from mainstem.connectors.mysql.objects import read_objects
 from mainstem.connectors.mysql.relocate import in_order, used
 from mainstem.connectors.mysql.showcreate import read_hidden
-from mainstem.connectors.mysql.types import as_boolean, as_time_of_day, is_boolean_candidate, logical_type
+from mainstem.connectors.mysql.types import logical_type
 from mainstem.errors import NotFoundError, PlanError
 from mainstem.model.names import TableId
 from mainstem.model.schema import (
@@ -98,7 +99,8 @@ def read_catalog(
 
     Args:
         tables: None is every base table; a view may be named, and is read as if it were one.
-        evidence: look at the rows of tables with ``tinyint(1)`` or ``time`` columns, one query each, to find out what
+        evidence: look at the rows of tables with ``tinyint(1)`` or ``time`` columns, or text in character sets with
+            characters that have no Unicode, one query each, to find out what
             these columns hold; without it they are read as INTEGER and INTERVAL.
 
     Raises:
@@ -111,7 +113,7 @@ def read_catalog(
             cursor.execute(statement)
     catalog = assemble(database, _fetch(connection, database, tables, flavour), flavour)
     catalog = read_hidden(connection, catalog)
-    return _with_evidence(connection, catalog) if evidence else catalog
+    return with_evidence(partial(_rows, connection), catalog) if evidence else catalog
 
 
 def _rows(connection: Connection[Cursor], query: str, parameters: Sequence[object] = ()) -> list[Row]:
@@ -226,8 +228,6 @@ def _by_table(rows: Iterable[Row]) -> dict[str, list[Row]]:
 
 def _storage_traits(table: TableId, row: Row) -> list[OtherObject]:
     traits = []
-    if "partitioned" in _text(row["create_options"]).lower():
-        traits.append(OtherObject("partitioning", table, table.name))
     if row["table_type"] == "SYSTEM VERSIONED":
         traits.append(OtherObject("system_versioning", table, table.name))
     return traits
@@ -417,34 +417,3 @@ def _sequence(database: str, row: Row) -> SchemaSequence:
         cycle=bool(row["cycle_option"]),
         cache=int(row["cache_size"]),
     )
-
-
-# Evidence: what the rows say of a type.
-
-
-def _with_evidence(connection: Connection[Cursor], catalog: Catalog) -> Catalog:
-    return replace(catalog, tables=tuple(_look_at_rows(connection, table) for table in catalog.tables))
-
-
-def _look_at_rows(connection: Connection[Cursor], table: Table) -> Table:
-    conditions: dict[str, str] = {}
-    for column in table.columns:
-        quoted = _DIALECT.quote(column.name)
-        if is_boolean_candidate(column.native) and not column.identity:
-            conditions[column.name] = f"MIN({quoted}) >= 0 AND MAX({quoted}) <= 1"
-        elif column.type.kind is Kind.INTERVAL:
-            conditions[column.name] = f"MIN({quoted}) >= TIME'00:00:00' AND MAX({quoted}) <= TIME'24:00:00'"
-    if not conditions:
-        return table
-    # an empty table, or nothing but NULL, speaks against nothing
-    asked = ", ".join(f"COALESCE({condition}, 1) AS c{number}" for number, condition in enumerate(conditions.values()))
-    answer = _rows(connection, f"SELECT {asked} FROM {_DIALECT.qualified(table.id)}")[0]
-    held = {name: bool(answer[f"c{number}"]) for number, name in enumerate(conditions)}
-    return replace(table, columns=tuple(_by_evidence(column, held) for column in table.columns))
-
-
-def _by_evidence(column: Column, held: Mapping[str, bool]) -> Column:
-    if not held.get(column.name):
-        return column
-    narrow = as_time_of_day if column.type.kind is Kind.INTERVAL else as_boolean
-    return replace(column, type=narrow(column.type))

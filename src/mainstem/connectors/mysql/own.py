@@ -55,9 +55,14 @@ _UNICODE = frozenset({
 })  # fmt: skip
 
 
+def has_gaps(charset: str) -> bool:
+    """Whether a character set has codes that Unicode has no character for, or the same one as for others."""
+    return charset.lower() not in _UNICODE
+
+
 def travels(column: Column) -> LogicalType | None:
     """Text in a character set with gaps travels as its bytes; None is as it is."""
-    gaps = column.type.kind is Kind.TEXT and column.charset.lower() not in _UNICODE
+    gaps = column.type.kind is Kind.TEXT and has_gaps(column.charset)
     return LogicalType(Kind.BINARY) if gaps else None
 
 

@@ -26,8 +26,7 @@ _PARSER = re.compile(rb"WITH PARSER (`(?:[^`]|``)+`)")
 
 def read_hidden(connection: Connection[Cursor], catalog: Catalog) -> Catalog:
     """The catalog with what was missing."""
-    partitioned = {other.id for other in catalog.others if other.kind == "partitioning"}
-    wanted = [table for table in catalog.tables if table.id in partitioned or _hides(table)]
+    wanted = [table for table in catalog.tables if _hides(table)]
     if not wanted:
         return catalog
     made = {}
@@ -45,7 +44,12 @@ def read_hidden(connection: Connection[Cursor], catalog: Catalog) -> Catalog:
 
 
 def _hides(table: Table) -> bool:
-    return any(map(_is_hidden, table.columns)) or any(index.method is IndexMethod.FULLTEXT for index in table.indexes)
+    partitioned = "partitioned" in table.options.lower().split()
+    return (
+        partitioned
+        or any(map(_is_hidden, table.columns))
+        or any(index.method is IndexMethod.FULLTEXT for index in table.indexes)
+    )
 
 
 def _is_hidden(column: Column) -> bool:
