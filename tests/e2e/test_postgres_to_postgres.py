@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -160,7 +161,7 @@ def test_a_schema_may_get_another_name(pair: Ends) -> None:
     source, target = pair
     rich_postgres.create(source)
     progress = copied(source, target, RunOptions(target_schema="The shop"))
-    assert told(progress) == {}
+    assert told(progress) == {"functions_moved": ["public.add_one"]}
     theirs = [text.replace("public.", '"The shop".') for text in rich_postgres.dump(source)]
     ours = [text for text in rich_postgres.dump(target) if not text.startswith("CREATE SCHEMA")]
     unmoved = ("hstore", "btree_gist")  # extensions stay where they are
@@ -168,6 +169,24 @@ def test_a_schema_may_get_another_name(pair: Ends) -> None:
     ours = [text for text in ours if not any(name in text for name in unmoved)]
     assert difference(sorted(theirs), sorted(ours)) == ""
     assert sums(source, "public") == sums(target, "The shop")
+
+
+@pytest.mark.parametrize("name", ["app", "an app"])
+def test_odd_names_and_other_schemas_arrive(pair: Ends, name: str) -> None:
+    source, target = pair
+    for statement in rich_postgres.ODD.split(";\n"):
+        ask(source, f"SET search_path = app, public; {statement}")
+    options = RunOptions(source_schemas=("*",), schema_names={"app": name})
+    progress = copied(source, target, options)
+    assert set(told(progress)) == ({"functions_moved"} if name != "app" else set())
+    quoted = name if name == "app" else f'"{name}"'
+    theirs = [re.sub(r"\bapp\b", quoted, text) for text in rich_postgres.dump(source)]
+    ours = [text.replace(f"'{name}'", f"'{quoted}'").replace("app.ltree", f"{quoted}.ltree") for text in
+            rich_postgres.dump(target) if name == "app" or text != "CREATE SCHEMA app;"]  # fmt: skip
+    ours = [text.replace("ltree WITH SCHEMA app", f"ltree WITH SCHEMA {quoted}") for text in ours]
+    assert difference(sorted(theirs), sorted(ours)) == ""
+    for schema, place in (("app", name), ('we ird.sch%s"ema', 'we ird.sch%s"ema')):
+        assert sums(source, schema) == sums(target, place)
 
 
 MANY = """

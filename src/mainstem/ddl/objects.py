@@ -64,6 +64,21 @@ def wanted(
             yield object_
 
 
+def moved_bodies(objects: Iterable[NativeObject]) -> Iterator[ReportItem]:
+    """Functions whose bodies may name what is called otherwise on the target, in ways that cannot be followed."""
+    names = [str(object_.id) for object_ in objects if object_.kind in ("function", "procedure")]
+    if names:
+        message = (
+            f"names have changed in the bodies of {len(names)} functions where these write them with their schema;"
+            f" names that a body puts together, or finds by its search path, stay: {_listed(names)}"
+        )
+        yield ReportItem(Severity.INFO, "functions_moved", names[0], message, "look through these functions")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
+
+
 def left_out(objects: Sequence[NativeObject], copied: set[TableId], *, whole: bool) -> Iterator[ReportItem]:
     """One report item for each kind that a target of another kind cannot have."""
     by_kind: dict[str, list[str]] = {}
@@ -73,6 +88,5 @@ def left_out(objects: Sequence[NativeObject], copied: set[TableId], *, whole: bo
             by_kind.setdefault(object_.kind, []).append(f"{object_.id.schema}.{table}{object_.id.name}")
     for kind, names in by_kind.items():
         called, severity, remedy = _KINDS.get(kind, (f"objects of the kind {kind}", Severity.INFO, ""))
-        listed = ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
-        message = f"{len(names)} {called} left out, which the target has no equal for: {listed}"
+        message = f"{len(names)} {called} left out, which the target has no equal for: {_listed(names)}"
         yield ReportItem(severity, f"{kind}_left_out", names[0], message, remedy)

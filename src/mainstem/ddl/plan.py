@@ -221,6 +221,8 @@ class _Planner:
         self.parts.add(
             objects.create_objects(self.catalog, copied | views, fresh, self.target, whole=whole, missing=missing)
         )
+        if any(source != place for source, place in self.found.items() if source.schema):
+            self.parts.report += objects.moved_bodies(self._wanted(fresh))
 
     def _table_plan(self, layout: Layout) -> TablePlan:
         plan = layout.plan()

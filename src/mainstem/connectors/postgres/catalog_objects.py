@@ -173,10 +173,10 @@ def _placed(
 ) -> NativeObject:
     """The object in the phase in which all that it needs is there."""
     needs = dependencies.closure(node)
-    relations = [dependencies.relations[oid] for kind, oid in needs if kind == "relation"]
+    relations = [dependencies.relations.get(oid) for kind, oid in needs if kind == "relation"]  # None: a sequence
     phase = Phase.SCHEMA
     if relations:
-        phase = Phase.VIEWS if any(is_view for _, is_view in relations) else Phase.TABLES
+        phase = Phase.VIEWS if any(relation and relation[1] for relation in relations) else Phase.TABLES
     return replace(object_, phase=phase, needed_by=needed_by.get(node, frozenset()))
 
 

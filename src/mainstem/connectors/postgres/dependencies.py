@@ -37,7 +37,7 @@ SELECT DISTINCT kind, object, needed_kind, needed FROM (
         AND d.classid IN ('pg_type'::regclass, 'pg_proc'::regclass, 'pg_class'::regclass, 'pg_rewrite'::regclass,
             'pg_attrdef'::regclass, 'pg_trigger'::regclass, 'pg_policy'::regclass, 'pg_constraint'::regclass)
         AND (d.refclassid IN ('pg_type'::regclass, 'pg_proc'::regclass, 'pg_extension'::regclass)
-            OR d.refclassid = 'pg_class'::regclass AND d.classid = 'pg_rewrite'::regclass)
+            OR d.refclassid = 'pg_class'::regclass AND d.classid IN ('pg_rewrite'::regclass, 'pg_proc'::regclass))
 ) AS found WHERE object IS NOT NULL AND (kind, object) <> (needed_kind, needed)
 UNION
 SELECT 'relation', coalesce(i.indrelid, d.objid), 'extension', m.refobjid
@@ -134,4 +134,5 @@ class Dependencies:
     def uses(self, oid: int) -> tuple[TableId, ...]:
         """The tables and views that a view names."""
         nodes = self.needs.get(("relation", oid), ())
-        return tuple(sorted(self.relations[other][0] for kind, other in nodes if kind == "relation"))
+        known = (self.relations.get(other) for kind, other in nodes if kind == "relation")
+        return tuple(sorted(relation[0] for relation in known if relation))

@@ -27,6 +27,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _REGISTERED = re.compile(r"\s*::\s*reg\w+", re.IGNORECASE)  # 'shop.orders'::regclass names a table
+_SEARCH_PATH = re.compile(r"^( SET search_path TO )(.*)$", re.MULTILINE)
 _TYPE_WORDS = frozenset({
     "bit", "character", "double", "interval", "national", "precision", "time", "timestamp", "varying", "with",
     "without", "zone",
@@ -129,7 +130,20 @@ def _object(object_: NativeObject, text: _Text, schemas: Mapping[str, str]) -> N
     if object_.kind == SCHEMA_COMMENT:
         old, new = (f"SCHEMA {quote(name)} " for name in (object_.id.schema, schemas[object_.id.schema]))
         return replace(object_, statements=tuple(sql.replace(old, new, 1) for sql in object_.statements))
-    return replace(object_, statements=tuple(text(sql) for sql in object_.statements))
+    statements = tuple(text(sql) for sql in object_.statements)
+    if object_.kind in ("function", "procedure"):
+        statements = tuple(_search_path(sql, schemas) for sql in statements)
+    return replace(object_, statements=statements)
+
+
+def _search_path(sql: str, schemas: Mapping[str, str]) -> str:
+    """A function's definition with the schemas' names in its ``SET search_path``, which the server writes in quotes."""
+
+    def moved(found: re.Match[str]) -> str:
+        name = found[1].replace("''", "'")
+        return "'" + schemas.get(name, name).replace("'", "''") + "'"
+
+    return _SEARCH_PATH.sub(lambda found: found[1] + re.sub(r"'((?:[^']|'')*)'", moved, found[2]), sql)
 
 
 def _table(table: Table, text: _Text, part: _Part) -> Table:
