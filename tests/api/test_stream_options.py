@@ -270,6 +270,8 @@ def test_wishes_by_name_reach_the_stream_and_what_a_policy_changed_is_counted(
         ({"where": {"products": "nowhere > 1"}}, "where.products", "nowhere"),
         ({"where": {"products": "id >"}}, "where.products", "one condition"),
         ({"sourceSchemas": ["x"]}, "sourceSchemas", "holds no schemas"),
+        ({"renames": {"product.name": "x"}}, "renames.product.name", "did you mean products"),
+        ({"excludeColumns": ["shop.x"]}, "excludeColumns.shop.x", "no table"),
         ({"renames": {"products": ""}}, "renames.products", "empty"),
     ],
 )

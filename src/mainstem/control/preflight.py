@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from mainstem.contract.dialect import NameRules
 from mainstem.contract.inspector import Finding, Inspector, Role
+from mainstem.ddl.overrides import splits
 from mainstem.ddl.placement import Placement
 from mainstem.engine.denied import wanted
 from mainstem.engine.endpoint import Endpoint
@@ -103,6 +104,7 @@ def _selected(inspector: Inspector, source: Endpoint, options: RunOptions) -> li
             fields=problems,
             remedy="names are case-sensitive; GET /connections/{id}/tables lists them",
         )
+    _check_keys(options, there)
     for item in options.tables:
         if item.query:
             _check_query(inspector, item)
@@ -150,6 +152,26 @@ def _check_query(inspector: Inspector, item: TableSelection) -> None:
         raise InvalidError(
             f"table {item.name}: {exc.message}", fields={f"tables.{item.name}.query": problem}, remedy=exc.remedy
         ) from exc
+
+
+def _check_keys(options: RunOptions, there: Present) -> None:
+    """Each table that is named beside the selection is there; its columns are the plan's to look up."""
+    queries = {item.name for item in options.tables if item.query}
+    keys = {
+        f"{member}.{key}": key
+        for member, named in (
+            ("renames", options.renames), ("excludeColumns", options.exclude_columns), ("where", options.filters)
+        )
+        for key in named
+    }  # fmt: skip
+    problems = {
+        field: f"there is no table of this name{there.near(key)}"
+        for field, key in keys.items()
+        if not any(name in queries or there.find(name) for name in (key, *(table for table, _ in splits(key))))
+    }
+    if problems:
+        told = "; ".join(f"{field}: {problem}" for field, problem in problems.items())
+        raise InvalidError(told, fields=problems, remedy="names are case-sensitive, and those of the source")
 
 
 def _check_conditions(inspector: Inspector, source: Endpoint, options: RunOptions, there: Present) -> None:

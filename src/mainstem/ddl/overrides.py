@@ -68,7 +68,7 @@ class _Known:
         """What a key means; `InvalidError` unless it is exactly one thing."""
         places: list[_Place] = [(at, "") for at in self._tables.get(key, ())] if tables else []
         if columns:
-            places += [place for table, column in _splits(key) for place in self._columns(table, column)]
+            places += [place for table, column in splits(key) for place in self._columns(table, column)]
         if len(places) == 1:
             return places[0]
         what = " or ".join(["table"] * tables + ["column (table.column)"] * columns)
@@ -90,7 +90,7 @@ class _Known:
         if tables:
             yield from self._tables
         if columns:
-            for table, _ in _splits(key):
+            for table, _ in splits(key):
                 near = self._tables.get(table) or []
                 yield from (f"{table}.{column.name}" for at in near for column in self._chosen[at].table.columns)
 
@@ -103,7 +103,7 @@ def _spellings(table: TableId) -> tuple[str, ...]:
     return (table.name, f"{table.schema}.{table.name}") if table.schema else (table.name,)
 
 
-def _splits(key: str) -> Iterable[tuple[str, str]]:
+def splits(key: str) -> Iterable[tuple[str, str]]:
     """Every way to read a key as table and column: both may hold points."""
     parts = key.split(".")
     return [(".".join(parts[:at]), ".".join(parts[at:])) for at in range(1, len(parts))]
