@@ -47,6 +47,16 @@ def test_columns_that_round_or_cut_are_told(pair: Pair) -> None:
     assert item.message.endswith(": at (date), price (numeric(10,2))")
 
 
+def test_a_column_that_cannot_be_written_is_told_before_a_row_moves(pair: Pair) -> None:
+    pair.mysql("CREATE TABLE t (id INT PRIMARY KEY, v BLOB)", "CREATE TABLE u (id INT PRIMARY KEY)")
+    pair.postgres("CREATE TABLE t (id int PRIMARY KEY, v text)")
+    progress = pair.conversion(RunOptions(schema_policy=SchemaPolicy.CREATE_MISSING)).run()
+    assert progress.state is RunState.FAILED
+    assert "column v" in progress.error
+    assert "written as text" in progress.error
+    assert pair.postgres("SELECT to_regclass('u')::text") == [(None,)]
+
+
 def _type(kind: Kind, **parameters: int) -> LogicalType:
     return LogicalType(kind, **parameters)  # type: ignore[arg-type]
 
@@ -68,6 +78,8 @@ def _type(kind: Kind, **parameters: int) -> LogicalType:
         (_type(Kind.DECIMAL, precision=10, scale=2), _type(Kind.DECIMAL), False),
         (_type(Kind.FLOAT, bits=64), _type(Kind.DECIMAL, precision=10, scale=2), True),
         (_type(Kind.TEXT), _type(Kind.TEXT, length=3), False),
+        (_type(Kind.TEXT, length=3), _type(Kind.TEXT, length=3, fixed=True), True),
+        (_type(Kind.BINARY, length=3, fixed=True), _type(Kind.BINARY, length=4, fixed=True), True),
     ],
 )
 def test_a_type_loses_what_another_holds(source: LogicalType, target: LogicalType, lost: bool) -> None:

@@ -20,6 +20,8 @@ def loses(source: LogicalType, target: LogicalType) -> bool:
         return _digits(source) > _FLOAT_DIGITS[target.bits or 64]
     if target.kind is Kind.DECIMAL:
         return target.scale is not None and _scale(source) > target.scale
+    if target.kind is source.kind and target.fixed:  # blanks or zeros at the end come or go
+        return not source.fixed or (source.kind is Kind.BINARY and source.length != target.length)
     if target.kind in _TIMES and source.kind in _TIMES:
         return target.fraction is not None and (source.fraction or 0) > target.fraction
     return False

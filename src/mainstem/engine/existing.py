@@ -11,9 +11,9 @@ from mainstem.ddl.collisions import FoldedKey, folded_keys
 from mainstem.ddl.narrowing import loses
 from mainstem.errors import PlanError
 from mainstem.model.names import TableId
-from mainstem.model.plan import MigrationPlan, ReportItem, Severity, TablePlan
+from mainstem.model.plan import ColumnPlan, MigrationPlan, ReportItem, Severity, TablePlan
 from mainstem.model.run import RowErrorPolicy, RunOptions, SchemaPolicy
-from mainstem.model.schema import Table
+from mainstem.model.schema import Column, Table
 
 COLLISION, NARROWER = "key_collision", "existing_column_narrower"
 _REMEDY = "give the target's column a collation (or type) that tells them apart, or change these rows at the source"
@@ -48,7 +48,32 @@ def _fitted(plan: TablePlan, there: Table | None, source: Dialect, target: Targe
         replace(column, target_type=types.get(column.target.lower(), column.target_type)) for column in plan.columns
     )
     plan = replace(plan, columns=columns)
-    return replace(plan, raw=target.raw_format(plan, source))
+    plan = replace(plan, raw=target.raw_format(plan, source))
+    if not plan.raw:
+        for column in columns:
+            _check_writable(plan, column, target)
+    return plan
+
+
+def _check_writable(plan: TablePlan, column: ColumnPlan, target: TargetDialect) -> None:
+    """`PlanError` for a type that the column's values cannot be written as, before anything is touched."""
+    native = column.native or column.target_type
+    if native == column.target_type:
+        return
+    try:
+        own = Column(column.target, column.type, native, column.nullable)
+        target.target_type(plan.target, own, _same_name, column.target_type)
+    except PlanError as exc:
+        raise PlanError(
+            f"table {plan.target} is there already: {exc.message}",
+            remedy="change the column's type on the target, or leave the column out",
+            table=str(plan.source),
+            column=column.source,
+        ) from exc
+
+
+def _same_name(wanted: str, space: str = "") -> str:
+    return wanted  # no type is made for a column that is there
 
 
 def _narrower(plan: TablePlan, there: Table) -> Iterator[ReportItem]:
