@@ -99,18 +99,22 @@ _MOMENTS = (
     _zero("0000-10-10 11:12:13"),
     _impossible("2021-02-31 00:00:00"),
 )  # fmt: skip
-_CHARSETS = {
+
+
+_CHARSETS: dict[str, tuple[tuple[str, str], ...]] = {
     "latin1": (
         ("é€ÿ", _utf8("é€ÿ")), ("every byte but NUL", f"_latin1 X'{_NOT_NUL}'"),
         ("bytes of invalid UTF-8", "_latin1 X'C328'"),
     ),
-    "gbk": (("中文", _utf8("中文€")),),
-    "sjis": (("日本", _utf8("日本語ｶﾅ")),),
+    "gbk": (("中文", _utf8("中文€")), ("a second byte of a backslash", "_gbk X'815C'")),
+    "sjis": (
+        ("日本", _utf8("日本語ｶﾅ")), ("a second byte of a backslash", "_sjis X'835C'"),
+    ),
     "ucs2": (("Ωß日", _utf8("Ωß日")),),
     "utf32": (("emoji", _utf8("😀")),),
     "utf16": (("emoji", _utf8("😀")),),
     "utf8mb3": (("three bytes", _utf8("€日")),),
-    "greek": (("αβγ", _utf8("αβγ")),),
+    "greek": (("αβγ?", _utf8("αβγ?")),),
     "ascii": (("ascii", "'~!'"),),
 }  # fmt: skip
 
