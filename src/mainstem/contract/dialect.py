@@ -194,7 +194,10 @@ class TargetDialect(Dialect, Protocol):
         ...
 
     def render_expression(self, tree: exp.Expr, use: Use, wanted: ColumnType | None = None) -> str:
-        """A neutral expression or query as this system's SQL; `PlanError` if it can't be said."""
+        """A neutral expression or query as this system's SQL; `PlanError` if it can't be said.
+
+        What a query computes may get its `ColumnType` in the tree, for views that use this one.
+        """
         ...
 
     def relocate(self, catalog: Catalog, names: Mapping[TableId, TableId]) -> Catalog:

@@ -116,9 +116,10 @@ def _create_view(
     target: TargetDialect,
 ) -> tuple[Rendered, _Relation]:
     _resolve(tree, view.id.schema, known)
-    columns = {name.lower(): column for name, column in _outputs(tree).items()}
     folded = _folded(tree)
-    query = target.render_expression(source.neutral_expression(tree), Use.VALUE)
+    neutral = source.neutral_expression(tree)
+    query = target.render_expression(neutral, Use.VALUE)
+    columns = {name.lower(): column for name, column in _outputs(neutral).items()}
     rendered = target.create_view(id_, query, view)
     if folded:
         rendered = replace(rendered, report=(*rendered.report, _compares_without_case(id_, folded)))
@@ -159,6 +160,7 @@ def _resolve(tree: exp.Expr, schema: str, known: Mapping[TableId, _Relation]) ->
     """Give tables and columns the target's names, and columns their types; `PlanError` for one that is not copied."""
     done: set[int] = set()
     tables: list[tuple[exp.Table, _Relation]] = []
+    of_select: dict[int, Mapping[str, Mapping[str, TargetColumn]]] = {}
     for scope in traverse_scope(tree):
         sources: dict[str, Mapping[str, TargetColumn]] = {}
         for name, (_, origin) in scope.selected_sources.items():
@@ -168,6 +170,7 @@ def _resolve(tree: exp.Expr, schema: str, known: Mapping[TableId, _Relation]) ->
                 sources[name] = relation.columns
             else:
                 sources[name] = {key.lower(): column for key, column in _scope_outputs(origin.expression).items()}
+        of_select[id(scope.expression)] = sources
         for column in scope.columns:
             name = column.table or _only(sources, column)
             if id(column) not in done and name in sources:
@@ -177,7 +180,21 @@ def _resolve(tree: exp.Expr, schema: str, known: Mapping[TableId, _Relation]) ->
         _settle_table(table, relation)
     for column in list(tree.find_all(exp.Column)):
         if id(column) not in done:
-            _settle_alias(column)
+            _settle_unscoped(column, of_select)
+
+
+def _settle_unscoped(column: exp.Column, of_select: Mapping[int, Mapping[str, Mapping[str, TargetColumn]]]) -> None:
+    """A name without a table behind the SELECT list (HAVING, ORDER BY): of the list, or a column of the one table."""
+    select = column.find_ancestor(exp.Select)
+    sources = of_select.get(id(select), {})
+    name = _only(sources, column) if not column.table else ""
+    listed = select is not None and column.name in {projection.alias for projection in select.selects}
+    if name and listed and not isinstance(column.parent, exp.Ordered):
+        raise PlanError(f"it uses {column.name}, which is both a column and a name of the SELECT list")
+    if name and not listed:
+        _settle_column(column, sources[name])
+    else:
+        _settle_alias(column)
 
 
 def _only(sources: Mapping[str, Mapping[str, TargetColumn]], column: exp.Column) -> str:
@@ -187,7 +204,7 @@ def _only(sources: Mapping[str, Mapping[str, TargetColumn]], column: exp.Column)
     name, columns = next(iter(sources.items()))
     order = column.parent.parent if isinstance(column.parent, exp.Ordered) else None
     select = order.parent if order is not None else None
-    named = isinstance(select, exp.Query) and column.name in select.named_selects
+    named = isinstance(select, exp.Query) and column.name in {item.alias for item in select.selects}
     return name if not named and (column.name in columns or column.name.lower() in columns) else ""
 
 

@@ -128,7 +128,7 @@ def _interval(node: exp.Expr, context: Context) -> exp.Expr:
 def shifted(node: exp.Expr, left: exp.Expr, right: exp.Expr) -> exp.Expr:
     """A date or timestamp plus or minus something; the difference of two dates."""
     plus = isinstance(node, exp.Add)
-    if plus and sort_of(left) not in MOMENTS:
+    if plus and sort_of(left) not in (*MOMENTS, Sort.INSTANT):
         left, right = right, left
     have, other = sort_of(left), sort_of(right)
     if not plus and have is other is Sort.DATE:
@@ -137,6 +137,9 @@ def shifted(node: exp.Expr, left: exp.Expr, right: exp.Expr) -> exp.Expr:
         return _shift(left, right, "DAY", Sort.DATE, plus)
     if isinstance(right, exp.Interval):
         amount, unit = _amount(right)
+        if have is Sort.INSTANT and unit in _TIME_UNITS:  # days are not all of 24 hours where clocks are changed
+            return _shift(left, amount, unit, Sort.INSTANT, plus)
+        want(left, MOMENTS, "adding days or more")
         moment = call("TIMESTAMP", Sort.TIMESTAMP, left) if have is Sort.DATE else left
         return _shift(moment, amount, unit, Sort.TIMESTAMP, plus)
     raise PlanError(f"arithmetic of {have.value} with {other.value} has no translation")

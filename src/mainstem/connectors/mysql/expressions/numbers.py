@@ -37,7 +37,7 @@ def _widest(node: exp.Expr, *operands: exp.Expr, scale: int) -> exp.Expr:
 
 def _add(node: exp.Expr, context: Context) -> exp.Expr:
     left, right = node.this, node.expression
-    if sort_of(left) in MOMENTS or sort_of(right) in MOMENTS:
+    if {sort_of(left), sort_of(right)} & {*MOMENTS, Sort.INSTANT}:
         return shifted(node, left, right)
     for operand in (left, right):
         want(operand, NUMBERS, "arithmetic")

@@ -24,6 +24,7 @@ from mainstem.connectors.mysql.expressions.sorts import (
     scale_of,
     sort_of,
     sort_of_column,
+    type_of,
 )
 from mainstem.connectors.mysql.traits import Traits
 from mainstem.contract.dialect import ColumnType, Use
@@ -35,6 +36,8 @@ def render(tree: exp.Expr, use: Use, wanted: ColumnType | None, traits: Traits) 
     context = Context(use, traits)
     try:
         made = convert(tree.copy(), context)
+        if isinstance(tree, exp.Query):
+            _tell_types(tree, made)
         if use is Use.CONDITION:
             made = truth(made)
         elif wanted is not None:
@@ -48,7 +51,7 @@ def convert(node: exp.Expr, context: Context) -> exp.Expr:
     """The node with all below it, translated."""
     if isinstance(node, _OPAQUE):
         return node
-    for key, value in list(node.args.items()):
+    for key, value in sorted(node.args.items(), key=lambda item: -_FIRST.index(item[0]) if item[0] in _FIRST else 1):
         if isinstance(value, exp.Expr):
             node.set(key, convert(value, context))
         elif isinstance(value, list):
@@ -57,6 +60,19 @@ def convert(node: exp.Expr, context: Context) -> exp.Expr:
     if rule is None:
         raise PlanError(f"{_name(node)} has no translation")
     return rule(node, context)
+
+
+# What the columns of a query's other parts are, is known once these are translated.
+_FIRST = ("joins", "from_", "with_")
+
+
+def _tell_types(tree: exp.Query, made: exp.Expr) -> None:
+    """Write down what a query's computed columns are."""
+    pairs = zip(tree.selects, made.selects, strict=True) if isinstance(made, exp.Query) else ()
+    for projection, translated in pairs:
+        node = projection.unalias()
+        if column_type(node) is None and (computed := type_of(sort_of(translated), scale_of(translated))):
+            node.meta[ColumnType.META] = computed
 
 
 def _name(node: exp.Expr) -> str:
@@ -102,11 +118,50 @@ _ASSIGNED = frozenset(
 def _column(node: exp.Expr, context: Context) -> exp.Expr:
     known = column_type(node)
     if known is None:
-        return mark(node, Sort.UNKNOWN)
+        projection = _derived(node)
+        return mark(node, Sort.UNKNOWN) if projection is None else like(node, projection)
     scale = 0
     if known.type.kind.value == "decimal":
         scale = 30 if known.type.precision is None else max(known.type.scale or 0, 0)
     return mark(node, sort_of_column(known), scale)
+
+
+def _derived(node: exp.Expr) -> exp.Expr | None:
+    """What a column of a derived table or common table expression is there; None if that is not found."""
+    select = node.find_ancestor(exp.Select)
+    while select is not None:
+        parts = [part for part in (select.args.get("from_"), *(select.args.get("joins") or [])) if part]
+        sources = [  # those of joins in brackets too
+            item
+            for part in parts
+            for item in part.find_all(exp.Table, exp.Subquery)
+            if item.find_ancestor(exp.Select) is select and isinstance(item.this, (exp.Identifier, exp.Query))
+        ]
+        for source in sources:
+            if source.alias_or_name == node.text("table") or (not node.text("table") and len(sources) == 1):
+                query = source.this if isinstance(source, exp.Subquery) else _common(source, select)
+                return _projection(query, node.name)
+        select = select.find_ancestor(exp.Select)
+    return None
+
+
+def _common(table: exp.Expr, select: exp.Expr) -> exp.Expr | None:
+    """The query of the common table expression that a table's name means."""
+    holder: exp.Expr | None = select
+    while holder is not None:
+        found = holder.args.get("with_")
+        for item in found.expressions if found is not None else []:
+            if item.alias == table.name and not table.args.get("db"):
+                query: exp.Expr = item.this
+                return query if not item.args["alias"].columns else None
+        holder = holder.parent
+    return None
+
+
+def _projection(query: exp.Expr | None, name: str) -> exp.Expr | None:
+    """A column of a SELECT's list; nothing of a UNION, whose branches may differ."""
+    selects = query.selects if isinstance(query, exp.Select) else []
+    return next((item for item in selects if item.alias_or_name == name), None)
 
 
 def _literal(node: exp.Expr, context: Context) -> exp.Expr:

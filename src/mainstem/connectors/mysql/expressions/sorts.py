@@ -12,7 +12,7 @@ from mainstem.connectors.mysql.native import TEXTS, base_name, is_plain_text
 from mainstem.connectors.mysql.traits import Traits
 from mainstem.contract.dialect import ColumnType, Use
 from mainstem.errors import PlanError
-from mainstem.model.types import Kind
+from mainstem.model.types import Kind, LogicalType
 
 _SORT, _SCALE = "sort", "scale"
 MAX_SCALE = 30
@@ -86,6 +86,27 @@ def sort_of_column(known: ColumnType) -> Sort:
     if base_name(known.sql) not in names or (sort is Sort.TEXT and not is_plain_text(known.native)):
         return Sort.FOREIGN
     return sort
+
+
+def type_of(sort: Sort, scale: int) -> ColumnType | None:
+    """A type that yields this sort as a column, or None for one that has none."""
+    found = _TYPES.get(sort)
+    if sort is Sort.DECIMAL:
+        return ColumnType(LogicalType(Kind.DECIMAL, precision=65, scale=scale), "decimal(65,30)", native="numeric")
+    return found and ColumnType(found[0], found[1], native=found[1])
+
+
+_TYPES: dict[Sort, tuple[LogicalType, str]] = {
+    Sort.BOOLEAN: (LogicalType(Kind.BOOLEAN), "tinyint(1)"),
+    Sort.INTEGER: (LogicalType(Kind.INTEGER, bits=64), "bigint"),
+    Sort.FLOAT: (LogicalType(Kind.FLOAT, bits=64), "double"),
+    Sort.TEXT: (LogicalType(Kind.TEXT), "longtext"),
+    Sort.STRING: (LogicalType(Kind.TEXT), "longtext"),
+    Sort.DATE: (LogicalType(Kind.DATE), "date"),
+    Sort.TIME: (LogicalType(Kind.TIME, fraction=6), "time(6)"),
+    Sort.TIMESTAMP: (LogicalType(Kind.TIMESTAMP, fraction=6), "datetime(6)"),
+    Sort.INSTANT: (LogicalType(Kind.INSTANT, fraction=6), "datetime(6)"),
+}
 
 
 def column_type(node: exp.Expr) -> ColumnType | None:
