@@ -48,7 +48,8 @@ def run_to_end(conversion: Conversion, show: ProgressDisplay, terminal: Terminal
                 stopping = True
                 threading.Thread(target=conversion.stop, name="stop", daemon=True).start()
                 terminal.hint("stopping; Ctrl-C again ends at once")
-            show.update(view_of(conversion.run_id, conversion.progress()))
+            if not show.silent:
+                show.update(view_of(conversion.run_id, conversion.progress()))
             pause_s = min(max(REFRESH_S, SHARE * (time.perf_counter() - begun)), LONGEST_S)
         outcome = result[0]
         if isinstance(outcome, BaseException):

@@ -29,7 +29,13 @@ _STAGES = {
 
 
 class ProgressDisplay(AbstractContextManager["ProgressDisplay"], Protocol):
-    """Takes a view as often as its caller likes."""
+    """Takes a view as often as its caller likes.
+
+    Attributes:
+        silent: it shows nothing, so that no view need be made.
+    """
+
+    silent: bool
 
     def update(self, view: RunView) -> None:
         """Show this state of affairs."""
@@ -44,6 +50,8 @@ def display(console: Console, *, quiet: bool = False) -> ProgressDisplay:
 
 
 class _Silence(AbstractContextManager["_Silence"]):
+    silent = True
+
     def update(self, view: RunView) -> None:
         pass
 
@@ -56,6 +64,8 @@ class Bars(AbstractContextManager["Bars"]):
 
     Tables that do not fit the height are summed up in a line; those at work are shown before those that have ended.
     """
+
+    silent = False
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -141,6 +151,8 @@ def time_left_s(view: RunView) -> float | None:
 
 class Lines(AbstractContextManager["Lines"]):
     """Plain lines for logs and pipes: stages, tables that ended, and a total every few seconds."""
+
+    silent = False
 
     def __init__(self, console: Console) -> None:
         self._console = console
