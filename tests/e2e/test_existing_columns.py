@@ -6,10 +6,13 @@ import pytest
 
 from mainstem.ddl.narrowing import loses
 from mainstem.engine.existing import NARROWER
+from mainstem.model.connection import ConnectionSettings
 from mainstem.model.run import RowErrorPolicy, RunOptions, RunState, SchemaPolicy
 from mainstem.model.types import Kind, LogicalType
 from tests.e2e.conftest import Pair
+from tests.types.matrix import Server, convert, database
 
+KEPT = RunOptions(schema_policy=SchemaPolicy.VALIDATE, row_errors=RowErrorPolicy.QUARANTINE)
 # Source's type and value, target's type, and the value's text there; None is refused.
 COLUMNS: dict[str, tuple[str, str, str, str | None]] = {
     "wider": ("INT", "123", "bigint", "123"),
@@ -31,12 +34,42 @@ def test_values_arrive_as_the_target_s_own_type_reads_them_or_not_at_all(pair: P
     for name, (source, value, target, _) in COLUMNS.items():
         pair.mysql(f"CREATE TABLE {name} (id INT PRIMARY KEY, v {source})", f"INSERT INTO {name} VALUES (1, {value})")
         pair.postgres(f"CREATE TABLE {name} (id int PRIMARY KEY, v {target})")
-    options = RunOptions(schema_policy=SchemaPolicy.VALIDATE, row_errors=RowErrorPolicy.QUARANTINE)
-    progress = pair.conversion(options).run()
+    progress = pair.conversion(KEPT).run()
     assert (progress.state, progress.error) == (RunState.FINISHED, "")
     arrived = {name: pair.postgres(f"SELECT v::text FROM {name}") for name in COLUMNS}
     assert arrived == {name: [] if text is None else [(text,)] for name, (*_, text) in COLUMNS.items()}
     assert {row.table.name for row in progress.rejected} == {name for name in COLUMNS if COLUMNS[name][3] is None}
+
+
+UNDECODED: dict[str, tuple[str, str, str, str | None]] = {
+    "wider": ("integer", "123", "bigint", "123"),
+    "as_float": ("bigint", "1234567890123", "double precision", "1234567890123"),
+    "as_moment": ("bigint", "5", "timestamp", None),
+    "as_number": ("timestamp", "'2020-01-02 03:04:05'", "bigint", None),
+    "as_text": ("interval", "'1 mon'", "text", "1 mon"),
+    "as_array": ("text", "'{1,2}'", "int[]", "{1,2}"),
+    "zoned": ("timestamp", "'2020-01-02 03:04:05'", "timestamptz", "2020-01-02 03:04:05+00"),
+    "unzoned": ("timestamptz", "'2020-01-02 03:04:05+02'", "timestamp", "2020-01-02 01:04:05"),
+    "as_numeric": ("money", "1.5", "numeric", "1.50"),
+    "as_bits": ("bit(3)", "B'101'", "varbit", "101"),
+    "longer": ("varchar(10)", "'abcdef'", "varchar(3)", None),
+    "the_same": ("jsonb", "'[1]'", "jsonb", "[1]"),
+}
+
+
+def test_rows_that_could_pass_undecoded_do_not_where_a_column_has_another_type(
+    postgres18_server: ConnectionSettings,
+) -> None:
+    server = Server("", postgres18_server)
+    with database(server) as source, database(server) as target:
+        for name, (type_, value, other, _) in UNDECODED.items():
+            source.run(f"CREATE TABLE {name} (id int PRIMARY KEY, v {type_})")
+            source.run(f"INSERT INTO {name} VALUES (1, {value})")
+            target.run(f"CREATE TABLE {name} (id int PRIMARY KEY, v {other})")
+        progress = convert(source.settings, target.settings, KEPT)
+        assert (progress.state, progress.error) == (RunState.FINISHED, "")
+        arrived = {name: target.run(f"SELECT v::text FROM {name}") for name in UNDECODED}
+    assert arrived == {name: [] if text is None else [(text,)] for name, (*_, text) in UNDECODED.items()}
 
 
 def test_columns_that_round_or_cut_are_told(pair: Pair) -> None:
