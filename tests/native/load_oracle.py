@@ -94,7 +94,7 @@ def _value(cell: bytes, op: LoadOp, length: int) -> bytes:
         case LoadOp.DECIMAL:
             return _refuse(Refusal.SPECIAL_VALUE) if SPECIAL_NUMBER.fullmatch(cell) else cell
         case LoadOp.FLOAT:
-            return _float(cell)
+            return _float(cell, any_digits=length != 0)
         case LoadOp.DATE:
             return _date(cell, length)
         case LoadOp.TIME:
@@ -128,14 +128,15 @@ def _cut(cell: bytes, digits: int) -> bytes:
     return kept if kept and not re.search(rb"[1-9]", cell[len(kept) :]) else _refuse(Refusal.TOO_FINE)
 
 
-def _float(cell: bytes) -> bytes:
+def _float(cell: bytes, *, any_digits: bool) -> bytes:
     form, least = {8: ("<d", 15), 4: ("<f", 6)}.get(len(cell), ("", 0))
     if not form:
         return _refuse(Refusal.MALFORMED)
     (value,) = struct.unpack(form, cell)
     if not math.isfinite(value):
         return _refuse(Refusal.SPECIAL_VALUE)
-    texts = [f"{value:.{digits}g}" for digits in range(least, 18)]
+    most = 9 if form == "<f" and abs(value) <= 3.402e38 else 17
+    texts = [f"{value:.{digits}g}" for digits in range(most if any_digits else least, most + 1)]
     return next((text for text in texts if _reads_back(form, text, cell)), texts[-1]).encode()
 
 

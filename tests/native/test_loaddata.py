@@ -108,6 +108,8 @@ SAMPLES: list[tuple[LoadOp, int, bytes, bytes | Refusal, bytes | Refusal]] = [
     (LoadOp.DECIMAL, 0, b"NaN", Refusal.SPECIAL_VALUE, Refusal.SPECIAL_VALUE),
     (LoadOp.FLOAT, 0, struct.pack("<f", 0.1), b"0.1", b"'0.1'"),
     (LoadOp.FLOAT, 0, b"\xff\xff\x7f\x7f", b"3.402823466e+38", b"'3.402823466e+38'"),
+    (LoadOp.FLOAT, 1, struct.pack("<f", 0.1), b"0.100000001", b"'0.100000001'"),
+    (LoadOp.FLOAT, 1, struct.pack("<d", 0.1), b"0.10000000000000001", b"'0.10000000000000001'"),
     (LoadOp.DATE, 6, b"0000-00-00 00:00:00", b"0000-00-00 00:00:00", b"'0000-00-00 00:00:00'"),
     (LoadOp.DATE, 3, b"2021-02-31 01:02:03.123000", b"2021-02-31 01:02:03.123", b"'2021-02-31 01:02:03.123'"),
     (LoadOp.DATE, 0, b"2021-02-03 01:02:03.5", Refusal.TOO_FINE, Refusal.TOO_FINE),

@@ -25,6 +25,7 @@ cdef enum:
     POINT_BYTE = 19  # where a timestamp's point is
     NO_TIME = -1
     MAX_DIGITS = 17
+    MAX_SINGLE_DIGITS = 9
     GEOMETRY_KINDS = 7
 
     # The values of `LoadOp`.
@@ -42,6 +43,7 @@ cdef enum:
 
 cdef const char *HEX_DIGITS = b"0123456789abcdef"
 cdef double FLOAT_MAX = 3.4028234663852886e38
+cdef double FLOAT_SAFE = 3.402e38
 # 0: as it is; else the letter after the backslash. For the file of LOAD DATA, and for a literal in single quotes.
 cdef uint8_t[256] _IN_FILE
 cdef uint8_t[256] _IN_LITERAL
@@ -213,30 +215,34 @@ cdef int _date(Out *out, Column *column, const uint8_t *cell, size_t size, const
     return _text(out, cell, DATE_BYTES, escapes)
 
 
-cdef int _float(Out *out, const uint8_t *cell, size_t size) noexcept nogil:
-    """As few digits as the server, which reads doubles, turns back into the same value; SPECIAL_VALUE for no number.
+cdef int _float(Out *out, const uint8_t *cell, size_t size, bint any_digits) noexcept nogil:
+    """Digits that the server, which reads doubles, turns back into the same value; SPECIAL_VALUE for no number.
 
-    The largest single rounded to nine digits is above the largest single, which the server would refuse.
+    17 (of a single, 9) always do; fewer are only looked for where they are kept as they are. The largest singles
+    rounded to nine digits are above the largest of all, which the server would refuse.
     """
     cdef char *text = <char *> out.start + out.size
     cdef double value
     cdef double read
-    cdef float single
-    cdef int digits = 15
+    cdef float single = 0
+    cdef int most = MAX_DIGITS
+    cdef int digits
     cdef int length
     if size == 8:
         memcpy(&value, cell, 8)
     elif size == 4:
         memcpy(&single, cell, 4)
         value = single
-        digits = 6
+        if -FLOAT_SAFE <= value <= FLOAT_SAFE:
+            most = MAX_SINGLE_DIGITS
     else:
         return MALFORMED
     if value - value != 0:
         return SPECIAL_VALUE
+    digits = most if any_digits else 15 if size == 8 else 6
     while True:
         length = snprintf(text, SLACK, b"%.*g", digits, value)
-        if digits == MAX_DIGITS:
+        if digits == most:
             break
         read = strtod(text, NULL)
         if size == 8 and read == value:
@@ -370,7 +376,7 @@ cdef class LoadDataEncoder(RowEncoder):
     cdef int _value(self, Out *out, Column *column, const uint8_t *cell, size_t size) noexcept nogil:
         cdef int op = column.op
         if op == FLOAT:
-            return _float(out, cell, size)
+            return _float(out, cell, size, column.length != 0)
         if op == HEX:
             return _hex(out, cell, size)
         if op == UUID_HEX:

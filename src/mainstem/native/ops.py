@@ -127,7 +127,8 @@ class LoadOp(IntEnum):
     DECIMAL = 2
     """Digits; NaN and the infinities by policy."""
     FLOAT = 3
-    """IEEE 754, little-endian, four or eight bytes: digits that read back to the same value; the others by policy."""
+    """IEEE 754, little-endian, four or eight bytes: digits that read back to the same value; NaN and the infinities by
+    policy. As few digits as do, which takes longer, unless the parameter is not 0."""
     DATE = 4
     """A date or timestamp; what is not a year of four digits by policy. The parameter is `TIME`'s, or -1: no time."""
     TIME = 5

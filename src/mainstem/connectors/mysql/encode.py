@@ -84,7 +84,7 @@ def form(column: ColumnPlan, *, raw: bool = False) -> Form:
             remedy="choose DOUBLE, FLOAT, DECIMAL or a text type",
         )
     if kind is Kind.FLOAT:
-        return Form(LoadOp.FLOAT)
+        return Form(LoadOp.FLOAT, int(name in ("float", "double", "real")))
     if kind is Kind.UUID and family == "bytes":
         return Form(LoadOp.UUID_HEX, 0, _UNHEX)
     if kind is Kind.ENUM:
