@@ -31,7 +31,10 @@ _ROUTINES = (
     " WHERE routine_schema = %s AND routine_type IN ('PROCEDURE', 'FUNCTION') ORDER BY routine_type, routine_name"
 )
 _EVENTS = "SELECT event_name AS name, 'EVENT' AS kind FROM information_schema.events WHERE event_schema = %s ORDER BY 1"
-_HEAD = re.compile(r"CREATE\s+(?:DEFINER\s*=\s*\S+?`?@`?\S+\s+)?(?P<kind>(?:AGGREGATE\s+)?\w+)\s+`(?:[^`]|``)+`", re.I)
+_NAME = r"(?:`(?:[^`]|``)*`|\"(?:[^\"]|\"\")*\"|[^\s`\"@(]+)"  # in double quotes where it was made with ANSI_QUOTES
+_HEAD = re.compile(
+    rf"CREATE\s+(?:DEFINER\s*=\s*{_NAME}(?:@{_NAME})?\s+)?(?P<kind>(?:AGGREGATE\s+)?\w+)\s+{_NAME}", re.I
+)
 
 _MADE = re.compile(r"CREATE (?:AGGREGATE )?\w+ (`(?:[^`]|``)+`\.`(?:[^`]|``)+`)")
 
