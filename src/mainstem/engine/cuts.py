@@ -75,11 +75,13 @@ def forget_moved(
     since = _earlier(ledger)
     changed = False
     for table in tables:
+        if table.source not in since:  # it is one chunk, or was not cut yet
+            continue
         known = ledger.chunks(table.source)
         if not _mixed(known):
             continue
         try:
-            _, position = since.get(table.source, (0, ""))
+            _, position = since[table.source]
             if not snapshot.moved(table, [record.chunk for record in known], position):
                 continue
             if not ours(table.target):
