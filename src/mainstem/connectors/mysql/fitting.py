@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from mainstem.connectors.mysql.native import BLOBS, LARGE, TEXTS, base_name, bytes_of, with_length
-from mainstem.connectors.mysql.traits import MAX_KEY_BYTES, MAX_ROW_BYTES
+from mainstem.connectors.mysql.traits import MAX_KEY_BYTES, MAX_PAGE_BYTES, MAX_ROW_BYTES
 from mainstem.contract.dialect import TargetType
 from mainstem.model.plan import ReportItem, Severity
 from mainstem.model.schema import Index, IndexMethod, Table
 
 _ROW_OVERHEAD = 1024  # null bits and what the server adds
+_ALWAYS_INSIDE, _POINTER = 257, 21
 _METHODS = (IndexMethod.BTREE, IndexMethod.HASH)
 
 
@@ -62,20 +63,28 @@ def _needs_length(sql: str) -> bool:
 
 
 def _narrowed(table: Table, types: Mapping[str, TargetType], keep: set[str]) -> dict[str, TargetType]:
-    """The longest VARCHARs become LONGTEXT, which lies outside the row, until the row fits."""
-    size = sum(bytes_of(type_.sql) for type_ in types.values()) + _ROW_OVERHEAD
+    """The longest VARCHARs become LONGTEXT, which lies outside the row, until the row fits, and its page."""
     keyed = keep | {name for key in _keys(table) for name in key}
-    long = [name for name, type_ in types.items() if base_name(type_.sql) in ("varchar", "varbinary")]
-    made = {}
-    for name in sorted(long, key=lambda name: -bytes_of(types[name].sql)):
-        if size <= MAX_ROW_BYTES:
-            break
-        if name in keyed:
-            continue
-        sql = "longblob" if base_name(types[name].sql) == "varbinary" else "longtext"
-        size -= bytes_of(types[name].sql) - bytes_of(sql)
-        made[name] = TargetType(sql, report=(*types[name].report, _row_too_wide(table, name, types[name].sql)))
+    free = [name for name, type_ in types.items() if base_name(type_.sql) in ("varchar", "varbinary")]
+    free = [name for name in free if name not in keyed]
+    made: dict[str, TargetType] = {}
+    for measure, most in ((bytes_of, MAX_ROW_BYTES - _ROW_OVERHEAD), (_in_page, MAX_PAGE_BYTES)):
+        size = sum(measure(type_.sql) for type_ in {**types, **made}.values())
+        for name in sorted(free, key=lambda name: -measure(types[name].sql)):
+            if size <= most:
+                break
+            sql = "longblob" if base_name(types[name].sql) == "varbinary" else "longtext"
+            if name not in made and measure(types[name].sql) > measure(sql):
+                size -= measure(types[name].sql) - measure(sql)
+                made[name] = TargetType(sql, report=(*types[name].report, _row_too_wide(table, name, types[name].sql)))
     return made
+
+
+def _in_page(sql: str) -> int:
+    """Bytes of a value that stay in the row's page: what may be longer than 255 bytes can lie outside, but for 20."""
+    size = bytes_of(sql)
+    outside = base_name(sql) in LARGE or (size > _ALWAYS_INSIDE and base_name(sql) in TEXTS | BLOBS)
+    return _POINTER if outside else size
 
 
 def _key_limited(table: Table, name: str, sql: str) -> ReportItem:
@@ -93,7 +102,7 @@ def _row_too_wide(table: Table, name: str, sql: str) -> ReportItem:
         Severity.INFO,
         "row_too_wide",
         f"{table.id}.{name}",
-        f"a row of the table would be wider than 65,535 bytes; the column becomes longtext or longblob, not {sql}, and"
-        " its length is no longer checked",
+        f"a row of the table would be wider than the server's limits (65,535 bytes, and about 8,000 in its page); the"
+        f" column becomes longtext or longblob, not {sql}, and its length is no longer checked",
         "add a check of its length where it matters",
     )

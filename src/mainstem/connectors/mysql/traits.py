@@ -13,6 +13,7 @@ from dataclasses import dataclass
 Version = tuple[int, int, int]
 
 MAX_KEY_BYTES = 3072  # of one InnoDB index, with pages of 16 KB and row format DYNAMIC
+MAX_PAGE_BYTES = 7_900  # of a row, with pages of 16 KB, less what InnoDB adds
 MAX_ROW_BYTES = 65_535  # of all columns but TEXT and BLOB
 BYTES_PER_CHARACTER = 4
 
