@@ -13,20 +13,21 @@ from __future__ import annotations
 
 import argparse
 import compileall
-import json
 import os
 import resource
 import shlex
+import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import mainstem as package
+from bench.command import Cost, mainstem, medians
 from mainstem.connectors.mysql.client import connect, query
 from mainstem.connectors.postgres.client import connect as postgres_connect
 from mainstem.model.connection import ConnectionSettings
@@ -34,6 +35,7 @@ from mainstem.testing import servers
 from mainstem.testing.servers import Server
 
 RUNS = 3
+JOBS = (1, 2)
 HERE, THERE = "here", "there"
 MARIADB_TABLE = (
     "id BIGINT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(255) NOT NULL, price DECIMAL(10,2) NOT NULL, weight DOUBLE,"
@@ -54,21 +56,11 @@ LOADED = (
 )
 
 
-@dataclass(frozen=True)
-class Figures:
-    """One run: seconds by the clock, seconds of CPU that servers and tools took in all, our own part, and peak MiB."""
-
-    seconds: float
-    cpu: float
-    own_cpu: float = 0
-    peak: float = 0
-
-
-def measured(servers_of_run: Sequence[Server], work: Callable[[], tuple[float, float] | None]) -> Figures:
-    """Run something that may tell its own CPU and peak memory."""
+def measured(servers_of_run: Sequence[Server], work: Callable[[], object]) -> tuple[float, float]:
+    """Seconds by the clock, and seconds of CPU that servers and tools took in all."""
     before, begin = spent(servers_of_run), time.perf_counter()
-    own = work() or (0.0, 0.0)
-    return Figures(time.perf_counter() - begin, spent(servers_of_run) - before, *own)
+    work()
+    return time.perf_counter() - begin, spent(servers_of_run) - before
 
 
 def spent(servers_of_run: Sequence[Server]) -> float:
@@ -84,20 +76,6 @@ def spent(servers_of_run: Sequence[Server]) -> float:
                 ticks += sum(map(int, fields[11:13]))
     ours = resource.getrusage(resource.RUSAGE_CHILDREN)
     return ticks / os.sysconf("SC_CLK_TCK") + ours.ru_utime + ours.ru_stime
-
-
-def mainstem(source: ConnectionSettings, target: ConnectionSettings) -> tuple[float, float]:
-    """``mainstem copy`` as a user runs it, start-up, planning and checks included: its CPU and its peak MiB."""
-    command = [sys.executable, "-m", "mainstem", "copy", "--json", url(source), url(target)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    with process.stdout as stdout:
-        out = stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"mainstem failed: {json.loads(out).get('error')}")
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def by_file(source: ConnectionSettings, target: ConnectionSettings) -> None:
@@ -127,10 +105,6 @@ def shell(command: str) -> None:
     subprocess.run(command, shell=True, check=True, env=environment)
 
 
-def url(settings: ConnectionSettings) -> str:
-    return f"{settings.type}://{settings.username}:{settings.password}@127.0.0.1:{settings.port}/{settings.database}"
-
-
 def renewed(target: ConnectionSettings) -> None:
     """The empty database that a user begins with."""
     with connect(replace(target, database="")) as connection:
@@ -149,21 +123,28 @@ def measure(
     both = {source.pid: source, target.pid: target}.values()
     here = source.settings if source.settings.type == "postgresql" else replace(source.settings, database=HERE)
     there = replace(target.settings, database=THERE)
-    anchors, ours = [], []
+    hand: list[tuple[float, float]] = []
+    ours: dict[int, list[tuple[float, float]]] = {jobs: [] for jobs in JOBS}
+    costs: dict[int, list[Cost]] = {jobs: [] for jobs in JOBS}
     for _ in range(RUNS + 1):
         renewed(there)
-        anchors.append(measured(list(both), lambda: by_hand(here, there)))
-        renewed(there)
-        ours.append(measured(list(both), lambda: mainstem(here, there)))
-    anchor, middle = (sorted(runs[1:], key=lambda one: one.seconds)[RUNS // 2] for runs in (anchors, ours))
-    cpu, by_hand_cpu = (sorted(one.cpu for one in runs[1:])[RUNS // 2] for runs in (ours, anchors))
-    print(
-        f"{way:9} {rows:>9,} rows   mainstem {middle.seconds:6.2f} s, CPU of all {cpu:5.2f} s,"
-        f" own {middle.own_cpu:4.2f} s, peak {middle.peak:3.0f} MiB"
-        f"   by hand {anchor.seconds:6.2f} s, CPU {by_hand_cpu:5.2f} s"
-        f"   ratio {middle.seconds / anchor.seconds:.2f}, of CPU {cpu / by_hand_cpu:.2f}",
-        flush=True,
-    )
+        hand.append(measured(list(both), lambda: by_hand(here, there)))
+        for jobs in JOBS:
+            renewed(there)
+            run = partial(mainstem, here, there, "--jobs", str(jobs))
+            ours[jobs].append(measured(list(both), lambda run=run, jobs=jobs: costs[jobs].append(run())))
+    seconds, cpu = middle(hand)
+    print(f"{way}, {rows:,} rows: by hand {seconds:6.2f} s, CPU of all {cpu:5.2f} s")
+    for jobs in JOBS:
+        own, own_cpu = middle(ours[jobs])
+        print(f"    mainstem --jobs {jobs}   {medians(costs[jobs][1:])}   CPU of all {own_cpu:5.2f} s"
+              f"   ratio {own / seconds:.2f}, of CPU {own_cpu / cpu:.2f}", flush=True)  # fmt: skip
+
+
+def middle(runs: list[tuple[float, float]]) -> tuple[float, float]:
+    """Both medians, without the first run."""
+    seconds, cpu = (statistics.median(column) for column in zip(*runs[1:], strict=True))
+    return seconds, cpu
 
 
 def from_postgres(rows: int, stack: ExitStack) -> None:
