@@ -19,7 +19,7 @@ from mainstem.engine.conversion import Endpoint
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.ids import STREAM, new_id
 from mainstem.model.plan import ReportItem
-from mainstem.model.run import Progress, RunOptions, RunState, SchemaPolicy, TableSelection
+from mainstem.model.run import Progress, RunOptions, RunState, SchemaPolicy, TableSelection, WriteMode
 from tests.e2e import rich_postgres
 
 Rows = list[tuple[Any, ...]]
@@ -330,3 +330,30 @@ def test_nothing_is_copied_onto_itself(postgres_db: ConnectionSettings, options:
     progress = run(postgres_db, postgres_db, options)
     assert (progress.state is RunState.FAILED and "same place" in progress.error) == same
     assert (progress.state is RunState.FINISHED) != same
+
+
+@pytest.mark.parametrize("mode", [WriteMode.TRUNCATE, WriteMode.UPSERT])
+@pytest.mark.parametrize("policy", [SchemaPolicy.CREATE_MISSING, SchemaPolicy.VALIDATE])
+def test_tables_that_are_there_are_filled_again(copies: dict[str, Copy], policy: SchemaPolicy, mode: WriteMode) -> None:
+    copy = copies["18 to 18"]
+    before = rich_postgres.dump(copy.target)
+    names = ["child", "hashed", "node"] if mode is WriteMode.TRUNCATE else ["child", "measurements", "parent"]
+    tables = tuple(TableSelection(name) for name in names)
+    copied(copy.source, copy.target, RunOptions(tables=tables, schema_policy=policy, write_mode=mode))
+    assert sums(copy.source, "public") == sums(copy.target, "public")
+    assert difference(before, rich_postgres.dump(copy.target)) == ""
+
+
+def test_a_table_that_fails_ends_the_run_though_more_of_it_is_on_its_way(pair: Ends) -> None:
+    source, target = pair
+    tables = (
+        "CREATE TABLE parent (id integer PRIMARY KEY); CREATE TABLE child (id integer, p integer REFERENCES parent);"
+    )
+    ask(source, f"{tables} INSERT INTO parent VALUES (1)")
+    ask(source, "INSERT INTO child SELECT i, 1 FROM generate_series(1, 50000) i; ANALYZE")
+    ask(target, tables)
+    # two chunks, both of them in the lane before the first is refused for want of its parents
+    options = RunOptions(tables=(TableSelection("child"),), schema_policy=SchemaPolicy.VALIDATE, jobs=1)
+    progress = run(source, target, options)
+    assert (progress.state, progress.tables[0].chunks_total) == (RunState.FAILED, 2)
+    assert "child" in progress.error

@@ -298,6 +298,16 @@ def settle_parents(layout: Layout, places: Mapping[TableId, TableId]) -> None:
     )
 
 
+def settle_parts(layouts: Sequence[Layout]) -> None:
+    """The parts of a table that is there already are the target's own matter: rows go in through the whole."""
+    there = {layout.target.id for layout in layouts if layout.exists}
+    for layout in layouts:
+        if layout.partition and layout.target.partition_of in there:
+            whole = next(item for item in layouts if item.target.id == layout.target.partition_of)
+            layout.there = whole.there
+            there.add(layout.target.id)
+
+
 def settle_generated(layout: Layout, translate: Translate, target: TargetDialect) -> None:
     """Generated columns whose expression cannot be said on the target become plain ones, which are copied.
 

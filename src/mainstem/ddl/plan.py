@@ -17,6 +17,7 @@ from mainstem.ddl.layout import (
     referenced_uniques,
     settle_generated,
     settle_parents,
+    settle_parts,
 )
 from mainstem.ddl.ownviews import own_views
 from mainstem.ddl.placement import Placement
@@ -82,6 +83,7 @@ def build_plan(
     for layout in layouts:
         layout.there = existing.get(layout.target.id)
         settle_parents(layout, found)
+    settle_parts(layouts)
     planner = _Planner(catalog, options, source, target, placement, found, layouts, existing, own)
     return planner.plan()
 
@@ -240,7 +242,7 @@ def _as_it_is(wanted: str, space: str = "") -> str:
 
 def _check_existing(layouts: Sequence[Layout], existing: Mapping[TableId, TableStatus]) -> None:
     for layout in layouts:
-        if not layout.exists:
+        if not layout.exists or layout.partition:
             continue
         there = set(existing[layout.target.id].columns)
         missing = [column.target for column in layout.plan().columns if column.target not in there]

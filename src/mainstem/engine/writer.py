@@ -63,6 +63,8 @@ class Writer:
             elif isinstance(frame, Commit):
                 self._try(partial(self._commit, frame))
                 self.lane.ack(delivery.seq)
+                if self._attempt is not None:  # failed with its table while it was on its way: nobody else will say so
+                    self.queue.drop(self._attempt)
                 self._end()
             elif isinstance(frame, Abort):
                 self.loader.rollback()

@@ -249,7 +249,8 @@ class PostgresLoader:
         updates = ", ".join(f"{_DIALECT.quote(name)} = EXCLUDED.{_DIALECT.quote(name)}" for name in others)
         conflict = ", ".join(_DIALECT.quote(name) for name in keys)
         self._connection.execute(
-            f"INSERT INTO {_DIALECT.qualified(plan.target)} ({self._columns()})"
+            # COPY fills an identity that is GENERATED ALWAYS by itself
+            f"INSERT INTO {_DIALECT.qualified(plan.target)} ({self._columns()}) OVERRIDING SYSTEM VALUE"
             f" SELECT {self._columns()} FROM {_STAGING}"
             f" ON CONFLICT ({conflict}) {f'DO UPDATE SET {updates}' if updates else 'DO NOTHING'}".encode()
         )
