@@ -64,6 +64,7 @@ class Writer:
                 self._try(partial(self._commit, frame))
                 self.lane.ack(delivery.seq)
                 if self._attempt is not None:  # failed with its table while it was on its way: nobody else will say so
+                    self.loader.rollback()
                     self.queue.drop(self._attempt)
                 self._end()
             elif isinstance(frame, Abort):
