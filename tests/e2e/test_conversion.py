@@ -296,6 +296,13 @@ def test_write_modes_on_a_table_that_has_rows(pair: Pair, mode: WriteMode, state
     assert pair.postgres("SELECT name FROM products WHERE id = 5") == [(changed,)]
 
 
+def test_an_upsert_makes_tables_that_are_not_there(pair: Pair) -> None:
+    pair.fill("products", 10)
+    progress = pair.conversion(RunOptions(write_mode=WriteMode.UPSERT)).run()
+    assert (progress.state, progress.error) == (RunState.FINISHED, "")
+    assert pair.postgres("SELECT count(*) FROM products") == [(10,)]
+
+
 def test_a_query_becomes_a_table(pair: Pair) -> None:
     pair.fill("products", 100)
     query = "SELECT id, price * 2 AS twice FROM products WHERE id <= 7"

@@ -25,7 +25,7 @@ from mainstem.ddl.places import choose, places, relocated
 from mainstem.errors import PlanError
 from mainstem.model.names import TableId
 from mainstem.model.plan import MigrationPlan, Phase, ReportItem, Statement, TablePlan
-from mainstem.model.run import RunOptions, SchemaPolicy
+from mainstem.model.run import RunOptions, SchemaPolicy, WriteMode
 from mainstem.model.schema import Catalog, Column, NativeObject
 
 _PHASES = tuple(Phase)
@@ -230,6 +230,8 @@ class _Planner:
         plan = layout.plan()
         if layout.selection.query:
             plan = replace(plan, query=layout.selection.query, where="")
+        upsert = self.options.write_mode is WriteMode.UPSERT
+        plan = replace(plan, merge=upsert and layout.exists and bool(plan.key))
         if self.options.max_rows:  # raw rows cannot be cut off at a limit
             return plan
         return replace(plan, raw=self.target.raw_format(plan, self.source))

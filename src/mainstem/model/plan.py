@@ -99,6 +99,7 @@ class TablePlan:
         key: names of the source's primary key columns; empty when there is none (or for a query).
         raw: the format in which source and target can pass this table's rows on undecoded, or empty (see
             `contract.dialect.TargetDialect.raw_format`). Rows of a careful attempt are always decoded.
+        merge: the target may hold rows of the same keys, which are overwritten; a table that the run makes has none.
     """
 
     source: TableId
@@ -110,6 +111,7 @@ class TablePlan:
     bytes_estimate: int = 0
     where: str = ""
     raw: str = ""
+    merge: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from mainstem.model.batch import ChangeBatch
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.frame import Chunk
 from mainstem.model.plan import TablePlan
-from mainstem.model.run import RunOptions, SpecialValuePolicy, WriteMode
+from mainstem.model.run import RunOptions, SpecialValuePolicy
 from mainstem.testing import servers
 from tests.connectors.mysql.rows import RUN, SOURCE, Cell, batch_of, loader_of, plan_of, run_sql
 
@@ -269,8 +269,8 @@ def test_uniqueness_holds_in_an_empty_table_too(mysql_db: ConnectionSettings) ->
     assert run_sql(mysql_db, "SELECT COUNT(*) FROM t") == [("0",)]
 
 
-@pytest.mark.parametrize("mode", [WriteMode.APPEND, WriteMode.UPSERT])
-def test_refused_rows_are_put_aside_and_the_others_arrive(mysql_db: ConnectionSettings, mode: WriteMode) -> None:
+@pytest.mark.parametrize("merge", [False, True], ids=["append", "upsert"])
+def test_refused_rows_are_put_aside_and_the_others_arrive(mysql_db: ConnectionSettings, merge: bool) -> None:
     run_sql(
         mysql_db, "CREATE TABLE t (id int PRIMARY KEY, v varchar(3), u int UNIQUE, e enum('a'))",
         "INSERT INTO t VALUES (-1, 'old', 500, 'a')",
@@ -278,8 +278,8 @@ def test_refused_rows_are_put_aside_and_the_others_arrive(mysql_db: ConnectionSe
     rows = [[b"%d" % number, b"abc", b"%d" % number, b"a"] for number in range(1000)]
     rows[3][1], rows[700][1], rows[999][0] = b"long", b"tail    ", b"x"
     rows[4][3] = b""
-    plan = plan_of(mysql_db.database, id="int", v="varchar(3)", u="int", e="enum('a')")
-    with loader_of(mysql_db, write_mode=mode) as loader:
+    plan = replace(plan_of(mysql_db.database, id="int", v="varchar(3)", u="int", e="enum('a')"), merge=merge)
+    with loader_of(mysql_db) as loader:
         receipt = write(loader, plan, *rows, quarantine=yes)
     told = [(row.key, row.column) for row in receipt.rejected]
     assert told == [("id=3", "v"), ("id=500", ""), ("id=700", "v"), ("id=x", "id")]
@@ -310,8 +310,8 @@ def test_upsert_changes_rows_by_primary_key_and_adds_the_others(mysql_db: Connec
         mysql_db, "CREATE TABLE t (id int PRIMARY KEY, v text, u int UNIQUE, kept int DEFAULT 5)",
         "INSERT INTO t VALUES (1, 'old', 1, 7), (2, 'same', 2, 8)",
     )  # fmt: skip
-    plan = plan_of(mysql_db.database, id="int", v="text", u="int")
-    with loader_of(mysql_db, write_mode=WriteMode.UPSERT) as loader:
+    plan = replace(plan_of(mysql_db.database, id="int", v="text", u="int"), merge=True)
+    with loader_of(mysql_db) as loader:
         loader._takes_files = files
         assert write(loader, plan, (b"1", b"new", b"10"), (b"3", None, None)).rows_written == 2
     assert run_sql(mysql_db, "SELECT * FROM t ORDER BY id") == [
@@ -321,9 +321,10 @@ def test_upsert_changes_rows_by_primary_key_and_adds_the_others(mysql_db: Connec
 
 def test_upsert_refuses_a_row_whose_other_key_another_row_has(mysql_db: ConnectionSettings) -> None:
     run_sql(mysql_db, "CREATE TABLE t (id int PRIMARY KEY, u int UNIQUE)", "INSERT INTO t VALUES (1, 1)")
-    with loader_of(mysql_db, write_mode=WriteMode.UPSERT) as loader:
+    plan = replace(plan_of(mysql_db.database, id="int", u="int"), merge=True)
+    with loader_of(mysql_db) as loader:
         with pytest.raises(RowError, match=r"\[u\]"):
-            write(loader, plan_of(mysql_db.database, id="int", u="int"), (b"2", b"1"))
+            write(loader, plan, (b"2", b"1"))
         loader.rollback()
     assert run_sql(mysql_db, "SELECT * FROM t") == [("1", "1")]
 

@@ -27,7 +27,7 @@ from mainstem.model.connection import ConnectionSettings
 from mainstem.model.frame import Chunk
 from mainstem.model.names import TableId
 from mainstem.model.plan import TablePlan
-from mainstem.model.run import Rejected, RunOptions, RunState, WriteMode
+from mainstem.model.run import Rejected, RunOptions, RunState
 
 _DIALECT = MysqlDialect()
 _STAGING = "mainstem_staging"
@@ -70,7 +70,7 @@ class MysqlLoader:
         self._rejected: list[Rejected] = []
         self._stream, self._written, self._unlabelled = None, 0, 0
         self._coerced: Counter[str] = Counter()
-        self._staged = self._options.write_mode is WriteMode.UPSERT and bool(table.key)
+        self._staged = table.merge
         self._target = _DIALECT.qualified(table.target)
         self._into = _STAGING if self._staged else self._target
         try:

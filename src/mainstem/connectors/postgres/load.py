@@ -24,7 +24,7 @@ from mainstem.model.batch import ChangeBatch, RawBatch
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.frame import Chunk
 from mainstem.model.plan import TablePlan
-from mainstem.model.run import Rejected, RunOptions, RunState, WriteMode
+from mainstem.model.run import Rejected, RunOptions, RunState
 from mainstem.native.copybinary import HEADER, TRAILER
 
 _DIALECT = PostgresDialect()
@@ -93,7 +93,7 @@ class PostgresLoader:
         self._written = self._rows_before = 0
         self._rejected: list[Rejected] = []
         self._copy: _Copy | None = None
-        self._staged = self._options.write_mode is WriteMode.UPSERT and bool(table.key)
+        self._staged = table.merge
         self._into = _STAGING if self._staged else _DIALECT.qualified(table.target)
         try:
             self._connection.execute("BEGIN")
