@@ -11,6 +11,7 @@ import pytest
 from mainstem.connectors.postgres import snapshot as snapshots
 from mainstem.connectors.postgres import stream
 from mainstem.connectors.postgres.client import connect
+from mainstem.connectors.postgres.raw import BINARY
 from mainstem.connectors.postgres.snapshot import PostgresSource
 from mainstem.contract.source import BatchLimits, SnapshotReader
 from mainstem.errors import LostConnectionError, NotFoundError, StatementError, TransientError
@@ -327,6 +328,30 @@ def test_a_table_that_was_rewritten_since_asks_for_another_snapshot(
                 snapshot.readers[0].plan_chunks(plan, 100)
         else:
             assert len(all_rows(snapshot.readers[0], plan)) == 10
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("ALTER id TYPE real", "column id is real, no longer integer"),
+        ("ALTER exact TYPE numeric(9,4)", r"column exact is numeric\(9,4\), no longer numeric\(9,2\)"),
+        ("DROP exact", "column exact is gone"),
+        ("ADD more int", ""),
+    ],
+)
+def test_a_column_that_changed_its_type_since_the_plan_is_not_read(
+    sql: psycopg.Connection[Any], database: ConnectionSettings, make_plan: MakePlan, change: str, message: str
+) -> None:
+    numbers(sql, 10)
+    sql.execute("ALTER TABLE t ADD exact numeric(9,2) DEFAULT 1.25")
+    plan = make_plan("t", raw=BINARY, where="id > 0")  # with which the reader's search path is the user's
+    sql.execute(f"ALTER TABLE t {change}".encode())
+    with PostgresSource(database).snapshot(1) as snapshot:
+        if message:
+            with pytest.raises(StatementError, match=message):
+                list(snapshot.readers[0].read(plan, Chunk(plan.source, 0), SMALL))
+        else:
+            assert len(list(snapshot.readers[0].read(plan, Chunk(plan.source, 0), SMALL))) == 1
 
 
 def test_a_table_that_is_read_cannot_be_rewritten(

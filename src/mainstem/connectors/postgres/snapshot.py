@@ -28,7 +28,7 @@ from mainstem.connectors.postgres.raw import BINARY
 from mainstem.connectors.postgres.selects import select
 from mainstem.connectors.postgres.stream import CopyStream
 from mainstem.contract.source import BatchLimits, Snapshot, SnapshotReader
-from mainstem.errors import MainstemError, NotFoundError, TransientError
+from mainstem.errors import MainstemError, NotFoundError, StatementError, TransientError
 from mainstem.model.batch import ChangeBatch, RawBatch
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.frame import Chunk
@@ -50,6 +50,11 @@ _POSITION = (  # by a name that all versions know for pg_current_snapshot
     "SELECT pg_catalog.txid_current_snapshot()::text,"
     " (CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()"
     " ELSE pg_catalog.pg_current_wal_lsn() END)::text"
+)
+_TYPES = (  # as the inspector spells them, without a search path
+    "SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod) FROM pg_catalog.pg_attribute a"
+    " JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = %s AND c.relname = %s AND a.attnum > 0 AND NOT a.attisdropped"
 )
 _CANCEL_TRIES = 3
 # Of rows that pass undecoded. Larger ones leave the processor's cache before the other server has read them.
@@ -142,18 +147,34 @@ class _Tables:
         self._lock = threading.Lock()
         self._known: dict[TableId, list[Part]] = {}
 
-    def parts(self, reader: psycopg.Connection[Any], table: TableId) -> list[Part]:
+    def parts(self, reader: psycopg.Connection[Any], plan: TablePlan) -> list[Part]:
         """The table and its leaves, locked; by the catalog as a reader's snapshot has it.
 
         Raises:
             NotFoundError: there is no such table.
             TransientError: the table was rewritten after the snapshot was taken.
+            StatementError: a column is gone, or of another type than the plan says.
         """
+        table = plan.source
         with self._lock:
             if table not in self._known:
                 self._take(_DIALECT.qualified(table))
-                self._known[table] = _seen(cutting.read_parts(reader, table), table)
+                parts = _seen(cutting.read_parts(reader, table), table)
+                self._require_types(plan)
+                self._known[table] = parts
             return self._known[table]
+
+    def _require_types(self, plan: TablePlan) -> None:
+        """Rows that pass undecoded would be taken for values of the type that the column had."""
+        found = dict(self._keeper.execute(_TYPES, (plan.source.schema, plan.source.name)).fetchall())
+        for column in plan.columns:
+            now = found.get(column.source)
+            if column.native and now != column.native:
+                what = "is gone" if now is None else f"is {now}, no longer {column.native}"
+                raise StatementError(
+                    f"table {plan.source} was altered after the run was planned: column {column.source} {what}",
+                    remedy="begin anew, with drop_and_recreate",
+                )
 
     def _take(self, name: str) -> None:
         """Lock a table with its partitions.
@@ -252,7 +273,7 @@ class PostgresReader:
             return any(has_new_rows(self.connection, part, since) for part in found.values())
 
     def _parts(self, table: TablePlan) -> list[Part]:
-        return [] if table.query else self._tables.parts(self.connection, table.source)
+        return [] if table.query else self._tables.parts(self.connection, table)
 
     def _settle_session(self, table: TablePlan) -> None:
         """Names in the text of values come with their schemas, but a user's own SQL finds what it always finds."""
