@@ -6,8 +6,6 @@ from collections.abc import Iterable
 
 import typer
 
-from mainstem.control.options import condition_problem
-
 
 def assignments(option: str, form: str, texts: Iterable[str] | None) -> dict[str, str]:
     """Each text up to its first equals sign and behind it.
@@ -28,6 +26,10 @@ def assignments(option: str, form: str, texts: Iterable[str] | None) -> dict[str
 def conditions(texts: Iterable[str] | None, sql_dialect: str) -> dict[str, str]:
     """``TABLE=CONDITION`` each, as one condition of the source's SQL; `BadParameter` for any other text."""
     found = assignments("--where", "TABLE=CONDITION", texts)
+    if not found:
+        return {}
+    from mainstem.control.options import condition_problem  # brings all shapes of a config with it
+
     for name, condition in found.items():
         if problem := condition_problem(condition, sql_dialect):
             raise typer.BadParameter(f"of {name} {problem}", param_hint="--where")
