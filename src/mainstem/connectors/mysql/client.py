@@ -26,14 +26,19 @@ __all__ = ["connect", "describe", "flavor", "query", "tls_version", "translate_e
 
 # REPEATABLE READ: the server ignores WITH CONSISTENT SNAPSHOT at any other level. Statement limits are lifted: a
 # chunk may take its time. MySQL reads a comment of the form /*!NNNNN */ from that version on, MariaDB /*M!NNNNNN */;
-# each skips what is meant for the other. MySQL 8 would otherwise answer with statistics of up to a day ago.
+# each skips what is meant for the other. MySQL 8 would otherwise answer with statistics of up to a day ago. What a
+# server may have set globally would cut results off, read the past, skip checks, make timestamps change by
+# themselves, or leave transactions otherwise.
 _SESSION = (
     "SET time_zone = '+00:00', sql_mode = '', autocommit = 1, net_write_timeout = 3600, net_read_timeout = 3600,"
-    " wait_timeout = 86400, sql_quote_show_create = 1, sql_safe_updates = 0"
+    " wait_timeout = 86400, sql_quote_show_create = 1, sql_safe_updates = 0, sql_select_limit = 18446744073709551615,"
+    " sql_big_selects = 1, completion_type = 0, foreign_key_checks = 1, unique_checks = 1"
     " /*!50708 , max_execution_time = 0 */ /*!80003 , information_schema_stats_expiry = 0 */"
     " /*M!100101 , max_statement_time = 0 */ /*M!100300 , idle_transaction_timeout = 0 */"
+    " /*M!100201 , check_constraint_checks = 1 */ /*M!100304 , system_versioning_asof = DEFAULT */"
+    " /*M!100802 , explicit_defaults_for_timestamp = 1 */"
 )
-_ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+_ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ WRITE"
 
 
 class _ClearTextPassword:
@@ -55,7 +60,8 @@ _PLUGINS: dict[str, Any] = {"mysql_clear_password": _ClearTextPassword, "dialog"
 def connect(settings: ConnectionSettings, **options: Any) -> Connection[Cursor]:
     """Open a connection with the session that every use of ours needs.
 
-    Session: UTC, utf8mb4, SQL mode without surprises, REPEATABLE READ, autocommit, no limits on statements.
+    Session: UTC, utf8mb4, SQL mode without surprises, REPEATABLE READ, autocommit, all checks, no limits on statements
+    and results.
 
     Args:
         options: passed to the driver's ``connect``.

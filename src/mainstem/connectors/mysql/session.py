@@ -26,7 +26,7 @@ SQL_MODE = ",".join(
         "ALLOW_INVALID_DATES",  # 2021-02-31 and 2021-00-00 arrive as the source has them; so do zero dates, as
     )  # NO_ZERO_DATE and NO_ZERO_IN_DATE are not set
 )
-# unique_checks and foreign_key_checks stay as they are, which is on: switched off, InnoDB may leave unique keys and
+# unique_checks and foreign_key_checks are on (see `client`): switched off, InnoDB may leave unique keys and
 # references of a table that is there already unchecked, and loading an empty one took no less of the server's time.
 SESSION = (
     f"SET sql_mode = '{SQL_MODE}',"

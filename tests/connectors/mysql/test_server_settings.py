@@ -1,0 +1,52 @@
+"""What a server has set for everybody changes neither which rows are read nor which are taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from mainstem.connectors.mysql.client import connect, query
+from mainstem.model.connection import ConnectionSettings
+
+
+@contextmanager
+def set_globally(settings: ConnectionSettings, assignment: str, default: str) -> Iterator[None]:
+    """Inside, new sessions begin with the setting."""
+    name = assignment.split(" = ")[0]
+    with connect(settings) as connection:
+        query(connection, f"SET GLOBAL {assignment}")
+        try:
+            yield
+        finally:
+            query(connection, f"SET GLOBAL {name} = {default}")
+
+
+@pytest.mark.parametrize(
+    ("assignment", "default"),
+    [
+        ("sql_select_limit = 2", "DEFAULT"),
+        ("sql_safe_updates = 1", "DEFAULT"),
+        ("sql_big_selects = 0", "DEFAULT"),
+        ("completion_type = 2", "DEFAULT"),
+        ("tx_read_only = 1", "DEFAULT"),
+        ("autocommit = 0", "1"),
+        ("system_versioning_asof = '2001-01-01 00:00:00'", "DEFAULT"),
+    ],
+)
+def test_all_present_rows_are_read_and_written(mysql_db: ConnectionSettings, assignment: str, default: str) -> None:
+    with set_globally(mysql_db, assignment, default), connect(mysql_db) as connection:
+        query(connection, "CREATE TABLE kept (id INT) WITH SYSTEM VERSIONING")
+        connection.begin()
+        query(connection, "INSERT INTO kept SELECT seq FROM seq_1_to_5")
+        connection.commit()
+        assert query(connection, "SELECT id FROM kept ORDER BY id") == [(1,), (2,), (3,), (4,), (5,)]
+
+
+@pytest.mark.parametrize(
+    "name", ["foreign_key_checks", "unique_checks", "check_constraint_checks", "explicit_defaults_for_timestamp"]
+)
+def test_a_session_of_ours_has_it_on(mysql_db: ConnectionSettings, name: str) -> None:
+    with set_globally(mysql_db, f"{name} = 0", "1"), connect(mysql_db) as connection:
+        assert query(connection, f"SELECT @@SESSION.{name}") == [(1,)]
