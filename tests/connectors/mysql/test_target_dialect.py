@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -272,6 +273,28 @@ def test_a_table_of_postgresql_on_mysql() -> None:
     assert {(item.code, item.object) for item in made.report} == {
         ("key_limited", "shop.t.name"), ("identity_left_out", "shop.t.other"), ("default_left_out", "shop.t.day"),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, ""),
+        ({"increment": 7}, "by 7"),
+        ({"increment": -1, "cycle": True}, "by -1, in a cycle"),
+        ({"next_value": 101}, "has given out its last value"),
+    ],
+)
+def test_an_identity_goes_on_from_its_own_counter_and_other_ways_to_count_are_told(
+    changes: dict[str, Any], told: str
+) -> None:
+    counter = replace(Sequence(TableId("public", "s"), 1, 1, 1, 100, 50), **changes)
+    columns = (replace(POSTGRES.columns[0], counter=counter), *POSTGRES.columns[1:])
+    made = plan(replace(POSTGRES, columns=columns, identity_next=9), MYSQL8, PostgresDialect())  # that of the other
+    assert [item.sql for item in made.phase(Phase.SEQUENCES)] == [
+        f"ALTER TABLE `shop`.`t` AUTO_INCREMENT = {counter.next_value}"
+    ]
+    found = [item.message for item in made.report if item.code == "identity_counts_otherwise"]
+    assert [told in message for message in found] == [True] * bool(told)
 
 
 def test_mysql_before_8_takes_no_expressions_and_no_checks() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from mainstem.connectors.mysql.create import counter
 from mainstem.connectors.mysql.native import base_name
 from mainstem.connectors.mysql.traits import Traits
@@ -16,21 +18,35 @@ _MAXIMUM = {"tinyint": 2**7, "smallint": 2**15, "mediumint": 2**23, "int": 2**31
 def finish_table(table: Table, types: dict[str, TargetType], qualified: str) -> Rendered:
     """Phases SEQUENCES and ANALYZE. InnoDB never sets a counter below one past the highest value that is there."""
     statements = []
+    report: list[ReportItem] = []
     column = counter(table)
-    if column is not None and table.identity_next is not None:
+    if column is not None:
+        following = table.identity_next if column.counter is None else column.counter.next_value
         sql = types[column.name].sql
         maximum = _MAXIMUM.get(base_name(sql), 0) * (2 if "unsigned" in sql else 1)
-        if 1 < table.identity_next < maximum:
+        object_ = f"{table.id}.{column.name}"
+        if following is not None and 1 < following < maximum:
             statements.append(
-                Statement(
-                    Phase.SEQUENCES,
-                    f"ALTER TABLE {qualified} AUTO_INCREMENT = {table.identity_next}",
-                    f"{table.id}.{column.name}",
-                    table.id,
-                )
+                Statement(Phase.SEQUENCES, f"ALTER TABLE {qualified} AUTO_INCREMENT = {following}", object_, table.id)
             )
+        if column.counter is not None:
+            report += _counts_otherwise(column.counter, object_)
     statements.append(Statement(Phase.ANALYZE, f"ANALYZE TABLE {qualified}", str(table.id), table.id, optional=True))
-    return Rendered(tuple(statements))
+    return Rendered(tuple(statements), tuple(report))
+
+
+def _counts_otherwise(sequence: Sequence, object_: str) -> Iterator[ReportItem]:
+    """AUTO_INCREMENT goes up, by what the server says, from one past the highest value to the end of the type."""
+    if sequence.increment == 1 and sequence.minimum <= sequence.next_value <= sequence.maximum and not sequence.cycle:
+        return
+    how = f"by {sequence.increment}{', in a cycle' if sequence.cycle else ''}"
+    if not sequence.minimum <= sequence.next_value <= sequence.maximum:
+        how += ", and has given out its last value"
+    yield ReportItem(
+        Severity.WARNING, "identity_counts_otherwise", object_,
+        f"the counter goes {how}; AUTO_INCREMENT goes on from the highest value, by auto_increment_increment",
+        "choose the values in the application, where it matters",
+    )  # fmt: skip
 
 
 def create_sequence(sequence: Sequence, qualified: str, traits: Traits, *, only_missing: bool) -> Rendered:
