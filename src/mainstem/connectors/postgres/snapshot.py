@@ -56,6 +56,7 @@ _TYPES = (  # as the inspector spells them, without a search path
     " JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     " WHERE n.nspname = %s AND c.relname = %s AND a.attnum > 0 AND NOT a.attisdropped"
 )
+_UNCHECKED = "SQL_ASCII"  # an encoding whose texts are any bytes
 _CANCEL_TRIES = 3
 # Of rows that pass undecoded. Larger ones leave the processor's cache before the other server has read them.
 _PIECE_BYTES = 128 * 1024
@@ -223,6 +224,17 @@ class PostgresSnapshot:
             _shut_down(connection)
 
 
+def _batches(stream: CopyStream, table: TablePlan, limits: BatchLimits) -> Iterator[ChangeBatch | RawBatch]:
+    if table.raw or not table.columns:
+        piece_bytes = min(limits.max_bytes, _PIECE_BYTES)
+        for data, count in stream.raw(len(table.columns), piece_bytes, binary=table.raw == BINARY):
+            yield RawBatch(table.source, data, count)
+        return
+    ops = [copy_out_op(column) for column in table.columns]
+    for rows, size_bytes in stream.batches(ops, limits):
+        yield ChangeBatch(table.source, rows, size_bytes)
+
+
 class PostgresReader:
     """See `contract.source.SnapshotReader`."""
 
@@ -242,20 +254,14 @@ class PostgresReader:
         with self._translated(table):
             parts = self._parts(table)
             self._settle_session(table)
+            self._set_encoding(_UNCHECKED)
             stream = CopyStream(self.connection, select(table, chunk, parts[0].kind if parts else ""))
             try:
-                if table.raw or not table.columns:
-                    binary = table.raw == BINARY
-                    piece_bytes = min(limits.max_bytes, _PIECE_BYTES)
-                    for data, count in stream.raw(len(table.columns), piece_bytes, binary=binary):
-                        yield RawBatch(table.source, data, count)
-                    return
-                ops = [copy_out_op(column) for column in table.columns]
-                for rows, size_bytes in stream.batches(ops, limits):
-                    yield ChangeBatch(table.source, rows, size_bytes)
+                yield from _batches(stream, table, limits)
             finally:
                 if not stream.exhausted:
                     self._cancel(stream)
+            self._set_encoding("UTF8")
 
     def moved(self, table: TablePlan, chunks: Sequence[Chunk], since: str) -> bool:
         """See `PostgresSnapshot.moved`."""
@@ -271,6 +277,11 @@ class PostgresReader:
             if any(then != {found[name].file} for name, then in cutting.files(chunks).items()):
                 return True
             return any(has_new_rows(self.connection, part, since) for part in found.values())
+
+    def _set_encoding(self, name: str) -> None:
+        """Of a SQL_ASCII database: with UTF8 it refuses to send a row that is not, and with it all others."""
+        if self.connection.info.parameter_status("server_encoding") == _UNCHECKED:
+            self.connection.execute(f"SET client_encoding = {name}".encode())
 
     def _parts(self, table: TablePlan) -> list[Part]:
         return [] if table.query else self._tables.parts(self.connection, table)
