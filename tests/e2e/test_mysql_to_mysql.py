@@ -188,3 +188,19 @@ def test_a_foreign_key_is_made_only_if_every_row_has_its_parent(mariadb_server: 
         ends[1].run("INSERT INTO child VALUES (3, 9, 9)")
     for end in ends:
         End(mariadb_server).run(f"DROP DATABASE {end.settings.database}")
+
+
+def test_a_period_is_told_of(mariadb_server: ConnectionSettings) -> None:
+    """The server's catalog shows it as a check, and its key WITHOUT OVERLAPS as an ordinary one."""
+    route = Route(*(End(replace(mariadb_server, database=f"period_{side}")) for side in "st"))
+    for end in (route.source, route.target):
+        end.recreate(mariadb_server)
+    route.source.run(
+        "CREATE TABLE booked (room INT, a DATE, b DATE, PERIOD FOR `st``ay` (a, b), UNIQUE (room, `st``ay` WITHOUT"
+        " OVERLAPS))",
+        "CREATE TABLE plain (a INT, b INT, CONSTRAINT rising CHECK (a < b))",
+        "INSERT INTO booked VALUES (1, '2020-01-01', '2020-02-01')",
+    )
+    told = [(item.code, item.object) for item in route.copy().report if item.code.startswith("period")]
+    assert told == [("period_left_out", "period_s.booked.st`ay")]
+    End(mariadb_server).run("DROP DATABASE period_s", "DROP DATABASE period_t")

@@ -18,6 +18,11 @@ _OTHERS: dict[str, tuple[Severity, str, str]] = {
         "only the present rows of a system-versioned table are copied, not their history",
         "copy the history by a query with FOR SYSTEM_TIME ALL",
     ),
+    "period": (
+        Severity.WARNING,
+        "a period becomes a check that its start is before its end; keys WITHOUT OVERLAPS let overlapping rows in",
+        "make the period and its keys by hand (PostgreSQL: an exclusion constraint), where they are needed",
+    ),
     "hidden_structure": (
         Severity.WARNING,
         "the table has foreign keys or checks that the source does not show to this user; they are not made",

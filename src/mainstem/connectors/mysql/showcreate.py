@@ -1,4 +1,4 @@
-"""What only SHOW CREATE TABLE tells: partitions, defaults of bytes, parsers of FULLTEXT indexes.
+"""What only SHOW CREATE TABLE tells: partitions, defaults of bytes, parsers of FULLTEXT indexes, periods.
 
 It is asked for the tables that have such things and for no others.
 """
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from mainstem.connectors.mysql.dialect import MysqlDialect, quote
 from mainstem.connectors.mysql.types import unquote
-from mainstem.model.schema import Catalog, Column, Default, DefaultKind, Index, IndexMethod, Table
+from mainstem.model.names import TableId
+from mainstem.model.schema import Catalog, Column, Default, DefaultKind, Index, IndexMethod, OtherObject, Table
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 _DIALECT = MysqlDialect()
 _PARTITION = re.compile(rb"^(?:/\*!\d+)? ?(PARTITION BY .*?)(?: ?\*/)?\Z", re.M | re.S)
 _DEFAULT = re.compile(rb" DEFAULT '((?:[^'\\]|''|\\.)*)'", re.S)
+# An application-time period looks like a check of the same name to whoever asks the information schema.
+_PERIOD = re.compile(rb"^  PERIOD FOR `((?:[^`]|``)+)` ", re.M)
+_PERIOD_CHECK = re.compile(r"`(?:[^`]|``)+` < `(?:[^`]|``)+`")
 _PARSER = re.compile(rb"WITH PARSER (`(?:[^`]|``)+`)")
 
 
@@ -29,7 +33,7 @@ def read_hidden(connection: Connection[Cursor], catalog: Catalog) -> Catalog:
     wanted = [table for table in catalog.tables if _hides(table)]
     if not wanted:
         return catalog
-    made = {}
+    made, periods = {}, list[OtherObject]()
     with connection.cursor() as cursor:
         cursor.execute("SELECT @@character_set_results")
         ((charset,),) = cursor.fetchall()
@@ -37,10 +41,13 @@ def read_hidden(connection: Connection[Cursor], catalog: Catalog) -> Catalog:
         try:
             for table in wanted:
                 cursor.execute(f"SHOW CREATE TABLE {_DIALECT.qualified(table.id)}")
-                made[table.id] = with_definition(table, bytes(cursor.fetchall()[0][1]))
+                definition = bytes(cursor.fetchall()[0][1])
+                made[table.id] = with_definition(table, definition)
+                periods += _periods(table, definition)
         finally:
             cursor.execute("SET character_set_results = %s", (charset,))
-    return replace(catalog, tables=tuple(made.get(table.id, table) for table in catalog.tables))
+    tables = tuple(made.get(table.id, table) for table in catalog.tables)
+    return replace(catalog, tables=tables, others=(*catalog.others, *periods))
 
 
 def _hides(table: Table) -> bool:
@@ -48,8 +55,14 @@ def _hides(table: Table) -> bool:
     return (
         partitioned
         or any(map(_is_hidden, table.columns))
+        or any(_PERIOD_CHECK.fullmatch(check.expression) for check in table.checks)
         or any(index.method is IndexMethod.FULLTEXT for index in table.indexes)
     )
+
+
+def _periods(table: Table, definition: bytes) -> Iterable[OtherObject]:
+    for name in _PERIOD.findall(definition):
+        yield OtherObject("period", TableId(table.id.schema, name.decode().replace("``", "`")), table.id.name)
 
 
 def _is_hidden(column: Column) -> bool:
