@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -12,20 +13,41 @@ from mainstem.ddl.narrowing import loses
 from mainstem.errors import PlanError
 from mainstem.model.names import TableId
 from mainstem.model.plan import ColumnPlan, MigrationPlan, ReportItem, Severity, TablePlan
-from mainstem.model.run import RowErrorPolicy, RunOptions, SchemaPolicy
-from mainstem.model.schema import Column, Table
+from mainstem.model.run import RowErrorPolicy, RunOptions, SchemaPolicy, WriteMode
+from mainstem.model.schema import Catalog, Column, Table
 
-COLLISION, NARROWER = "key_collision", "existing_column_narrower"
+COLLISION, NARROWER, TRIGGER = "key_collision", "existing_column_narrower", "existing_trigger"
+# As both servers print the definitions of triggers.
+_ON_INSERT = re.compile(r"\b(?:BEFORE|AFTER) INSERT\b")
+_ON_CHANGE = re.compile(r"\b(?:BEFORE|AFTER) (?:INSERT|UPDATE|DELETE OR UPDATE)\b")
+_DISABLED = " DISABLE TRIGGER "
 _REMEDY = "give the target's column a collation (or type) that tells them apart, or change these rows at the source"
 
 
-def kept(inspector: Inspector, tables: Iterable[TableId], options: RunOptions) -> dict[TableId, Table]:
-    """The target's own tables among these that the run keeps; views are not among them."""
+def kept(inspector: Inspector, tables: Iterable[TableId], options: RunOptions) -> Catalog:
+    """The target's own tables among these that the run keeps, with what hangs on them; views are not among them."""
     if options.schema_policy is SchemaPolicy.DROP_AND_RECREATE and options.structure.tables:
-        return {}
+        return Catalog(())
     named = set(tables)
     there = [table for table in inspector.tables() if table in named] if named else []
-    return {table.id: table for table in inspector.catalog(there).tables} if there else {}
+    return inspector.catalog(there) if there else Catalog(())
+
+
+def triggers(plan: MigrationPlan, there: Catalog, options: RunOptions) -> Iterator[ReportItem]:
+    """What the target's own triggers will do to the rows, which nobody can know."""
+    fires = _ON_CHANGE if options.write_mode is WriteMode.UPSERT else _ON_INSERT
+    targets = {table.target for table in plan.tables}
+    for object_ in there.objects:
+        if object_.kind != "trigger" or object_.table not in targets or options.skip_data:
+            continue
+        disabled = any(_DISABLED in sql for sql in object_.statements)
+        if not disabled and any(fires.search(sql) for sql in object_.statements):
+            yield ReportItem(
+                Severity.WARNING, TRIGGER, f"{object_.table}.{object_.id.name}",
+                "the target's table has a trigger that fires for every row that is written: it may change these, or"
+                " other tables",
+                "drop or disable the trigger until the rows are in, unless it shall see them",
+            )  # fmt: skip
 
 
 def fitted(

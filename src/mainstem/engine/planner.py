@@ -11,7 +11,7 @@ from mainstem.contract.network import same_host
 from mainstem.ddl.plan import build_plan
 from mainstem.engine.denied import denied, left, told, without
 from mainstem.engine.endpoint import Endpoint
-from mainstem.engine.existing import collisions, fitted, kept, suspects
+from mainstem.engine.existing import collisions, fitted, kept, suspects, triggers
 from mainstem.engine.present import check_schemas, selected
 from mainstem.errors import DeniedError, InvalidError, NotFoundError, SchemaConflictError
 from mainstem.model.names import TableId
@@ -57,13 +57,15 @@ def make_plan(source: Endpoint, target: Endpoint, options: RunOptions) -> Migrat
         plan = without(_build(catalog, source, target, dialect, options, queries, {}), denials)
         _refuse_same(plan, source, target)
         existing = inspector.table_status([table.target for table in plan.tables])
-        there = kept(inspector, existing, options)
+        held = kept(inspector, existing, options)
+    there = {table.id: table for table in held.tables}
     if options.schema_policy is SchemaPolicy.DROP_AND_RECREATE and options.structure.tables:
         return _checked_keys(plan, catalog, {}, source, dialect, options)
     _check_existing(plan, existing, options)
     if existing:
         plan = without(_build(catalog, source, target, dialect, options, queries, existing), denials)
         plan = fitted(plan, there, source.spec.dialect, dialect)
+        plan = replace(plan, report=(*plan.report, *triggers(plan, held, options)))
     return _checked_keys(plan, catalog, there, source, dialect, options)
 
 
