@@ -275,6 +275,17 @@ def test_a_table_of_postgresql_on_mysql() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("count", [1017, 1018])
+def test_a_table_of_more_columns_than_innodb_takes_is_refused_before_a_table_is_made(count: int) -> None:
+    table = replace(POSTGRES, columns=tuple(Column(f"c{n}", INT, "integer") for n in range(count)), primary_key=())
+    table = replace(table, indexes=(), checks=())
+    if count > 1017:
+        with pytest.raises(PlanError, match="t has 1018 columns"):
+            plan(table, MARIADB, PostgresDialect())
+    else:
+        assert len(created(plan(table, MARIADB, PostgresDialect()))) == count + 2
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [

@@ -20,6 +20,7 @@ from mainstem.model.types import Kind, LogicalType
 
 _COUNTING = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint"})
 _MAX_COLUMN_COMMENT, _MAX_TABLE_COMMENT = 1024, 2048
+_MAX_COLUMNS = 1017  # MySQL 8.0 manual, "InnoDB Limits"
 _NOW = re.compile(r"(CURRENT_TIMESTAMP)(?:\((\d)\))?")
 _DATE = re.compile(r"(?!0000-00-00)\d{4}-\d\d-\d\d(?: \d\d:\d\d:\d\d(?:\.\d{1,6})?)?")
 _DATES = (Kind.DATE, Kind.TIMESTAMP, Kind.INSTANT)
@@ -43,8 +44,18 @@ class Making:
 
 
 def create_table(making: Making, qualified: str) -> Rendered:
-    """Phase TABLES: one statement."""
+    """Phase TABLES: one statement.
+
+    Raises:
+        PlanError: there are more columns than InnoDB takes. The server's refusal does not say so.
+    """
     table = making.table
+    if len(table.columns) > _MAX_COLUMNS:
+        raise PlanError(
+            f"table {table.id} has {len(table.columns)} columns, and InnoDB takes {_MAX_COLUMNS}",
+            remedy="leave some of them out, or the table",
+            table=str(table.id),
+        )
     making.report += [item for type_ in making.types.values() for item in type_.report]
     making.report += _type_remarks(making)
     lines = [_column(making, column) for column in table.columns]
