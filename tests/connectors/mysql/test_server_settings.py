@@ -9,6 +9,8 @@ import pytest
 
 from mainstem.connectors.mysql.client import connect, query
 from mainstem.model.connection import ConnectionSettings
+from mainstem.model.run import RunState
+from tests.e2e.routes import End, Route
 
 
 @contextmanager
@@ -50,3 +52,13 @@ def test_all_present_rows_are_read_and_written(mysql_db: ConnectionSettings, ass
 def test_a_session_of_ours_has_it_on(mysql_db: ConnectionSettings, name: str) -> None:
     with set_globally(mysql_db, f"{name} = 0", "1"), connect(mysql_db) as connection:
         assert query(connection, f"SELECT @@SESSION.{name}") == [(1,)]
+
+
+def test_rows_are_loaded_where_packets_are_small(mysql_db: ConnectionSettings, postgres_db: ConnectionSettings) -> None:
+    """The server resets the connection at a packet as large as max_allowed_packet."""
+    ends = End(postgres_db), End(mysql_db)
+    ends[0].run("CREATE TABLE wide (id INT PRIMARY KEY, t TEXT)", "INSERT INTO wide VALUES (1, repeat('x', 3000000))")
+    with set_globally(mysql_db, "max_allowed_packet = 1048576", str(256 << 20)):
+        progress = Route(*ends).conversion().run()
+    assert (progress.state, progress.error) == (RunState.FINISHED, "")
+    assert ends[1].run("SELECT length(t) FROM wide") == [(3000000,)]

@@ -28,7 +28,8 @@ class LoadStream:
 
         Args:
             connection: the driver's; nothing else may use it until `finish` or `abandon`.
-            packet_bytes: the largest packet to send; at most the server's ``max_allowed_packet``.
+            packet_bytes: the largest packet to send; less than the server's ``max_allowed_packet``, which resets the
+                connection at a packet of just that size.
         """
         self._driver = connection
         self._packet_bytes = packet_bytes

@@ -163,7 +163,7 @@ class MysqlLoader:
         if self._stream is None:
             try:
                 sql = self._file_encoder.load_sql(self._into)
-                self._stream = LoadStream(self._connection, sql, min(PACKET_BYTES, self._packet_bytes))
+                self._stream = LoadStream(self._connection, sql, min(PACKET_BYTES, self._packet_bytes // 2))
             except pymysql.Error as exc:
                 if not exc.args or exc.args[0] not in _NO_FILES:
                     raise
