@@ -81,7 +81,7 @@ def test_where_rows_may_be_put_aside_the_report_says_how_many_will_be(
 def test_a_filter_that_leaves_no_collision_lets_the_run_begin(
     source: ConnectionSettings, other_mysql: ConnectionSettings
 ) -> None:
-    progress = run(source, other_mysql, replace(OPTIONS, filters={"t": "id NOT IN (2, 4)"}))
+    progress = run(source, other_mysql, replace(OPTIONS, filters={"t": "id NOT IN (2, 4) -- the equal ones"}))
     assert (progress.state, progress.error) == (RunState.FINISHED, "")
 
 

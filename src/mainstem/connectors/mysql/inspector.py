@@ -177,7 +177,7 @@ class MysqlInspector(Inspector):
         known = {collation for _, collation in self._query(_COLLATIONS)}
         wanted = ", ".join(folded(_DIALECT.quote(name), fold, fold.collation in known) for name, fold in columns)
         filled = [f"{_DIALECT.quote(name)} IS NOT NULL" for name, _ in columns]
-        met = " AND ".join([f"({where})"] * bool(where) + filled)
+        met = " AND ".join([f"({where}\n)"] * bool(where) + filled)
         groups = f"SELECT 1 FROM {_DIALECT.qualified(table)} WHERE {met} GROUP BY {wanted} HAVING COUNT(*) > 1"
         return int(self._query(f"SELECT COUNT(*) FROM ({groups}) AS mainstem_groups")[0][0])
 

@@ -147,10 +147,10 @@ def _asked(column: ColumnPlan) -> str:
 def select(table: TablePlan, chunk: Chunk) -> str:
     """The query that reads a chunk."""
     columns = ", ".join(_asked(column) for column in table.columns)
-    if table.query:  # which may end in a comment
+    if table.query:  # which, as a condition, may end in a comment
         return f"SELECT {columns} FROM ({table.query}\n) AS mainstem_query"
     read_from, ranged = chunks.read_from(table, chunk)
-    where = " AND ".join(part for part in (f"({table.where})" if table.where else "", ranged) if part)
+    where = " AND ".join(part for part in (f"({table.where}\n)" if table.where else "", ranged) if part)
     return f"SELECT {columns or '1'} FROM {read_from}{f' WHERE {where}' if where else ''}"
 
 

@@ -220,7 +220,7 @@ class PostgresInspector(Inspector):
         """How many groups of rows have a key in common once it is folded."""
         wanted = ", ".join(folded(_DIALECT.quote(name), fold) for name, fold in columns)
         filled = [f"{_DIALECT.quote(name)} IS NOT NULL" for name, _ in columns]
-        met = " AND ".join([f"({where})"] * bool(where) + filled)
+        met = " AND ".join([f"({where}\n)"] * bool(where) + filled)
         groups = f"SELECT FROM {_DIALECT.qualified(table)} WHERE {met} GROUP BY {wanted} HAVING count(*) > 1"
         return int(self._query(f"SELECT count(*) FROM ({groups}) AS mainstem_groups")[0][0])
 
