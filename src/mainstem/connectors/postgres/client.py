@@ -35,12 +35,13 @@ from mainstem.model.connection import ConnectionSettings, SslMode
 __all__ = ["cancel", "connect", "row_error", "tls_version", "translate_error", "translating"]
 
 # By SET and not by the startup packet: poolers refuse parameters there that they do not know. Quoted identifiers would
-# also be those of types in the catalog (`"date"`); without array_nulls a null in an array is the text NULL.
+# also be those of types in the catalog (`"date"`); without array_nulls a null in an array is the text NULL. The
+# questions put to catalogs look costly to the planner and are not: compiling them (jit) takes longer than answering.
 _SESSION = (
     "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET bytea_output = 'hex';"
     " SET standard_conforming_strings = on; SET client_encoding = 'UTF8'; SET extra_float_digits = 1;"
     " SET quote_all_identifiers = off; SET array_nulls = on; SET xmloption = content;"
-    " SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0"
+    " SET jit = off; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0"
 )
 _SSL_MODES = {
     SslMode.DISABLED: "disable",
