@@ -58,6 +58,7 @@ STRUCTURE = (
     "CREATE TRIGGER again BEFORE INSERT ON child FOR EACH ROW SET NEW.self = NEW.self",
     "CREATE PROCEDURE filling(IN n INT) COMMENT 'it''s' BEGIN DECLARE i INT DEFAULT 0; /* rich_s.log */"
     " WHILE i < n DO INSERT INTO `rich_s`.`log` VALUES (i); SET i = i + 1; END WHILE; END",
+    "CREATE EVENT hourly ON SCHEDULE EVERY 1 HOUR STARTS '2030-01-01' DO DELETE FROM log",
     "CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY STARTS '2030-01-01' DISABLE DO DELETE FROM log",
 )  # fmt: skip
 ROWS = (
@@ -129,6 +130,13 @@ def test_an_object_is_the_same_in_its_own_database(
         assert [end.run(f"SHOW CREATE {kind} {name}")[0][1] for end in (route.target, route.source)] == ["", ""]
 
 
+def test_an_event_that_runs_at_the_source_waits_in_the_copy(copied: tuple[Route, list[ReportItem]]) -> None:
+    route, report = copied
+    status = "SELECT status FROM information_schema.events WHERE event_schema = DATABASE() AND event_name = 'hourly'"
+    assert (route.source.run(status), route.target.run(status)) == ([("ENABLED",)], [("DISABLED",)])
+    assert [item.object for item in report if item.code == "event_disabled"] == ["rich_s.hourly"]
+
+
 def test_objects_work_in_the_copy(copied: tuple[Route, list[ReportItem]]) -> None:
     route, _ = copied
     route.target.run("SET sql_mode = ''", "INSERT INTO child (id, parent_id) VALUES (9, 1)", "CALL filling(2)")
@@ -154,7 +162,8 @@ def test_every_byte_is_the_same_where_characters_have_no_unicode(copied: tuple[R
 
 def test_nothing_is_told_as_lost(copied: tuple[Route, list[ReportItem]]) -> None:
     _, report = copied
-    assert [item for item in report if item.code not in ("no_primary_key", "definer_replaced", "functions_moved")] == []
+    expected = ("no_primary_key", "definer_replaced", "functions_moved", "event_disabled")
+    assert [item for item in report if item.code not in expected] == []
 
 
 def test_a_foreign_key_is_made_only_if_every_row_has_its_parent(mariadb_server: ConnectionSettings) -> None:

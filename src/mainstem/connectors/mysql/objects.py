@@ -36,6 +36,7 @@ _HEAD = re.compile(
     rf"CREATE\s+(?:DEFINER\s*=\s*{_NAME}(?:@{_NAME})?\s+)?(?P<kind>(?:AGGREGATE\s+)?\w+)\s+{_NAME}", re.I
 )
 
+_ENABLED = re.compile(r"(ON COMPLETION (?:NOT )?PRESERVE )ENABLE\b")
 _MADE = re.compile(r"CREATE (?:AGGREGATE )?\w+ (`(?:[^`]|``)+`\.`(?:[^`]|``)+`)")
 
 
@@ -80,9 +81,13 @@ def create_object(item: NativeObject, traits: Traits, *, only_missing: bool) -> 
     mode, sql = item.statements
     if only_missing and traits.since(mariadb=(10, 1, 3), mysql=(8, 0, 29)):
         sql = sql.replace(f"CREATE {item.kind.upper()} ", f"CREATE {item.kind.upper()} IF NOT EXISTS ", 1)
+    report = [_definer(item.id.schema)]
+    if item.kind == "event":
+        sql, enabled = _ENABLED.subn(r"\1DISABLE", sql, count=1)
+        report += [_disabled(item.id)] * enabled
     texts = _in_mode(sql, mode, traits)
     statements = tuple(Statement(item.phase, text, name, optional=item.optional) for text in texts)
-    return Rendered(statements, (_definer(item.id.schema),))
+    return Rendered(statements, tuple(report))
 
 
 def _in_mode(sql: str, mode: str, traits: Traits) -> tuple[str, ...]:
@@ -103,6 +108,16 @@ def _definer(schema: str) -> ReportItem:
         "triggers, procedures, functions, events and views are made without DEFINER: they run with the rights of the"
         " login that made them",
         "make them anew as the user whose rights they need",
+    )
+
+
+def _disabled(event: TableId) -> ReportItem:
+    return ReportItem(
+        Severity.WARNING,
+        "event_disabled",
+        str(event),
+        "the event is made, and disabled: as long as the source runs it too, it would change the copy by itself",
+        "ALTER EVENT … ENABLE, once the target takes over",
     )
 
 
