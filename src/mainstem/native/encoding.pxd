@@ -125,7 +125,9 @@ cdef inline bint special_byte(uint8_t byte) noexcept nogil:
 cdef inline bint special(uint64_t word) noexcept nogil:
     """Whether one of eight bytes may need an escape: is below 14, or a backslash. Exact in both halves."""
     cdef uint64_t slashes = word ^ (<uint64_t> 0x5C5C5C5C5C5C5C5C)
-    return (((word - <uint64_t> 0x0E0E0E0E0E0E0E0E) & ~word) | ((slashes - <uint64_t> 0x0101010101010101) & ~slashes)) & <uint64_t> 0x8080808080808080 != 0
+    cdef uint64_t low = (word - <uint64_t> 0x0E0E0E0E0E0E0E0E) & ~word
+    cdef uint64_t slash = (slashes - <uint64_t> 0x0101010101010101) & ~slashes
+    return (low | slash) & <uint64_t> 0x8080808080808080 != 0
 
 
 cdef inline size_t plain(uint8_t *target, const uint8_t *source, size_t size) noexcept nogil:

@@ -5,7 +5,7 @@ Source: MySQL manual, "LOAD DATA Statement", Field and Line Handling; "String Li
 "Geometry Values", Internal Storage Format.
 """
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 from libc.stdio cimport snprintf
 from libc.stdlib cimport strtod
 from libc.string cimport memcmp, memcpy
