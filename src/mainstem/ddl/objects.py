@@ -88,5 +88,5 @@ def left_out(objects: Sequence[NativeObject], copied: set[TableId], *, whole: bo
             by_kind.setdefault(object_.kind, []).append(f"{object_.id.schema}.{table}{object_.id.name}")
     for kind, names in by_kind.items():
         called, severity, remedy = _KINDS.get(kind, (f"objects of the kind {kind}", Severity.INFO, ""))
-        message = f"{len(names)} {called} left out, which the target has no equal for: {_listed(names)}"
+        message = f"the target has no equal for {called}, and these are left out: {_listed(names)}"
         yield ReportItem(severity, f"{kind}_left_out", names[0], message, remedy)
