@@ -8,7 +8,16 @@ import sys
 HEAVY = ("alembic", "cryptography", "fastapi", "pydantic", "sqlalchemy", "sqlglot")
 
 
+def loaded(statement: str, names: tuple[str, ...]) -> str:
+    """Which of these a new process has loaded after a statement."""
+    asked = f"import sys; {statement}; print([name for name in {names} if name in sys.modules])"
+    return subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True).stdout.strip()
+
+
 def test_a_copy_starts_without_what_only_others_need() -> None:
-    asked = f"import sys, mainstem.cli.copying; print([name for name in {HEAVY} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == "[]"
+    assert loaded("import mainstem.cli.copying", HEAVY) == "[]"
+
+
+def test_listing_the_connectors_loads_no_driver() -> None:
+    listing = "from mainstem.contract.registry import Registry; Registry.installed()"
+    assert loaded(listing, ("psycopg", "pymysql", "sqlglot")) == "[]"

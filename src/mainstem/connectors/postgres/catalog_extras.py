@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mainstem.connectors.postgres.ask import Ask, not_of_extension
+from mainstem.connectors.postgres.config import SCHEMA_COMMENT
 from mainstem.connectors.postgres.literals import quoted, string
 from mainstem.model.names import TableId
 from mainstem.model.plan import Phase
@@ -99,7 +100,6 @@ SELECT n.nspname AS schema, obj_description(n.oid, 'pg_namespace') AS comment FR
 WHERE n.nspname = ANY(%(schemas)s) AND n.nspname <> 'public' AND obj_description(n.oid, 'pg_namespace') IS NOT NULL
 ORDER BY n.nspname
 """
-SCHEMA_COMMENT = "schema_comment"
 _COMMANDS = {"r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE", "*": "ALL"}
 _STORAGES = {"p": "PLAIN", "e": "EXTERNAL", "m": "MAIN", "x": "EXTENDED"}
 _COMPRESSIONS = {"p": "pglz", "l": "lz4"}

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from mainstem.connectors.postgres.catalog_extras import SCHEMA_COMMENT
+from mainstem.connectors.postgres.config import SCHEMA_COMMENT
 from mainstem.connectors.postgres.literals import quoted as quote
 from mainstem.errors import PlanError
 from mainstem.model.names import TableId
