@@ -61,7 +61,7 @@ _MYSQL_NO_TEXT = ("float", "bits", "bytes", "geometry")
 _MOST_ARGUMENTS = 90  # of 100 that a function of PostgreSQL may have
 _POSTGRES_BITS = "lpad({0}::text, 64, '0')"
 _POSTGRES_TEXTS = {
-    "number": "trim_scale(({0})::numeric)",
+    "number": "trim_scale(({0})::text::numeric)",  # an oid has no other way
     "float": "trim_scale(round(({0})::double precision::text::numeric, 30))",
     "boolean": "{0}::int",
     "bits": f"left({_POSTGRES_BITS}, 32)::bit(32)::bigint::numeric * 4294967296"

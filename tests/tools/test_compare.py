@@ -1,0 +1,23 @@
+"""The tool that has two servers compare their rows."""
+
+from __future__ import annotations
+
+import pytest
+from tools.compare import compare
+
+from mainstem.connectors.mysql.client import connect as mysql_connect
+from mainstem.connectors.postgres.client import connect as postgres_connect
+from mainstem.model.connection import ConnectionSettings
+
+
+@pytest.mark.parametrize(("value", "same"), [("1.50", True), ("1.51", False)])
+def test_numbers_of_every_kind_are_compared(
+    mysql_db: ConnectionSettings, postgres_db: ConnectionSettings, value: str, same: bool
+) -> None:
+    with postgres_connect(postgres_db) as connection:
+        connection.execute("CREATE TABLE t (i bigint, n numeric(10,2), o oid)")
+        connection.execute("INSERT INTO t VALUES (-1, 1.5, 4294967295), (NULL, NULL, NULL)")
+    with mysql_connect(mysql_db) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE t (i bigint, n decimal(20,5), o int unsigned)")
+        cursor.execute(f"INSERT INTO t VALUES (-1, {value}, 4294967295), (NULL, NULL, NULL)")
+    assert [result.same for result in compare(postgres_db, mysql_db)] == [same]
