@@ -88,5 +88,6 @@ def left_out(objects: Sequence[NativeObject], copied: set[TableId], *, whole: bo
             by_kind.setdefault(object_.kind, []).append(f"{object_.id.schema}.{table}{object_.id.name}")
     for kind, names in by_kind.items():
         called, severity, remedy = _KINDS.get(kind, (f"objects of the kind {kind}", Severity.INFO, ""))
-        message = f"the target has no equal for {called}, and these are left out: {_listed(names)}"
+        count = f"{len(names)} {called} are" if len(names) > 1 else "it is"
+        message = f"{count} left out, as the target has no equal for {called}: {_listed(names)}"
         yield ReportItem(severity, f"{kind}_left_out", names[0], message, remedy)
