@@ -103,11 +103,6 @@ class Traits:
         """Check constraints that are enforced."""
         return self.since(mariadb=(10, 2, 1), mysql=(8, 0, 16))
 
-    @property
-    def unlimited_unique(self) -> bool:
-        """Unique keys over more than an index holds, kept by their hash."""
-        return self.since(mariadb=(10, 4, 0), mysql=None)
-
 
 def traits_of(version: str, *, lower_case_table_names: int = 0, collations: frozenset[str] = frozenset()) -> Traits:
     """The traits by the server's version text (``10.11.6-MariaDB``, ``8.4.3``)."""
