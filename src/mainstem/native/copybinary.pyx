@@ -12,8 +12,8 @@ from libc.string cimport memchr, memcmp, memcpy
 
 from mainstem.native.encoding cimport (
     BAD_OFFSETS, CHANGED_EPOCH, CHANGED_NULL, CHANGED_REPLACED, CHANGED_STRIPPED, MALFORMED, NO_MEMORY, NUL_IN_TEXT,
-    NUL_STRIP, OK, POLICY_ERROR, ZERO_DATE, ZERO_DATE_NULL, Cells, Column, Out, RowEncoder, ewkb_head, infinite,
-    is_zero_date, offset_at, room, valid, year_digits,
+    NUL_STRIP, OK, POLICY_ERROR, ZERO_DATE, ZERO_DATE_NULL, Cells, Column, Out, RowEncoder, data_bytes,
+    ewkb_head, infinite, is_zero_date, offset_at, room, valid, year_digits,
 )
 
 from mainstem.native.ops import BinaryOp
@@ -620,14 +620,7 @@ cdef class CopyBinaryEncoder(RowEncoder):
     cdef size_t estimate(self, Cells *cells, Py_ssize_t rows) noexcept nogil:
         """The cells' own bytes, and what goes around them."""
         cdef uint64_t total = 1024 + rows * (2 + 8 * self.width)
-        cdef uint64_t begin
-        cdef uint64_t end
         cdef Py_ssize_t i
         for i in range(self.width):
-            if rows == 0:
-                break
-            begin = offset_at(cells[i].offsets, 0)
-            end = offset_at(cells[i].offsets, rows)
-            if begin <= end <= cells[i].data_size:
-                total += end - begin
+            total += data_bytes(&cells[i], rows)
         return total

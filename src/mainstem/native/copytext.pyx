@@ -12,8 +12,8 @@ from libc.string cimport memcpy
 
 from mainstem.native.encoding cimport (
     BAD_OFFSETS, CHANGED_EPOCH, CHANGED_NULL, CHANGED_REPLACED, CHANGED_STRIPPED, MALFORMED, NO_MEMORY, NUL_IN_TEXT,
-    NUL_STRIP, OK, POLICY_ERROR, SLACK, ZERO_DATE, ZERO_DATE_NULL, Cells, Column, Out, RowEncoder, ewkb_head,
-    infinite, is_zero_date, offset_at, piece, plain, put, room, valid, year_digits,
+    NUL_STRIP, OK, POLICY_ERROR, SLACK, ZERO_DATE, ZERO_DATE_NULL, Cells, Column, Out, RowEncoder,
+    data_bytes, ewkb_head, infinite, is_zero_date, offset_at, piece, plain, put, room, valid, year_digits,
 )
 
 from mainstem.native.ops import Op
@@ -397,15 +397,7 @@ cdef class CopyTextEncoder(RowEncoder):
     cdef size_t estimate(self, Cells *cells, Py_ssize_t rows) noexcept nogil:
         """About the bytes that the rows will need, so that memory seldom has to grow."""
         cdef uint64_t total = 1024
-        cdef uint64_t begin
-        cdef uint64_t end
         cdef Py_ssize_t i
         for i in range(self.width):
-            if rows == 0:
-                break
-            begin = offset_at(cells[i].offsets, 0)
-            end = offset_at(cells[i].offsets, rows)
-            total += rows
-            if begin <= end <= cells[i].data_size:
-                total += (end - begin) * (1 if self.columns[i].op in (RAW, TEXT, DATE) else 2)
+            total += rows + data_bytes(&cells[i], rows) * (1 if self.columns[i].op in (RAW, TEXT, DATE) else 2)
         return total + total // 32

@@ -114,6 +114,17 @@ cdef inline uint64_t offset_at(const uint8_t *offsets, Py_ssize_t i) noexcept no
     return <uint64_t> <int64_t> value
 
 
+cdef inline uint64_t data_bytes(const Cells *cells, Py_ssize_t rows) noexcept nogil:
+    """The bytes of a column's first rows; 0 for offsets that are out of order."""
+    cdef uint64_t begin
+    cdef uint64_t end
+    if rows == 0:
+        return 0
+    begin = offset_at(cells.offsets, 0)
+    end = offset_at(cells.offsets, rows)
+    return end - begin if begin <= end <= cells.data_size else 0
+
+
 cdef inline size_t piece(size_t size) noexcept nogil:
     return size if size < PIECE else PIECE
 

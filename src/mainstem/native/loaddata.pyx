@@ -12,7 +12,7 @@ from libc.string cimport memcmp, memcpy
 
 from mainstem.native.encoding cimport (
     BAD_OFFSETS, CHANGED_NO_LABEL, CHANGED_SPECIAL, MALFORMED, NO_MEMORY, NULL_VALUE, OK, POLICY_ERROR, SLACK,
-    SPECIAL_VALUE, TOO_FINE, Cells, Column, Out, RowEncoder, offset_at, piece, plain, put, room, valid,
+    SPECIAL_VALUE, TOO_FINE, Cells, Column, Out, RowEncoder, data_bytes, offset_at, piece, plain, put, room, valid,
 )
 
 from mainstem.native.ops import LoadOp
@@ -402,17 +402,10 @@ cdef class LoadDataEncoder(RowEncoder):
     cdef size_t estimate(self, Cells *cells, Py_ssize_t rows) noexcept nogil:
         """About the bytes that the rows will need, so that memory seldom has to grow."""
         cdef uint64_t total = 1024
-        cdef uint64_t begin
-        cdef uint64_t end
         cdef Py_ssize_t i
         for i in range(self.width):
-            if rows == 0:
-                break
-            begin = offset_at(cells[i].offsets, 0)
-            end = offset_at(cells[i].offsets, rows)
             total += rows * (4 if self.literals else 1)
-            if begin <= end <= cells[i].data_size:
-                total += (end - begin) * (2 if self.columns[i].op in (FLOAT, HEX, GEOMETRY) else 1)
+            total += data_bytes(&cells[i], rows) * (2 if self.columns[i].op in (FLOAT, HEX, GEOMETRY) else 1)
         return total + total // 32
 
 
