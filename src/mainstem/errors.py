@@ -169,6 +169,12 @@ class TargetChangedError(MainstemError):
     code = "target_changed"
 
 
+class PositionLostError(MainstemError):
+    """The source's log does not reach back to where the stream stands: changes are missing, and only a copy helps."""
+
+    code = "position_lost"
+
+
 class CancelledError(MainstemError):
     """Work was given up because the run was paused, stopped or failed elsewhere; never shown to a user."""
 

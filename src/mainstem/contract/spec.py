@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mainstem.contract.apply import ChangeTarget
+from mainstem.contract.changes import ChangeSource
 from mainstem.contract.dialect import Dialect
 from mainstem.contract.inspector import Inspector
 from mainstem.contract.source import Source
@@ -25,6 +27,7 @@ class ConnectorSpec:
         has_schemas: whether a database holds schemas.
         inspector: opens a connection for questions; raises `ConnectError`.
         source, target: None where the connector cannot be one (yet).
+        changes, applies: the same for its transaction log, and for applying changes.
         flavors: those of the aliases that name a relative of the system (``mariadb``), not just another spelling.
         password_variable: the environment variable that the system's own tools take a password from.
     """
@@ -39,5 +42,7 @@ class ConnectorSpec:
     inspector: Callable[[ConnectionSettings], Inspector]
     source: Callable[[ConnectionSettings], Source] | None = None
     target: Callable[[ConnectionSettings, RunOptions], Target] | None = None
+    changes: Callable[[ConnectionSettings, RunOptions], ChangeSource] | None = None
+    applies: Callable[[ConnectionSettings, RunOptions], ChangeTarget] | None = None
     password_variable: str = ""
     flavors: tuple[str, ...] = ()

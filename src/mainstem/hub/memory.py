@@ -8,12 +8,13 @@ from collections import deque
 from mainstem.contract.hub import Delivery
 from mainstem.errors import CancelledError
 from mainstem.model.batch import ChangeBatch, RawBatch
+from mainstem.model.change import ChangeGroup
 from mainstem.model.frame import Frame
 
 
 def frame_bytes(frame: Frame) -> int:
     """What a frame counts towards the bound: its cells' bytes; control frames are free."""
-    return frame.size_bytes if isinstance(frame, ChangeBatch | RawBatch) else 0
+    return frame.size_bytes if isinstance(frame, ChangeBatch | RawBatch | ChangeGroup) else 0
 
 
 class MemoryHub:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mainstem.model.batch import ChangeBatch, RawBatch
+from mainstem.model.change import ChangeGroup, Idle
 from mainstem.model.names import TableId
 
 
@@ -62,4 +63,4 @@ class Abort:
     chunk: Chunk
 
 
-Frame = Begin | ChangeBatch | RawBatch | Commit | Abort
+Frame = Begin | ChangeBatch | RawBatch | Commit | Abort | ChangeGroup | Idle

@@ -41,6 +41,44 @@ class TableState(StrEnum):
     STOPPED = "stopped"
     TIME_LIMIT_REACHED = "time_limit_reached"
     EVENT_LIMIT_REACHED = "event_limit_reached"
+    CATCHING_UP = "catching_up"
+    STREAMING = "streaming"
+    PAUSED = "paused"
+
+
+class Mode(StrEnum):
+    """Once, or continuously from the transaction log."""
+
+    CONVERT = "convert"
+    CDC = "cdc"
+
+
+class SnapshotPolicy(StrEnum):
+    """Which tables of a replication are copied first. AUTO: those that the target lacks, or has without rows."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class ChangeErrorPolicy(StrEnum):
+    """What a change that the target refuses does: it is put aside, or its table stops, or the whole stream."""
+
+    QUARANTINE = "quarantine"
+    STOP_TABLE = "stop_table"
+    STOP_STREAM = "stop_stream"
+
+
+class SchemaChangePolicy(StrEnum):
+    """What to do about a change of a table's columns.
+
+    APPLY carries over what is safe and additive, and pauses the table at the rest; PAUSE pauses it at any; IGNORE
+    goes on with the columns that there were as long as they are there.
+    """
+
+    APPLY = "apply"
+    PAUSE = "pause"
+    IGNORE = "ignore"
 
 
 class SchemaPolicy(StrEnum):
@@ -137,8 +175,41 @@ class TableSelection:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeOptions:
+    """What shapes a replication beside `RunOptions`.
+
+    Attributes:
+        position: where to begin, as a user writes it (``16/B374D848``, ``binlog.000002:154``, a GTID set); empty is
+            now.
+        operations: ``insert``, ``update``, ``delete``, ``truncate``: those that are applied.
+        table_operations: ``table`` or ``schema.table`` → the same for one table.
+        soft_delete: the name of a column of the target that is set to the time of a DELETE, which keeps its row; empty
+            is "rows are deleted".
+        slot, publication: names to use in a PostgreSQL source; empty is one of our own.
+        server_id: to be known by in a MySQL source; 0 is one of our own.
+        max_lag_s, max_silence_s: from when on an alert tells of lag, and of no progress while there is some; 0 is
+            never.
+        alert_url: a webhook that alerts are sent to, or empty.
+    """
+
+    snapshot: SnapshotPolicy = SnapshotPolicy.AUTO
+    position: str = ""
+    operations: tuple[str, ...] = ("insert", "update", "delete", "truncate")
+    table_operations: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    soft_delete: str = ""
+    row_errors: ChangeErrorPolicy = ChangeErrorPolicy.STOP_TABLE
+    schema_changes: SchemaChangePolicy = SchemaChangePolicy.APPLY
+    slot: str = ""
+    publication: str = ""
+    server_id: int = 0
+    max_lag_s: int = 300
+    max_silence_s: int = 300
+    alert_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RunOptions:
-    """Everything that shapes a run in mode convert, resolved from whichever config shape the user sent.
+    """Everything that shapes a run, resolved from whichever config shape the user sent.
 
     Attributes:
         tables: empty is every base table of the source's database or schema.
@@ -183,11 +254,19 @@ class RunOptions:
     memory_bytes: int = 32 * 1024 * 1024
     reporting_interval_s: int = 3
     retry_seconds: float = 60.0
+    mode: Mode = Mode.CONVERT
+    changes: ChangeOptions = ChangeOptions()
 
 
 @dataclass(slots=True)
 class TableProgress:
-    """Counters of one table; the worker writes them, anyone may read a copy."""
+    """Counters of one table; the worker writes them, anyone may read a copy.
+
+    Attributes:
+        inserts, updates, deletes, truncates: change events applied; ``missing``: those whose row the target did not
+            have; ``letters``: those put aside.
+        applied_us: when the last one was, UTC microseconds since 1970.
+    """
 
     source: TableId
     target: TableId
@@ -203,6 +282,37 @@ class TableProgress:
     coerced: dict[str, int] = field(default_factory=dict)
     error: str = ""
     seconds: float = 0.0
+    inserts: int = 0
+    updates: int = 0
+    deletes: int = 0
+    truncates: int = 0
+    missing: int = 0
+    letters: int = 0
+    remedy: str = ""
+    applied_us: int = 0
+
+
+@dataclass(slots=True)
+class ChangeProgress:
+    """How a replication stands.
+
+    Attributes:
+        position: what is durable in the target.
+        lag_s: age of the oldest transaction that is read and not applied, or of the last applied one's wait; 0 when the
+            stream is at the end of the log.
+        lag_bytes: of the source's log; None if the source does not say. ``lag_transactions``: read and not applied.
+        committed_us: when the source committed the last transaction that was applied; ``applied_us``: when that was.
+        held_bytes: log that the source keeps for the stream, if it says.
+    """
+
+    position: str = ""
+    lag_s: float = 0.0
+    lag_bytes: int | None = None
+    lag_transactions: int = 0
+    transactions: int = 0
+    committed_us: int = 0
+    applied_us: int = 0
+    held_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +330,9 @@ class Progress:
     """A snapshot of a run: what the UI, the CLI and the log show.
 
     Attributes:
-        stage: ``planning``, ``structure``, ``data``, ``indexes``, ``foreign_keys``, ``finishing``, ``done``.
+        stage: ``planning``, ``structure``, ``data``, ``indexes``, ``foreign_keys``, ``finishing``, ``done``; of a
+            replication, after those, ``streaming``.
+        changes: of a replication once it streams.
         started_at_us, finished_at_us: UTC microseconds since 1970; 0 is "not yet".
         elapsed_s: running time without pauses.
         source_wait_s, target_wait_s: time in which readers were blocked by the source and writers by the target, over
@@ -241,6 +353,7 @@ class Progress:
     source_wait_s: float = 0.0
     target_wait_s: float = 0.0
     lane_s: float = 0.0
+    changes: ChangeProgress | None = None
 
     @property
     def rows_read(self) -> int:

@@ -1,0 +1,145 @@
+"""`Applier` and `StreamBook`: changes into a target, so that applying twice equals applying once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from mainstem.model.change import RowChanges, Truncate
+from mainstem.model.names import TableId
+from mainstem.model.stream import Checkpoint, DeadLetter, SchemaRecord, StoredStream, StreamTable
+
+
+@dataclass(slots=True)
+class Applied:
+    """What one `Applier.apply` did.
+
+    Attributes:
+        missing: rows that an UPDATE or DELETE was about and that the target did not have, by table. An UPDATE of a
+            whole row puts it in; the others change nothing.
+        coerced: table → ``column: policy`` → values changed by policy.
+    """
+
+    missing: dict[TableId, int] = field(default_factory=dict)
+    coerced: dict[TableId, dict[str, int]] = field(default_factory=dict)
+
+
+class Applier(AbstractContextManager["Applier"], Protocol):
+    """One connection that applies changes. A transaction is `begin`, `apply`…, `commit` or `rollback`.
+
+    Every method raises `RowError` (a row that the target cannot hold), `TransientError`, `LostConnectionError`,
+    `TargetFullError` or `StatementError`; but for a lost connection the transaction goes on as if the call had not
+    been made.
+    """
+
+    def begin(self) -> None:
+        """Start a transaction."""
+        ...
+
+    def apply(self, changes: Sequence[RowChanges], tables: Mapping[TableId, StreamTable]) -> Applied:
+        """Bring the tables to where these changes leave them; all of it or, with an error, nothing.
+
+        The changes are of different tables; ``seqs`` orders them. How is the applier's choice: by the net effect on
+        each key, or event by event where only the source's order does (unique values that are swapped, foreign keys
+        that cannot be put off). A row without a key is one that equals all columns; each event is about one of them.
+
+        Args:
+            tables: by the source's name; every table of ``changes`` is in it.
+        """
+        ...
+
+    def truncate(self, part: Truncate, tables: Mapping[TableId, StreamTable]) -> None:
+        """Empty tables, foreign keys between them and others notwithstanding."""
+        ...
+
+    def alter(self, statements: Sequence[str]) -> None:
+        """Change structure; where the target commits by itself at DDL, what was applied before must be whole."""
+        ...
+
+    def save(self, table: StreamTable) -> None:
+        """Write down the state of a table."""
+        ...
+
+    def forget(self, table: TableId) -> None:
+        """The stream has this table no more."""
+        ...
+
+    def reject(self, letter: DeadLetter) -> None:
+        """Put a change aside."""
+        ...
+
+    def record(self, line: SchemaRecord) -> None:
+        """Write down what became of a schema change."""
+        ...
+
+    def commit(self, checkpoint: Checkpoint) -> None:
+        """Make all of it durable together with the checkpoint.
+
+        Raises `ConflictError` when another process has moved the checkpoint meanwhile.
+        """
+        ...
+
+    def rollback(self) -> None:
+        """Leave the target as it was before `begin`; also after an error and on a broken connection."""
+        ...
+
+    def interrupt(self) -> None:
+        """From another thread: break off what runs now."""
+        ...
+
+
+class StreamBook(AbstractContextManager["StreamBook"], Protocol):
+    """What the target knows of a stream, outside of the applier's transactions. Used by one thread at a time."""
+
+    def load(self) -> StoredStream | None:
+        """What an earlier start left, or None."""
+        ...
+
+    def create(self, stored: StoredStream) -> None:
+        """Begin a stream. Raises `ConflictError` if there is one of this id."""
+        ...
+
+    def save(self, table: StreamTable) -> None:
+        """Write down the state of a table, in a transaction of its own."""
+        ...
+
+    def letters(self, limit: int = 1000) -> list[DeadLetter]:
+        """Changes that were put aside, in their order."""
+        ...
+
+    def count_letters(self) -> dict[TableId, int]:
+        """How many there are of each table."""
+        ...
+
+    def discard(self, numbers: Sequence[int]) -> None:
+        """Forget letters that were dealt with."""
+        ...
+
+    def changes(self, limit: int = 1000) -> list[SchemaRecord]:
+        """Schema changes that were seen, newest last."""
+        ...
+
+    def advance_counters(self, tables: Sequence[StreamTable]) -> list[str]:
+        """Set every counter (identity, serial, AUTO_INCREMENT) of the tables past the highest value in use.
+
+        Returns the names of what was set, with the values: part of a cut-over.
+        """
+        ...
+
+    def drop(self) -> None:
+        """Forget the stream; what is not of a stream or run any more is dropped."""
+        ...
+
+
+class ChangeTarget(Protocol):
+    """A system that changes are applied to. Each of these opens a connection and may raise `ConnectError`."""
+
+    def applier(self, stream_id: str) -> Applier:
+        """A connection that applies changes; there is one at a time for a stream."""
+        ...
+
+    def book(self, stream_id: str) -> StreamBook:
+        """What the target knows of a stream."""
+        ...
