@@ -188,6 +188,8 @@ def _postgres_of(
         "fsync": "off",
         "max_connections": "200",
         "wal_level": "logical",
+        "max_replication_slots": "50",
+        "max_wal_senders": "50",
         "max_wal_size": "4GB",
         "shared_buffers": "256MB",
         **options,
