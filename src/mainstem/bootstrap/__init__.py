@@ -18,6 +18,7 @@ from mainstem.model.run import RunOptions
 if TYPE_CHECKING:
     from mainstem.api.services import Services
     from mainstem.control.keys import ApiKeys
+    from mainstem.engine.replication import Replication
     from mainstem.settings import Settings
 
 
@@ -31,6 +32,20 @@ def conversion(
 ) -> Conversion:
     """A run on the embedded hub."""
     return Conversion(run_id, source, target, options, listen, MemoryHub, begun=begun)
+
+
+def replication(
+    run_id: str,
+    source: Endpoint,
+    target: Endpoint,
+    options: RunOptions,
+    listen: Callable[[Event], None],
+    begun: bool = False,
+) -> Replication:
+    """A stream on the embedded hub."""
+    from mainstem.engine.replication import Replication
+
+    return Replication(run_id, source, target, options, listen, MemoryHub, begun=begun)
 
 
 def serve(settings: Settings) -> None:

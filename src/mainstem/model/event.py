@@ -24,6 +24,7 @@ class Category(StrEnum):
     STAT = "stat"
     TABLE_METADATA = "table_metadata"
     ERROR = "error"
+    ALERT = "alert"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,8 @@ class Event:
         at_us: UTC microseconds since 1970.
         part: which side spoke: ``api``, ``source`` or ``target``.
         data: members beside the message: for STAT ``table`` (empty is the total), ``status``, ``events``, ``size``,
-            ``rate``, ``elapsed``, ``failed``; for PROGRESS ``stage`` (1 to 5), ``percentage``, ``description``.
+            ``rate``, ``elapsed``, ``failed``; for PROGRESS ``stage`` (1 to 5), ``percentage``, ``description``;
+            for ALERT ``alert`` (`model.alert.AlertKind`), ``subject``, ``remedy``, ``over``.
     """
 
     level: Level
