@@ -28,6 +28,8 @@ class ConnectorSpec:
         inspector: opens a connection for questions; raises `ConnectError`.
         source, target: None where the connector cannot be one (yet).
         changes, applies: the same for its transaction log, and for applying changes.
+        logs_cascades: its transaction log has the rows that foreign keys change by themselves (see
+            `model.stream.StreamTable.cascades`).
         flavors: those of the aliases that name a relative of the system (``mariadb``), not just another spelling.
         password_variable: the environment variable that the system's own tools take a password from.
     """
@@ -44,5 +46,6 @@ class ConnectorSpec:
     target: Callable[[ConnectionSettings, RunOptions], Target] | None = None
     changes: Callable[[ConnectionSettings, RunOptions], ChangeSource] | None = None
     applies: Callable[[ConnectionSettings, RunOptions], ChangeTarget] | None = None
+    logs_cascades: bool = True
     password_variable: str = ""
     flavors: tuple[str, ...] = ()

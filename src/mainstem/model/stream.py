@@ -25,6 +25,9 @@ class StreamTable:
             still to be applied. Empty: all from the stream's start.
         until: CATCHING_UP ends here: its rows are of several snapshots, of which this is the last one's position.
         error, remedy: why it is PAUSED or FAILED.
+        cascades: the source's log does not tell what its foreign keys do to rows of other tables when a row of this one
+            is deleted or gets another key (ON DELETE CASCADE, ON UPDATE SET NULL, …): the target's keys have to do the
+            same. From `ConnectorSpec.logs_cascades`.
     """
 
     plan: TablePlan
@@ -34,6 +37,7 @@ class StreamTable:
     until: str = ""
     error: str = ""
     remedy: str = ""
+    cascades: bool = False
 
     @property
     def source(self) -> TableId:

@@ -44,6 +44,7 @@ SPEC = ConnectorSpec(
     inspector=_inspector,
     source=_source,
     target=_target,
+    logs_cascades=False,
     password_variable="MYSQL_PWD",  # noqa: S106
     flavors=("mariadb",),
 )

@@ -1,0 +1,24 @@
+"""A stream's tables as text, for the book that a target keeps of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from mainstem.errors import InvalidError
+from mainstem.model.stream import StreamTable
+
+
+def table_to_json(table: StreamTable) -> str:
+    """A table of a stream as the book keeps it."""
+    return json.dumps(asdict(table))
+
+
+def table_from_json(text: str) -> StreamTable:
+    """What `table_to_json` wrote, by this version or an earlier one; `InvalidError` for anything else."""
+    from pydantic import TypeAdapter, ValidationError  # its parser is loaded only where a stream goes on
+
+    try:
+        return TypeAdapter(StreamTable).validate_json(text)
+    except ValidationError as exc:
+        raise InvalidError("the target's book of the stream cannot be read: it is of another version") from exc
