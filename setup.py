@@ -19,6 +19,7 @@ extensions = [
         "copytext",
         "copybinary",
         "loaddata",
+        "compact",
     )
 ]
 

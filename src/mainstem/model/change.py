@@ -35,9 +35,9 @@ class RowChanges:
         ops: ``uint8``, of `Op`.
         seqs: ``int64``, ascending; orders the events of all tables within one group.
         after: the plan's columns (`TablePlan.columns`), the row as it is now; all null for a DELETE.
-        before: the identity as it was before an UPDATE or a DELETE, null for an INSERT: the plan's key columns in the
-            plan's order, or every column of the plan where the table has no key. An UPDATE always has it, whether or
-            not the key changed. None: there are only INSERTs.
+        before: the identity as it was before an UPDATE or a DELETE, null for an INSERT: the columns of
+            `TablePlan.identity` in its order, which are the key's, or every column of the plan where the table has no
+            key. An UPDATE always has it, whether or not the key changed. None: there are only INSERTs.
         absent: index of a column of ``after`` → ``bool`` array: the log does not hold this cell, and the row's value
             is what it was (unchanged TOAST, partial row images). The cell itself is null. Columns without are not here.
         size_bytes: data bytes of all cells.

@@ -113,6 +113,17 @@ class TablePlan:
     raw: str = ""
     merge: bool = False
 
+    @property
+    def keyed(self) -> bool:
+        """Whether the columns hold the source's primary key, by which rows of the log are told apart."""
+        return bool(self.key) and set(self.key) <= {column.source for column in self.columns}
+
+    @property
+    def identity(self) -> tuple[int, ...]:
+        """Indexes of the columns that tell rows apart: the key's in the key's order, or without a key, all."""
+        names = [column.source for column in self.columns]
+        return tuple(names.index(name) for name in self.key) if self.keyed else tuple(range(len(names)))
+
 
 @dataclass(frozen=True, slots=True)
 class MigrationPlan:
