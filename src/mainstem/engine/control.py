@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 from mainstem.errors import CancelledError
 from mainstem.model.run import RunState
@@ -133,3 +134,32 @@ class RunControl:
         with self._changed:
             self._rows -= rows
             self._rejected -= rejected
+
+
+class Interrupts:
+    """What `stop` must call so that whoever waits for a server wakes up. Used by any thread."""
+
+    def __init__(self, control: RunControl) -> None:
+        self._control = control
+        self._lock = threading.Lock()
+        self._calls: list[Callable[[], None]] = []
+
+    def add(self, call: Callable[[], None]) -> None:
+        """Have `run` call this; at once if the run is stopped already."""
+        with self._lock:
+            self._calls.append(call)
+            stopped = self._control.stopped
+        if stopped:
+            call()
+
+    def clear(self) -> None:
+        """A new try: what the last one left is gone."""
+        with self._lock:
+            self._calls.clear()
+
+    def run(self) -> None:
+        """Call all of them."""
+        with self._lock:
+            calls = list(self._calls)
+        for call in calls:
+            call()

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
 
 from mainstem.contract.hub import Hub
-from mainstem.contract.target import Builder, Ledger, Target
-from mainstem.engine.control import RunControl
-from mainstem.engine.cuts import filled_by_us
-from mainstem.engine.data import RENEWED, DataPhase, wait_after
+from mainstem.contract.source import Source
+from mainstem.contract.target import Ledger, Target
+from mainstem.engine.control import Interrupts, RunControl
+from mainstem.engine.copying import Copying
+from mainstem.engine.cuts import RENEWED, MovedRounds, filled_by_us
+from mainstem.engine.data import wait_after
 from mainstem.engine.endpoint import Endpoint
+from mainstem.engine.means import Means
 from mainstem.engine.planner import make_plan
 from mainstem.engine.progress import Tracker
 from mainstem.engine.retry import Backoff
-from mainstem.engine.structure import LAST_PHASES, KeyBuilder, apply_all, check_there
-from mainstem.errors import CancelledError, MainstemError, PlanError, RowError, StatementError, TargetChangedError
+from mainstem.errors import CancelledError, MainstemError, PlanError, TargetChangedError
 from mainstem.model.event import Event
-from mainstem.model.plan import MigrationPlan, Phase, ReportItem, Severity, Statement
-from mainstem.model.run import Progress, RowErrorPolicy, RunOptions, RunState, TableState, WriteMode
-from mainstem.tasks import ThreadGroup
+from mainstem.model.plan import MigrationPlan
+from mainstem.model.run import Progress, RunOptions, RunState
 
 __all__ = ["Conversion", "Endpoint", "make_plan"]
 
@@ -30,7 +31,6 @@ _RENEWED_REMEDY = (
     ". If rows contradict each other, they may have changed at the source while the copy was interrupted: then run"
     " again with drop_and_recreate"
 )
-_FOREIGN_KEY_REMEDY = "all rows are in: correct those references in the target, then resume, or add the key by hand"
 
 
 def plan_to_json(plan: MigrationPlan) -> str:
@@ -73,8 +73,7 @@ class Conversion:
         self._make_hub = make_hub
         self._control = RunControl(options.max_rows, options.max_seconds, options.row_error_limit)
         self._tracker = Tracker(self._control, listen)
-        self._lock = threading.Lock()
-        self._interrupts: list[Callable[[], None]] = []
+        self._interrupts = Interrupts(self._control)
         self._backoff = Backoff(options.retry_seconds)
         self._begun = begun
         self._planned = False  # the ledger holds the plan: from here on lost connections are tried again
@@ -115,10 +114,7 @@ class Conversion:
     def stop(self) -> None:
         """End the run in state STOPPED; what is durable stays, half-done chunks are rolled back."""
         self._control.stop()
-        with self._lock:
-            interrupts = list(self._interrupts)
-        for interrupt in interrupts:
-            interrupt()
+        self._interrupts.run()
 
     def progress(self) -> Progress:
         """A copy of the present counters; cheap, from any thread."""
@@ -141,8 +137,7 @@ class Conversion:
                 wait_after(exc, self._backoff, self._control, self._tracker)
 
     def _try(self, target: Target) -> RunState:
-        with self._lock:
-            self._interrupts.clear()
+        self._interrupts.clear()
         with ExitStack() as stack:
             ledger = stack.enter_context(target.ledger(self.run_id))
             if self._closing and not ledger.known_plan():
@@ -151,23 +146,31 @@ class Conversion:
             self._tracker.plan(plan)
             self._tracker.stage("structure")
             builder = stack.enter_context(target.builder(self.run_id))
-            self._interruptible(builder.interrupt)
-            self._prepare(builder, plan)
-            self._check_target(ledger, plan)
-            self._tracker.set_rejected(ledger.rejected())
-            self._tracker.stage("data")
-            if not self._options.skip_data:
-                self._copy_rows(target, plan)
-            else:
-                self._build_keys(target, plan, None)
+            self._interrupts.add(builder.interrupt)
+            copying = self._copying(target, plan)
+            copying.copy(ledger, builder)
             state = self._control.limit or RunState.FINISHED
             self._tracker.stage("finishing")
             self._fail_if_tables_failed()
-            self._finish_structure(builder, plan, partial=state is not RunState.FINISHED)
+            copying.finish(builder, partial=state is not RunState.FINISHED)
             self._closing = True
             ledger.finish(keep=False)
         self._tracker.stage("done")
         return state
+
+    def _copying(self, target: Target, plan: MigrationPlan) -> Copying:
+        means = Means(
+            target, self._target, self._options, self._control, self._tracker, self._backoff, self._interrupts,
+            self._make_hub,
+        )  # fmt: skip
+        ours = filled_by_us(plan, self._options)
+        return Copying(self.run_id, plan, self._open_source(), means, ours, MovedRounds(self._tracker, ours))
+
+    def _open_source(self) -> Source:
+        make = self._source.spec.source
+        if make is None:
+            raise PlanError(f"{self._source.spec.title} cannot be a source yet")
+        return make(self._source.settings)
 
     def _open_target(self) -> Target:
         make = self._target.spec.target
@@ -198,76 +201,6 @@ class Conversion:
         self._planned = self._begun = True
         return plan_from_json(known)
 
-    def _prepare(self, builder: Builder, plan: MigrationPlan) -> None:
-        for phase in (Phase.SCHEMA, Phase.TABLES):
-            apply_all(builder, self._checked(plan, phase), self._tracker)
-        if self._options.write_mode is WriteMode.TRUNCATE:
-            builder.truncate([table.target for table in plan.tables])
-
-    def _check_target(self, ledger: Ledger, plan: MigrationPlan) -> None:
-        """Tables that somebody has dropped or emptied since this run made them or wrote to them fail, before the rest.
-
-        Rows that were added or deleted show when a table is counted (`KeyBuilder`).
-        """
-        with self._target.spec.inspector(self._target.settings) as inspector:
-            found = inspector.table_status([table.target for table in plan.tables])
-        for table in plan.tables:
-            written = sum(line.rows_written for line in ledger.chunks(table.source))
-            try:
-                check_there(table.target, found.get(table.target), written)
-            except TargetChangedError as exc:
-                self._tracker.table_failed(table.source, exc)
-
-    def _checked(self, plan: MigrationPlan, phase: Phase) -> Iterator[Statement]:
-        for statement in plan.phase(phase):
-            self._control.check_stopped()
-            yield statement
-
-    def _copy_rows(self, target: Target, plan: MigrationPlan) -> None:
-        make = self._source.spec.source
-        if make is None:
-            raise PlanError(f"{self._source.spec.title} cannot be a source yet")
-        keys = KeyBuilder(plan, self._tracker, filled_by_us(plan, self._options))
-        data = DataPhase(
-            self.run_id, make(self._source.settings), target, plan, self._options, self._control, self._tracker,
-            self._backoff, self._make_hub, keys.ready,
-        )  # fmt: skip
-        self._interruptible(data.interrupt)
-        self._build_keys(target, plan, data, keys)
-
-    def _build_keys(
-        self, target: Target, plan: MigrationPlan, data: DataPhase | None, keys: KeyBuilder | None = None
-    ) -> None:
-        """Copy rows, and build keys of each table behind them."""
-        keys = keys or KeyBuilder(plan, self._tracker, lambda _: False)
-
-        def cancel() -> None:
-            keys.cancel()
-            if data is not None:
-                data.interrupt()
-
-        self._interruptible(keys.cancel)
-        with ThreadGroup(cancel) as group:
-            for number in range(self._options.jobs):
-                group.start(
-                    f"keys-{number}",
-                    lambda: keys.run(target, self.run_id, lambda builder: self._interruptible(builder.interrupt)),
-                )
-            try:
-                if data is not None:
-                    data.run()
-                else:
-                    self._ready_all(plan, keys)
-            finally:
-                if data is not None and self._control.limit is not None:
-                    self._ready_all(plan, keys)  # tables that lack rows get their keys all the same
-                keys.finish()
-
-    def _ready_all(self, plan: MigrationPlan, keys: KeyBuilder) -> None:
-        for table in plan.tables:
-            if self._tracker.table(table.source).state not in (TableState.FAILED, TableState.SKIPPED):
-                keys.ready(table)
-
     def _fail_if_tables_failed(self) -> None:
         self._control.check_stopped()
         failed = self._tracker.failed_tables()
@@ -279,52 +212,6 @@ class Conversion:
                 f"{len(failed)} of {len(progress.tables)} tables failed: {names}; {failed[0].error}",
                 remedy=f"the other tables are in; mend the cause and resume the stream{_RENEWED_REMEDY * renewed}",
             )
-
-    def _finish_structure(self, builder: Builder, plan: MigrationPlan, *, partial: bool) -> None:
-        for phase in LAST_PHASES:
-            statements = plan.phase(phase)
-            if partial and phase is Phase.FOREIGN_KEYS and statements:
-                self._tracker.report(
-                    ReportItem(
-                        Severity.WARNING, "foreign_keys_left_out", "foreign keys",
-                        "a limit ended the copy, so that rows may lack their parents; no foreign keys were made",
-                    )
-                )  # fmt: skip
-            elif phase is Phase.FOREIGN_KEYS:
-                self._make_foreign_keys(builder, self._checked(plan, phase))
-            else:
-                apply_all(builder, self._checked(plan, phase), self._tracker)
-
-    def _make_foreign_keys(self, builder: Builder, statements: Iterable[Statement]) -> None:
-        """All that the rows allow; the others are in the report, and fail the run unless it puts rows aside.
-
-        Rows without their parent may be put aside themselves, or come from a source that did not check.
-        """
-        refused: list[str] = []
-        skipped = self._tracker.skipped_targets()
-        for statement in statements:
-            if statement.table in skipped:
-                continue
-            try:
-                builder.apply(statement)
-            except (StatementError, RowError) as exc:
-                refused.append(f"{statement.object}: {exc.message}")
-                told = f"the foreign key was not made: {exc.message}"
-                item = ReportItem(Severity.WARNING, "foreign_key_refused", statement.object, told, _FOREIGN_KEY_REMEDY)
-                self._tracker.report(item)
-        # the parent may be among the tables that were left out
-        if refused and not skipped and self._options.row_errors is RowErrorPolicy.FAIL:
-            raise PlanError(
-                f"{len(refused)} foreign keys were refused: {'; '.join(refused[:10])}", remedy=_FOREIGN_KEY_REMEDY
-            )
-
-    def _interruptible(self, interrupt: Callable[[], None]) -> None:
-        """Have `stop` call this."""
-        with self._lock:
-            self._interrupts.append(interrupt)
-            stopped = self._control.stopped
-        if stopped:
-            interrupt()
 
     def _report_until(self, done: threading.Event) -> None:
         every = self._options.reporting_interval_s

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from mainstem.contract.source import Snapshot
 from mainstem.contract.target import ChunkRecord, Ledger
@@ -16,6 +17,7 @@ from mainstem.model.names import TableId
 from mainstem.model.plan import MigrationPlan, Phase, ReportItem, Severity, TablePlan
 from mainstem.model.run import RunOptions, WriteMode
 
+RENEWED = "snapshot_renewed"
 _NOTE = "cut:"  # a note of this beginning: which cut of the table, its schema and name, the snapshot's position
 
 
@@ -23,6 +25,53 @@ def filled_by_us(plan: MigrationPlan, options: RunOptions) -> Callable[[TableId]
     """Whether a target table holds nothing but what this run writes: it has made it, or emptied it first."""
     made = {statement.table for statement in plan.statements if statement.phase is Phase.TABLES}
     return lambda table: table in made or options.write_mode is WriteMode.TRUNCATE
+
+
+class Rounds(Protocol):
+    """What becomes of half-copied tables when a round begins with a new snapshot.
+
+    Attributes:
+        renewed: what the report says of rounds.
+    """
+
+    renewed: ReportItem
+
+    def begin(self, tables: Sequence[TablePlan], snapshot: Snapshot, ledger: Ledger) -> bool:
+        """A round begins; of the tables, which are not finished, some may be forgotten, to be cut anew.
+
+        Returns whether any was, or failed; they are to be queued again.
+        """
+        ...
+
+    def cuts(self, ledger: Ledger, position: str) -> Cuts:
+        """What writes down how tables are cut in a snapshot at this position."""
+        ...
+
+
+class MovedRounds:
+    """For one copy at about one time: what is copied stays, unless its rows may have moved.
+
+    Args:
+        ours: see `filled_by_us`; a table that holds other rows too cannot be emptied, and fails.
+    """
+
+    renewed = ReportItem(
+        Severity.WARNING, RENEWED, "snapshot",
+        "the copy was interrupted and went on from a new snapshot: chunks copied before and after it are"
+        " of different points in time",
+        "if the source was written to meanwhile and that matters, run again with drop_and_recreate",
+    )  # fmt: skip
+
+    def __init__(self, tracker: Tracker, ours: Callable[[TableId], bool]) -> None:
+        self._tracker, self._ours = tracker, ours
+
+    def begin(self, tables: Sequence[TablePlan], snapshot: Snapshot, ledger: Ledger) -> bool:
+        """See `forget_moved`."""
+        return forget_moved(tables, snapshot, ledger, self._tracker, self._ours)
+
+    def cuts(self, ledger: Ledger, position: str) -> Cuts:
+        """See `Rounds`."""
+        return Cuts(ledger, position)
 
 
 class Cuts:

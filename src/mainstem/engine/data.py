@@ -13,9 +13,10 @@ from contextlib import ExitStack
 
 from mainstem.contract.hub import Hub
 from mainstem.contract.source import BatchLimits, Snapshot, Source
-from mainstem.contract.target import Ledger, Loader, Target
+from mainstem.contract.target import Ledger, Loader
 from mainstem.engine.control import RunControl
-from mainstem.engine.cuts import Cuts, filled_by_us, forget_moved
+from mainstem.engine.cuts import RENEWED, Cuts, Rounds
+from mainstem.engine.means import Means
 from mainstem.engine.progress import Tracker
 from mainstem.engine.reader import Reader
 from mainstem.engine.retry import Backoff, worth_waiting
@@ -24,11 +25,10 @@ from mainstem.engine.writer import Writer
 from mainstem.errors import CancelledError, MainstemError
 from mainstem.model.event import Level
 from mainstem.model.plan import MigrationPlan, ReportItem, Severity, TablePlan
-from mainstem.model.run import DeniedPolicy, RunOptions, RunState, TableState
+from mainstem.model.run import DeniedPolicy, RunState, TableState
 from mainstem.tasks import ThreadGroup
 
 LIMIT_GRACE_S = 2.0
-RENEWED = "snapshot_renewed"
 _TICK_S = 0.25
 
 
@@ -36,8 +36,8 @@ class DataPhase:
     """Copies the rows of all tables of a plan.
 
     Args:
-        backoff: how long lost connections are tried again.
-        make_hub: a new hub for each round, bounded by so many bytes.
+        fresh: whether a target table holds nothing but what this run writes.
+        rounds: what becomes of half-copied tables at a new snapshot.
         ready: called with each table whose rows are all durable.
     """
 
@@ -45,20 +45,15 @@ class DataPhase:
         self,
         run_id: str,
         source: Source,
-        target: Target,
         plan: MigrationPlan,
-        options: RunOptions,
-        control: RunControl,
-        tracker: Tracker,
-        backoff: Backoff,
-        make_hub: Callable[[int], Hub],
+        means: Means,
+        rounds: Rounds,
         ready: Callable[[TablePlan], None],
     ) -> None:
-        self._run_id, self._source, self._target = run_id, source, target
-        self._plan, self._options = plan, options
-        self._control, self._tracker, self._backoff = control, tracker, backoff
-        self._make_hub, self._ready = make_hub, ready
-        self._ours = filled_by_us(plan, options)
+        self._run_id, self._source, self._target = run_id, source, means.target
+        self._plan, self._options = plan, means.options
+        self._control, self._tracker, self._backoff = means.control, means.tracker, means.backoff
+        self._make_hub, self._ready, self._rounds = means.make_hub, ready, rounds
         self._told: set[TablePlan] = set()
         self._cancel: Callable[[], None] = lambda: None
         self._cut_off = self._interrupted = False
@@ -95,18 +90,18 @@ class DataPhase:
             if begun and not over:
                 ledger.note(RENEWED)
             if RENEWED in ledger.notes():
-                self._tell_renewed()
+                self._tracker.report(self._rounds.renewed)
             if over:
                 return
             snapshot = stack.enter_context(self._source.snapshot(self._options.jobs))
             self._tell_snapshot(snapshot)
-            if forget_moved(queue.unfinished(), snapshot, ledger, self._tracker, self._ours):
+            if self._rounds.begin(queue.unfinished(), snapshot, ledger):
                 queue = self._queue(ledger)
             hub = self._make_hub(self._options.memory_bytes)
             loaders = [stack.enter_context(self._target.loader(self._run_id)) for _ in snapshot.readers]
             durable = self._tracker.snapshot()
             self._control.set_rows(durable.rows_read, durable.rows_rejected)
-            self._run_lanes(snapshot, loaders, hub, queue, Cuts(ledger, snapshot.position))
+            self._run_lanes(snapshot, loaders, hub, queue, self._rounds.cuts(ledger, snapshot.position))
 
     def _run_lanes(self, snapshot: Snapshot, loaders: list[Loader], hub: Hub, queue: WorkQueue, cuts: Cuts) -> None:
         def cancel() -> None:
@@ -179,16 +174,6 @@ class DataPhase:
         )
         if snapshot.note:
             self._tracker.report(ReportItem(Severity.INFO, "one_reader", "snapshot", snapshot.note))
-
-    def _tell_renewed(self) -> None:
-        self._tracker.report(
-            ReportItem(
-                Severity.WARNING, RENEWED, "snapshot",
-                "the copy was interrupted and went on from a new snapshot: chunks copied before and after it are"
-                " of different points in time",
-                "if the source was written to meanwhile and that matters, run again with drop_and_recreate",
-            )
-        )  # fmt: skip
 
 
 def wait_after(error: MainstemError, backoff: Backoff, control: RunControl, tracker: Tracker) -> None:
