@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from mainstem import bootstrap
+from mainstem import bootstrap, failpoints
 from mainstem.connectors.mysql.client import connect as mysql_connect
 from mainstem.connectors.postgres.client import connect as postgres_connect
 from mainstem.contract.registry import Registry
@@ -83,6 +84,47 @@ def wait_until() -> Callable[[Callable[[], bool]], None]:
             time.sleep(0.02)
 
     return wait
+
+
+class Hold:
+    """Stops every thread that passes a failpoint, from a certain pass on, until it is let go.
+
+    So that a run is in the middle of its rows when a test does something to it, however fast or slow the machine is.
+    """
+
+    def __init__(self, place: str, passes: int) -> None:
+        self._place, self._left = place, passes
+        self._lock = threading.Lock()
+        self.reached = threading.Event()
+        self._let_go = threading.Event()
+
+    def hit(self, name: str) -> None:
+        """Instead of `failpoints.hit`."""
+        if name != self._place:
+            return
+        with self._lock:
+            self._left -= 1
+            held = self._left <= 0
+        if held:
+            self.reached.set()
+            assert self._let_go.wait(120), f"nobody let go of what was held at {name}"
+
+    def wait(self) -> None:
+        """Until a thread is held."""
+        assert self.reached.wait(60), f"nobody came to {self._place} within a minute"
+
+    def let_go(self) -> None:
+        """Hold nobody any more."""
+        self._let_go.set()
+
+
+@pytest.fixture
+def hold(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hold]:
+    """Readers are held at their 300th batch."""
+    hold = Hold("reader.batch", 300)
+    monkeypatch.setattr(failpoints, "hit", hold.hit)
+    yield hold
+    hold.let_go()
 
 
 @pytest.fixture(params=ROUTES, ids=lambda route: f"{route[0]}-{route[1]}")

@@ -25,7 +25,7 @@ from mainstem.errors import LostConnectionError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.run import Progress, RunOptions, RunState
 from mainstem.testing import servers
-from tests.e2e.conftest import Pair
+from tests.e2e.conftest import Hold, Pair
 
 ROWS = 150_000
 RUN_ID = "stream_dropped"
@@ -79,7 +79,7 @@ def command_of(server: servers.Server) -> list[bytes]:
 
 
 def test_a_source_killed_in_the_middle_of_a_table_fails_the_run_and_can_be_resumed(
-    postgres_db: ConnectionSettings, wait_until: Callable[[Callable[[], bool]], None]
+    postgres_db: ConnectionSettings, wait_until: Callable[[Callable[[], bool]], None], hold: Hold
 ) -> None:
     with servers.mariadb({"innodb-flush-log-at-trx-commit": "1"}) as server:
         pair = Pair(replace(server.settings, database="shop"), postgres_db)
@@ -89,8 +89,10 @@ def test_a_source_killed_in_the_middle_of_a_table_fails_the_run_and_can_be_resum
         command = command_of(server)
         run = pair.conversion(RunOptions(batch_rows=200, retry_seconds=2))
         thread, outcome = in_background(run)
+        hold.wait()
         wait_until(lambda: run.progress().rows_written > 0)
         kill(server, signal.SIGKILL)
+        hold.let_go()
         thread.join(60)
         failed = outcome[0]
         assert failed.state is RunState.FAILED
@@ -109,7 +111,7 @@ def test_a_source_killed_in_the_middle_of_a_table_fails_the_run_and_can_be_resum
 
 
 def test_rows_that_changed_while_the_source_was_away_are_told_and_each_is_of_one_moment(
-    postgres_db: ConnectionSettings, wait_until: Callable[[Callable[[], bool]], None]
+    postgres_db: ConnectionSettings, wait_until: Callable[[Callable[[], bool]], None], hold: Hold
 ) -> None:
     """The first start's snapshot died with the server: the second reads what is missing from a new one, and says so."""
     with servers.mariadb({"innodb-flush-log-at-trx-commit": "1"}) as server:
@@ -120,8 +122,10 @@ def test_rows_that_changed_while_the_source_was_away_are_told_and_each_is_of_one
         command = command_of(server)
         run = pair.conversion(RunOptions(batch_rows=200, retry_seconds=1))
         thread, outcome = in_background(run)
+        hold.wait()
         wait_until(lambda: run.progress().rows_written > 0)
         kill(server, signal.SIGKILL)
+        hold.let_go()
         thread.join(60)
         assert (outcome[0].state, outcome[0].tables[0].state.value) == (RunState.FAILED, "stopped")
         with started_again(server, command, b"ready for connections"):
@@ -148,7 +152,7 @@ def test_a_second_interruption_does_not_forget_that_the_snapshot_was_renewed(
     pair.mysql("ANALYZE TABLE products")
     monkeypatch.setattr(failpoints, "_points", {"loader.after_commit": ("error", 3), "keys.before": ("error", 1)})
     monkeypatch.setattr(failpoints, "_passes", {})
-    run = pair.conversion(RunOptions(retry_seconds=0.3))
+    run = pair.conversion(RunOptions(retry_seconds=0.3, jobs=1))  # another lane might be done with all else
     first = run.run()
     again = pair.conversion(run_id=run.run_id).run() if first.state is RunState.FAILED else first
     assert again.state is RunState.FINISHED
@@ -206,7 +210,7 @@ class Proxy:
 
 
 @contextmanager
-def dropped(pair: Pair, side: str, wait_until: Callable[[Callable[[], bool]], None]) -> Iterator[tuple[Pair, Progress]]:
+def dropped(pair: Pair, side: str, hold: Hold) -> Iterator[tuple[Pair, Progress]]:
     """A run through a proxy that hangs up on everyone once, in the middle of the rows; how it ended."""
     pair.fill("products", ROWS)
     pair.mysql("ANALYZE TABLE products")
@@ -217,27 +221,24 @@ def dropped(pair: Pair, side: str, wait_until: Callable[[Callable[[], bool]], No
     try:
         run = through.conversion(RunOptions(batch_rows=200), RUN_ID)
         thread, outcome = in_background(run)
-        wait_until(lambda: run.progress().rows_written > 0)
+        hold.wait()
         proxy.hang_up()
+        hold.let_go()
         thread.join(90)
         yield through, outcome[0]
     finally:
         proxy.close()
 
 
-def test_a_source_that_drops_in_the_middle_of_a_table_is_tried_again(
-    pair: Pair, wait_until: Callable[[Callable[[], bool]], None]
-) -> None:
-    with dropped(pair, "source", wait_until) as (through, progress):
+def test_a_source_that_drops_in_the_middle_of_a_table_is_tried_again(pair: Pair, hold: Hold) -> None:
+    with dropped(pair, "source", hold) as (through, progress):
         assert (progress.state, progress.error) == (RunState.FINISHED, "")
         assert any("trying again in" in event.message for event in through.events)
     assert pair.mysql(SUMS)[0] == pair.postgres(SUMS)[0]
 
 
-def test_a_target_that_drops_in_the_middle_of_a_table_is_tried_again(
-    pair: Pair, wait_until: Callable[[Callable[[], bool]], None]
-) -> None:
-    with dropped(pair, "target", wait_until) as (through, progress):
+def test_a_target_that_drops_in_the_middle_of_a_table_is_tried_again(pair: Pair, hold: Hold) -> None:
+    with dropped(pair, "target", hold) as (through, progress):
         assert (progress.state, progress.error) == (RunState.FINISHED, "")
         assert any("trying again in" in event.message for event in through.events)
     assert pair.mysql(SUMS)[0] == pair.postgres(SUMS)[0]
@@ -330,7 +331,7 @@ def test_a_target_that_is_restarted_in_the_middle_ends_with_every_row(
 
 
 def test_a_target_that_stays_away_fails_the_run_and_can_be_resumed(
-    mysql_db: ConnectionSettings, wait_until: Callable[[Callable[[], bool]], None]
+    mysql_db: ConnectionSettings, wait_until: Callable[[Callable[[], bool]], None], hold: Hold
 ) -> None:
     with servers.postgres() as server:
         pair = Pair(mysql_db, server.settings)
@@ -338,8 +339,10 @@ def test_a_target_that_stays_away_fails_the_run_and_can_be_resumed(
         command = command_of(server)
         run = pair.conversion(RunOptions(batch_rows=200, retry_seconds=2))
         thread, outcome = in_background(run)
+        hold.wait()
         wait_until(lambda: run.progress().rows_written > 0)
         kill(server, signal.SIGKILL)
+        hold.let_go()
         thread.join(60)
         assert outcome[0].state is RunState.FAILED
         assert outcome[0].error_code in {"connection_lost", "refused"}
