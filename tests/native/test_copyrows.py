@@ -226,3 +226,16 @@ def test_raw_messages_are_gathered_until_a_limit_of_bytes() -> None:
     assert (gathered.rows, bytes(gathered.take())) == (2, b"abc\nabc\n")
     assert library.stream.gather(gathered, MANY) is Status.END
     assert (gathered.rows, library.released) == (3, 5)
+
+
+def test_a_large_message_is_passed_on_as_it_is_and_given_back_with_the_rows() -> None:
+    large = binary_row(b"x" * (4 << 20), b"y")
+    library = Library([HEADER + large, binary_row(b"a", b"b"), large, TRAILER], -1)
+    gathered = RawRows(binary=True, columns=2)
+    taken = []
+    while (status := library.stream.gather(gathered, 1)) is Status.FULL:
+        taken.append((gathered.rows, gathered.take()))
+    assert (status, library.given, library.released) == (Status.END, 4, 2)
+    assert [(rows, bytes(data)) for rows, data in taken] == [(1, large), (1, binary_row(b"a", b"b")), (1, large)]
+    taken.clear()
+    assert library.released == 4

@@ -10,6 +10,7 @@ import pytest
 from drive import arrow_columns, as_rows
 from oracle import FULL_PACKET, packets, row_payload
 
+from mainstem.errors import WireError
 from mainstem.native.copytext import CopyTextEncoder
 from mainstem.native.ops import Op
 from mainstem.native.rows import RowDecoder
@@ -73,12 +74,15 @@ def test_memory_handed_out_cannot_be_written() -> None:
         (2 * FULL_PACKET + 12345, 3),
     ],
 )
-def test_a_row_of_several_packets_arrives_whole(size: int, parts: int) -> None:
+@pytest.mark.parametrize("kind", [bytes, bytearray])
+def test_a_row_of_several_packets_arrives_whole(size: int, parts: int, kind: type[bytes | bytearray]) -> None:
     cell = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
     small = packets(row_payload([b"1", b"2"]))
     big = packets(row_payload([cell, b"z"]))
     assert len(big) - len(row_payload([cell, b"z"])) == 4 * parts
-    wire = small + big + small
+    wire = kind(small + big + small)
+    with pytest.raises(WireError):  # and leaves packets that can be read again
+        RowDecoder(3).feed(wire, len(small), len(wire), MANY, MANY)
     decoder = RowDecoder(2)
     assert decoder.feed(wire, 0, len(wire), MANY, MANY) == (Status.NEED_MORE, len(wire))
     assert as_rows(decoder.take()) == [[b"1", b"2"], [cell, b"z"], [b"1", b"2"]]

@@ -20,11 +20,14 @@ class Lane(Protocol):
     """An ordered path from one reader to one writer."""
 
     def publish(self, frame: Frame) -> None:
-        """Put a frame in; waits while the hub is full. Raises `CancelledError` once the lane is closed."""
+        """Put a frame in; waits while the hub is full, and until a frame larger than the hub is dealt with.
+
+        Raises `CancelledError` once the lane is closed.
+        """
         ...
 
     def receive(self) -> Delivery | None:
-        """The next frame; waits for one. None once the lane is closed and empty."""
+        """The next frame; waits for one. None once the lane is closed and empty. The one before it is dealt with."""
         ...
 
     def ack(self, seq: int) -> None:

@@ -130,6 +130,7 @@ class Reader:
                     attempt.rows += allowed
                     attempt.bytes += batch.size_bytes
                     self.lane.publish(batch)
+                    del batch  # a row may be of hundreds of megabytes: not while the next is read
                     failpoints.hit("reader.batch")
                 if allowed < rows:
                     return False
@@ -142,6 +143,7 @@ class Reader:
             if batch is None:
                 return
             yield batch
+            del batch
 
     def _give_up(self, work: PlanWork | Attempt, error: MainstemError) -> None:
         if isinstance(work, Attempt):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from mainstem.contract.hub import Lane
+from mainstem.contract.hub import Delivery, Lane
 from mainstem.contract.target import Loader
 from mainstem.engine.control import RunControl
 from mainstem.engine.progress import Tracker
@@ -54,22 +54,26 @@ class Writer:
 
     def _work(self) -> None:
         while (delivery := self.lane.receive()) is not None:
-            frame = delivery.frame
-            if isinstance(frame, Begin):
-                self._attempt = self.queue.under_way(frame.chunk)
-                self._try(self._begin)
-            elif isinstance(frame, ChangeBatch | RawBatch):
-                self._try(partial(self.loader.write, frame))
-            elif isinstance(frame, Commit):
-                self._try(partial(self._commit, frame))
-                self.lane.ack(delivery.seq)
-                if self._attempt is not None:  # failed with its table while it was on its way: nobody else will say so
-                    self.loader.rollback()
-                    self.queue.drop(self._attempt)
-                self._end()
-            elif isinstance(frame, Abort):
+            self._take(delivery)
+            del delivery  # a frame may be of hundreds of megabytes: not while waiting for the next
+
+    def _take(self, delivery: Delivery) -> None:
+        frame = delivery.frame
+        if isinstance(frame, Begin):
+            self._attempt = self.queue.under_way(frame.chunk)
+            self._try(self._begin)
+        elif isinstance(frame, ChangeBatch | RawBatch):
+            self._try(partial(self.loader.write, frame))
+        elif isinstance(frame, Commit):
+            self._try(partial(self._commit, frame))
+            self.lane.ack(delivery.seq)
+            if self._attempt is not None:  # failed with its table while it was on its way: nobody else will say so
                 self.loader.rollback()
-                self._end()
+                self.queue.drop(self._attempt)
+            self._end()
+        elif isinstance(frame, Abort):
+            self.loader.rollback()
+            self._end()
 
     def _begin(self) -> None:
         attempt = self._attempt

@@ -20,8 +20,9 @@ def frame_bytes(frame: Frame) -> int:
 class MemoryHub:
     """Lanes that share one bound.
 
-    A frame larger than the bound passes alone. Bytes are given back when a frame is received: its writer holds at most
-    one. A lane whose frames wait always has its own writer, so a full hub cannot block for ever.
+    Bytes are given back when a frame is received: its writer holds at most one. A frame larger than the bound passes
+    alone, and is given back when its writer asks for the next; until then `publish` does not return, so that its reader
+    holds no second one. A lane whose frames wait always has its own writer, so a full hub cannot block for ever.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -49,12 +50,14 @@ class MemoryLane:
         self._hub = hub
         self._frames: deque[Delivery] = deque()
         self._closed = False
-        self._seq = 0
+        self._seq = self._received = 0
+        self._held_bytes = 0  # of the frame in the writer's hands, if it is larger than the bound
         self.acked = 0
 
     def publish(self, frame: Frame) -> None:
         """Put a frame in; waits while the hub is full. Raises `CancelledError` once the lane is closed."""
         hub, size = self._hub, frame_bytes(frame)
+        alone = size > hub.max_bytes
         with hub.changed:
             while not self._closed and hub.used_bytes > 0 and hub.used_bytes + size > hub.max_bytes:
                 hub.changed.wait()
@@ -65,18 +68,33 @@ class MemoryLane:
             hub.used_bytes += size
             hub.peak_bytes = max(hub.peak_bytes, hub.used_bytes)
             hub.changed.notify_all()
+            seq = self._seq
+            del frame
+            while alone and not self._closed and (self._received < seq or self._held_bytes):
+                hub.changed.wait()
+            if alone and self._closed:
+                raise CancelledError("the lane is closed")
 
     def receive(self) -> Delivery | None:
         """The next frame; waits for one. None once the lane is closed and empty."""
         hub = self._hub
         with hub.changed:
+            if self._held_bytes:
+                hub.used_bytes -= self._held_bytes
+                self._held_bytes = 0
+                hub.changed.notify_all()
             while not self._frames and not self._closed:
                 hub.changed.wait()
             if not self._frames:
                 return None
             delivery = self._frames.popleft()
-            hub.used_bytes -= frame_bytes(delivery.frame)
-            hub.changed.notify_all()
+            self._received = delivery.seq
+            size = frame_bytes(delivery.frame)
+            if size > hub.max_bytes:
+                self._held_bytes = size
+            else:
+                hub.used_bytes -= size
+                hub.changed.notify_all()
             return delivery
 
     def ack(self, seq: int) -> None:

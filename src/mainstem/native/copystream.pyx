@@ -12,7 +12,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy
 
 from mainstem.native.copyrows cimport CopyDecoder
-from mainstem.native.memory cimport Block
+from mainstem.native.memory cimport Block, FreeMemory
 from mainstem.native.rows cimport COLUMN_FULL, NO_MEMORY, OK, UNENDED_ROW
 
 from mainstem.errors import WireError
@@ -20,7 +20,6 @@ from mainstem.native.copyrows import problem
 from mainstem.native.status import Status
 
 ctypedef int (*GetCopyData)(void *connection, char **buffer, int asynchronous) noexcept nogil
-ctypedef void (*FreeMemory)(void *start) noexcept nogil
 
 cdef enum:
     # The values of `Status`.
@@ -32,6 +31,7 @@ cdef enum:
 
     SIGNATURE_SIZE = 11
     HEADER_SIZE = 19  # signature, flags, size of the extension
+    LARGE_BYTES = 0x400000  # a message of this size is passed on as it is, not copied
     FIELD_NULL = 0xFFFFFFFF
     TRAILER = 0xFFFF
 
@@ -69,6 +69,8 @@ cdef class RawRows:
     cdef uint8_t *start
     cdef size_t capacity
     cdef size_t hint
+    cdef void *base  # the library's message that ``start`` lies in, if it is not our own memory
+    cdef FreeMemory release
     cdef bint binary
     cdef bint begun
     cdef bint ended
@@ -81,7 +83,10 @@ cdef class RawRows:
         self.columns = columns
 
     def __dealloc__(self):
-        free(self.start)
+        if self.base != NULL:
+            self.release(self.base)
+        else:
+            free(self.start)
 
     def message(self, data):
         cdef Py_buffer view
@@ -100,13 +105,17 @@ cdef class RawRows:
         cdef size_t size = <size_t> self.size_bytes
         if self.start == NULL and self._reserve(0) < 0:
             raise MemoryError
-        self.hint = size + size // 8
-        if self.capacity - size > size // 4 + 1024:
-            smaller = realloc(self.start, size if size else 1)
-            if smaller != NULL:
-                self.start = <uint8_t *> smaller
-        block.own(self.start, size)
+        if self.base != NULL:
+            block.adopt(self.base, self.release, self.start, size)
+        else:
+            self.hint = size + size // 8
+            if self.capacity - size > size // 4 + 1024:
+                smaller = realloc(self.start, size if size else 1)
+                if smaller != NULL:
+                    self.start = <uint8_t *> smaller
+            block.own(self.start, size)
         self.start = NULL
+        self.base = NULL
         self.capacity = 0
         self.rows = 0
         self.size_bytes = 0
@@ -131,23 +140,44 @@ cdef class RawRows:
         """Append a message; on anything but OK nothing of it is kept."""
         cdef Py_ssize_t rows = 1
         cdef bint ended = False
-        cdef int code
-        if self.binary:
-            code = self._strip(&data, &size)
-            if code == OK:
-                code = self._tuples(data, &size, &rows, &ended)
-            if code != OK:
-                return code
-        elif size == 0 or data[size - 1] != c"\n":
-            return UNENDED_ROW
+        cdef int code = self._look(&data, &size, &rows, &ended)
+        if code != OK:
+            return code
         if self._reserve(size) < 0:
             return NO_MEMORY
         memcpy(self.start + self.size_bytes, data, size)
+        self._added(size, rows, ended)
+        return OK
+
+    cdef int adopt(self, char *message, size_t size, FreeMemory release) noexcept nogil:
+        """Have a message as it is, when there is no other; it is ours with OK alone. `take` must follow."""
+        cdef Py_ssize_t rows = 1
+        cdef bint ended = False
+        cdef const uint8_t *data = <const uint8_t *> message
+        cdef int code = self._look(&data, &size, &rows, &ended)
+        if code != OK:
+            return code
+        free(self.start)
+        self.start = <uint8_t *> data
+        self.capacity = 0
+        self.base = message
+        self.release = release
+        self._added(size, rows, ended)
+        return OK
+
+    cdef void _added(self, size_t size, Py_ssize_t rows, bint ended) noexcept nogil:
         self.begun = True
         self.ended = ended
         self.size_bytes += size
         self.rows += rows
-        return OK
+
+    cdef int _look(self, const uint8_t **data, size_t *size, Py_ssize_t *rows, bint *ended) noexcept nogil:
+        """Check a message; ``data`` and ``size`` become those of its rows."""
+        cdef int code
+        if self.binary:
+            code = self._strip(data, size)
+            return self._tuples(data[0], size, rows, ended) if code == OK else code
+        return OK if size[0] and data[0][size[0] - 1] == c"\n" else UNENDED_ROW
 
     cdef int _strip(self, const uint8_t **data, size_t *size) noexcept nogil:
         """Take the header off the first message."""
@@ -245,6 +275,12 @@ cdef class MessageStream:
                     break
                 status = self._next()
                 if status != OK:
+                    break
+                if self.size >= LARGE_BYTES and into.rows == 0:
+                    code = into.adopt(self.held, self.size, self.release)
+                    if code == OK:
+                        self.held = NULL
+                        status = FULL
                     break
                 code = into.add(<const uint8_t *> self.held, self.size)
                 if code != OK:

@@ -10,7 +10,10 @@ cdef class Block:
     ``memoryview`` without a copy."""
 
     def __dealloc__(self):
-        free(self.start)
+        if self.release != NULL:
+            self.release(self.base)
+        else:
+            free(self.start)
 
     def __len__(self):
         return self.size
@@ -22,3 +25,9 @@ cdef class Block:
         # Blocks are made empty first, so that a failing allocation of the object loses no memory.
         self.start = start
         self.size = <Py_ssize_t> size
+
+    cdef void adopt(self, void *base, FreeMemory release, uint8_t *start, size_t size) noexcept:
+        """The same for memory that another library has given, of which the bytes are a part."""
+        self.own(start, size)
+        self.base = base
+        self.release = release

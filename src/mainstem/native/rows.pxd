@@ -70,6 +70,7 @@ cdef class RowBatch:
 
 cdef class RowDecoder(RowBatch):
     cdef readonly Py_ssize_t needed
+    cdef bint writable
     cdef int _feed(
         self, const uint8_t **at, const uint8_t *end, Py_ssize_t max_rows, Py_ssize_t max_bytes
     ) noexcept nogil

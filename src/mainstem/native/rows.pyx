@@ -8,7 +8,7 @@ Source: MySQL Internals, "Protocol::Packet", "Text Resultset Row" and "Length-En
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int32_t, uint8_t
 from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy, memmove, memset
 
 from mainstem.native.memory cimport Block
 
@@ -193,6 +193,7 @@ cdef class RowDecoder(RowBatch):
             raise RuntimeError("this decoder is in use by another thread")
         PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
         self.busy = True
+        self.writable = not view.readonly
         try:
             if not 0 <= start <= end <= view.len:
                 raise ValueError("start and end must lie within the data")
@@ -264,21 +265,27 @@ cdef class RowDecoder(RowBatch):
                 return INCOMPLETE
             total += length
             packet += 4 + length
-        joined = <uint8_t *> malloc(total)
+        # Such a row is large: where the caller's memory may be written to, it takes no second one of its size.
+        joined = <uint8_t *> at[0] + 4 if self.writable else <uint8_t *> malloc(total)
         if joined == NULL:
             return NO_MEMORY
         self._join(joined, at[0])
         code = self._row(joined, joined + total, joined + total)
-        free(joined)
+        if not self.writable:
+            free(joined)
+        elif code != OK:
+            _part(joined, total)
         if code == OK:
             at[0] = packet
         return code
 
     cdef void _join(self, uint8_t *joined, const uint8_t *packet) noexcept nogil:
+        """Put the payloads of packets side by side; ``joined`` may be where the first of them is."""
         cdef size_t length = FULL_PACKET
         while length == FULL_PACKET:
             length = packet[0] | <size_t> packet[1] << 8 | <size_t> packet[2] << 16
-            memcpy(joined, packet + 4, length)
+            if joined != packet + 4:
+                memmove(joined, packet + 4, length)
             joined += length
             packet += 4 + length
 
@@ -333,6 +340,22 @@ cdef class RowDecoder(RowBatch):
             column.size += size
             self.size_bytes += size
         return cell + size
+
+
+cdef void _part(uint8_t *joined, size_t total) noexcept nogil:
+    """Undo a `RowDecoder._join` in place: the same packets, whose numbers nobody reads."""
+    cdef size_t number = total // FULL_PACKET
+    cdef size_t length = total % FULL_PACKET
+    cdef uint8_t *packet
+    while number:
+        packet = joined - 4 + number * (FULL_PACKET + 4)
+        memmove(packet + 4, joined + number * FULL_PACKET, length)
+        packet[0] = length & 0xFF
+        packet[1] = length >> 8 & 0xFF
+        packet[2] = length >> 16
+        packet[3] = 0
+        length = FULL_PACKET
+        number -= 1
 
 
 cdef inline size_t _little_endian(const uint8_t *start, int width) noexcept nogil:

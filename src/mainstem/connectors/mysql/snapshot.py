@@ -99,6 +99,7 @@ class MysqlReader:
             stream = RowStream(self._connection, select(table, chunk), binary=_has_floats(table))
             for rows, size_bytes in stream.batches(limits):
                 yield ChangeBatch(table.source, rows, size_bytes)
+                del rows  # may be large: not while the next are read
         except GeneratorExit:
             if stream is not None and not stream.exhausted:
                 self._cancel(stream)

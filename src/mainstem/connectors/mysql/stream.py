@@ -23,6 +23,7 @@ from mainstem.native.rows import RowDecoder
 from mainstem.native.status import Status
 
 _BUFFER_BYTES = 256 * 1024
+_LARGE_BYTES = 4 * 1024 * 1024
 _PACKET_HEADER_BYTES = 4
 _NO_CURSOR = 0
 _INTEGER_BYTES = {
@@ -117,7 +118,10 @@ class RowStream:
                 self._end_result()
             if self._decoder.rows:
                 size_bytes = self._decoder.size_bytes
-                yield self._take(), size_bytes
+                rows = self._take()
+                self._shrink()
+                yield rows, size_bytes
+                del rows
 
     def drain(self) -> None:
         """Throw the rest away, so that the connection can be used again."""
@@ -140,18 +144,26 @@ class RowStream:
         """Read more bytes behind those that are left, which move to the front of a buffer that is large enough."""
         left = self._end - self._start
         wanted = max(_BUFFER_BYTES, needed, left + 1)
-        if wanted > len(self._buffer) or len(self._buffer) > max(_BUFFER_BYTES, 2 * wanted):
-            larger = bytearray(wanted if wanted <= _BUFFER_BYTES else wanted + wanted // 4)
-            larger[:left] = memoryview(self._buffer)[self._start : self._end]
-            self._buffer = larger
-        elif left:
-            self._buffer[:left] = self._buffer[self._start : self._end]
-        self._start, self._end = 0, left
+        if self._start:
+            with memoryview(self._buffer) as view:
+                view[:left] = view[self._start : self._end]
+            self._start, self._end = 0, left
+        if wanted > len(self._buffer):  # where it is: a copy of a large row would be another large one
+            spare = wanted // 4 if _BUFFER_BYTES < wanted < _LARGE_BYTES else 0
+            self._buffer.extend(bytes(wanted + spare - len(self._buffer)))
         with memoryview(self._buffer) as view, view[self._end :] as free:
             count = self._read_ahead(free) or self._driver._rfile.raw.readinto(free)
         if not count:
             raise LostConnectionError("the source closed the connection in the middle of a result")
         self._end += count
+
+    def _shrink(self) -> None:
+        """Give the memory of a large row back while the batch is dealt with."""
+        left = self._end - self._start
+        if len(self._buffer) > _LARGE_BYTES > left:
+            smaller = bytearray(_LARGE_BYTES)
+            smaller[:left] = memoryview(self._buffer)[self._start : self._end]
+            self._buffer, self._start, self._end = smaller, 0, left
 
     def _read_ahead(self, free: memoryview) -> int:
         """What the driver's buffered reader has taken from the socket beyond the packets that it was asked for.

@@ -230,10 +230,12 @@ def _batches(stream: CopyStream, table: TablePlan, limits: BatchLimits) -> Itera
         piece_bytes = min(limits.max_bytes, _PIECE_BYTES)
         for data, count in stream.raw(len(table.columns), piece_bytes, binary=table.raw == BINARY):
             yield RawBatch(table.source, data, count)
+            del data  # may be large: not while the next are read
         return
     ops = [copy_out_op(column) for column in table.columns]
     for rows, size_bytes in stream.batches(ops, limits):
         yield ChangeBatch(table.source, rows, size_bytes)
+        del rows
 
 
 class PostgresReader:
