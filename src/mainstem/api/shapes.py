@@ -8,6 +8,7 @@ from typing import Any
 
 from mainstem.contract.store import ConfigRecord, ConnectionRecord, LogLine, StreamRecord
 from mainstem.control.clock import seconds
+from mainstem.control.config_body import CDC
 from mainstem.control.preflight import RoleFinding, finding_json
 from mainstem.control.states import allowed
 from mainstem.model.plan import MigrationPlan, ReportItem
@@ -43,7 +44,7 @@ def connection(record: ConnectionRecord, *, with_spec: bool = False) -> dict[str
 def config(record: ConfigRecord, warnings: Sequence[str] = ()) -> dict[str, Any]:
     """A config in the shape that was sent."""
     shape = {**record.body, "id": record.id, "name": record.name, "created": seconds(record.created_us)}
-    if not isinstance(record.body.get("source"), dict):
+    if not isinstance(record.body.get("source"), dict) and record.mode != CDC:
         shape["mode"] = "convert"  # the other words for it came with the later shape
     return {**shape, "warnings": list(warnings)} if warnings else shape
 

@@ -8,16 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from mainstem.control.validation import FilledLine, FilledText, Line, LongLine, Text, check
 from mainstem.model.run import (
+    ChangeErrorPolicy,
     DeniedPolicy,
     NulPolicy,
     RowErrorPolicy,
+    SchemaChangePolicy,
     SchemaPolicy,
+    SnapshotPolicy,
     SpecialValuePolicy,
     WriteMode,
     ZeroDatePolicy,
@@ -26,8 +30,11 @@ from mainstem.model.run import (
 MAX_COUNT = 2**63 - 1
 MAX_SECONDS = 10 * 365 * 86_400
 MAX_TABLES = 10_000
+MAX_SERVER_ID = 2**32 - 1
 CONVERT = "convert"
-_MODES = frozenset({CONVERT, "load", "migrate"})
+CDC = "cdc"
+MODE_WORDS = "convert (or load, or migrate), or cdc"
+_MODES = frozenset({CONVERT, "load", "migrate", CDC})
 
 
 class StructureWord(StrEnum):
@@ -39,19 +46,25 @@ class StructureWord(StrEnum):
 
 
 class Operation(StrEnum):
-    """Kinds of change; mode convert reads rows only, and ignores them."""
+    """Kinds of change; mode convert reads rows only, and ignores them. DELETE means TRUNCATE too."""
 
     INSERT = "insert"
     UPDATE = "update"
     DELETE = "delete"
+    TRUNCATE = "truncate"
+
+
+class Flavor(StrEnum):
+    """How older clients tell the system of a source; it is asked of the server itself."""
+
+    MYSQL = "mysql"
+    MARIADB = "mariadb"
 
 
 def _mode(value: object) -> object:
     word = value.strip().lower() if isinstance(value, str) else value
-    if word == "cdc":
-        raise ValueError("cdc is not supported yet; use convert")
     if not isinstance(word, str) or word not in _MODES:
-        raise ValueError("must be convert (or load, or migrate)")
+        raise ValueError(f"must be {MODE_WORDS}")
     return word
 
 
@@ -75,6 +88,16 @@ def _flag_or_word(value: object) -> object:
     raise ValueError("must be true, false, create_if_not_exists, fail_if_exists or disabled")
 
 
+def _web_address(value: str) -> str:
+    """An address that alerts can be sent to. A login in it would be shown to whoever reads the config."""
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be a URL that begins with http:// or https://")
+    if parts.username or parts.password:
+        raise ValueError("must not hold a login")
+    return value
+
+
 Mode = Annotated[str, BeforeValidator(_mode)]
 Count = Annotated[int, BeforeValidator(_number), Field(ge=0, le=MAX_COUNT)]
 Seconds = Annotated[int, BeforeValidator(_number), Field(ge=0, le=MAX_SECONDS)]
@@ -91,6 +114,8 @@ FlagOrWord = Annotated[bool | StructureWord, BeforeValidator(_flag_or_word)]
 Policy = Annotated[SchemaPolicy, BeforeValidator(_folded)]
 Writing = Annotated[WriteMode, BeforeValidator(_folded)]
 Operations = list[Annotated[Operation, BeforeValidator(_folded)]]
+ServerId = Annotated[int, BeforeValidator(_number), Field(ge=1, le=MAX_SERVER_ID)]
+WebAddress = Annotated[Line, AfterValidator(_web_address)]
 
 
 class Part(BaseModel):
@@ -129,7 +154,21 @@ class StructureParts(Part):
     views: FlagOrWord | None = None
 
 
-class Ours(Part):
+class OfCdc(Part):
+    """Members of both shapes that are Mainstem's own and mean something in mode cdc only."""
+
+    snapshot: Annotated[SnapshotPolicy, BeforeValidator(_folded)] | None = None
+    position: FilledText | None = None
+    soft_delete: FilledLine | None = None
+    on_change_error: Annotated[ChangeErrorPolicy, BeforeValidator(_folded)] | None = None
+    schema_changes: Annotated[SchemaChangePolicy, BeforeValidator(_folded)] | None = None
+    max_lag_seconds: Seconds | None = None
+    max_silence_seconds: Seconds | None = None
+    alert_url: WebAddress | None = None
+    server_id: ServerId | None = None
+
+
+class Ours(OfCdc):
     """Members of both shapes that are Mainstem's own."""
 
     exclude: Names | None = None
@@ -152,7 +191,8 @@ class Ours(Part):
 class Wishes(Part):
     """What a table of the selection may have in both shapes.
 
-    ``target`` is its name there, ``renames`` are those of columns, ``where`` is a condition in the source's SQL.
+    ``target`` is its name there, ``renames`` are those of columns, ``where`` is a condition in the source's SQL,
+    ``operations`` are the changes that are applied in mode cdc (none: those of the whole stream).
     """
 
     name: FilledLine
@@ -160,6 +200,7 @@ class Wishes(Part):
     renames: Renames | None = None
     exclude_columns: Names | None = None
     where: FilledText | None = None
+    operations: Operations | None = None
 
 
 class EarlyTable(Wishes):
@@ -167,7 +208,6 @@ class EarlyTable(Wishes):
 
     query: Text | None = None
     columns: Names | None = None
-    operations: Operations | None = None
     skip_index_creation: bool | None = None
     no_create_indexes: bool | None = None
 
@@ -185,7 +225,15 @@ class ReportingIntervals(Part):
     target: Interval | None = None
 
 
-class EarlyConfig(Ours):
+class EarlySettings(Part):
+    """What the oldest configs say of the source's log."""
+
+    replication_slot_name: FilledLine | None = None
+    publication_name: FilledLine | None = None
+    flavor: Annotated[Flavor, BeforeValidator(_folded)] | None = None
+
+
+class EarlyConfig(Ours, EarlySettings):
     """The flat shape: ``source`` and ``target`` are connection ids."""
 
     name: Line | None = None
@@ -206,6 +254,7 @@ class EarlyConfig(Ours):
     tables: Annotated[list[EarlyTable], Field(max_length=MAX_TABLES)] | None = None
     filter: EarlyFilter | None = None
     operations: Operations | None = None
+    settings: EarlySettings | None = None
     limits: Limits | None = None
 
 
@@ -266,9 +315,9 @@ class SourceOptions(Part):
 
     data_bundle_size: AnyBundle | None = None
     operations: Operations | None = None
-    replication_slot: Line | None = None
-    publication_name: Line | None = None
-    binlog_position: Line | None = None
+    replication_slot: FilledLine | None = None
+    publication_name: FilledLine | None = None
+    binlog_position: FilledText | None = None
 
 
 class LaterSource(Part):

@@ -8,7 +8,7 @@ from typing import Any
 
 from mainstem.contract.store import ConfigRecord, StateStore
 from mainstem.control.clock import now_us
-from mainstem.control.config_body import as_sent, is_later, read_config
+from mainstem.control.config_body import MODE_WORDS, as_sent, is_later, read_config
 from mainstem.control.connections import Connections
 from mainstem.control.options import definition_of
 from mainstem.control.states import ACTIVE, StateConflict
@@ -123,7 +123,7 @@ class Configs:
             if not any(name == field or field.startswith(f"{name}.") for name in problems):
                 problems |= self._missing(field, connection_id)
         if not body.get("mode"):
-            problems.setdefault("mode", "is required: convert (or load, or migrate)")
+            problems.setdefault("mode", f"is required: {MODE_WORDS}")
         if problems:
             raise invalid(problems)
         return body

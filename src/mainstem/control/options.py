@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from mainstem.control.change_options import RETRY_SECONDS, changes_of, mode_of
 from mainstem.control.config_body import (
     CONVERT,
     DatabaseTarget,
@@ -25,10 +26,26 @@ from mainstem.control.config_body import (
 from mainstem.control.validation import invalid
 from mainstem.errors import InvalidError
 from mainstem.model.config import StreamDefinition
-from mainstem.model.run import RunOptions, SchemaPolicy, StructureOptions, TableSelection, WriteMode
+from mainstem.model.run import (
+    ChangeOptions,
+    Mode,
+    RunOptions,
+    SchemaPolicy,
+    StructureOptions,
+    TableSelection,
+    WriteMode,
+)
 
 MIN_BUNDLE, MAX_BUNDLE = 10, 1000
 _NONE_OF_IT = StructureOptions(tables=False, indexes=False, foreign_keys=False, checks=False, views=False)
+_LATER_DEFAULTS = {
+    Mode.CONVERT: (SchemaPolicy.FAIL_IF_EXISTS, WriteMode.FAIL_IF_NOT_EMPTY),
+    Mode.CDC: (SchemaPolicy.CREATE_MISSING, WriteMode.UPSERT),
+}
+_EARLY_DEFAULTS = {
+    Mode.CONVERT: (SchemaPolicy.CREATE_MISSING, WriteMode.APPEND),
+    Mode.CDC: (SchemaPolicy.CREATE_MISSING, WriteMode.UPSERT),
+}
 _DEFAULTS = RunOptions()
 
 
@@ -60,10 +77,12 @@ def reporting_interval_s(config: EarlyConfig | LaterConfig) -> int:
 
 
 def _early(config: EarlyConfig, sql_dialect: str) -> StreamDefinition:
+    changes, mode = changes_of(config), mode_of(config)
     tables = config.tables or (config.filter.tables if config.filter else None) or []
     selections = tuple(_early_selection(table) for table in tables)
     _check_selections([("tables", selections)], config.where, sql_dialect)
-    structure, policy = _structure(config.structure_options, config.schema_policy, SchemaPolicy.CREATE_MISSING)
+    schema_policy, write_mode = _EARLY_DEFAULTS[mode]
+    structure, policy = _structure(config.structure_options, config.schema_policy, schema_policy)
     if config.structure_options is None and (config.create_structure is False or config.no_create_tables):
         structure = _NONE_OF_IT
     if config.skip_index_creation or config.no_create_indexes:
@@ -73,12 +92,13 @@ def _early(config: EarlyConfig, sql_dialect: str) -> StreamDefinition:
         tables=selections,
         structure=structure,
         schema_policy=policy,
-        write_mode=config.write_mode or WriteMode.APPEND,
+        write_mode=config.write_mode or write_mode,
         skip_data=bool(config.skip_data),
         batch_rows=config.data_bundle_size or 0,
         limits=config.limits,
         interval=reporting_interval_s(config),
     )
+    options = _in_mode(options, mode, changes, config)
     return StreamDefinition(config.mode or CONVERT, config.source or "", config.target or "", options)
 
 
@@ -104,12 +124,14 @@ def _wished(table: Wishes) -> TableSelection:
 
 def _later(config: LaterConfig, sql_dialect: str) -> StreamDefinition:
     connection = _only_connection(config)
+    changes, mode = changes_of(config), mode_of(config)
     target = _database_target(config)
     path = "source.connections[0]"
     tables = _later_tables(connection, sql_dialect)
     queries = tuple(TableSelection(item.name, query=_query(item.query)) for item in connection.queries or [])
     _check_selections([(f"{path}.tables", tables), (f"{path}.queries", queries)], config.where, sql_dialect)
-    structure, policy = _structure(target.structure_options, target.schema_policy, SchemaPolicy.FAIL_IF_EXISTS)
+    schema_policy, write_mode = _LATER_DEFAULTS[mode]
+    structure, policy = _structure(target.structure_options, target.schema_policy, schema_policy)
     if target.skip_index_creation:
         structure = _without_indexes(structure)
     bundle, warnings = _clamped(config.source.options.data_bundle_size if config.source.options else None)
@@ -118,7 +140,7 @@ def _later(config: LaterConfig, sql_dialect: str) -> StreamDefinition:
         tables=tables + queries,
         structure=structure,
         schema_policy=policy,
-        write_mode=target.write_mode or WriteMode.FAIL_IF_NOT_EMPTY,
+        write_mode=target.write_mode or write_mode,
         skip_data=bool(target.skip_data),
         batch_rows=bundle,
         limits=config.limits,
@@ -129,7 +151,7 @@ def _later(config: LaterConfig, sql_dialect: str) -> StreamDefinition:
         config.mode or CONVERT,
         connection.connection_id or "",
         config.target.id or "",
-        options,
+        _in_mode(options, mode, changes, config),
         source_database=connection.database or "",
         source_schema=connection.schema_name or "",
         target_database=target.database or "",
@@ -268,6 +290,14 @@ def _options(
         reporting_interval_s=interval,
         retry_seconds=_DEFAULTS.retry_seconds if ours.retry_seconds is None else float(ours.retry_seconds),
     )
+
+
+def _in_mode(options: RunOptions, mode: Mode, changes: ChangeOptions, ours: Ours) -> RunOptions:
+    """The options with what mode cdc has beside; it has no copy without rows, but may leave out the whole copy."""
+    if mode is Mode.CONVERT:
+        return options
+    waits_s = RETRY_SECONDS if ours.retry_seconds is None else ours.retry_seconds
+    return replace(options, mode=mode, changes=changes, skip_data=False, retry_seconds=float(waits_s))
 
 
 def _check_selections(

@@ -12,7 +12,7 @@ class StreamDefinition:
     """Source, target and options of a stream.
 
     Attributes:
-        mode: as sent (``convert``, ``load``, ``migrate``); all of them mean convert.
+        mode: as sent (``convert``, ``load``, ``migrate``, all of which mean convert, or ``cdc``).
         source_id, target_id: connection ids; empty when the config names none.
         source_database, source_schema, target_database: used instead of the connection's own, if not empty.
         warnings: what was bent to fit.
