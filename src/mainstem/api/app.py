@@ -7,7 +7,19 @@ from fastapi.security import APIKeyHeader
 from starlette.middleware.cors import CORSMiddleware
 
 from mainstem import __version__
-from mainstem.api import catalog, configs, connections, docs_page, documents, live, metrics, problems, streams, system
+from mainstem.api import (
+    catalog,
+    configs,
+    connections,
+    docs_page,
+    documents,
+    live,
+    metrics,
+    problems,
+    replications,
+    streams,
+    system,
+)
 from mainstem.api.guard import BASE, KeyGuard, Lenient, RequestIds
 from mainstem.api.services import Services
 
@@ -23,7 +35,7 @@ def make_app(services: Services) -> FastAPI:
     app = FastAPI(
         title="Mainstem",
         version=__version__,
-        description="Database migration: connections, stream configs and streams.",
+        description="Database migration and replication: connections, stream configs and streams.",
         docs_url=None,
         redoc_url=None,
         default_response_class=problems.Json,
@@ -33,7 +45,7 @@ def make_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     guarded = APIRouter(prefix=BASE, dependencies=[Depends(_documented_key)])
-    for module in (connections, catalog, configs, streams, metrics, system):
+    for module in (connections, catalog, configs, streams, replications, metrics, system):
         guarded.include_router(module.router)
     for router in (system.open_router, live.router):
         app.include_router(router, prefix=BASE)

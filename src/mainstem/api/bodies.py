@@ -36,6 +36,17 @@ async def read_object(request: Request) -> dict[str, Any]:
     return value
 
 
+async def read_optional_object(request: Request) -> dict[str, Any]:
+    """The same, where no body, or ``null``, means an empty object."""
+    text = _decoded(await _read(request), request).strip()
+    value = _parsed(text) if text else None
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise invalid({"body": "must be a JSON object, or nothing"})
+    return value
+
+
 async def read_name(request: Request, kind: str) -> tuple[str, dict[str, Any]]:
     """A name that comes as plain text, as a JSON string or as ``{"name": …}``; and the object if it was one."""
     text = _decoded(await _read(request), request).strip()

@@ -75,17 +75,17 @@ def history(config_id: str, plane: Plane) -> Any:
 
 
 @router.delete("/stream-configs/{config_id}/runs", status_code=204)
-def delete_runs(config_id: str, plane: Plane) -> Response:
-    """Forget all its streams that have ended."""
+def delete_runs(config_id: str, plane: Plane, force: bool = False) -> Response:
+    """Forget all its streams that have ended (see DELETE /streams/{stream_id})."""
     plane.configs.get(config_id)
-    plane.streams.forget(config_id)
+    plane.streams.forget(config_id, force=force)
     return Response(status_code=204)
 
 
 @router.delete("/stream-configs/{config_id}/runs/{run_id}", status_code=204)
-def delete_run(config_id: str, run_id: str, plane: Plane) -> Response:
-    """Forget one stream that has ended."""
-    plane.streams.forget(config_id, [run_id])
+def delete_run(config_id: str, run_id: str, plane: Plane, force: bool = False) -> Response:
+    """Forget one stream that has ended (see DELETE /streams/{stream_id})."""
+    plane.streams.forget(config_id, [run_id], force=force)
     return Response(status_code=204)
 
 

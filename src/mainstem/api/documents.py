@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import FastAPI
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
 from pydantic.json_schema import models_json_schema
 
 from mainstem.api.models import Problem
-from mainstem.control.config_body import EarlyConfig, LaterConfig
+from mainstem.control.config_body import MAX_COUNT, EarlyConfig, LaterConfig
 from mainstem.control.connection_body import SslBody
 
 _REF = "#/components/schemas/{model}"
@@ -57,7 +58,31 @@ class NestedConnection(BaseModel):
     spec: SpecBody
 
 
-_BODIES: tuple[type[BaseModel], ...] = (FlatConnection, NestedConnection, EarlyConfig, LaterConfig)
+class CutoverBody(BaseModel):
+    """How long a cut-over may wait; all of it may be left out."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+    deadline_seconds: float = Field(
+        default=60, gt=0, le=86_400, description="for a quiet source and no lag", examples=[60]
+    )
+    quiet_seconds: float = Field(default=3, ge=0, le=3600, description="for how long no change must come", examples=[3])
+
+
+class NumbersBody(BaseModel):
+    """Dead letters by their numbers."""
+
+    numbers: list[Annotated[int, Field(ge=0, le=MAX_COUNT)]] = Field(default=[], max_length=10_000, examples=[[1, 2]])
+
+
+_BODIES: tuple[type[BaseModel], ...] = (
+    FlatConnection,
+    NestedConnection,
+    EarlyConfig,
+    LaterConfig,
+    CutoverBody,
+    NumbersBody,
+)
 
 
 def problem_responses() -> dict[int | str, dict[str, Any]]:

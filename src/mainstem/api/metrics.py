@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 
 from fastapi import APIRouter, Response
 from prometheus_client import CollectorRegistry, generate_latest
@@ -12,7 +13,11 @@ from prometheus_client.registry import Collector
 from mainstem import __version__
 from mainstem.api.services import Plane, Services
 from mainstem.contract.store import StreamRecord
-from mainstem.model.run import Progress, RunState
+from mainstem.control.clock import now_us
+from mainstem.control.progress import OPERATIONS, events
+from mainstem.control.states import ACTIVE
+from mainstem.model.alert import AlertKind
+from mainstem.model.run import ChangeProgress, Mode, Progress, RunState
 
 router = APIRouter(tags=["system"])
 NEWEST = 100
@@ -21,7 +26,7 @@ _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 def metrics(plane: Plane) -> Response:
-    """Rows, bytes and running time of the newest streams; how many there are in each state."""
+    """Rows, bytes, changes, lag and running time of the newest streams; how many there are in each state."""
     registry = CollectorRegistry()
     registry.register(_Streams(plane))
     return Response(generate_latest(registry), media_type=_TEXT)
@@ -50,6 +55,9 @@ class _Streams(Collector):
         newest = [(record, self._plane.supervisor.progress(record)) for record in records[:NEWEST]]
         yield from _sides(newest)
         yield from _counters(newest)
+        yield from _table_states(newest)
+        yield from _changes(newest)
+        yield from self._alerts(newest)
         states = Metric("mainstem_streams", "Streams by state", "gauge")
         for state in RunState:
             states.add_sample("mainstem_streams", {"state": state}, sum(record.state is state for record in records))
@@ -58,17 +66,26 @@ class _Streams(Collector):
         build.add_sample("mainstem_build_info", {"version": __version__}, 1)
         yield build
 
+    def _alerts(self, newest: list[tuple[StreamRecord, Progress]]) -> Iterable[Metric]:
+        metric = Metric("mainstem_alerts", "Alerts that are not over", "gauge")
+        for record, _ in newest:
+            run = self._plane.supervisor.replication(record.id)
+            counts = Counter(alert.kind for alert in run.alerts()) if run is not None else Counter()
+            for kind in AlertKind if run is not None else ():
+                metric.add_sample("mainstem_alerts", {"stream": record.id, "alert": kind}, counts[kind])
+        yield metric
+
 
 def _sides(newest: list[tuple[StreamRecord, Progress]]) -> Iterable[Metric]:
     """The documented names. Their counters lack the suffix that the library gives to counters, hence no type."""
     for name, text, member in (
-        ("source_events_in", "Rows read at the source", "rows_read"),
-        ("target_events_out", "Rows durable in the target", "rows_written"),
+        ("source_events_in", "Rows and changes read at the source", "rows_read"),
+        ("target_events_out", "Rows and changes durable in the target", "rows_written"),
     ):
-        events = Metric(name, text, "unknown")
+        metric = Metric(name, text, "unknown")
         for record, progress in newest:
-            events.add_sample(name, {"streamID": record.id}, getattr(progress, member))
-        yield events
+            metric.add_sample(name, {"streamID": record.id}, getattr(progress, member) + events(progress))
+        yield metric
     for name in ("source_duration_seconds", "target_duration_seconds"):
         duration = Metric(name, "Running time without pauses, in seconds", "gauge")
         for record, progress in newest:
@@ -90,3 +107,61 @@ def _counters(newest: list[tuple[StreamRecord, Progress]]) -> Iterable[Metric]:
                 labels = {"stream": record.id, "table": str(table.source)}
                 counter.add_sample(f"{name}_total", labels, getattr(table, member))
         yield counter
+
+
+def _table_states(newest: list[tuple[StreamRecord, Progress]]) -> Iterable[Metric]:
+    """The state of each table of streams that are under way: 1 for the one that it is in."""
+    metric = Metric("mainstem_table_state", "1 for the state that a table is in", "gauge")
+    for record, progress in newest:
+        for table in progress.tables if record.state in ACTIVE else ():
+            labels = {"stream": record.id, "table": str(table.source), "state": table.state}
+            metric.add_sample("mainstem_table_state", labels, 1)
+    yield metric
+
+
+def _changes(newest: list[tuple[StreamRecord, Progress]]) -> Iterable[Metric]:
+    """What replications have: changes per table and operation, how far the target is behind, what the source keeps."""
+    replications = [(record, progress) for record, progress in newest if record.mode == Mode.CDC]
+    changes = Metric("mainstem_changes", "Changes applied", "counter")
+    for record, progress in replications:
+        for table in progress.tables:
+            for operation, member in OPERATIONS.items():
+                labels = {"stream": record.id, "table": str(table.source), "operation": operation}
+                changes.add_sample("mainstem_changes_total", labels, getattr(table, member))
+    yield changes
+    for name, text, member in (
+        ("mainstem_changes_missing_rows", "Changes whose row the target did not have", "missing"),
+        ("mainstem_dead_letters", "Changes that were put aside and are still there", "letters"),
+    ):
+        metric = Metric(name, text, "gauge")
+        for record, progress in replications:
+            for table in progress.tables:
+                metric.add_sample(name, {"stream": record.id, "table": str(table.source)}, getattr(table, member))
+        yield metric
+    standing = [(record, progress.changes) for record, progress in replications if progress.changes is not None]
+    for name, text, value in _STANDING:
+        metric = Metric(name, text, "gauge")
+        for record, stands in standing:
+            found = value(stands)
+            if found is not None and (record.state in ACTIVE or name in _LASTING):
+                metric.add_sample(name, {"stream": record.id}, found)
+        yield metric
+
+
+def _age_s(at_us: int) -> float | None:
+    return max(now_us() - at_us, 0) / 1e6 if at_us else None
+
+
+_STANDING: tuple[tuple[str, str, Callable[[ChangeProgress], float | None]], ...] = (
+    ("mainstem_lag_seconds", "How far the target is behind the source", lambda stands: stands.lag_s),
+    ("mainstem_lag_bytes", "The source's log that is not applied yet", lambda stands: stands.lag_bytes),
+    ("mainstem_lag_transactions", "Transactions read and not yet applied", lambda stands: stands.lag_transactions),
+    ("mainstem_transactions", "Transactions applied since the stream began", lambda stands: stands.transactions),
+    ("mainstem_source_held_bytes", "Log that the source keeps for the stream", lambda stands: stands.held_bytes),
+    ("mainstem_applied_age_seconds", "Time since the target's last commit", lambda stands: _age_s(stands.applied_us)),
+    (
+        "mainstem_committed_age_seconds", "Age of the newest source transaction that is applied",
+        lambda stands: _age_s(stands.committed_us),
+    ),
+)  # fmt: skip
+_LASTING = frozenset({"mainstem_transactions"})

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mainstem.model.alert import AlertKind
 from mainstem.model.run import RunState, TableState
 
 
@@ -223,12 +224,30 @@ class Side(BaseModel):
     sumDataSize: int
 
 
+class OperationRates(BaseModel):
+    """Changes applied per second, in mode cdc."""
+
+    insert: float
+    update: float
+    delete: float
+
+
+class Operations(BaseModel):
+    """Changes applied, in mode cdc."""
+
+    insert: int
+    update: int
+    delete: int
+    truncate: int
+
+
 class Rates(BaseModel):
     """Of the last seconds while a stream runs, else of its whole time."""
 
     rowsPerSecond: float
     bytesPerSecond: float
     remainingSeconds: float | None = Field(description="an estimate; null when it cannot be told")
+    operationsPerSecond: OperationRates
 
 
 class Totals(Rates):
@@ -239,6 +258,7 @@ class Totals(Rates):
     rowsWritten: int
     rowsRejected: int
     bytes: int
+    operations: Operations
 
 
 class TableStats(Totals):
@@ -253,6 +273,32 @@ class TableStats(Totals):
     chunksTotal: int
     coerced: dict[str, int] = Field(description="values changed by a policy, counted: column: policy")
     error: str
+    remedy: str
+    missing: int = Field(description="changes whose row the target did not have")
+    deadLetters: int = Field(description="changes that were put aside")
+    appliedAt: str = Field(description="when the last change was applied; empty for never")
+
+
+class ChangeStats(BaseModel):
+    """How a replication stands; null until it streams, and in mode convert."""
+
+    position: str = Field(description="of the source's log: all up to here is durable in the target")
+    lagSeconds: float = Field(description="0 at the end of the log", examples=[0.03])
+    lagBytes: int | None = Field(description="of the source's log; null where the source does not say")
+    lagTransactions: int = Field(description="read and not yet applied")
+    transactions: int = Field(description="applied since the stream began")
+    committedAt: str = Field(description="when the source committed the last transaction that was applied")
+    appliedAt: str = Field(description="when it became durable in the target")
+    heldBytes: int | None = Field(description="log that the source keeps for the stream; null where it does not say")
+
+
+class AlertLine(BaseModel):
+    """What somebody should be told of a stream."""
+
+    alert: AlertKind
+    message: str
+    remedy: str
+    subject: str = Field(description="the table that it is about, or empty")
 
 
 class RejectedRow(BaseModel):
@@ -298,6 +344,8 @@ class Stats(BaseModel):
     source: Side
     target: Side
     totals: Totals
+    changes: ChangeStats | None
+    alerts: list[AlertLine] = Field(description="those that are not over")
     tables: list[TableStats]
     rejected: list[RejectedRow]
     report: list[ReportLine]
@@ -315,6 +363,58 @@ class LogLine(BaseModel):
     message: str
     type: str
     category: str
+
+
+class CountedTable(BaseModel):
+    """Rows of a table on both sides at a cut-over; null where they were not counted."""
+
+    table: str
+    target: str
+    sourceRows: int | None
+    targetRows: int | None
+    same: bool
+    note: str
+
+
+class Cutover(BaseModel):
+    """What a cut-over found. Only with ``safe`` should writers be moved to the target."""
+
+    safe: bool
+    position: str
+    waitedSeconds: float
+    problems: list[str] = Field(description="why it is not safe; empty when it is")
+    counters: list[str] = Field(description="identities and the like that were set past the highest value in use")
+    tables: list[CountedTable]
+
+
+class DeadLetterLine(BaseModel):
+    """A change that the target refused and that was put aside."""
+
+    number: int
+    table: str
+    operation: Literal["insert", "update", "delete"]
+    key: str
+    position: str
+    column: str
+    reason: str
+
+
+class Replayed(BaseModel):
+    """How many letters went in, and how many were refused again."""
+
+    applied: int
+    refused: int
+
+
+class SchemaChangeLine(BaseModel):
+    """A schema change of the source, and what became of it."""
+
+    table: str
+    change: str
+    position: str
+    outcome: str = Field(description="applied, ignored or paused", examples=["applied"])
+    detail: str = Field(description="the statements that ran on the target, or what one has to do")
+    at: str
 
 
 class PlannedColumn(BaseModel):

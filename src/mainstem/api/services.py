@@ -13,6 +13,7 @@ from mainstem.control.connections import Connections
 from mainstem.control.events import Broadcaster
 from mainstem.control.keys import ApiKeys
 from mainstem.control.reach import Systems
+from mainstem.control.replications import Replications
 from mainstem.control.streams import Streams
 from mainstem.control.supervisor import Supervisor
 
@@ -26,6 +27,7 @@ class Services:
     connections: Connections
     configs: Configs
     streams: Streams
+    replications: Replications
     systems: Systems
     supervisor: Supervisor
     broadcaster: Broadcaster

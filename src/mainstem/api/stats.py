@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from mainstem.api import shapes
 from mainstem.contract.store import StreamRecord
-from mainstem.control.progress import Rate
+from mainstem.control.progress import OPERATIONS, Rate, events
+from mainstem.model.alert import Alert
 from mainstem.model.names import TableId
-from mainstem.model.run import Progress, TableProgress
+from mainstem.model.run import ChangeProgress, Progress, TableProgress
 
 
 def stats(
-    record: StreamRecord, progress: Progress, total: Rate, rates: dict[TableId, Rate], interval_s: int
+    record: StreamRecord,
+    progress: Progress,
+    total: Rate,
+    rates: dict[TableId, Rate],
+    interval_s: int,
+    alerts: Sequence[Alert] = (),
 ) -> dict[str, Any]:
-    """The counters. ``interval_s``: seconds between two reports of the stream."""
-    written = (progress.rows_written, progress.rows_rejected)
-    sides = {"source": (progress.rows_read, 0), "target": written}
+    """The counters. ``interval_s``: seconds between two reports of the stream; ``alerts``: those that are not over."""
+    applied = events(progress)
+    written = (progress.rows_written + applied, progress.rows_rejected)
+    sides = {"source": (progress.rows_read + applied, 0), "target": written}
     return {
         **shapes.stream(record),
         "configID": record.config_id,
@@ -31,8 +39,11 @@ def stats(
             "rowsWritten": progress.rows_written,
             "rowsRejected": progress.rows_rejected,
             "bytes": progress.bytes_read,
+            "operations": _operations(progress.tables),
             **_rate(total),
         },
+        "changes": changes(progress.changes),
+        "alerts": [alert(item) for item in alerts],
         "tables": [_table(table, rates.get(table.source, Rate())) for table in progress.tables],
         "rejected": [
             {"table": str(row.table), "key": row.key, "column": row.column, "reason": row.reason}
@@ -89,9 +100,44 @@ def _table(table: TableProgress, rate: Rate) -> dict[str, Any]:
         "chunksTotal": table.chunks_total,
         "coerced": table.coerced,
         "error": table.error,
+        "remedy": table.remedy,
+        "operations": _operations([table]),
+        "missing": table.missing,
+        "deadLetters": table.letters,
+        "appliedAt": shapes.iso(table.applied_us),
         **_rate(rate),
     }
 
 
-def _rate(rate: Rate) -> dict[str, float | None]:
-    return {"rowsPerSecond": rate.rows, "bytesPerSecond": rate.bytes, "remainingSeconds": rate.remaining_s}
+def _operations(tables: Sequence[TableProgress]) -> dict[str, int]:
+    return {operation: sum(getattr(table, name) for table in tables) for operation, name in OPERATIONS.items()}
+
+
+def _rate(rate: Rate) -> dict[str, Any]:
+    return {
+        "rowsPerSecond": rate.rows,
+        "bytesPerSecond": rate.bytes,
+        "remainingSeconds": rate.remaining_s,
+        "operationsPerSecond": {"insert": rate.inserts, "update": rate.updates, "delete": rate.deletes},
+    }
+
+
+def changes(progress: ChangeProgress | None) -> dict[str, Any] | None:
+    """How a replication stands; None until it streams, and in mode convert."""
+    if progress is None:
+        return None
+    return {
+        "position": progress.position,
+        "lagSeconds": progress.lag_s,
+        "lagBytes": progress.lag_bytes,
+        "lagTransactions": progress.lag_transactions,
+        "transactions": progress.transactions,
+        "committedAt": shapes.iso(progress.committed_us),
+        "appliedAt": shapes.iso(progress.applied_us),
+        "heldBytes": progress.held_bytes,
+    }
+
+
+def alert(item: Alert) -> dict[str, Any]:
+    """What somebody should be told."""
+    return {"alert": item.kind.value, "message": item.message, "remedy": item.remedy, "subject": item.subject}

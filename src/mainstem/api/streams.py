@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 
 from mainstem.api import eras, models, shapes
 from mainstem.api.bodies import read_object
@@ -51,6 +51,18 @@ def get_stream(stream_id: str, plane: Plane) -> Any:
     return shapes.stream(plane.streams.get(stream_id))
 
 
+@router.delete("/streams/{stream_id}", status_code=204)
+def delete_stream(
+    stream_id: str,
+    plane: Plane,
+    force: Annotated[bool, Query(description="also when what it left at its source cannot be taken away")] = False,
+) -> Response:
+    """Forget a stream that has ended; what a replication left at its source and in its target's book goes with it."""
+    record = plane.streams.get(stream_id)
+    plane.streams.forget(record.config_id, [record.id], force=force)
+    return Response(status_code=204)
+
+
 @router.get("/streams/{stream_id}/stats", response_model=models.Stats)
 def stats(stream_id: str, plane: Plane) -> Any:
     """Counters per table and in total."""
@@ -87,19 +99,19 @@ def start(config_id: str, plane: Plane) -> Any:
 
 @router.post("/streams/{stream_id}/pause", response_model=models.Stream)
 def pause(stream_id: str, plane: Plane) -> Any:
-    """Hold; progress is kept."""
+    """Hold; progress is kept. The source of a replication keeps its log meanwhile, which takes room there."""
     return shapes.stream(plane.streams.pause(stream_id))
 
 
 @router.post("/streams/{stream_id}/resume", response_model=models.Stream)
 def resume(stream_id: str, plane: Plane) -> Any:
-    """Go on from the finished chunks: after a pause, a failure, or the end of the server."""
+    """Go on: after a pause, a failure, or the end of the server, from what is durable in the target."""
     return shapes.stream(plane.streams.resume(stream_id))
 
 
 @router.post("/streams/{stream_id}/stop", response_model=models.Stream)
 def stop(stream_id: str, plane: Plane) -> Any:
-    """End; what is durable stays."""
+    """End for good; what is durable stays. The source keeps nothing more for a replication: pause to go on later."""
     return shapes.stream(plane.streams.stop(stream_id))
 
 
@@ -107,4 +119,6 @@ def _stats(plane: Services, stream_id: str) -> dict[str, Any]:
     record = plane.streams.get(stream_id)
     now = plane.supervisor.progress(record)
     total, tables = plane.supervisor.rates(record, now)
-    return shape_stats(record, now, total, tables, plane.streams.reporting_interval_s(record))
+    run = plane.supervisor.replication(record.id)
+    alerts = run.alerts() if run is not None else ()
+    return shape_stats(record, now, total, tables, plane.streams.reporting_interval_s(record), alerts)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mainstem.engine.conversion import Conversion, Endpoint
 from mainstem.hub.memory import MemoryHub
 from mainstem.model.event import Event
-from mainstem.model.run import RunOptions
+from mainstem.model.run import Mode, RunOptions
 
 if TYPE_CHECKING:
     from mainstem.api.services import Services
@@ -46,6 +46,19 @@ def replication(
     from mainstem.engine.replication import Replication
 
     return Replication(run_id, source, target, options, listen, MemoryHub, begun=begun)
+
+
+def run_of(
+    run_id: str,
+    source: Endpoint,
+    target: Endpoint,
+    options: RunOptions,
+    listen: Callable[[Event], None],
+    begun: bool = False,
+) -> Conversion | Replication:
+    """The run that the options' mode asks for."""
+    make = replication if options.mode is Mode.CDC else conversion
+    return make(run_id, source, target, options, listen, begun)
 
 
 def serve(settings: Settings) -> None:

@@ -16,13 +16,14 @@ import uvicorn
 from mainstem import log
 from mainstem.api.app import make_app
 from mainstem.api.services import Services
-from mainstem.bootstrap import conversion
+from mainstem.bootstrap import run_of
 from mainstem.contract.registry import Registry
 from mainstem.control.configs import Configs
 from mainstem.control.connections import Connections
 from mainstem.control.events import Broadcaster
 from mainstem.control.keys import ApiKeys
 from mainstem.control.reach import Systems
+from mainstem.control.replications import Replications
 from mainstem.control.secrets import open_box
 from mainstem.control.streams import Streams
 from mainstem.control.supervisor import Supervisor
@@ -66,13 +67,15 @@ def control_plane(settings: Settings) -> Iterator[tuple[Services, str | None]]:
         connections = Connections(store, box, registry)
         configs = Configs(store, connections)
         broadcaster = Broadcaster()
-        supervisor = Supervisor(store, broadcaster, conversion)
+        supervisor = Supervisor(store, broadcaster, run_of)
+        streams = Streams(store, configs, supervisor, settings.max_active_streams)
         services = Services(
-            store, keys, connections, configs, Streams(store, configs, supervisor, settings.max_active_streams),
-            Systems(registry), supervisor, broadcaster, store.setdefault("install_id", new_id("install")),
-            str(settings.home / "exports"), tuple(settings.cors_origins), is_loopback(settings.host),
+            store, keys, connections, configs, streams, Replications(streams, supervisor), Systems(registry),
+            supervisor, broadcaster, store.setdefault("install_id", new_id("install")), str(settings.home / "exports"),
+            tuple(settings.cors_origins), is_loopback(settings.host),
         )  # fmt: skip
         supervisor.start()
+        streams.go_on()
         try:
             yield services, first
         finally:

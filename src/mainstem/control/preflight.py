@@ -15,7 +15,7 @@ from mainstem.engine.present import Present, check_schemas, present
 from mainstem.errors import InvalidError
 from mainstem.model.names import TableId
 from mainstem.model.plan import Severity
-from mainstem.model.run import RunOptions, TableSelection, WriteMode
+from mainstem.model.run import Mode, RunOptions, SchemaPolicy, SnapshotPolicy, TableSelection, WriteMode
 
 
 class PreflightError(InvalidError):
@@ -66,6 +66,7 @@ def look(source: Endpoint, target: Endpoint, options: RunOptions) -> list[RoleFi
         InvalidError: a selected table or schema does not exist, a query is not one SELECT, or the source does not take
             a condition.
     """
+    _check_mode(source, target, options)
     with source.spec.inspector(source.settings) as inspector:
         check_schemas(inspector, source, target, options)
         tables = _selected(inspector, source, options)
@@ -75,9 +76,34 @@ def look(source: Endpoint, target: Endpoint, options: RunOptions) -> list[RoleFi
         with target.spec.inspector(target.settings) as other:
             selected = for_target(options, there)
             found += [RoleFinding(Role.TARGET, finding) for finding in other.preflight(Role.TARGET, selected)]
-            if options.write_mode in _DOUBLING and not options.skip_data:
+            if options.mode is Mode.CDC:
+                found += _not_copied(other, there, options)
+            elif options.write_mode in _DOUBLING and not options.skip_data:
                 found += _doubling(inspector, other, there, options, options.target_schema or target.schema)
     return found
+
+
+def _check_mode(source: Endpoint, target: Endpoint, options: RunOptions) -> None:
+    if options.mode is Mode.CDC:
+        for end, can, told in (
+            (source, source.spec.changes, "the source"),
+            (target, target.spec.applies, "the target"),
+        ):
+            if can is None:
+                problem = f"cannot be cdc: {end.spec.title} cannot be {told} of a replication"
+                raise InvalidError(problem, fields={"mode": problem}, remedy="use mode convert")
+
+
+def _not_copied(target: Inspector, there: Mapping[TableId, TableId], options: RunOptions) -> list[RoleFinding]:
+    """Tables that have rows already, which `SnapshotPolicy.AUTO` takes for copied: what they miss stays missing."""
+    if options.changes.snapshot is not SnapshotPolicy.AUTO or options.schema_policy is SchemaPolicy.DROP_AND_RECREATE:
+        return []
+    filled = [there[table] for table, status in target.table_status([*there]).items() if not status.empty]
+    if not filled:
+        return []
+    told = f"{', '.join(map(str, filled))}: the target has rows already, so that only changes from now on are applied"
+    remedy = "if these rows are not what the source has now, set snapshot to always, or re-sync the tables later"
+    return [RoleFinding(Role.TARGET, Finding("tgt.not_copied", Severity.WARNING, told, remedy))]
 
 
 def check(source: Endpoint, target: Endpoint, options: RunOptions) -> list[RoleFinding]:

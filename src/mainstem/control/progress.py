@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +15,10 @@ from mainstem.model.run import Progress, TableProgress, TableState
 
 _ADAPTER = TypeAdapter(Progress)
 _WINDOW = 10  # samples, about one a second
+OPERATIONS = {"insert": "inserts", "update": "updates", "delete": "deletes", "truncate": "truncates"}
+"""Operation → its counter in `TableProgress`."""
+_COUNTED_ANEW = (*OPERATIONS.values(), "missing")
+_COUNTERS = ("rows_read", "bytes_read", "inserts", "updates", "deletes")
 _DONE = frozenset(TableState) - {TableState.PENDING, TableState.COPYING, TableState.INDEXING}
 MAX_REJECTED_KEPT = 1000
 
@@ -33,8 +38,8 @@ def from_json(data: dict[str, Any]) -> Progress:
 def carried(before: Progress, now: Progress) -> Progress:
     """Counters of a resumed run on top of those of its earlier start.
 
-    Rows come from the target's ledger and are whole already; bytes, seconds and coerced values are counted from 0 by
-    each start.
+    Rows and dead letters come from the target's books and are whole already; bytes, seconds, changes and coerced values
+    are counted from 0 by each start.
     """
     earlier = {table.source: table for table in before.tables}
     tables = [_carried_table(earlier.get(table.source), table) for table in now.tables] or before.tables
@@ -46,7 +51,13 @@ def carried(before: Progress, now: Progress) -> Progress:
         target_wait_s=before.target_wait_s + now.target_wait_s,
         lane_s=before.lane_s + now.lane_s,
         started_at_us=before.started_at_us or now.started_at_us,
+        changes=now.changes or before.changes,
     )
+
+
+def events(progress: Progress) -> int:
+    """Changes applied, over all tables."""
+    return sum(getattr(table, name) for table in progress.tables for name in OPERATIONS.values())
 
 
 def _carried_table(before: TableProgress | None, now: TableProgress) -> TableProgress:
@@ -58,6 +69,8 @@ def _carried_table(before: TableProgress | None, now: TableProgress) -> TablePro
         bytes_read=before.bytes_read + now.bytes_read,
         seconds=before.seconds + now.seconds,
         coerced={name: before.coerced.get(name, 0) + now.coerced.get(name, 0) for name in sorted(names)},
+        applied_us=max(before.applied_us, now.applied_us),
+        **{name: getattr(before, name) + getattr(now, name) for name in _COUNTED_ANEW},
     )
 
 
@@ -68,43 +81,49 @@ class Rate:
     rows: float = 0.0
     bytes: float = 0.0
     remaining_s: float | None = None
+    inserts: float = 0.0
+    updates: float = 0.0
+    deletes: float = 0.0
+
+
+Counts = tuple[int, ...]
+"""The counters of a table, in the order of `_COUNTERS`."""
 
 
 class RateMeter:
     """Remembers a run's counters of the last seconds."""
 
     def __init__(self) -> None:
-        self._samples: deque[tuple[float, dict[TableId, tuple[int, int]]]] = deque(maxlen=_WINDOW)
+        self._samples: deque[tuple[float, dict[TableId, Counts]]] = deque(maxlen=_WINDOW)
 
     def add(self, at_s: float, progress: Progress) -> None:
         """Take a sample."""
-        self._samples.append((at_s, {table.source: (table.rows_read, table.bytes_read) for table in progress.tables}))
+        self._samples.append((at_s, {table.source: _counts(table) for table in progress.tables}))
 
     def rates(self, at_s: float, progress: Progress) -> tuple[Rate, dict[TableId, Rate]]:
         """The total's rate and each table's."""
-        since, counts = self._samples[0] if self._samples else (at_s, {})
+        since, before = self._samples[0] if self._samples else (at_s, {})
         seconds = at_s - since
-        by_table = {}
-        for table in progress.tables:
-            rows, size = counts.get(table.source, (table.rows_read, table.bytes_read) if seconds <= 0 else (0, 0))
-            by_table[table.source] = _rate(table.rows_read - rows, table.bytes_read - size, seconds, left(table))
-        moved = [counts.get(table.source, (0, 0)) for table in progress.tables]
-        total = _rate(
-            progress.rows_read - sum(rows for rows, _ in moved),
-            progress.bytes_read - sum(size for _, size in moved),
-            seconds,
-            sum(left(table) for table in progress.tables),
-        )
+        none = (0,) * len(_COUNTERS)
+        moved = {
+            table.source: tuple(
+                now - then for now, then in zip(_counts(table), before.get(table.source, none), strict=True)
+            )
+            for table in progress.tables
+        }
+        by_table = {
+            table.source: _rate(moved[table.source] if seconds > 0 else none, seconds, left(table))
+            for table in progress.tables
+        }
+        total = _rate(_summed(moved.values()), seconds, sum(left(table) for table in progress.tables))
         return total, by_table
 
 
 def averages(progress: Progress) -> tuple[Rate, dict[TableId, Rate]]:
     """Rates over a run's whole time, for one that does not move now."""
-    by_table = {
-        table.source: _rate(table.rows_read, table.bytes_read, table.seconds, left(table)) for table in progress.tables
-    }
+    by_table = {table.source: _rate(_counts(table), table.seconds, left(table)) for table in progress.tables}
     rows_left = 0 if progress.state in ENDED else sum(left(table) for table in progress.tables)
-    return _rate(progress.rows_read, progress.bytes_read, progress.elapsed_s, rows_left), by_table
+    return _rate(_summed(map(_counts, progress.tables)), progress.elapsed_s, rows_left), by_table
 
 
 def left(table: TableProgress) -> int:
@@ -112,9 +131,17 @@ def left(table: TableProgress) -> int:
     return 0 if table.state in _DONE else max(table.rows_estimate - table.rows_read, 0)
 
 
-def _rate(rows: int, size: int, seconds: float, rows_left: int) -> Rate:
+def _counts(table: TableProgress) -> Counts:
+    return tuple(getattr(table, name) for name in _COUNTERS)
+
+
+def _summed(counts: Iterable[Counts]) -> Counts:
+    return tuple(map(sum, zip(*counts, strict=True))) or (0,) * len(_COUNTERS)
+
+
+def _rate(moved: Counts, seconds: float, rows_left: int) -> Rate:
     if seconds <= 0:
         return Rate(remaining_s=None if rows_left else 0.0)
-    per_second = max(rows, 0) / seconds
-    remaining = 0.0 if not rows_left else rows_left / per_second if per_second else None
-    return Rate(per_second, max(size, 0) / seconds, remaining)
+    rows, size, inserts, updates, deletes = (max(number, 0) / seconds for number in moved)
+    remaining = 0.0 if not rows_left else rows_left / rows if rows else None
+    return Rate(rows, size, remaining, inserts, updates, deletes)

@@ -13,13 +13,14 @@ from mainstem.control.config_body import read_config
 from mainstem.control.configs import Configs
 from mainstem.control.options import reporting_interval_s
 from mainstem.control.states import ACTIVE, StateConflict
-from mainstem.control.supervisor import Ends, Supervisor
+from mainstem.control.supervisor import Ends, Supervisor, is_to_go_on
 from mainstem.engine.conversion import make_plan
-from mainstem.errors import ConflictError, NotFoundError
+from mainstem.engine.replication import close_stream
+from mainstem.errors import ConflictError, MainstemError, NotFoundError
 from mainstem.model.event import Level
 from mainstem.model.ids import STREAM, is_id, new_id
 from mainstem.model.plan import MigrationPlan, Severity
-from mainstem.model.run import RunState
+from mainstem.model.run import Mode, RunState
 
 CURRENT = "current"
 
@@ -103,8 +104,8 @@ class Streams:
         return self._supervisor.pause(self.get(stream_id).id)
 
     def stop(self, stream_id: str) -> StreamRecord:
-        """End a stream."""
-        return self._supervisor.stop(self.get(stream_id).id)
+        """End a stream for good; of a replication the source keeps nothing more."""
+        return self._supervisor.stop(self.get(stream_id).id, self.ends)
 
     def resume(self, stream_id: str) -> StreamRecord:
         """Go on after a pause, a failure, or the end of the server."""
@@ -112,10 +113,19 @@ class Streams:
         with self._starting:
             if record.state is RunState.FAILED:  # the others are active themselves, or cannot be resumed
                 self._check_room(record.config_id)
-            return self._supervisor.resume(record.id, self._ends)
+            return self._supervisor.resume(record.id, self.ends)
 
-    def forget(self, config_id: str, run_ids: Sequence[str] = ()) -> int:
-        """Delete streams of a config that have ended (these, or all); returns how many. `ConflictError` for others."""
+    def forget(self, config_id: str, run_ids: Sequence[str] = (), *, force: bool = False) -> int:
+        """Delete streams of a config that have ended (these, or all); returns how many.
+
+        What a replication has left at its source and in its target's book goes with it.
+
+        Args:
+            force: delete also where that cannot be done.
+
+        Raises:
+            ConflictError: one is active, or keeps what it left because a system cannot be asked.
+        """
         records = {record.id: record for record in self.all(config_id)}
         for run_id in run_ids:
             if run_id not in records:
@@ -124,7 +134,21 @@ class Streams:
         for record in chosen:
             if record.state in ACTIVE:
                 raise ConflictError(f"stream {record.id} is {record.state}", remedy="stop it first", stream=record.id)
+            if record.mode == Mode.CDC and not force:
+                self._close(record)
         return sum(self._store.delete_stream(record.id) for record in chosen)
+
+    def _close(self, record: StreamRecord) -> None:
+        try:
+            source, target, options = self.ends(record)
+            close_stream(source, target, options, record.id)
+        except MainstemError as exc:
+            raise ConflictError(
+                f"what stream {record.id} left at its source or target could not be taken away: {exc.message}",
+                remedy="mend that and try again; with ?force=true the stream is deleted all the same, and its slot must"
+                " be dropped by hand",
+                stream=record.id,
+            ) from exc
 
     def logs(self, stream_id: str, levels: list[str], limit: int) -> list[LogLine]:
         """The newest lines of a stream, oldest first."""
@@ -132,7 +156,22 @@ class Streams:
         self._supervisor.flush()
         return self._store.logs(record.id, levels=levels, limit=limit)
 
-    def _ends(self, record: StreamRecord) -> Ends:
+    def go_on(self) -> None:
+        """Resume the replications that ran when the last server ended; one that cannot be is told in its log."""
+        for record in self._store.streams(states=(RunState.PAUSED,)):
+            if not is_to_go_on(record):
+                continue
+            try:
+                self._supervisor.resume(record.id, self.ends)
+            except MainstemError as exc:
+                self._supervisor.say(record.id, f"it cannot go on by itself: {exc.message}", level=Level.ERROR)
+
+    def ends(self, record: StreamRecord) -> Ends:
+        """Both systems as their connections are now, and the options of a stream.
+
+        Raises:
+            NotFoundError: a connection is gone.
+        """
         definition, source, target = self._configs.resolve(record.body)
         return source, target, definition.options
 

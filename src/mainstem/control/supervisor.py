@@ -1,4 +1,4 @@
-"""Runs conversions in threads, moves streams through their states, and writes down what they say."""
+"""Runs streams in threads, moves them through their states, and writes down what they say."""
 
 from __future__ import annotations
 
@@ -10,21 +10,28 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from mainstem.contract.store import StateStore, StreamRecord
+from mainstem.control.alerts import AlertSender, Letter
 from mainstem.control.clock import now_us
 from mainstem.control.events import Broadcaster
 from mainstem.control.hiding import hide
+from mainstem.control.leftovers import LEFT, release
 from mainstem.control.progress import Rate, RateMeter, averages, carried, from_json, to_json
 from mainstem.control.states import ENDING_OF, Move, StateConflict, after, is_there_already
 from mainstem.engine.conversion import Endpoint
+from mainstem.engine.replication import Replication
+from mainstem.errors import MainstemError
 from mainstem.log import logger
 from mainstem.model.event import Category, Event, Level
 from mainstem.model.names import TableId
-from mainstem.model.run import Progress, RunOptions, RunState
+from mainstem.model.run import Mode, Progress, RunOptions, RunState
 
 KEPT_LINES = 2000
 SAVE_EVERY_S = 1.0
 STOP_WAIT_S = 10.0
 INTERRUPTED = "the server ended while this stream ran; resume goes on from what is durable"
+TO_GO_ON = "the server ended while this stream ran; it goes on by itself when the server is there again"
+PAUSED_BY_REQUEST = "paused on request"
+HOLDS_LOG = "paused on request; the source keeps its log for this stream meanwhile, which takes room there"
 _PENDING_LINES = 20_000
 _END_ATTEMPTS = 10
 _log = logger(__name__)
@@ -32,7 +39,7 @@ _LOG_METHOD = {Level.DEBUG: "debug", Level.INFO: "info", Level.WARN: "warning", 
 
 
 class Run(Protocol):
-    """What the supervisor needs of `engine.conversion.Conversion`."""
+    """What the supervisor needs of `engine.conversion.Conversion` and `engine.replication.Replication`."""
 
     def run(self) -> Progress:
         """Work to a terminal state."""
@@ -71,6 +78,7 @@ class _Active:
 
     stream_id: str
     run: Run
+    ends: Ends
     before: Progress
     hidden: Callable[[str], str]
     meter: RateMeter = field(default_factory=RateMeter)
@@ -84,6 +92,15 @@ class _Active:
         progress = carried(self.before, progress)
         tables = [replace(table, error=self.hidden(table.error)) if table.error else table for table in progress.tables]
         return replace(progress, tables=tables, error=self.hidden(progress.error), remedy=self.hidden(progress.remedy))
+
+
+def is_to_go_on(record: StreamRecord) -> bool:
+    """Whether a stream was interrupted by the server's end and goes on without being asked."""
+    return record.state is RunState.PAUSED and record.message == TO_GO_ON
+
+
+def _interruption(record: StreamRecord) -> str:
+    return TO_GO_ON if record.mode == Mode.CDC else INTERRUPTED
 
 
 class Supervisor:
@@ -102,6 +119,7 @@ class Supervisor:
         self._pending: deque[tuple[str, Event]] = deque(maxlen=_PENDING_LINES)
         self._flushing = threading.Lock()
         self._closing = threading.Event()
+        self._alerts = AlertSender(lambda stream_id, text: self.say(stream_id, text, level=Level.WARN))
         self._recorder = threading.Thread(target=self._record, name="recorder", daemon=True)
 
     def start(self) -> None:
@@ -112,8 +130,9 @@ class Supervisor:
                     record, Move.FAIL, error="the server ended before the stream began", error_code="never_began"
                 )
             else:
-                self._moved(record, Move.INTERRUPT, message=INTERRUPTED)
-                self.say(record.id, INTERRUPTED, level=Level.WARN)
+                told = _interruption(record)
+                self._moved(record, Move.INTERRUPT, message=told)
+                self.say(record.id, told, level=Level.WARN)
         self._recorder.start()
 
     def begin(self, record: StreamRecord, source: Endpoint, target: Endpoint, options: RunOptions) -> StreamRecord:
@@ -130,7 +149,8 @@ class Supervisor:
             record = self._find(stream_id)
             if is_there_already(record.state, Move.PAUSE):
                 return record
-            record = self._moved(record, Move.PAUSE, message="paused on request")
+            told = HOLDS_LOG if record.mode == Mode.CDC else PAUSED_BY_REQUEST
+            record = self._moved(record, Move.PAUSE, message=told)
             active = self._active.get(stream_id)
             if active is not None:
                 active.run.pause()
@@ -156,18 +176,32 @@ class Supervisor:
             active.run.resume()
             return record
 
-    def stop(self, stream_id: str) -> StreamRecord:
-        """End a stream; waits until it has ended, `STOP_WAIT_S` at most. What has ended stays as it is."""
+    def stop(self, stream_id: str, ends: Callable[[StreamRecord], Ends]) -> StreamRecord:
+        """End a stream; waits until it has ended, `STOP_WAIT_S` at most. What has ended stays as it is.
+
+        The source keeps nothing more for a replication that has been stopped.
+
+        Args:
+            ends: finds both systems and the options of a stream that has no thread.
+        """
         with self._lock:
             record = self._find(stream_id)
             if is_there_already(record.state, Move.STOP):
                 return record
             active = self._active.get(stream_id)
             if active is None:
-                return self._moved(record, Move.STOP, message="stopped on request", finished_us=now_us())
+                record = self._moved(record, Move.STOP, message="stopped on request", finished_us=now_us())
+        if active is None:
+            self._release(record, lambda: ends(record))
+            return record
         active.run.stop()
         active.done.wait(STOP_WAIT_S)
         return self._find(stream_id)
+
+    def replication(self, stream_id: str) -> Replication | None:
+        """The run of a stream of mode cdc, if it has a thread."""
+        active = self._active.get(stream_id)
+        return active.run if active is not None and isinstance(active.run, Replication) else None
 
     def progress(self, record: StreamRecord) -> Progress:
         """How far a stream is, live if it has a thread; its state is the record's."""
@@ -204,13 +238,14 @@ class Supervisor:
             for one in active:
                 record = self._find(one.stream_id)
                 if record.state is RunState.RUNNING:
-                    self._moved(record, Move.INTERRUPT, message=INTERRUPTED)
+                    self._moved(record, Move.INTERRUPT, message=_interruption(record))
         for one in active:
             one.run.stop()
         for one in active:
             one.done.wait(max(deadline - time.monotonic(), 0.0))
         if self._recorder.is_alive():
             self._recorder.join(max(deadline - time.monotonic(), 1.0))
+        self._alerts.close()
         self.flush()
 
     def _make_active(
@@ -223,10 +258,13 @@ class Supervisor:
             return hide(text, source.settings, target.settings)
 
         def listen(event: Event) -> None:
-            self._take(record.id, replace(event, message=hidden(event.message)))
+            event = replace(event, message=hidden(event.message))
+            self._take(record.id, event)
+            if event.category is Category.ALERT and options.changes.alert_url:
+                self._alerts.send(Letter(record.id, record.config_name, options.changes.alert_url, event))
 
         run = self._make_run(record.id, source, target, options, listen, bool(before.tables))
-        return _Active(record.id, run, before, hidden)
+        return _Active(record.id, run, (source, target, options), before, hidden)
 
     def _launch(self, record: StreamRecord, active: _Active, move: Move) -> StreamRecord:
         record = self._moved(record, move, message="", error="", error_code="", remedy="", finished_us=0)
@@ -273,10 +311,21 @@ class Supervisor:
             progress.error = f"internal error ({type(exc).__name__}); the server's log has the details"
         try:
             self._write_down(active, progress)
+            if progress.state is not RunState.FAILED and not self._closing.is_set():
+                self._release(self._find(active.stream_id), lambda: active.ends)
         finally:
             with self._lock:
                 self._active.pop(active.stream_id, None)
             active.done.set()
+
+    def _release(self, record: StreamRecord, ends: Callable[[], Ends]) -> None:
+        """Have the source keep nothing more for a replication that is over for good; a failure is told."""
+        if record.mode != Mode.CDC:
+            return
+        try:
+            release(*ends(), record.id)
+        except MainstemError as exc:
+            self.say(record.id, f"{LEFT}{exc.message}; delete the stream to try it again", level=Level.WARN)
 
     def _write_down(self, active: _Active, progress: Progress) -> None:
         """The end of a run; a store that is away for a moment is asked again."""

@@ -1,0 +1,93 @@
+"""What only a stream of mode cdc can do: cut-over, a new copy of a table, letters put aside, schema changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mainstem.contract.store import StreamRecord
+from mainstem.control.states import StateConflict
+from mainstem.control.streams import Streams
+from mainstem.control.supervisor import Supervisor
+from mainstem.control.validation import invalid
+from mainstem.engine.replication import Replication, discard_letters, stored_letters, stored_schema_changes
+from mainstem.model.cutover import CutoverReport
+from mainstem.model.run import Mode
+from mainstem.model.stream import DeadLetter, SchemaRecord
+
+
+class Replications:
+    """The streams of mode cdc, beyond what every stream can do.
+
+    All methods raise `NotFoundError` for a stream that is not there, and `StateConflict` for one of mode convert, or
+    (where it says so) for one that does not run.
+    """
+
+    def __init__(self, streams: Streams, supervisor: Supervisor) -> None:
+        self._streams = streams
+        self._supervisor = supervisor
+
+    def cutover(self, stream_id: str, deadline_s: float, quiet_s: float) -> CutoverReport:
+        """Wait for a quiet source with no lag, set counters, compare counts; see `Replication.cutover`. It must run."""
+        record, run = self._running(stream_id)
+        report = run.cutover(deadline_s, quiet_s=quiet_s)
+        told = "it is safe to switch to the target" if report.safe else f"not safe yet: {'; '.join(report.problems)}"
+        self._supervisor.say(record.id, f"cut-over: {told}")
+        return report
+
+    def resync(self, stream_id: str, tables: Sequence[str]) -> None:
+        """Begin to copy tables anew while the others stream. It must run."""
+        record, run = self._running(stream_id)
+        run.resync(tables)
+        self._supervisor.say(record.id, f"a new copy was asked for: {', '.join(tables)}")
+
+    def letters(self, stream_id: str, limit: int) -> list[DeadLetter]:
+        """Changes that were put aside, oldest first."""
+        record, run = self._known(stream_id)
+        if run is not None:
+            return run.letters(limit)
+        _, target, options = self._streams.ends(record)
+        return stored_letters(target, options, record.id, limit)
+
+    def replay(self, stream_id: str, numbers: Sequence[int]) -> tuple[int, int]:
+        """Apply letters once more (none named: all); how many went in, how many were refused again. It must run."""
+        record, run = self._running(stream_id)
+        applied, refused = run.replay_letters(numbers)
+        self._supervisor.say(record.id, f"dead letters applied again: {applied} went in, {refused} were refused")
+        return applied, refused
+
+    def discard(self, stream_id: str, numbers: Sequence[int]) -> None:
+        """Forget letters, which must be named."""
+        if not numbers:
+            raise invalid({"numbers": "is required: the numbers of the letters to forget"})
+        record, _ = self._known(stream_id)
+        _, target, options = self._streams.ends(record)
+        discard_letters(target, options, record.id, numbers)
+        self._supervisor.say(record.id, f"dead letters forgotten: {', '.join(map(str, numbers))}")
+
+    def schema_changes(self, stream_id: str, limit: int) -> list[SchemaRecord]:
+        """Schema changes of the source that were seen, newest last."""
+        record, run = self._known(stream_id)
+        if run is not None:
+            return run.schema_changes(limit)
+        _, target, options = self._streams.ends(record)
+        return stored_schema_changes(target, options, record.id, limit)
+
+    def _known(self, stream_id: str) -> tuple[StreamRecord, Replication | None]:
+        record = self._streams.get(stream_id)
+        if record.mode != Mode.CDC:
+            raise StateConflict(
+                f"stream {record.id} is of mode {record.mode}; this is for streams of mode cdc",
+                remedy="make a config with mode cdc",
+                details={"field": "mode", "value": record.mode},
+            )
+        return record, self._supervisor.replication(record.id)
+
+    def _running(self, stream_id: str) -> tuple[StreamRecord, Replication]:
+        record, run = self._known(stream_id)
+        if run is None:
+            raise StateConflict(
+                f"stream {record.id} is {record.state}; it must run for this",
+                remedy="resume it, or start its config again",
+                details={"field": "stream_state", "state": record.state.value, "value": record.id},
+            )
+        return record, run

@@ -1,0 +1,209 @@
+"""What the API says of streams of mode cdc, with a stand-in for the engine's run."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from prometheus_client.parser import text_string_to_metric_families
+
+from mainstem.api.app import make_app
+from mainstem.api.services import Services
+from mainstem.contract.registry import Registry
+from mainstem.control import preflight, streams, supervisor
+from mainstem.control.configs import Configs
+from mainstem.control.connections import Connections
+from mainstem.control.events import Broadcaster
+from mainstem.control.keys import ApiKeys
+from mainstem.control.reach import Systems
+from mainstem.control.replications import Replications
+from mainstem.control.secrets import SecretBox
+from mainstem.control.streams import Streams
+from mainstem.control.supervisor import Supervisor
+from mainstem.engine.endpoint import Endpoint
+from mainstem.model.alert import Alert, AlertKind
+from mainstem.model.run import RunOptions
+from mainstem.store.sql import SqlStore
+from mainstem.testing.servers import free_port
+from tests.control.replica import Replica
+
+KEY = "k" * 20
+ENDS = (
+    {"name": "a", "type": "mysql", "host": "h", "port": 1, "username": "u", "password": "p", "database": "shop"},
+    {"name": "b", "type": "postgresql", "host": "h", "port": 1, "username": "u", "password": "p", "database": "d"},
+)
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """The application on a free port, in a thread of this process."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="off", ws="none"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 30
+    while not server.started:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    yield f"http://127.0.0.1:{port}/api/v1"
+    server.should_exit = True
+    thread.join(30)
+
+
+@pytest.fixture
+def runs() -> dict[str, Replica]:
+    return {}
+
+
+@pytest.fixture
+def api(tmp_path: Path, runs: dict[str, Replica], monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
+    """The application over a control plane whose systems need not be there."""
+
+    def make(run_id: str, source: Endpoint, target: Endpoint, options: RunOptions, listen: Any, begun: bool) -> Replica:
+        runs[run_id] = Replica(run_id, source, target, options, listen, begun)
+        return runs[run_id]
+
+    monkeypatch.setattr(preflight, "check", lambda *_: [])
+    monkeypatch.setattr(supervisor, "release", lambda *_: None)
+    monkeypatch.setattr(streams, "close_stream", lambda *_: None)
+    store = SqlStore(f"sqlite:///{tmp_path / 'mainstem.db'}")
+    registry = Registry.installed()
+    connections = Connections(store, SecretBox(b"k" * 32), registry)
+    configs, broadcaster = Configs(store, connections), Broadcaster()
+    boss = Supervisor(store, broadcaster, make)
+    kept = Streams(store, configs, boss)
+    services = Services(
+        store, ApiKeys(store, KEY), connections, configs, kept, Replications(kept, boss), Systems(registry), boss,
+        broadcaster, "install", "", (), True,
+    )  # fmt: skip
+    with served(make_app(services)) as url, httpx.Client(base_url=url, headers={"X-API-Key": KEY}) as client:
+        yield client
+    boss.close(5)
+    store.close()
+
+
+@pytest.fixture
+def stream(api: httpx.Client) -> str:
+    ends = [api.post("connections", json=end).json()["id"] for end in ENDS]
+    made = api.post("stream-configs", json={"source": ends[0], "target": ends[1], "mode": "cdc"})
+    assert made.json()["mode"] == "cdc"
+    started = api.post(f"stream-configs/{made.json()['id']}/start")
+    assert started.status_code == 200, started.text
+    return str(started.json()["id"])
+
+
+def test_stats_say_how_far_the_target_is_behind(api: httpx.Client, stream: str, runs: dict[str, Replica]) -> None:
+    runs[stream].told.append(Alert(AlertKind.LAG, "behind", "wait"))
+    stats = api.get(f"streams/{stream}/stats").json()
+    assert (stats["mode"], stats["status"], stats["stage"]) == ("cdc", "RUNNING", "streaming")
+    assert stats["changes"] == {
+        "position": "bin.1:4", "lagSeconds": 0.25, "lagBytes": 1000, "lagTransactions": 2, "transactions": 8,
+        "committedAt": "2023-11-14T22:13:20Z", "appliedAt": "2023-11-14T22:13:20.100000Z", "heldBytes": 4096,
+    }  # fmt: skip
+    operations = {"insert": 5, "update": 3, "delete": 0, "truncate": 0}
+    (table,) = stats["tables"]
+    assert (table["status"], table["operations"], table["deadLetters"]) == ("streaming", operations, 1)
+    assert stats["totals"]["operations"] == operations
+    assert stats["nodes"][0]["counter"] == stats["target"]["counter"] == 8
+    assert stats["alerts"] == [{"alert": "lag", "message": "behind", "remedy": "wait", "subject": ""}]
+
+
+def test_a_cut_over_says_whether_it_is_safe(api: httpx.Client, stream: str, runs: dict[str, Replica]) -> None:
+    answer = api.post(f"streams/{stream}/cutover", json={"deadlineSeconds": 5, "quietSeconds": 0.5})
+    assert answer.json() == {
+        "safe": True, "position": "bin.1:9", "waitedSeconds": 0.5, "problems": [],
+        "counters": ["public.orders.id = 6"],
+        "tables": [
+            {
+                "table": "shop.orders", "target": "public.orders", "sourceRows": 5, "targetRows": 5, "same": True,
+                "note": "",
+            }
+        ],
+    }  # fmt: skip
+    assert api.post("streams/current/cutover", content=b"null").is_success
+    assert runs[stream].asked == ["cutover 5 0.5", "cutover 60 3"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"deadlineSeconds": 0}, "deadlineSeconds"), ({"quietSeconds": -1}, "quietSeconds"), ([], "body"),
+        ({"deadlineSeconds": "soon"}, "deadlineSeconds"),
+    ],
+)  # fmt: skip
+def test_a_wrong_wait_is_named(api: httpx.Client, stream: str, body: Any, field: str) -> None:
+    answer = api.post(f"streams/{stream}/cutover", json=body)
+    assert (answer.status_code, answer.json()["field"]) == (400, field)
+
+
+def test_one_table_is_copied_anew(api: httpx.Client, stream: str, runs: dict[str, Replica]) -> None:
+    assert api.post(f"streams/{stream}/tables/orders/resync").json()["status"] == "RUNNING"
+    assert runs[stream].asked == ["resync"]
+    for name in ("other", "a%2Fb", "a%20b"):
+        assert api.post(f"streams/{stream}/tables/{name}/resync").status_code == 404
+
+
+def test_dead_letters_are_shown_replayed_and_forgotten(
+    api: httpx.Client, stream: str, runs: dict[str, Replica], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert api.get(f"streams/{stream}/dead-letters").json() == [
+        {
+            "number": 3, "table": "shop.orders", "operation": "update", "key": "id=7", "position": "bin.1:4",
+            "column": "total", "reason": "value is out of range",
+        }
+    ]  # fmt: skip
+    assert api.post(f"streams/{stream}/dead-letters/replay", json={"numbers": [3]}).json() == {
+        "applied": 1, "refused": 0,
+    }  # fmt: skip
+    assert api.post(f"streams/{stream}/dead-letters/replay").is_success
+    assert runs[stream].asked == ["replay [3]", "replay []"]
+    forgotten: list[Any] = []
+    monkeypatch.setattr("mainstem.control.replications.discard_letters", lambda *told: forgotten.append(told[-1]))
+    assert api.post(f"streams/{stream}/dead-letters/discard", json={"numbers": [3]}).status_code == 204
+    assert forgotten == [[3]]
+    assert api.post(f"streams/{stream}/dead-letters/discard", json={}).status_code == 400
+
+
+def test_schema_changes_and_what_became_of_them(api: httpx.Client, stream: str) -> None:
+    (line,) = api.get(f"streams/{stream}/schema-changes").json()
+    assert (line["change"], line["outcome"], line["at"]) == ("columns", "applied", "2023-11-14T22:13:20Z")
+
+
+def test_a_stream_that_does_not_run_refuses_with_409(api: httpx.Client, stream: str) -> None:
+    assert api.post(f"streams/{stream}/stop").json()["status"] == "STOPPED"
+    answer = api.post(f"streams/{stream}/cutover")
+    assert (answer.status_code, answer.json()["details"]["state"]) == (409, "STOPPED")
+    assert api.delete(f"streams/{stream}").status_code == 204
+    assert api.get(f"streams/{stream}").status_code == 404
+
+
+def test_prometheus_hears_of_lag_changes_and_alerts(api: httpx.Client, stream: str, runs: dict[str, Replica]) -> None:
+    runs[stream].told.append(Alert(AlertKind.RETENTION, "half is used up"))
+    families = text_string_to_metric_families(api.get("metrics").text)
+    found = {
+        (sample.name, *(value for name, value in sorted(sample.labels.items()) if name not in {"stream", "streamID"})):
+        sample.value
+        for family in families for sample in family.samples
+    }  # fmt: skip
+    assert found["mainstem_lag_seconds",] == 0.25
+    assert found["mainstem_lag_bytes",] == 1000
+    assert found["mainstem_lag_transactions",] == 2
+    assert found["mainstem_source_held_bytes",] == 4096
+    assert found["mainstem_applied_age_seconds",] > 1e6
+    assert found["mainstem_changes_total", "insert", "shop.orders"] == 5
+    assert found["mainstem_dead_letters", "shop.orders"] == 1
+    assert found["mainstem_table_state", "streaming", "shop.orders"] == 1
+    assert found["mainstem_alerts", "retention"] == 1
+    assert found["mainstem_alerts", "lag"] == 0
+    assert found["target_events_out",] == 8
+    assert found["mainstem_transactions",] == 8
+    api.post(f"streams/{stream}/stop")
+    assert "mainstem_lag_seconds{" not in api.get("metrics").text
