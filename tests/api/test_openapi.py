@@ -55,6 +55,7 @@ def schema(described: Server) -> Any:
     return found
 
 
+OF_CDC = ("/dead-letters", "/schema-changes")  # of streams of another mode than the one that is there
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
 
 
@@ -110,7 +111,7 @@ def test_answers_with_data_are_as_described(
     looked = 0
     for result in schema.get_all_operations():
         operation = result.ok()
-        if operation.method.lower() != "get" or "{run_id}" in operation.path:
+        if operation.method.lower() != "get" or "{run_id}" in operation.path or operation.path.endswith(OF_CDC):
             continue
         case = operation.Case(path_parameters={name: ids[name] for name in ids if f"{{{name}}}" in operation.path})
         response = case.call(headers={"X-API-Key": KEY}, timeout=20)
