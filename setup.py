@@ -19,6 +19,8 @@ extensions = [
         "copytext",
         "copybinary",
         "loaddata",
+        "jsonb",
+        "binlogrows",
         "compact",
     )
 ]

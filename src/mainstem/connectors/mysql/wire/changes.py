@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from mainstem.model.change import RowChanges
 from mainstem.model.names import TableId
-from mainstem.native.binlogrows import BinlogRows, Buffers
-from mainstem.native.memory import Block
+
+if TYPE_CHECKING:
+    from mainstem.native.binlogrows import BinlogRows, Buffers
+    from mainstem.native.memory import Block
 
 
 def take_changes(decoder: BinlogRows, table: TableId) -> RowChanges:
