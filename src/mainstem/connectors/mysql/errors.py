@@ -55,6 +55,7 @@ _TRANSIENT = {
     1290: "the server is read-only at present",
     1614: "a deadlock was broken",
     1836: "the server is read-only at present",
+    3101: "the group of servers chose another transaction",
     3572: "a lock was not granted at once",
 }
 _FULL = {1021, 1114}
@@ -112,6 +113,7 @@ _ROW_MEANING = {
     4025: "values that a check does not allow",
     4078: "a value that the column's type does not have",
 }
+_DUPLICATE = {1022, 1062, 1586, 1859}
 _ROW_REMEDY = "repair the row at the source, or put such rows aside with the policy quarantine"
 # Names stand in messages at places that no value can take: at the end, or where the server quotes names alone. The
 # session's language is English (see `session`).
@@ -170,6 +172,11 @@ def statement_error(code: int, text: str) -> MainstemError:
     return kind(f"MySQL: {meaning} (error {code})", remedy=_REMEDY.get(code, ""), error=code)
 
 
+def is_duplicate(error: RowError) -> bool:
+    """Whether another row has the key."""
+    return error.where.get("error") in _DUPLICATE
+
+
 def is_row_refusal(code: int) -> bool:
     """Whether the error or warning is about the values of one row."""
     return code in _ROW_MEANING
@@ -194,6 +201,7 @@ def row_refusal(code: int, text: str) -> RowError:
         row=int(number[1]) - 1 if number else None,
         column=column,
         remedy=_ROW_REMEDY,
+        error=code,
     )
 
 

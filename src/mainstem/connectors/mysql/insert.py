@@ -28,7 +28,7 @@ class Inserter:
         max_packet_bytes: the server's bound of a statement.
         put_aside: called with a batch, the row that was refused, and why.
         after: called after each statement of a careful batch, in its savepoint.
-        written, coerced: what was sent and not taken back.
+        written, coerced, unlabelled: what was sent and not taken back; the last are error values of ENUM columns.
     """
 
     connection: Any
@@ -39,6 +39,7 @@ class Inserter:
     after: Callable[[], None]
     written: int = 0
     coerced: Counter[str] = field(default_factory=Counter)
+    unlabelled: int = 0
 
     def write(self, rows: pa.RecordBatch, start: int, stop: int) -> None:
         """Write rows start..stop; the first that is refused raises."""
@@ -113,6 +114,7 @@ class Inserter:
     def _count(self, encoded: Encoded, rows: int) -> None:
         self.written += rows
         self.coerced.update(encoded.coerced)
+        self.unlabelled += encoded.unlabelled
 
 
 def _sent_rows(start: int, stop: int, encoded: Encoded) -> list[int]:

@@ -39,12 +39,15 @@ SESSION = (
 )
 
 
-def connect_writer(settings: ConnectionSettings) -> Any:
+def connect_writer(settings: ConnectionSettings, **options: Any) -> Any:
     """A connection that may send rows in answer to LOAD DATA LOCAL; raises `ConnectError`.
 
     The driver itself is told to send no files: a server may ask for one at any time, and would be given it.
+
+    Args:
+        options: passed to the driver's ``connect``.
     """
-    connection: Any = client.connect(settings, local_infile=True)
+    connection: Any = client.connect(settings, local_infile=True, **options)
     connection._local_infile = False
     with client.translating():
         client.query(connection, SESSION)

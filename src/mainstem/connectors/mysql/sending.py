@@ -1,0 +1,175 @@
+"""Rows on their way to a target table or a temporary one: by LOAD DATA LOCAL, or by INSERT where it takes no files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pymysql
+
+from mainstem.connectors.mysql import client, outcome
+from mainstem.connectors.mysql.dialect import MysqlDialect
+from mainstem.connectors.mysql.encode import BatchEncoder
+from mainstem.connectors.mysql.infile import PACKET_BYTES, LoadStream
+from mainstem.connectors.mysql.insert import Inserter
+from mainstem.connectors.mysql.outcome import Outcome
+from mainstem.connectors.mysql.shape import Column
+from mainstem.errors import RowError
+from mainstem.model.plan import ColumnPlan, TablePlan
+from mainstem.model.run import RunOptions
+from mainstem.model.types import Kind
+
+_DIALECT = MysqlDialect()
+NO_FILES = frozenset({1148, 3948, 4166})
+"""LOAD DATA LOCAL is forbidden."""
+_ROWS_AT_ONCE = 100_000
+_INSERTED_AT_ONCE = 1000
+
+
+@dataclass(slots=True)
+class Sender:
+    """Sends rows over a connection. Raises the driver's errors, and `RowError`.
+
+    Attributes:
+        takes_files: the server lets us send files.
+        raw: see `encode.form`.
+        packet_bytes: the server's bound of a packet.
+        coerced: values that policies have changed, since `take_coerced`.
+    """
+
+    connection: Any
+    options: RunOptions
+    takes_files: bool
+    raw: bool
+    packet_bytes: int
+    coerced: Counter[str] = field(default_factory=Counter)
+
+    def send(self, into: str, plan: TablePlan, rows: pa.RecordBatch, required: frozenset[str]) -> int:
+        """Send rows; returns how many error values of ENUM columns are among them.
+
+        Args:
+            into: the table, as SQL; its columns have the target's names.
+            plan: its columns are those of ``rows``.
+            required: as for `BatchEncoder`.
+        """
+        if self.takes_files:
+            sent = self._send_file(into, plan, rows, required)
+            if sent is not None:
+                return sent
+        return self._insert(into, plan, rows, required)
+
+    def run(self, sql: str | bytes, *, unlabelled: int = 0, checked: bool = True) -> int:
+        """Run a statement; returns the rows that it found, or stored.
+
+        Args:
+            unlabelled: how many warnings about error values of ENUM columns there may be.
+            checked: any other warning is a refusal.
+        """
+        self.connection.query(sql)
+        affected, warnings = self.connection.affected_rows(), self.connection._result.warning_count
+        if warnings and checked:
+            outcome.check(self.connection, Outcome(affected, 0, warnings), expected=unlabelled)
+        return int(affected)
+
+    def take_coerced(self) -> dict[str, int]:
+        """What policies have changed, counted from 0 from here on."""
+        counted, self.coerced = dict(self.coerced), Counter()
+        return counted
+
+    def _send_file(self, into: str, plan: TablePlan, rows: pa.RecordBatch, required: frozenset[str]) -> int | None:
+        encoder = BatchEncoder(plan, self.options, required, raw=self.raw)
+        try:
+            stream = LoadStream(self.connection, encoder.load_sql(into), min(PACKET_BYTES, self.packet_bytes // 2))
+        except pymysql.Error as exc:
+            if not exc.args or exc.args[0] not in NO_FILES:
+                raise
+            self.takes_files = False
+            return None
+        unlabelled = 0
+        try:
+            for start in range(0, rows.num_rows, _ROWS_AT_ONCE):
+                encoded = encoder.encode(rows, start, min(start + _ROWS_AT_ONCE, rows.num_rows))
+                if encoded.refused:
+                    raise encoder.error(encoded.refused[0])
+                stream.send(encoded.payload)
+                unlabelled += encoded.unlabelled
+                self.coerced.update(encoded.coerced)
+        except RowError:
+            stream.abandon()
+            raise
+        ended = stream.finish()
+        outcome.check(self.connection, ended, expected=unlabelled)
+        return unlabelled
+
+    def _insert(self, into: str, plan: TablePlan, rows: pa.RecordBatch, required: frozenset[str]) -> int:
+        encoder = BatchEncoder(plan, self.options, required, literals=True)
+        names = ", ".join(_DIALECT.quote(column.target) for column in plan.columns)
+        inserter = Inserter(self.connection, encoder, f"{into} ({names})", self.packet_bytes, _refuse, _nothing)
+        for start in range(0, rows.num_rows, _INSERTED_AT_ONCE):
+            inserter.write(rows, start, min(start + _INSERTED_AT_ONCE, rows.num_rows))
+        self.coerced.update(inserter.coerced)
+        return inserter.unlabelled
+
+
+class Staging:
+    """Temporary tables of one merge; none of them is a statement that commits.
+
+    Source: MySQL manual, "Statements That Cause an Implicit Commit".
+    """
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+        self._made: list[str] = []
+
+    def __enter__(self) -> Staging:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(pymysql.Error, OSError):  # they end with the connection, if it is broken
+            while self._made:
+                self._sender.run(f"DROP TEMPORARY TABLE IF EXISTS {self._made[-1]}", checked=False)
+                self._made.pop()
+
+    def table(self, columns: Iterable[Column], *more: str) -> str:
+        """Make an empty table of columns that take NULL; returns its name.
+
+        Args:
+            more: definitions of columns of ours.
+        """
+        name = f"mainstem_staging_{len(self._made)}"
+        self._made.append(name)
+        defined = [f"{_DIALECT.quote(column.name)} {column.declared} NULL" for column in columns]
+        # A server may give a TIMESTAMP without a default one that renews itself.
+        defined = [f"{text} DEFAULT NULL" for text in defined]
+        self._sender.run(f"CREATE TEMPORARY TABLE {name} ({', '.join([*defined, *more])}) ENGINE = InnoDB")
+        return name
+
+
+def in_order(rows: pa.RecordBatch, key: Sequence[int], columns: Sequence[ColumnPlan]) -> pa.RecordBatch:
+    """Rows by their key: the server finds neighbours on the same pages. Whole numbers by value, others by bytes."""
+    if rows.num_rows < 2 or not key:
+        return rows
+    arrays = [_sortable(rows.column(place), column) for place, column in zip(key, columns, strict=True)]
+    names = [f"k{number}" for number in range(len(arrays))]
+    order = pc.sort_indices(pa.table(arrays, names=names), sort_keys=[(name, "ascending") for name in names])
+    return rows.take(order)
+
+
+def _sortable(array: pa.Array[Any], column: ColumnPlan) -> pa.Array[Any]:
+    if column.type.kind is Kind.INTEGER:
+        with suppress(pa.ArrowInvalid):  # above 2**63: their order is no matter of right and wrong
+            return array.cast(pa.string()).cast(pa.int64())
+    return array
+
+
+def _refuse(_rows: pa.RecordBatch, _row: int, error: RowError) -> None:
+    raise error
+
+
+def _nothing() -> None:
+    """What follows a batch that needs no merging."""
