@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mainstem.connectors.mysql.config import DEFAULT_PORT
 from mainstem.connectors.mysql.dialect import MysqlDialect
+from mainstem.contract.apply import ChangeTarget
 from mainstem.contract.inspector import Inspector
 from mainstem.contract.source import Source
 from mainstem.contract.spec import ConnectorSpec
@@ -33,6 +34,12 @@ def _target(settings: ConnectionSettings, options: RunOptions) -> Target:
     return MysqlTarget(settings, options)
 
 
+def _applies(settings: ConnectionSettings, options: RunOptions) -> ChangeTarget:
+    from mainstem.connectors.mysql.apply import MysqlChangeTarget
+
+    return MysqlChangeTarget(settings, options)
+
+
 SPEC = ConnectorSpec(
     name="mysql",
     aliases=("mariadb",),
@@ -44,6 +51,7 @@ SPEC = ConnectorSpec(
     inspector=_inspector,
     source=_source,
     target=_target,
+    applies=_applies,
     logs_cascades=False,
     password_variable="MYSQL_PWD",  # noqa: S106
     flavors=("mariadb",),

@@ -100,7 +100,7 @@ class MysqlBuilder:
                 self._query(text)
         except Exception as exc:
             error = client.translate_error(exc)
-            if again and _was_done(exc):
+            if again and was_done(exc):
                 return
             if not isinstance(error, LostConnectionError):
                 self._query("DELETE FROM mainstem_step WHERE run_id = %s AND step = %s", *step)
@@ -143,7 +143,7 @@ class MysqlBuilder:
         return client.query(self._connection, sql, arguments or None)
 
 
-def _was_done(exc: Exception) -> bool:
+def was_done(exc: Exception) -> bool:
     """Whether the error says that what a statement makes is there, or what it drops is gone."""
     if not isinstance(exc, pymysql.Error) or not exc.args:
         return False

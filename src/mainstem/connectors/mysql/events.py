@@ -44,9 +44,7 @@ class _Cells:
         self._sender, self._columns = sender, columns
         plan: TablePlan = table.part(columns)
         self._encoder = BatchEncoder(plan, sender.options, frozenset(), literals=True)
-        self._required = {
-            place for place, column in enumerate(plan.columns) if column.target.lower() in table.required
-        }
+        self._required = {place for place, column in enumerate(plan.columns) if column.target.lower() in table.required}
 
     def row(self, rows: pa.RecordBatch, number: int, absent: frozenset[int] = frozenset()) -> _Row:
         """One row without the columns of which nothing is known; raises `RowError`."""

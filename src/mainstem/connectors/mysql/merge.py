@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pymysql
@@ -49,7 +50,7 @@ class Merger:
     def write(self, changes: RowChanges) -> int:
         """Apply; returns how many events were about a row that is not there."""
         table = self._table
-        if changes.count <= FEW and not (only_inserts(changes) and not table.overwrites):
+        if changes.count <= (1 if only_inserts(changes) else FEW):
             return self._events.write(changes)
         if not table.keyed:
             return self._events.write(changes) if table.extras or table.soft else self._count(changes)
@@ -64,7 +65,8 @@ class Merger:
             refused = row_error(exc)
             if refused is None or not is_duplicate(refused):
                 raise
-        self._sender.run(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+        # A warning says that the staging tables stay, which are no part of the transaction.
+        self._sender.run(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}", checked=False)
         self._sender.coerced.clear()
         if not staged:
             return self._events.write(changes)
@@ -106,8 +108,6 @@ class Merger:
         if not known.rows.num_rows:
             return 0
         table, others = self._table, self._table.others(known.columns)
-        if not others and not known.whole:
-            return 0
         with Staging(self._sender) as staging:
             plan = table.part(known.columns)
             name = staging.table(table.column(column) for column in plan.columns)
@@ -115,6 +115,8 @@ class Merger:
             lacking = known.rows.num_rows
             if others:
                 lacking -= self._sender.run(self._update_sql(name, known.columns), unlabelled=unlabelled)
+            elif not known.whole:
+                lacking -= self._sender.run(self._count_sql(name))
             if lacking and known.whole:
                 lacking = self._sender.run(self._insert_sql(name), unlabelled=unlabelled)
         return lacking if known.counts else 0
@@ -159,6 +161,9 @@ class Merger:
         # From the few rows to the many, which have the key; the server may not guess that it is this way round.
         return f"UPDATE {staging} s STRAIGHT_JOIN {self._table.sql} t ON {self._table.same()} SET {', '.join(sets)}"
 
+    def _count_sql(self, staging: str) -> str:
+        return f"SELECT s.* FROM {staging} s STRAIGHT_JOIN {self._table.sql} t ON {self._table.same()}"
+
     def _insert_sql(self, staging: str) -> str:
         table = self._table
         return (
@@ -176,7 +181,8 @@ class Merger:
     def _count(self, changes: RowChanges) -> int:
         """Without a key: how many rows of each kind there are more, or fewer."""
         found, missing = count_rows(changes), 0
-        for number, count in enumerate(found.counts.to_pylist()):
+        counts: list[Any] = found.counts.to_pylist()
+        for number, count in enumerate(counts):
             missing += count - self._events.remove(found.removed, number, count)
         if found.added.num_rows:
             self._sender.send(self._table.sql, self._table.plan, found.added, self._table.required)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pymysql
 
-from mainstem.connectors.mysql import client, outcome
+from mainstem.connectors.mysql import outcome
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.connectors.mysql.encode import BatchEncoder
 from mainstem.connectors.mysql.infile import PACKET_BYTES, LoadStream

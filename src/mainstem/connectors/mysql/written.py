@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -112,9 +113,7 @@ class WrittenTable:
 def written_table(stream: StreamTable, shape: Shape, soft_delete: str) -> WrittenTable:
     """Put together what is known of a table; ``soft_delete`` names a column that the shape must have, or is empty."""
     plan = stream.plan
-    names = [column.source for column in plan.columns]
-    keyed = bool(plan.key)
-    key = tuple(names.index(name) for name in plan.key) if keyed else tuple(range(len(names)))
+    keyed, key = plan.keyed, plan.identity
     if soft_delete:
         gone = ColumnPlan(soft_delete, soft_delete, LogicalType(Kind.TIMESTAMP, fraction=6), "datetime(6)")
         plan = replace(plan, columns=(*plan.columns, gone))
@@ -141,10 +140,12 @@ def _moved(table: WrittenTable, changes: RowChanges) -> list[bool]:
         return [False] * changes.count
     if not table.shape.on_update <= places.keys():
         return [True] * changes.count
-    moved = pa.array([False] * changes.count)
+    moved: Any = pa.array([False] * changes.count)
     for name in table.shape.on_update:
         place, index = places[name]
-        changed = pc.fill_null(pc.not_equal(changes.before.column(place), changes.after.column(index)), False)
+        differs: Any = pc.not_equal(changes.before.column(place), changes.after.column(index))
+        changed = pc.fill_null(differs, False)
         lacking = changes.absent.get(index)
         moved = pc.or_(moved, changed if lacking is None else pc.and_not(changed, lacking))
-    return moved.to_pylist()
+    marks: list[bool] = moved.to_pylist()
+    return marks

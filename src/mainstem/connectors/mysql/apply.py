@@ -1,0 +1,314 @@
+"""Changes into MySQL and MariaDB: rows and checkpoint in one transaction.
+
+Foreign keys are not checked: the source has, and the order of tables within a transaction need not be kept. Where the
+source's log leaves out what its keys do to other tables, events that make them do it run with checks on, in order.
+Source: MySQL manual, "FOREIGN KEY Constraints", "InnoDB Error Handling", "Locking Functions".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any
+
+import pymysql
+from pymysql.constants import CLIENT
+
+from mainstem import failpoints
+from mainstem.connectors.mysql import client
+from mainstem.connectors.mysql.altering import Alterations
+from mainstem.connectors.mysql.book import MysqlStreamBook
+from mainstem.connectors.mysql.dialect import MysqlDialect
+from mainstem.connectors.mysql.merge import Merger
+from mainstem.connectors.mysql.outcome import row_error
+from mainstem.connectors.mysql.segments import Segment, segments
+from mainstem.connectors.mysql.sending import Sender
+from mainstem.connectors.mysql.session import connect_writer, interrupt
+from mainstem.connectors.mysql.shape import read_shape
+from mainstem.connectors.mysql.streambook import StreamRows
+from mainstem.connectors.mysql.written import WrittenTable, carried_out, written_table
+from mainstem.contract.apply import Applied
+from mainstem.errors import ConflictError, LostConnectionError, MainstemError, TransientError, WireError
+from mainstem.model.change import RowChanges, Truncate
+from mainstem.model.connection import ConnectionSettings
+from mainstem.model.names import TableId
+from mainstem.model.net import soften
+from mainstem.model.run import RunOptions
+from mainstem.model.stream import Checkpoint, DeadLetter, SchemaRecord, StreamTable
+
+_DIALECT = MysqlDialect()
+_SAVEPOINT = "mainstem_apply"
+_LOCK_WAIT_S = 30
+_SESSION = f"SET foreign_key_checks = 0, innodb_lock_wait_timeout = {_LOCK_WAIT_S}, lock_wait_timeout = {_LOCK_WAIT_S}"
+# Without gap locks other users of the target wait less. Statements of this level cannot be logged as statements.
+_ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
+_NO_SAVEPOINT = 1305
+
+
+class MysqlChangeTarget:
+    """See `contract.apply.ChangeTarget`."""
+
+    def __init__(self, settings: ConnectionSettings, options: RunOptions) -> None:
+        self._settings, self._options = settings, options
+
+    def applier(self, stream_id: str) -> MysqlApplier:
+        """A connection that applies changes; there is one at a time for a stream."""
+        return MysqlApplier(self._settings, self._options, stream_id)
+
+    def book(self, stream_id: str) -> MysqlStreamBook:
+        """What the target knows of a stream."""
+        return MysqlStreamBook(self._settings, stream_id)
+
+
+class MysqlApplier:
+    """See `contract.apply.Applier`. Holds a lock of the stream's name for as long as its connection lives.
+
+    After a `TransientError` the transaction is over, as the server may have rolled back all of it (a deadlock) or one
+    statement (a lock that was not granted): every call but `rollback` raises it again.
+    """
+
+    def __init__(self, settings: ConnectionSettings, options: RunOptions, stream_id: str) -> None:
+        self._settings, self._options = settings, options
+        self._connection: Any = connect_writer(settings, client_flag=CLIENT.FOUND_ROWS)
+        try:
+            with client.translating():
+                self._sender = self._begin_session()
+                self._take_lock(stream_id)
+                self._rows = StreamRows(self._connection, stream_id)
+                self._revision = self._rows.revision()
+        except BaseException:
+            self._connection._force_close()
+            raise
+        self._alterations = Alterations(self._connection, stream_id)
+        self._mergers: dict[TableId, tuple[StreamTable, WrittenTable, Merger]] = {}
+        self._over: MainstemError | None = None
+        self._changed = False
+
+    def __enter__(self) -> MysqlApplier:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with suppress(Exception):  # in the middle of a file the server would wait for its end
+            self._connection._force_close()
+
+    def begin(self) -> None:
+        """Start a transaction."""
+        with self._guarded():
+            self._connection.begin()
+            self._changed = False
+
+    def apply(self, changes: Sequence[RowChanges], tables: Mapping[TableId, StreamTable]) -> Applied:
+        """Bring the tables to where these changes leave them; all of it or, with an error, nothing."""
+        applied = Applied()
+        with self._guarded(), self._all_or_nothing():
+            self._sender.take_coerced()
+            for segment in self._segments(changes, tables):
+                self._write(segment, applied)
+        return applied
+
+    def truncate(self, part: Truncate, tables: Mapping[TableId, StreamTable]) -> None:
+        """Empty tables row by row: the statement for it would commit."""
+        soft = self._options.changes.soft_delete
+        with self._guarded(), self._all_or_nothing():
+            for name in part.tables:
+                stream = tables.get(name)
+                if stream is None:
+                    continue
+                table = self._merger(stream)[0]
+                column = _DIALECT.quote(soft)
+                self._sender.run(
+                    f"UPDATE {table.sql} SET {column} = UTC_TIMESTAMP(6) WHERE {column} IS NULL"
+                    if soft
+                    else f"DELETE FROM {table.sql}",
+                    checked=False,
+                )
+
+    def alter(self, statements: Sequence[str]) -> None:
+        """Change structure.
+
+        If the transaction has changes, they are rolled back, the statements run, and `TransientError` asks for the same
+        changes again, behind which the statements are then found to have run (see `altering`).
+        """
+        with self._guarded():
+            waiting = self._alterations.pending(statements)
+            changed = self._changed
+            if waiting:
+                self._connection.rollback()
+                self._mergers.clear()
+                for statement in waiting:
+                    if not self._alterations.run(statement):
+                        break
+                if changed:
+                    raise TransientError(
+                        "the target's structure was changed, ahead of the rows that came before", remedy="try again"
+                    )
+                self._connection.begin()
+            self._changed = True
+            self._alterations.settle(statements)
+
+    def save(self, table: StreamTable) -> None:
+        """Write down the state of a table."""
+        with self._noted():
+            self._rows.save(table)
+
+    def forget(self, table: TableId) -> None:
+        """The stream has this table no more."""
+        with self._noted():
+            self._rows.forget(table)
+
+    def reject(self, letter: DeadLetter) -> None:
+        """Put a change aside."""
+        with self._noted():
+            self._rows.reject(letter)
+
+    def record(self, line: SchemaRecord) -> None:
+        """Write down what became of a schema change."""
+        with self._noted():
+            self._rows.record(line)
+
+    def commit(self, checkpoint: Checkpoint) -> None:
+        """Make all of it durable together with the checkpoint."""
+        with self._guarded():
+            failpoints.hit("applier.before_checkpoint")
+            if self._revision is None or not self._rows.move(checkpoint, self._revision):
+                raise ConflictError(
+                    "another process has moved this stream's checkpoint in the target, or dropped the stream",
+                    remedy="stop the other process, and start this stream again",
+                )
+            failpoints.hit("applier.before_commit")
+            self._connection.commit()
+            self._revision += 1
+            self._changed = False
+            failpoints.hit("applier.after_commit")
+
+    def rollback(self) -> None:
+        """Leave the target as it was before `begin`; also after an error and on a broken connection."""
+        if not isinstance(self._over, LostConnectionError | WireError):
+            self._over = None
+        self._changed = False
+        self._mergers.clear()
+        try:
+            self._connection.rollback()
+        except (pymysql.Error, OSError, AttributeError):
+            self._over = LostConnectionError("the connection to the MySQL server was lost", remedy="try again")
+
+    def interrupt(self) -> None:
+        """From another thread: break off what runs now."""
+        interrupt(self._connection, self._settings)
+
+    def _begin_session(self) -> Sender:
+        client.query(self._connection, _SESSION)
+        ((files, packet_bytes, log, form),) = client.query(
+            self._connection, "SELECT @@local_infile, @@max_allowed_packet, @@log_bin, @@binlog_format"
+        )
+        if not (log and form == "STATEMENT"):
+            client.query(self._connection, _ISOLATION)
+        raw = client.flavor(self._connection) == "mariadb"
+        return Sender(self._connection, self._options, bool(files), raw, int(packet_bytes))
+
+    def _take_lock(self, stream_id: str) -> None:
+        digest = hashlib.sha256(f"{self._settings.database}\0{stream_id}".encode()).hexdigest()
+        name = f"mainstem.{digest[:48]}"
+        ((granted,),) = client.query(self._connection, "SELECT GET_LOCK(%s, %s)", (name, _LOCK_WAIT_S))
+        if not granted:
+            ((holder,),) = client.query(self._connection, "SELECT IS_USED_LOCK(%s)", (name,))
+            raise ConflictError(
+                f"another process applies the changes of this stream (the server's connection {holder})",
+                remedy=f"stop it; if there is none any more, run KILL {holder} on the target",
+            )
+
+    def _segments(self, changes: Sequence[RowChanges], tables: Mapping[TableId, StreamTable]) -> Iterator[Segment]:
+        """The changes in pieces that can be applied each by itself, with the columns that we add."""
+        parts = []
+        for part in changes:
+            table = self._merger(tables[part.table])[0]
+            softened = soften(part, table.stream.plan.identity, _now()) if table.soft else part
+            parts.append((softened, carried_out(table, softened)))
+        return segments(parts)
+
+    def _write(self, segment: Segment, applied: Applied) -> None:
+        if segment.carries_out:
+            client.query(self._connection, "SET foreign_key_checks = 1")
+        for part in segment.changes:
+            stream, _, merger = self._mergers[part.table]
+            with self._guarded(part.table):
+                missing = merger.write(part)
+            if missing and not stream.until:
+                applied.missing[part.table] = applied.missing.get(part.table, 0) + missing
+            coerced = applied.coerced.setdefault(part.table, {})
+            for what, count in self._sender.take_coerced().items():
+                coerced[what] = coerced.get(what, 0) + count
+        if segment.carries_out:
+            client.query(self._connection, "SET foreign_key_checks = 0")
+
+    def _merger(self, stream: StreamTable) -> tuple[WrittenTable, Merger]:
+        known = self._mergers.get(stream.source)
+        if known is None or (known[0] is not stream and known[0] != stream):
+            table = self._look(stream)
+            known = self._mergers[stream.source] = stream, table, Merger(self._sender, table)
+        return known[1], known[2]
+
+    def _look(self, stream: StreamTable) -> WrittenTable:
+        soft = self._options.changes.soft_delete
+        with self._guarded(stream.source):
+            shape = read_shape(self._connection, stream.plan.target, effects=stream.cascades)
+            if soft and soft.lower() not in shape.columns:
+                # On a connection of its own: the statement commits. Nothing of ours has touched the table yet.
+                with connect_writer(self._settings) as other:
+                    name = _DIALECT.qualified(stream.plan.target)
+                    client.query(other, f"ALTER TABLE {name} ADD COLUMN {_DIALECT.quote(soft)} datetime(6) NULL")
+                shape = read_shape(self._connection, stream.plan.target, effects=stream.cascades)
+        return written_table(stream, shape, soft)
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        self._changed = True
+        client.query(self._connection, f"SAVEPOINT {_SAVEPOINT}")
+        try:
+            yield
+        except BaseException:
+            self._roll_back_to()
+            raise
+
+    def _roll_back_to(self) -> None:
+        if self._over is not None:
+            return
+        try:
+            client.query(self._connection, f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+            client.query(self._connection, "SET foreign_key_checks = 0")
+        except (pymysql.Error, OSError) as exc:
+            gone = bool(exc.args) and exc.args[0] == _NO_SAVEPOINT
+            error = client.translate_error(exc)
+            self._over = TransientError("the server has rolled back the transaction") if gone else error
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        with self._guarded():
+            self._changed = True
+            yield
+
+    @contextmanager
+    def _guarded(self, table: TableId | None = None) -> Iterator[None]:
+        """Inside, the driver's errors become ours; one that ends the transaction is kept."""
+        if self._over is not None:
+            raise self._over
+        try:
+            yield
+        except Exception as exc:
+            error: MainstemError = row_error(exc) or client.translate_error(exc)
+            if table is not None:
+                error.where.setdefault("table", str(table))
+            if isinstance(error, TransientError | LostConnectionError | WireError):
+                self._over = error
+            if error is exc:
+                raise
+            raise error from exc
+
+
+def _now() -> bytes:
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f").encode()

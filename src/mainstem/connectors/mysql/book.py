@@ -1,0 +1,173 @@
+"""What the target knows of a stream, outside of its transactions: the book that a start reads and a user looks into."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from types import TracebackType
+from typing import Any
+
+import pymysql
+
+from mainstem import failpoints
+from mainstem.connectors.mysql import client
+from mainstem.connectors.mysql.config import STREAM_TABLES
+from mainstem.connectors.mysql.dialect import MysqlDialect
+from mainstem.connectors.mysql.ledger import transaction
+from mainstem.connectors.mysql.session import SESSION
+from mainstem.connectors.mysql.streambook import CREATE, StreamRows
+from mainstem.errors import ConflictError, InvalidError, TransientError
+from mainstem.model.connection import ConnectionSettings
+from mainstem.model.names import TableId
+from mainstem.model.stream import DeadLetter, SchemaRecord, StoredStream, StreamTable
+
+_DIALECT = MysqlDialect()
+_NO_TABLE, _DUPLICATE = 1146, 1062
+_LOCK_WAIT_S = 120
+_COUNTER_MARGIN = 1000
+_COUNTER = (
+    "SELECT column_name, column_type FROM information_schema.columns WHERE table_schema = {0} AND table_name = {1}"
+    " AND extra LIKE '%auto_increment%'"
+)
+_BITS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}
+_TYPE = re.compile(r"[a-z]+")
+
+
+class MysqlStreamBook:
+    """See `contract.apply.StreamBook`."""
+
+    def __init__(self, settings: ConnectionSettings, stream_id: str) -> None:
+        if not settings.database:
+            raise InvalidError(
+                "the target's connection names no database",
+                fields={"database": "is needed to keep the stream's book in"},
+                remedy="choose a database in the connection",
+            )
+        self._connection: Any = client.connect(settings)
+        with client.translating():
+            client.query(self._connection, SESSION)
+        self._rows = StreamRows(self._connection, stream_id)
+        self._stream_id = stream_id
+        self._lock = "mainstem." + hashlib.sha256(settings.database.encode()).hexdigest()[:32]
+
+    def __enter__(self) -> MysqlStreamBook:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with suppress(Exception):  # closing what has gone already
+            self._connection.close()
+
+    def load(self) -> StoredStream | None:
+        """What an earlier start left, or None."""
+        with client.translating(), _unless_missing():
+            return self._rows.load()
+        return None
+
+    def create(self, stored: StoredStream) -> None:
+        """Begin a stream. Raises `ConflictError` if there is one of this id."""
+        with client.translating(), self._locked():
+            for statement in CREATE:
+                client.query(self._connection, statement)
+            failpoints.hit("book.before_create")
+            try:
+                with transaction(self._connection):
+                    self._rows.create(stored)
+            except pymysql.IntegrityError as exc:
+                if exc.args[0] != _DUPLICATE:
+                    raise
+                raise ConflictError(
+                    "the target has a stream of this id already", remedy="resume it, or drop it first"
+                ) from exc
+        failpoints.hit("book.created")
+
+    def save(self, table: StreamTable) -> None:
+        """Write down the state of a table, in a transaction of its own."""
+        with client.translating():
+            self._rows.save(table)
+
+    def letters(self, limit: int = 1000) -> list[DeadLetter]:
+        """Changes that were put aside, in their order."""
+        with client.translating(), _unless_missing():
+            return self._rows.letters(limit)
+        return []
+
+    def count_letters(self) -> dict[TableId, int]:
+        """How many there are of each table."""
+        with client.translating(), _unless_missing():
+            return self._rows.count_letters()
+        return {}
+
+    def discard(self, numbers: Sequence[int]) -> None:
+        """Forget letters that were dealt with."""
+        with client.translating(), _unless_missing():
+            self._rows.discard(numbers)
+
+    def changes(self, limit: int = 1000) -> list[SchemaRecord]:
+        """Schema changes that were seen, newest last."""
+        with client.translating(), _unless_missing():
+            return self._rows.changes(limit)
+        return []
+
+    def advance_counters(self, tables: Sequence[StreamTable]) -> list[str]:
+        """Set every AUTO_INCREMENT past the highest value in use, and some more.
+
+        Returns ``table.column = next value`` of what was set.
+        """
+        told = []
+        for table in tables:
+            target = table.plan.target
+            schema = self._connection.escape(target.schema) if target.schema else "DATABASE()"
+            with client.translating(table=str(target)):
+                names = schema, self._connection.escape(target.name)
+                for column, type_ in client.query(self._connection, _COUNTER.format(*names)):
+                    value = self._advance(target, column, type_)
+                    told.append(f"{target}.{column} = {value}")
+        return told
+
+    def drop(self) -> None:
+        """Forget the stream; what is not of a stream any more is dropped."""
+        with client.translating(), self._locked(), _unless_missing():
+            with transaction(self._connection):
+                last = self._rows.drop(STREAM_TABLES)
+            if last:
+                client.query(self._connection, f"DROP TABLE IF EXISTS {', '.join(STREAM_TABLES)}")
+
+    def _advance(self, table: TableId, column: str, type_: str) -> int:
+        name = _DIALECT.qualified(table)
+        ((highest,),) = client.query(self._connection, f"SELECT MAX({_DIALECT.quote(column)}) FROM {name}")
+        used = max(int(highest or 0), 0)
+        value = max(min(used + _COUNTER_MARGIN, _largest(type_)), used + 1)
+        client.query(self._connection, f"ALTER TABLE {name} AUTO_INCREMENT = {value}")
+        return value
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Two streams that begin, or end, together would get into each other's way."""
+        ((granted,),) = client.query(self._connection, "SELECT GET_LOCK(%s, %s)", (self._lock, _LOCK_WAIT_S))
+        if not granted:
+            raise TransientError("another stream is beginning or ending in this database", remedy="try again")
+        try:
+            yield
+        finally:
+            with suppress(pymysql.Error, OSError):
+                client.query(self._connection, "SELECT RELEASE_LOCK(%s)", (self._lock,))
+
+
+@contextmanager
+def _unless_missing() -> Iterator[None]:
+    """Inside, tables of ours that are not there are no error: nothing is known then."""
+    try:
+        yield
+    except pymysql.Error as exc:
+        if not exc.args or exc.args[0] != _NO_TABLE:
+            raise
+
+
+def _largest(type_: str) -> int:
+    found = _TYPE.match(type_.lower())
+    bits = _BITS.get(found[0] if found else "", 24)  # FLOAT and DOUBLE can count, too
+    return int(2 ** (bits if "unsigned" in type_.lower() else bits - 1) - 1)

@@ -1,0 +1,165 @@
+"""What a stream has in the target, in tables of our own beside the rows.
+
+The checkpoint is moved in the transaction of the rows that it speaks of. DDL commits by itself: see `altering`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mainstem.connectors.mysql import client
+from mainstem.model.change import Op
+from mainstem.model.names import TableId
+from mainstem.model.stored import table_from_json, table_to_json
+from mainstem.model.stream import Checkpoint, DeadLetter, SchemaRecord, StoredStream, StreamTable
+
+_FORM = "ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+_NAMES = "stream_id varchar(128) NOT NULL, table_schema varchar(128) NOT NULL, table_name varchar(255) NOT NULL"
+
+CREATE = (
+    "CREATE TABLE IF NOT EXISTS mainstem_stream (stream_id varchar(128) NOT NULL PRIMARY KEY, origin longtext NOT NULL,"
+    " position longtext NOT NULL, transactions bigint NOT NULL, events bigint NOT NULL, committed_us bigint NOT NULL,"
+    f" revision bigint NOT NULL DEFAULT 0, updated datetime(6) NOT NULL) {_FORM}",
+    f"CREATE TABLE IF NOT EXISTS mainstem_stream_table ({_NAMES}, content longtext NOT NULL,"
+    f" PRIMARY KEY (stream_id, table_schema, table_name)) {_FORM}",
+    "CREATE TABLE IF NOT EXISTS mainstem_stream_step (stream_id varchar(128) NOT NULL, step char(64) NOT NULL,"
+    " statement longtext NOT NULL, done datetime(6), error longtext, remedy longtext,"
+    f" PRIMARY KEY (stream_id, step)) {_FORM}",
+    f"CREATE TABLE IF NOT EXISTS mainstem_dead_letter (id bigint NOT NULL AUTO_INCREMENT PRIMARY KEY, {_NAMES},"
+    " op tinyint NOT NULL, row_key longtext NOT NULL, position longtext NOT NULL, column_name longtext NOT NULL,"
+    f" reason longtext NOT NULL, event longblob NOT NULL, at datetime(6) NOT NULL, KEY (stream_id)) {_FORM}",
+    f"CREATE TABLE IF NOT EXISTS mainstem_schema_change (id bigint NOT NULL AUTO_INCREMENT PRIMARY KEY, {_NAMES},"
+    " description longtext NOT NULL, position longtext NOT NULL, outcome varchar(64) NOT NULL,"
+    f" detail longtext NOT NULL, at_us bigint NOT NULL, KEY (stream_id)) {_FORM}",
+)
+_MOVE = (
+    "UPDATE mainstem_stream SET position = %s, transactions = %s, events = %s, committed_us = %s,"
+    " revision = revision + 1, updated = NOW(6) WHERE stream_id = %s AND revision = %s"
+)
+_CREATE_STREAM = (
+    "INSERT INTO mainstem_stream (stream_id, origin, position, transactions, events, committed_us, updated)"
+    " VALUES (%s, %s, %s, %s, %s, %s, NOW(6))"
+)
+_SAVE = (
+    "INSERT INTO mainstem_stream_table (stream_id, table_schema, table_name, content) VALUES (%s, %s, %s, %s)"
+    " ON DUPLICATE KEY UPDATE content = VALUES(content)"
+)
+_REJECT = (
+    "INSERT INTO mainstem_dead_letter (stream_id, table_schema, table_name, op, row_key, position, column_name, reason,"
+    " event, at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, _binary %s, NOW(6))"
+)
+_RECORD = (
+    "INSERT INTO mainstem_schema_change (stream_id, table_schema, table_name, description, position, outcome, detail,"
+    " at_us) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
+)
+_LETTERS = (
+    "SELECT table_schema, table_name, op, row_key, position, column_name, reason, event, id FROM mainstem_dead_letter"
+    " WHERE stream_id = %s ORDER BY id LIMIT %s"
+)
+_CHANGES = (
+    "SELECT table_schema, table_name, description, position, outcome, detail, at_us FROM mainstem_schema_change"
+    " WHERE stream_id = %s ORDER BY id DESC LIMIT %s"
+)
+
+
+class StreamRows:
+    """The rows of one stream in these tables. Raises the driver's errors; transactions are the caller's."""
+
+    def __init__(self, connection: Any, stream_id: str) -> None:
+        self._connection, self._id = connection, stream_id
+
+    def revision(self) -> int | None:
+        """How often the checkpoint was moved; None where there is no such stream."""
+        rows = self._query("SELECT revision FROM mainstem_stream WHERE stream_id = %s", self._id)
+        return int(rows[0][0]) if rows else None
+
+    def move(self, checkpoint: Checkpoint, revision: int | None) -> bool:
+        """Move the checkpoint; False when somebody else has."""
+        values = checkpoint.position, checkpoint.transactions, checkpoint.events, checkpoint.committed_us
+        with self._connection.cursor() as cursor:
+            return bool(cursor.execute(_MOVE, (*values, self._id, revision)) == 1)
+
+    def load(self) -> StoredStream | None:
+        """All of it, or None."""
+        found = self._query(
+            "SELECT origin, position, transactions, events, committed_us FROM mainstem_stream WHERE stream_id = %s",
+            self._id,
+        )
+        if not found:
+            return None
+        tables = self._query(
+            "SELECT content FROM mainstem_stream_table WHERE stream_id = %s ORDER BY table_schema, table_name", self._id
+        )
+        origin, *checkpoint = found[0]
+        return StoredStream(origin, Checkpoint(*checkpoint), tuple(table_from_json(text) for (text,) in tables))
+
+    def create(self, stored: StoredStream) -> None:
+        """Write a new stream down; its line is unique."""
+        at = stored.checkpoint
+        self._query(_CREATE_STREAM, self._id, stored.origin, at.position, at.transactions, at.events, at.committed_us)
+        for table in stored.tables:
+            self.save(table)
+
+    def save(self, table: StreamTable) -> None:
+        """Write down the state of a table."""
+        self._query(_SAVE, self._id, table.source.schema, table.source.name, table_to_json(table))
+
+    def forget(self, table: TableId) -> None:
+        """The stream has this table no more."""
+        self._query(
+            "DELETE FROM mainstem_stream_table WHERE stream_id = %s AND table_schema = %s AND table_name = %s",
+            self._id, table.schema, table.name,
+        )  # fmt: skip
+
+    def reject(self, letter: DeadLetter) -> None:
+        """Put a change aside."""
+        self._query(
+            _REJECT, self._id, letter.table.schema, letter.table.name, int(letter.op), letter.key, letter.position,
+            letter.column, letter.reason, letter.event,
+        )  # fmt: skip
+
+    def record(self, line: SchemaRecord) -> None:
+        """Write down what became of a schema change."""
+        self._query(
+            _RECORD, self._id, line.table.schema, line.table.name, line.change, line.position, line.outcome,
+            line.detail, line.at_us,
+        )  # fmt: skip
+
+    def letters(self, limit: int) -> list[DeadLetter]:
+        """Changes that were put aside, in their order."""
+        return [
+            DeadLetter(TableId(schema, name), Op(op), key, position, column, reason, bytes(event), int(number))
+            for schema, name, op, key, position, column, reason, event, number in self._query(_LETTERS, self._id, limit)
+        ]
+
+    def count_letters(self) -> dict[TableId, int]:
+        """How many there are of each table."""
+        rows = self._query(
+            "SELECT table_schema, table_name, COUNT(*) FROM mainstem_dead_letter WHERE stream_id = %s GROUP BY 1, 2",
+            self._id,
+        )
+        return {TableId(schema, name): int(count) for schema, name, count in rows}
+
+    def discard(self, numbers: Sequence[int]) -> None:
+        """Forget letters."""
+        if numbers:
+            self._query(
+                "DELETE FROM mainstem_dead_letter WHERE stream_id = %s AND id IN"
+                f" ({', '.join(str(int(number)) for number in numbers)})",
+                self._id,
+            )
+
+    def changes(self, limit: int) -> list[SchemaRecord]:
+        """The newest schema changes, newest last."""
+        rows = self._query(_CHANGES, self._id, limit)
+        return [SchemaRecord(TableId(schema, name), *rest) for schema, name, *rest in reversed(rows)]
+
+    def drop(self, tables: Sequence[str]) -> bool:
+        """Delete the stream from these tables of ours; whether there is no other one."""
+        for table in tables:
+            self._query(f"DELETE FROM {table} WHERE stream_id = %s", self._id)
+        return not self._query("SELECT 1 FROM mainstem_stream LIMIT 1")
+
+    def _query(self, sql: str, *arguments: object) -> list[tuple[Any, ...]]:
+        return client.query(self._connection, sql, arguments)
