@@ -1,0 +1,141 @@
+"""A replication in a process of its own, that can be killed at any point and started again.
+
+Processes are forked from one that has loaded everything already, so that a start takes some milliseconds.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mainstem import bootstrap, failpoints
+from mainstem.contract.registry import Registry
+from mainstem.engine.endpoint import Endpoint
+from mainstem.model.connection import ConnectionSettings
+from mainstem.model.event import Event
+from mainstem.model.run import Mode, RunOptions
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_LOADED = [
+    "mainstem.bootstrap", "mainstem.engine.replication", "mainstem.connectors.mysql", "mainstem.connectors.postgres",
+    "mainstem.connectors.mysql.client", "mainstem.connectors.postgres.client", "tools.streamprocess",
+]  # fmt: skip
+CDC = RunOptions(mode=Mode.CDC, retry_seconds=5.0, reporting_interval_s=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a process is to do.
+
+    Attributes:
+        log: a file for what happens, a line of JSON each; the last one of a process that was not killed tells how it
+            ended.
+        failpoints: as in ``MAINSTEM_FAILPOINTS``.
+    """
+
+    run_id: str
+    source: ConnectionSettings
+    target: ConnectionSettings
+    log: Path
+    options: RunOptions = CDC
+    failpoints: str = ""
+
+
+def work(job: Job) -> None:
+    """What the process does: the stream until SIGTERM, or until it ends by itself. Exits with 1 if it failed."""
+    failpoints._points = failpoints._parse(job.failpoints)
+    with job.log.open("a", buffering=1) as log:
+
+        def listen(event: Event) -> None:
+            log.write(json.dumps(asdict(event), default=str) + "\n")
+
+        find = Registry.installed().find
+        source, target = Endpoint(find(job.source.type), job.source), Endpoint(find(job.target.type), job.target)
+        replication = bootstrap.replication(job.run_id, source, target, job.options, listen)
+        outcome: list[Any] = []
+        thread = threading.Thread(target=lambda: outcome.append(replication.run()), name="replication")
+        signal.signal(signal.SIGTERM, lambda *_: replication.stop())
+        thread.start()
+        while thread.is_alive():
+            thread.join(0.1)
+        progress = outcome[0] if outcome else None
+        ended = {"state": "DIED"} if progress is None else {
+            "state": str(progress.state), "error": progress.error, "code": progress.error_code,
+            "remedy": progress.remedy,
+            "tables": {str(table.source): [str(table.state), table.error] for table in progress.tables},
+        }  # fmt: skip
+        log.write(json.dumps({"ended": ended}) + "\n")
+    sys.stdout.flush()
+    os._exit(0 if ended["state"] == "STOPPED" else 1)
+
+
+@dataclass
+class StreamProcess:
+    """The process of a job; leaving the context kills it."""
+
+    job: Job
+    process: Any = field(init=False)
+
+    def __enter__(self) -> StreamProcess:
+        _CONTEXT.set_forkserver_preload(_LOADED)
+        self.process = _CONTEXT.Process(target=work, args=(self.job,), daemon=True)
+        self.process.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return bool(self.process.is_alive())
+
+    @property
+    def code(self) -> int | None:
+        """How it ended: minus a signal's number, or what it exited with."""
+        code: int | None = self.process.exitcode
+        return code
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        if self.process.pid is not None:
+            self.process.kill()
+            self.process.join()
+
+    def stop(self, deadline_s: float = 30.0) -> dict[str, Any]:
+        """Have it end well; how it did."""
+        self.process.terminate()
+        self.process.join(deadline_s)
+        if self.alive:
+            raise AssertionError(f"the stream did not stop within {deadline_s:.0f} s\n{self.story()}")
+        return self.ended()
+
+    def ended(self) -> dict[str, Any]:
+        """How a process that was not killed ended."""
+        lines = self.job.log.read_text().splitlines()
+        found: dict[str, Any] = json.loads(lines[-1]).get("ended", {}) if lines else {}
+        return found
+
+    def story(self, most: int = 30) -> str:
+        """The last that happened, for people."""
+        lines = self.job.log.read_text().splitlines() if self.job.log.exists() else []
+        return "\n".join(lines[-most:])
+
+    def wait(self, condition: Callable[[], bool], what: str, deadline_s: float = 60.0) -> None:
+        """Until the condition is true; fails if the process ends before, or takes too long."""
+        deadline = time.monotonic() + deadline_s
+        while not condition():
+            if not self.alive:
+                raise AssertionError(f"the stream ended ({self.code}) before {what}\n{self.story()}")
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not within {deadline_s:.0f} s: {what}\n{self.story()}")
+            time.sleep(0.02)
