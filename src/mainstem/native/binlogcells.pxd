@@ -71,9 +71,9 @@ cdef inline int pair(uint8_t *text, uint8_t before, uint32_t value) noexcept nog
 
 cdef inline uint32_t power(int exponent) noexcept nogil:
     cdef uint32_t value = 1
-    cdef int i
-    for i in range(exponent):
+    while exponent > 0:
         value *= 10
+        exponent -= 1
     return value
 
 

@@ -103,7 +103,9 @@ cdef inline int _year(uint8_t *text, uint8_t value) noexcept nogil:
     return digits(text, value + 1900 if value else 0, 4)
 
 
-cdef inline int convert(Form *form, uint8_t *text, const uint8_t *cell, size_t size, const uint8_t *readable) noexcept nogil:
+cdef inline int convert(
+    Form *form, uint8_t *text, const uint8_t *cell, size_t size, const uint8_t *readable
+) noexcept nogil:
     """Write a value's text; returns its size, or -1 for a value that does not exist."""
     if form.op == BYTES or form.op == FLOAT or form.op == BIT:
         _copy(text, cell, size, readable)

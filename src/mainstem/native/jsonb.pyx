@@ -12,7 +12,7 @@ from libc.stdlib cimport free, strtod
 from libc.string cimport memcpy, memset
 
 from mainstem.native.binlogcells cimport (
-    TEXT_SIZE, clock_text, decimal_bytes, decimal_text, digits, hex_byte, little, packed_moment, signed_text, span_text,
+    TEXT_SIZE, decimal_bytes, decimal_text, digits, hex_byte, little, packed_moment, signed_text, span_text,
     unsigned_text,
 )
 from mainstem.native.rows cimport BAD_CELL, COLUMN_FULL, MAX_COLUMN, NO_MEMORY, OK, Column, reserve
@@ -123,7 +123,7 @@ cdef int _double(Column *column, double value) noexcept nogil:
     cdef char[20] found
     cdef uint8_t *out
     cdef int count = 1 if -2.3e-308 < value < 2.3e-308 else 15
-    cdef int exponent, size, i
+    cdef int exponent, i
     cdef int code
     if value - value != 0:
         return BAD_CELL
@@ -131,7 +131,7 @@ cdef int _double(Column *column, double value) noexcept nogil:
     if code != OK:
         return code
     while True:
-        size = snprintf(text, 40, b"%.*e", count - 1, value)
+        snprintf(text, 40, b"%.*e", count - 1, value)
         if count == 17 or strtod(text, NULL) == value:
             break
         count += 1
