@@ -1,6 +1,6 @@
 """Row images of MySQL's binary log → Arrow column buffers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from _typeshed import ReadableBuffer
@@ -39,12 +39,20 @@ class BinlogRows:
         size_bytes: data bytes of their cells.
     """
 
-    def __init__(self, forms: Sequence[BinlogForm], after: Sequence[int], before: Sequence[int]) -> None:
+    def __init__(
+        self,
+        forms: Sequence[BinlogForm],
+        after: Sequence[int],
+        before: Sequence[int],
+        defaults: Mapping[int, bytes | None] | None = None,
+    ) -> None:
         """
         Args:
             forms: of all columns of the table, in its order.
             after: indexes of the columns that make up the row as it is now.
             before: those that make up the identity of the row as it was.
+            defaults: by index: the cell that a new row has where its image lacks the column (``binlog_row_image`` is
+                not FULL). An image that lacks another one is refused.
         """
     @property
     def rows(self) -> int: ...

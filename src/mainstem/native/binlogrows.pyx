@@ -106,12 +106,12 @@ cdef class BinlogRows:
     cdef uint8_t *ops
     cdef int64_t *seqs
     cdef uint8_t **absent
-    cdef list kept  # the labels
+    cdef list kept  # labels and default cells
     cdef bint busy
     cdef bint has_before
     cdef Py_ssize_t problem_column
 
-    def __cinit__(self, forms, after, before):
+    def __cinit__(self, forms, after, before, defaults=None):
         cdef Py_ssize_t i
         cdef Py_ssize_t width = len(after) + len(before)
         self.table_width = len(forms)
@@ -135,6 +135,14 @@ cdef class BinlogRows:
         self.kept = []
         for i, form in enumerate(forms):
             self._set_form(&self.forms[i], form)
+        for column, cell in (defaults or {}).items():
+            if not 0 <= column < self.table_width:
+                raise ValueError("a default is of a column that is not in the table")
+            self.forms[column].has_default = True
+            if cell is not None:
+                self.kept.append(cell)
+                self.forms[column].default_cell = <bytes> cell
+                self.forms[column].default_size = len(cell)
 
     def __dealloc__(self):
         cdef Py_ssize_t i
@@ -325,6 +333,7 @@ cdef class BinlogRows:
             source = self.sources[i]
             self.problem_column = source
             cell = NULL
+            code = OK
             if i >= self.after_width:
                 if op != INSERT:
                     cell = &self.old[source]
@@ -334,17 +343,18 @@ cdef class BinlogRows:
                 cell = &self.new[source]
                 if cell.state == NOT_THERE:
                     if op == INSERT:
-                        return NO_VALUE
-                    cell = &self.old[source]
-                    if cell.state == NOT_THERE and self._mark_absent(i) < 0:
-                        return NO_MEMORY
-            if cell == NULL or cell.state != IS_VALUE:
-                if self.batch.null(column) < 0:
-                    return NO_MEMORY
-            else:
+                        code = self._default(column, &self.forms[source])
+                        cell = NULL
+                    else:
+                        cell = &self.old[source]
+                        if cell.state == NOT_THERE and self._mark_absent(i) < 0:
+                            return NO_MEMORY
+            if cell != NULL and cell.state == IS_VALUE:
                 code = self._value(column, &self.forms[source], cell.start, cell.size, readable)
-                if code != OK:
-                    return code
+            elif code == OK and self.batch.null(column) < 0:
+                code = NO_MEMORY
+            if code < 0:
+                return code
             column.offsets[self.batch.rows + 1] = <int32_t> column.size
         if op != INSERT:
             self.has_before = True
@@ -376,6 +386,21 @@ cdef class BinlogRows:
         column.size += code
         self.batch.size_bytes += code
         return OK
+
+    cdef int _default(self, Column *column, Form *form) noexcept nogil:
+        """The cell of a column that a new row's image lacks; OK for a null, more for a cell."""
+        if not form.has_default:
+            return NO_VALUE
+        if form.default_cell == NULL:
+            return OK
+        if form.default_size + SLACK > MAX_COLUMN - column.size:
+            return COLUMN_FULL
+        if reserve(column, form.default_size) < 0:
+            return NO_MEMORY
+        memcpy(column.data + column.size, form.default_cell, form.default_size)
+        column.size += form.default_size
+        self.batch.size_bytes += form.default_size
+        return OK + 1
 
     cdef int _mark_absent(self, Py_ssize_t column) noexcept nogil:
         cdef Py_ssize_t row = self.batch.rows
@@ -484,7 +509,7 @@ cdef bytes _inflated(bytes cell):
         raise ValueError("a method that is not known")
     start = 1 + (head & 7)
     size = int.from_bytes(cell[1:start], "big")
-    machine = zlib.decompressobj(zlib.MAX_WBITS if head & 8 else -zlib.MAX_WBITS)
+    machine = zlib.decompressobj(-zlib.MAX_WBITS if head & 8 else zlib.MAX_WBITS)
     data = machine.decompress(cell[start:], size + 1)
     if len(data) != size or not machine.eof:
         raise ValueError("not as long as it says")

@@ -45,6 +45,9 @@ cdef struct Form:
     const uint8_t *labels  # joined; each ends where the next begins
     uint32_t *ends
     int count
+    bint has_default  # the cell of a new row whose image lacks the column is known
+    const uint8_t *default_cell  # NULL is a null
+    size_t default_size
 
 
 cdef inline void _copy(uint8_t *to, const uint8_t *cell, size_t size, const uint8_t *readable) noexcept nogil:

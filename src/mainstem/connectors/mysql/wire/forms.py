@@ -8,6 +8,7 @@ from typing import Protocol
 from mainstem.connectors.mysql.wire.codes import ColumnType as T
 from mainstem.connectors.mysql.wire.tablemap import MapColumn, TableMap
 from mainstem.errors import WireError
+from mainstem.model.schema import Column, DefaultKind
 from mainstem.model.types import Kind, LogicalType
 from mainstem.native.ops import BinlogForm, BinlogOp
 
@@ -17,6 +18,7 @@ _UTF8_CHARSETS = {
     *range(192, 216), *range(224, 248), *range(255, 324),
     *range(576, 608), *range(2048, 4096),  # MariaDB's UCA collations of utf8mb3 and utf8mb4 lie among these
 }  # fmt: skip
+_PLAIN_DEFAULTS = {Kind.INTEGER, Kind.ENUM, Kind.DATE}
 _INTEGER_BYTES = {T.TINY: 1, T.SHORT: 2, T.INT24: 3, T.LONG: 4, T.LONGLONG: 8}
 _UUID_BYTES, _INET4_BYTES, _INET6_BYTES = 16, 4, 16
 
@@ -53,6 +55,23 @@ def row_forms(table: TableMap, columns: Sequence[Described | None]) -> tuple[Bin
         _unwanted(mapped) if column is None else _form(table, index, mapped, column)
         for index, (mapped, column) in enumerate(zip(table.columns, columns, strict=True))
     )
+
+
+def default_cells(columns: Sequence[Column | None]) -> dict[int, bytes | None]:
+    """The cells of columns that an INSERT did not name, as far as their defaults are as good as written in the log.
+
+    For `BinlogRows`, by index: the NULL of a column without a default, and literals whose text is the cell.
+    """
+    cells: dict[int, bytes | None] = {}
+    for index, column in enumerate(columns):
+        if column is None or column.generated is not None:
+            continue
+        if column.default is None:
+            if column.nullable:
+                cells[index] = None
+        elif column.default.kind is DefaultKind.LITERAL and column.type.kind in _PLAIN_DEFAULTS:
+            cells[index] = column.default.text.encode()
+    return cells
 
 
 def fits(mapped: MapColumn, type_: LogicalType) -> bool:

@@ -171,7 +171,8 @@ class EventReader:
         body = bytes(data[HEADER_BYTES:end])
         table = self._maps.get(body)
         if table is None:
-            table = tablemap.parse(body, self.table_id_bytes(header.type))
+            mariadb = self.format is not None and self.format.mariadb
+            table = tablemap.parse(body, self.table_id_bytes(header.type), mariadb=mariadb)
             if len(self._maps) >= _MAX_MAPS:
                 self._maps.clear()
             self._maps[body] = table

@@ -126,8 +126,11 @@ _READ: dict[int, Callable[[int, bytes], MapColumn]] = {
 }
 
 
-def parse(data: bytes | memoryview, table_id_bytes: int = 6) -> TableMap:
+def parse(data: bytes | memoryview, table_id_bytes: int = 6, *, mariadb: bool = False) -> TableMap:
     """Read the body of a TABLE_MAP, without header and checksum.
+
+    Args:
+        mariadb: which has GEOMETRY among the columns that it tells character sets of.
 
     Raises:
         WireError: bytes that break the format, or a column type that is not known.
@@ -147,7 +150,7 @@ def parse(data: bytes | memoryview, table_id_bytes: int = 6) -> TableMap:
     columns = [
         replace(column, nullable=bool(nulls[index >> 3] >> (index & 7) & 1)) for index, column in enumerate(columns)
     ]
-    reader = _Optional(columns)
+    reader = _Optional(columns, _CHARACTER | {T.GEOMETRY} if mariadb else _CHARACTER)
     while cursor.left:
         kind = cursor.integer(1)
         reader.read(kind, Cursor(cursor.lenenc_bytes()))
@@ -177,8 +180,9 @@ def _column(column_type: int, metadata: Cursor) -> MapColumn:
 class _Optional:
     """Optional metadata: fields of type, length, value, each about some of the columns."""
 
-    def __init__(self, columns: list[MapColumn]) -> None:
+    def __init__(self, columns: list[MapColumn], character: set[ColumnType]) -> None:
         self._columns = columns
+        self.character = character
         self._found: list[dict[str, object]] = [{} for _ in columns]
         self.primary_key: tuple[tuple[int, int], ...] | None = None
 
@@ -245,8 +249,8 @@ def _labels(value: Cursor) -> tuple[bytes, ...]:
 _Reader = Callable[[_Optional, Cursor], None]
 _FIELDS: dict[int, _Reader] = {
     1: _Optional.signedness,
-    2: lambda self, value: self.default_charset(value, _CHARACTER),
-    3: lambda self, value: self.each(value, self._of(_CHARACTER), "charset", Cursor.lenenc),
+    2: lambda self, value: self.default_charset(value, self.character),
+    3: lambda self, value: self.each(value, self._of(self.character), "charset", Cursor.lenenc),
     4: lambda self, value: self.each(
         value, list(range(len(self._columns))), "name", lambda cursor: text(cursor.lenenc_bytes())
     ),
