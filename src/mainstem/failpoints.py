@@ -12,6 +12,22 @@ import threading
 
 from mainstem.errors import LostConnectionError
 
+OF_A_COPY = (
+    "builder.begun", "builder.ran", "builder.done", "reader.batch", "loader.before_commit", "loader.after_commit",
+    "keys.before", "keys.after",
+)  # fmt: skip
+"""The places that a copy passes; only some targets have those of a builder."""
+
+OF_A_STREAM = (
+    "handover.planned", "handover.opened", "book.before_create", "book.created", "handover.created", "handover.copied",
+    "handover.saved", "handover.finished", "stream.read", "stream.published", "stream.received", "applier.before_apply",
+    "applier.after_apply", "stream.applied", "stream.before_commit", "applier.before_checkpoint",
+    "applier.before_commit", "applier.after_commit", "stream.committed", "stream.confirmed", "stream.idle",
+    "stream.schema_change", "applier.alter_begun", "applier.alter_ran", "applier.alter_done", "stream.altered",
+    "stream.before_settle", "resync.marked", "resync.copied", "resync.rewound",
+)  # fmt: skip
+"""The places that a replication passes beside those of its copy, in about their order; only some targets have all."""
+
 _lock = threading.Lock()
 
 

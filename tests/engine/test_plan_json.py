@@ -1,6 +1,6 @@
 """Plans survive the ledger."""
 
-from mainstem.engine.conversion import plan_from_json, plan_to_json
+from mainstem.engine.planjson import plan_from_json, plan_to_json
 from mainstem.model.names import TableId
 from mainstem.model.plan import ColumnPlan, MigrationPlan, Phase, ReportItem, Severity, Statement, TablePlan
 from mainstem.model.types import Kind, LogicalType

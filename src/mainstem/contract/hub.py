@@ -30,6 +30,10 @@ class Lane(Protocol):
         """The next frame; waits for one. None once the lane is closed and empty. The one before it is dealt with."""
         ...
 
+    def poll(self) -> Delivery | None:
+        """The next frame if there is one; never waits."""
+        ...
+
     def ack(self, seq: int) -> None:
         """Everything up to this number is durable, and need not be delivered again."""
         ...

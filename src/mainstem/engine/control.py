@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from mainstem.errors import CancelledError
 from mainstem.model.run import RunState
@@ -134,6 +135,16 @@ class RunControl:
         with self._changed:
             self._rows -= rows
             self._rejected -= rejected
+
+
+@dataclass(slots=True)
+class Limit:
+    """Why a stream ends by itself: TIME_LIMIT_REACHED or EVENT_LIMIT_REACHED; None as long as it does not.
+
+    Unlike `RunControl.limit` it never makes half a copy count for a whole one.
+    """
+
+    state: RunState | None = None
 
 
 class Interrupts:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict
 
 from mainstem.contract.hub import Hub
 from mainstem.contract.source import Source
@@ -17,6 +15,7 @@ from mainstem.engine.cuts import RENEWED, MovedRounds, filled_by_us
 from mainstem.engine.data import wait_after
 from mainstem.engine.endpoint import Endpoint
 from mainstem.engine.means import Means
+from mainstem.engine.planjson import plan_from_json, plan_to_json
 from mainstem.engine.planner import make_plan
 from mainstem.engine.progress import Tracker
 from mainstem.engine.retry import Backoff
@@ -31,18 +30,6 @@ _RENEWED_REMEDY = (
     ". If rows contradict each other, they may have changed at the source while the copy was interrupted: then run"
     " again with drop_and_recreate"
 )
-
-
-def plan_to_json(plan: MigrationPlan) -> str:
-    """A plan as the ledger keeps it."""
-    return json.dumps(asdict(plan))
-
-
-def plan_from_json(text: str) -> MigrationPlan:
-    """The plan that `plan_to_json` wrote. Its parser is loaded only here: a first start does without it."""
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(MigrationPlan).validate_json(text)
 
 
 class Conversion:

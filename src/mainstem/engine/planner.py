@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from mainstem.contract.dialect import TargetDialect
 from mainstem.contract.inspector import TableStatus
@@ -16,11 +16,30 @@ from mainstem.engine.present import check_schemas, selected
 from mainstem.errors import DeniedError, InvalidError, NotFoundError, SchemaConflictError
 from mainstem.model.names import TableId
 from mainstem.model.plan import MigrationPlan
-from mainstem.model.run import RunOptions, SchemaPolicy, WriteMode
+from mainstem.model.run import Mode, RunOptions, SchemaPolicy, WriteMode
 from mainstem.model.schema import Catalog, Column, Table
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan with what it was made from.
+
+    Attributes:
+        catalog: of the source, the selected tables.
+        existing: the tables that the target has already.
+    """
+
+    plan: MigrationPlan
+    catalog: Catalog
+    existing: Mapping[TableId, TableStatus]
+
+
 def make_plan(source: Endpoint, target: Endpoint, options: RunOptions) -> MigrationPlan:
+    """The plan of `look`."""
+    return look(source, target, options).plan
+
+
+def look(source: Endpoint, target: Endpoint, options: RunOptions) -> Planned:
     """What a run would do, found out without touching either side.
 
     Raises:
@@ -41,7 +60,8 @@ def make_plan(source: Endpoint, target: Endpoint, options: RunOptions) -> Migrat
             tables, options = [table for table in wanted if table not in denials], left(options, denials)
         asked = bool(tables) or tables is None
         # between two systems of one kind a type is what it is, whatever the rows hold
-        evidence = source.spec.name != target.spec.name
+        # … and rows that are still to come may differ from those that are there
+        evidence = source.spec.name != target.spec.name and options.mode is Mode.CONVERT
         catalog = inspector.catalog(tables, evidence=evidence, schemas=schemas) if asked else Catalog(())
     if denials and not catalog.tables and not queries:
         raise DeniedError(told(denials), remedy=next(iter(denials.values())).remedy)
@@ -60,13 +80,13 @@ def make_plan(source: Endpoint, target: Endpoint, options: RunOptions) -> Migrat
         held = kept(inspector, existing, options)
     there = {table.id: table for table in held.tables}
     if options.schema_policy is SchemaPolicy.DROP_AND_RECREATE and options.structure.tables:
-        return _checked_keys(plan, catalog, {}, source, dialect, options)
+        return Planned(_checked_keys(plan, catalog, {}, source, dialect, options), catalog, {})
     _check_existing(plan, existing, options)
     if existing:
         plan = without(_build(catalog, source, target, dialect, options, queries, existing), denials)
         plan = fitted(plan, there, source.spec.dialect, dialect)
         plan = replace(plan, report=(*plan.report, *triggers(plan, held, options)))
-    return _checked_keys(plan, catalog, there, source, dialect, options)
+    return Planned(_checked_keys(plan, catalog, there, source, dialect, options), catalog, existing)
 
 
 def _checked_keys(

@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from mainstem.contract.target import ChunkRecord, Receipt
 from mainstem.engine.control import RunControl
 from mainstem.engine.work import Attempt
 from mainstem.errors import MainstemError
+from mainstem.model.change import Op
 from mainstem.model.event import Category, Event, Level
 from mainstem.model.names import TableId
 from mainstem.model.plan import MigrationPlan, ReportItem
 from mainstem.model.run import Progress, Rejected, RunState, TableProgress, TableState
+from mainstem.model.stream import StreamTable
 
 STAGES = {
     "planning": (1, "Reading the source's structure"),
     "structure": (2, "Creating the structure on the target"),
     "data": (3, "Copying rows"),
     "finishing": (4, "Foreign keys, sequences, views, statistics"),
+    "streaming": (5, "Applying changes"),
     "done": (5, "Done"),
 }
+_LAST = 5
 
 
 _UNDER_WAY = (TableState.COPYING, TableState.INDEXING)
+_STREAMS = (TableState.CATCHING_UP, TableState.STREAMING)
 _CUT_OFF = {
     RunState.TIME_LIMIT_REACHED: TableState.TIME_LIMIT_REACHED,
     RunState.EVENT_LIMIT_REACHED: TableState.EVENT_LIMIT_REACHED,
@@ -35,6 +40,20 @@ _CUT_OFF = {
 def now_us() -> int:
     """UTC microseconds since 1970."""
     return time.time_ns() // 1000
+
+
+@dataclass(slots=True)
+class TableCounts:
+    """What one target transaction did to a table; see `TableProgress`."""
+
+    source: TableId
+    ops: dict[Op, int] = field(default_factory=dict)
+    truncates: int = 0
+    missing: int = 0
+    letters: int = 0
+    dropped: int = 0
+    bytes: int = 0
+    coerced: dict[str, int] = field(default_factory=dict)
 
 
 class Tracker:
@@ -74,7 +93,7 @@ class Tracker:
             description,
             category=Category.PROGRESS,
             stage=number,
-            percentage=number * 100 // len(STAGES),
+            percentage=number * 100 // _LAST,
             description=description,
         )
 
@@ -154,6 +173,41 @@ class Tracker:
             self._progress.source_wait_s += source_s
             self._progress.target_wait_s += target_s
             self._progress.lane_s += lane_s
+
+    def stream_tables(self, tables: Iterable[StreamTable]) -> None:
+        """How tables of a replication stand."""
+        with self._lock:
+            for table in tables:
+                counter = self._tables.get(table.source)
+                if counter is None:
+                    counter = self._tables[table.source] = TableProgress(table.source, table.plan.target)
+                    self._progress.tables.append(counter)
+                counter.target, counter.state = table.plan.target, table.state
+                counter.error, counter.remedy = table.error, table.remedy
+
+    def set_letters(self, letters: Mapping[TableId, int]) -> None:
+        """Changes that are put aside, by table; all that there are."""
+        with self._lock:
+            for counter in self._tables.values():
+                counter.letters = letters.get(counter.source, 0)
+
+    def applied(self, counts: Iterable[TableCounts]) -> None:
+        """A transaction with changes became durable."""
+        at_us = now_us()
+        with self._lock:
+            for table in counts:
+                counter = self._tables[table.source]
+                counter.inserts += table.ops.get(Op.INSERT, 0)
+                counter.updates += table.ops.get(Op.UPDATE, 0)
+                counter.deletes += table.ops.get(Op.DELETE, 0)
+                counter.truncates += table.truncates
+                counter.missing += table.missing
+                counter.letters += table.letters
+                counter.dropped += table.dropped
+                counter.bytes_read += table.bytes
+                counter.applied_us = at_us
+                for what, number in table.coerced.items():
+                    counter.coerced[what] = counter.coerced.get(what, 0) + number
 
     def done(self) -> int:
         """Pieces of work that are done: chunks and whole tables."""
@@ -235,7 +289,7 @@ class Tracker:
             progress = self._progress
             progress.state, progress.finished_at_us = state, now_us()
             for table in self._tables.values():
-                if table.state in _UNDER_WAY:
+                if table.state in _UNDER_WAY + _STREAMS:
                     table.state = TableState.STOPPED
             if error is not None:
                 progress.error, progress.error_code, progress.remedy = error.message, error.code, error.remedy

@@ -7,14 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from mainstem import failpoints
+from mainstem.contract.apply import ChangeTarget, StreamBook
+from mainstem.contract.changes import ChangeSource
 from mainstem.contract.hub import Hub
+from mainstem.contract.target import Ledger
+from mainstem.engine.applying import ReadAgainError
+from mainstem.engine.control import Interrupts, Limit, RunControl
+from mainstem.engine.data import wait_after
 from mainstem.engine.endpoint import Endpoint
+from mainstem.engine.evolution import Evolution
+from mainstem.engine.handover import WAITING, HandOver
+from mainstem.engine.lag import Lag
+from mainstem.engine.means import Means
+from mainstem.engine.planjson import plan_from_json
+from mainstem.engine.progress import Tracker
+from mainstem.engine.retry import Backoff
+from mainstem.engine.standing import Milestones, Orders, Standing
+from mainstem.engine.streaming import Session
+from mainstem.engine.watch import Watch
+from mainstem.errors import CancelledError, MainstemError, PlanError, TargetChangedError
 from mainstem.model.alert import Alert
 from mainstem.model.cutover import CutoverReport
 from mainstem.model.event import Event
 from mainstem.model.names import TableId
-from mainstem.model.run import Progress, RunOptions
-from mainstem.model.stream import DeadLetter, SchemaRecord
+from mainstem.model.run import Progress, RunOptions, RunState
+from mainstem.model.stream import DeadLetter, SchemaRecord, StoredStream
 
 
 class Replication:
@@ -40,6 +58,18 @@ class Replication:
         begun: bool = False,
     ) -> None:
         self.run_id = run_id
+        self._source, self._target, self._options = source, target, options
+        self._make_hub = make_hub
+        self._control = RunControl(0, 0, options.row_error_limit)
+        self._limit = Limit()
+        self._tracker = Tracker(self._control, listen)
+        self._interrupts = Interrupts(self._control)
+        self._backoff = Backoff(options.retry_seconds)
+        self._lag, self._milestones, self._orders = Lag(), Milestones(), Orders()
+        self._watch = Watch(self._tracker, self._control, self._limit, self._lag, options, self._interrupts.run)
+        self._begun = begun
+        self._entered = False  # the target's book holds the stream: from here on lost connections are tried again
+        self._standing: Standing | None = None  # while it streams
 
     def run(self) -> Progress:
         """Work until stopped, a limit or a failure; never raises `MainstemError`.
@@ -47,24 +77,41 @@ class Replication:
         A stream that is STOPPED, at a limit or FAILED goes on with a new `Replication` of its id: what the source keeps
         for it stays (see `close_stream`). With ``error_code`` ``position_lost`` it can't: tables need a new copy.
         """
-        raise NotImplementedError
+        self._control.start_clock()
+        self._tracker.set_state(RunState.RUNNING)
+        with self._watch:
+            try:
+                state, error = self._work(), None
+            except CancelledError:
+                state, error = self._limit.state or RunState.STOPPED, None
+            except MainstemError as exc:
+                ended = RunState.STOPPED if self._control.stopped else self._limit.state
+                state, error = (ended, None) if ended else (RunState.FAILED, exc)
+        self._watch.ended(error)
+        return self._with_changes(self._tracker.finish(state, error))
 
     def pause(self) -> None:
         """Apply no more changes; a transaction under way is brought to its end. The source keeps its log meanwhile."""
+        self._control.pause()
+        self._tracker.set_state(RunState.PAUSED)
 
     def resume(self) -> None:
         """Go on after `pause`."""
+        self._tracker.set_state(RunState.RUNNING)
+        self._control.resume()
 
     def stop(self) -> None:
         """End the run in state STOPPED; what is durable stays, the rest is rolled back and comes again."""
+        self._control.stop()
+        self._interrupts.run()
 
     def progress(self) -> Progress:
         """A copy of the present counters; cheap, from any thread."""
-        raise NotImplementedError
+        return self._with_changes(self._tracker.snapshot())
 
     def alerts(self) -> tuple[Alert, ...]:
         """Those that are not over."""
-        raise NotImplementedError
+        return self._watch.alerts()
 
     def resync(self, tables: Sequence[TableId | str]) -> None:
         """Copy tables anew while the others stream; their rows in the target are deleted first. Returns at once.
@@ -93,7 +140,7 @@ class Replication:
 
     def letters(self, limit: int = 1000) -> list[DeadLetter]:
         """Changes that were put aside, in their order."""
-        raise NotImplementedError
+        return stored_letters(self._target, self._options, self.run_id, limit)
 
     def replay_letters(self, numbers: Sequence[int] = ()) -> tuple[int, int]:
         """Apply changes that were put aside once more; those that go in are forgotten.
@@ -110,22 +157,118 @@ class Replication:
 
     def schema_changes(self, limit: int = 1000) -> list[SchemaRecord]:
         """The source's schema changes that were seen, and what became of them, newest last."""
-        raise NotImplementedError
+        return stored_schema_changes(self._target, self._options, self.run_id, limit)
+
+    def _with_changes(self, progress: Progress) -> Progress:
+        if self._entered:
+            progress.changes = self._lag.snapshot()
+        return progress
+
+    def _work(self) -> RunState:
+        """Try until one try gets to its end: each goes on where the target says that the stream stands."""
+        changes, applies = _open_source(self._source, self._options), _open_target(self._target, self._options)
+        while True:
+            try:
+                self._try(changes, applies)
+            except ReadAgainError:
+                continue
+            except MainstemError as exc:
+                self._control.check_stopped()
+                if self._limit.state is None:
+                    if not self._entered:
+                        raise
+                    self._backoff.advanced(self._tracker.done() + self._lag.snapshot().transactions)
+                    wait_after(exc, self._backoff, self._control, self._tracker)
+            finally:
+                self._standing = None
+            self._control.check_stopped()
+            if self._limit.state is not None:
+                return self._limit.state
+
+    def _try(self, changes: ChangeSource, applies: ChangeTarget) -> None:
+        """From what the target knows to the end of one connection."""
+        self._interrupts.clear()
+        make = self._target.spec.target
+        if make is None:
+            raise PlanError(f"{self._target.spec.title} cannot be a target yet")
+        target = make(self._target.settings, self._options)
+        means = Means(
+            target, self._target, self._options, self._control, self._tracker, self._backoff, self._interrupts,
+            self._make_hub,
+        )  # fmt: skip
+        handover = HandOver(self.run_id, self._source, changes, means)
+        with applies.book(self.run_id) as book:
+            with target.ledger(self.run_id) as ledger:
+                stored = self._stored(book, ledger, handover, changes)
+                self._tracker.stream_tables(stored.tables)
+                self._tracker.set_letters(book.count_letters())
+                if ledger.known_plan():
+                    stored = self._copy(stored, book, ledger, handover)
+            self._stream(stored, changes, applies)
+
+    def _stored(self, book: StreamBook, ledger: Ledger, handover: HandOver, changes: ChangeSource) -> StoredStream:
+        """The stream as the target knows it; begun now if it does not."""
+        stored = book.load()
+        if stored is None:
+            if self._begun:
+                raise TargetChangedError(
+                    "this stream's book (schema mainstem, or tables mainstem_…) is gone from the target, so that nobody"
+                    " knows what was applied",
+                    remedy="begin a new stream with snapshot always",
+                )
+            stored = handover.begin(self.run_id, book, ledger)
+        else:
+            if not self._entered:
+                self._tracker.say(f"going on with an earlier start of this stream at {stored.checkpoint.position}")
+            names = [table.source for table in stored.tables]
+            changes.open(self.run_id, names, stored.origin, "")
+        self._entered = self._begun = True
+        self._lag.restore(stored.checkpoint)
+        self._watch.follow(changes, stored.origin)
+        return stored
+
+    def _copy(self, stored: StoredStream, book: StreamBook, ledger: Ledger, handover: HandOver) -> StoredStream:
+        """The first copy, and the structure that comes after it."""
+        tables = {table.source: table for table in stored.tables}
+        if any(tables[table.source].state in WAITING for table in plan_from_json(ledger.known_plan()).tables):
+            for table in handover.copy(stored.origin, stored.tables, ledger):
+                book.save(table)
+                tables[table.source] = table
+            failpoints.hit("handover.saved")
+        handover.finish(stored.origin, ledger)
+        return StoredStream(stored.origin, stored.checkpoint, tuple(tables.values()))
+
+    def _stream(self, stored: StoredStream, changes: ChangeSource, applies: ChangeTarget) -> None:
+        """Read and apply until something ends it."""
+        self._tracker.stream_tables(stored.tables)
+        self._tracker.stage("streaming")
+        standing = Standing(stored)
+        with applies.applier(self.run_id) as applier:
+            session = Session(
+                changes, applier, standing, self._lag, self._milestones, self._orders,
+                Evolution(self._options, self._tracker), self._options, self._control, self._limit, self._tracker,
+                self._interrupts, self._make_hub,
+            )  # fmt: skip
+            self._standing = standing
+            session.run()
 
 
 def stored_letters(target: Endpoint, options: RunOptions, run_id: str, limit: int = 1000) -> list[DeadLetter]:
     """As `Replication.letters`, of a stream that does not run."""
-    raise NotImplementedError
+    with _open_target(target, options).book(run_id) as book:
+        return book.letters(limit)
 
 
 def stored_schema_changes(target: Endpoint, options: RunOptions, run_id: str, limit: int = 1000) -> list[SchemaRecord]:
     """As `Replication.schema_changes`, of a stream that does not run."""
-    raise NotImplementedError
+    with _open_target(target, options).book(run_id) as book:
+        return book.changes(limit)
 
 
 def discard_letters(target: Endpoint, options: RunOptions, run_id: str, numbers: Sequence[int]) -> None:
     """Forget changes that were put aside; also while the stream runs."""
-    raise NotImplementedError
+    with _open_target(target, options).book(run_id) as book:
+        book.discard(numbers)
 
 
 def close_stream(source: Endpoint, target: Endpoint, options: RunOptions, run_id: str) -> None:
@@ -133,4 +276,20 @@ def close_stream(source: Endpoint, target: Endpoint, options: RunOptions, run_id
 
     The rows stay. Done again, or for a stream that never began, it does nothing.
     """
-    raise NotImplementedError
+    with _open_target(target, options).book(run_id) as book:
+        stored = book.load()
+        if stored is not None:
+            _open_source(source, options).close(stored.origin)
+            book.drop()
+
+
+def _open_source(source: Endpoint, options: RunOptions) -> ChangeSource:
+    if source.spec.changes is None:
+        raise PlanError(f"{source.spec.title} cannot be the source of a replication yet")
+    return source.spec.changes(source.settings, options)
+
+
+def _open_target(target: Endpoint, options: RunOptions) -> ChangeTarget:
+    if target.spec.applies is None:
+        raise PlanError(f"{target.spec.title} cannot be the target of a replication yet")
+    return target.spec.applies(target.settings, options)

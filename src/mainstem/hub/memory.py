@@ -85,17 +85,25 @@ class MemoryLane:
                 hub.changed.notify_all()
             while not self._frames and not self._closed:
                 hub.changed.wait()
-            if not self._frames:
-                return None
-            delivery = self._frames.popleft()
-            self._received = delivery.seq
-            size = frame_bytes(delivery.frame)
-            if size > hub.max_bytes:
-                self._held_bytes = size
-            else:
-                hub.used_bytes -= size
-                hub.changed.notify_all()
-            return delivery
+            return self._next()
+
+    def poll(self) -> Delivery | None:
+        """The next frame if there is one; never waits. None while a frame larger than the bound is in hand."""
+        with self._hub.changed:
+            return None if self._held_bytes else self._next()
+
+    def _next(self) -> Delivery | None:
+        if not self._frames:
+            return None
+        hub, delivery = self._hub, self._frames.popleft()
+        self._received = delivery.seq
+        size = frame_bytes(delivery.frame)
+        if size > hub.max_bytes:
+            self._held_bytes = size
+        else:
+            hub.used_bytes -= size
+            hub.changed.notify_all()
+        return delivery
 
     def ack(self, seq: int) -> None:
         """Remember the highest durable number; nothing is ever delivered twice by this hub."""

@@ -264,7 +264,7 @@ class TableProgress:
 
     Attributes:
         inserts, updates, deletes, truncates: change events applied; ``missing``: those whose row the target did not
-            have; ``letters``: those put aside.
+            have; ``letters``: those put aside; ``dropped``: those that came while the table was paused or failed.
         applied_us: when the last one was, UTC microseconds since 1970.
     """
 
@@ -288,6 +288,7 @@ class TableProgress:
     truncates: int = 0
     missing: int = 0
     letters: int = 0
+    dropped: int = 0
     remedy: str = ""
     applied_us: int = 0
 

@@ -1,0 +1,112 @@
+"""Which alerts there are, from how a stream stands. Pure: it only decides; whoever listens sends them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from mainstem.contract.changes import Retention
+from mainstem.model.alert import Alert, AlertKind
+from mainstem.model.run import ChangeOptions, ChangeProgress, TableProgress, TableState
+
+AT_RISK = 0.5
+"""The share of what the source keeps for the stream that may be used up before an alert tells of it."""
+
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """How a stream stands at one moment.
+
+    Attributes:
+        heard_s, durable_s: seconds since the source said anything, and since anything became durable.
+        waiting: something is read and not durable.
+        streaming: the copy is over, and the stream is not paused.
+    """
+
+    progress: ChangeProgress
+    heard_s: float
+    durable_s: float
+    waiting: bool
+    streaming: bool
+    retention: Retention | None
+    tables: tuple[TableProgress, ...] = ()
+
+
+def due(vitals: Vitals, options: ChangeOptions) -> list[Alert]:
+    """The alerts that hold now."""
+    return [*_lag(vitals, options), *_silence(vitals, options), *_retention(vitals.retention), *_tables(vitals.tables)]
+
+
+def _lag(vitals: Vitals, options: ChangeOptions) -> Iterator[Alert]:
+    if vitals.streaming and options.max_lag_s and vitals.progress.lag_s > options.max_lag_s:
+        yield Alert(
+            AlertKind.LAG,
+            f"the target is {vitals.progress.lag_s:,.0f} s behind the source, more than {options.max_lag_s:,} s",
+            "look at what the target waits for (locks, disk), or whether a very large transaction is on its way",
+        )
+
+
+def _silence(vitals: Vitals, options: ChangeOptions) -> Iterator[Alert]:
+    limit = options.max_silence_s
+    if not vitals.streaming or not limit:
+        return
+    if vitals.heard_s > limit:
+        yield Alert(
+            AlertKind.SILENCE, f"the source has said nothing for {vitals.heard_s:,.0f} s",
+            "check the network between here and the source; the connection is given up and made anew by itself",
+        )  # fmt: skip
+    elif vitals.waiting and vitals.durable_s > limit:
+        yield Alert(
+            AlertKind.SILENCE, f"changes wait, and none became durable for {vitals.durable_s:,.0f} s",
+            "look at what the target waits for: a lock, a full disk, a very large transaction",
+        )  # fmt: skip
+
+
+def _retention(retention: Retention | None) -> Iterator[Alert]:
+    if retention is None:
+        return
+    remedy = "let the stream catch up, or have the source keep its log for longer; behind that only a new copy helps"
+    if retention.lost:
+        yield Alert(AlertKind.RETENTION, "the source no longer has the log that the stream still needs", remedy)
+        return
+    for used, limit, unit in (
+        (retention.held_bytes, retention.limit_bytes, _MIB),
+        (retention.oldest_s, retention.limit_s, 60),
+    ):
+        if used is not None and limit and used > AT_RISK * limit:
+            name = "MiB" if unit == _MIB else "min"
+            told = f"{used / unit:,.0f} of {limit / unit:,.0f} {name} of the log that the source keeps are used up"
+            yield Alert(AlertKind.RETENTION, told, remedy)
+            return
+
+
+def _tables(tables: Iterable[TableProgress]) -> Iterator[Alert]:
+    for table in tables:
+        if table.state in (TableState.PAUSED, TableState.FAILED):
+            yield Alert(
+                AlertKind.TABLE, f"{table.source} is {table.state}: {table.error}", table.remedy, str(table.source)
+            )
+
+
+class AlertBook:
+    """Which alerts are known, so that each is told once when it begins and once when it is over."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[AlertKind, str], Alert] = {}
+
+    @property
+    def current(self) -> tuple[Alert, ...]:
+        """Those that are not over."""
+        return tuple(self._known.values())
+
+    def update(self, alerts: Iterable[Alert]) -> list[Alert]:
+        """What is to be told now."""
+        now = {(alert.kind, alert.subject): alert for alert in alerts}
+        told = [alert for key, alert in now.items() if key not in self._known]
+        for key, alert in self._known.items():
+            if key not in now:
+                told.append(Alert(alert.kind, f"over: {alert.message}", "", alert.subject, over=True))
+        self._known = now
+        return told

@@ -1,0 +1,441 @@
+"""The writing end of a stream: groups into the target, as many in one transaction as wait, with the checkpoint."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from mainstem import failpoints
+from mainstem.contract.apply import Applier
+from mainstem.contract.changes import ChangeStream
+from mainstem.contract.hub import Lane
+from mainstem.engine.control import Limit, RunControl
+from mainstem.engine.evolution import Evolution
+from mainstem.engine.lag import Lag
+from mainstem.engine.letters import key_of, letter
+from mainstem.engine.progress import TableCounts, Tracker
+from mainstem.engine.segments import Changes, Operations, apply_in_halves, join, tally
+from mainstem.engine.standing import Milestones, Orders, Standing
+from mainstem.errors import (
+    AccountingError,
+    InvalidError,
+    MainstemError,
+    PlanError,
+    RowError,
+    StatementError,
+    TransientError,
+)
+from mainstem.model.change import ChangeGroup, Idle, RowChanges, SchemaChange, Truncate
+from mainstem.model.event import Category, Level
+from mainstem.model.names import TableId
+from mainstem.model.run import ChangeErrorPolicy, RunOptions, RunState, TableState
+from mainstem.model.stream import Checkpoint, StreamTable
+
+MAX_ROWS = 200_000
+MAX_BYTES = 32 * 1024 * 1024
+MAX_ATTEMPTS = 5
+RETRY_DELAY_S = 0.2
+IDLE_CHECKPOINT_S = 3.0
+# Errors that say something about the changes; all others end the connection (see `engine.replication`).
+OF_CHANGES = (RowError, StatementError, PlanError, InvalidError, AccountingError)
+RESYNC_REMEDY = "mend the cause, then copy the table anew (resync)"
+
+
+class ReadAgainError(MainstemError):
+    """The stream is to be read again from the checkpoint; never shown to a user."""
+
+    code = "read_again"
+
+
+@dataclass(slots=True)
+class Site:
+    """What reader and writer of one connection share."""
+
+    stream: ChangeStream
+    lane: Lane
+    standing: Standing
+    lag: Lag
+    milestones: Milestones
+    orders: Orders
+    control: RunControl
+    limit: Limit
+    tracker: Tracker
+    options: RunOptions
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Frames that go into one transaction, if they can."""
+
+    frames: list[ChangeGroup | Idle] = field(default_factory=list)
+    number: int = 0
+    rows: int = 0
+    bytes: int = 0
+
+
+@dataclass(slots=True)
+class Applying:
+    """The writer of one connection. `run` ends when the lane is closed and empty, or at the limit of events.
+
+    Attributes:
+        hold: asked before the source is told what it need not keep: the position that it must keep on to, or empty.
+    """
+
+    applier: Applier
+    site: Site
+    evolution: Evolution
+    ended: Callable[[], None]
+    hold: Callable[[], str] = lambda: ""
+    _operations: Operations = field(init=False)
+    _held: tuple[int, ChangeGroup | Idle] | None = None
+    _open: bool = False  # a transaction of the target is under way
+    _pieces: bool = False  # … with pieces of a source transaction that are not held in memory any more
+    _counts: dict[TableId, TableCounts] = field(default_factory=dict)
+    _events: int = 0  # of the transaction under way
+    _letters: dict[TableId, int] = field(default_factory=dict)
+    _told_missing: set[TableId] = field(default_factory=set)
+    _idle: str = ""  # where the log was read up to without anything of ours
+    _saved_s: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self._operations = Operations(self.site.options.changes)
+
+    def run(self) -> None:
+        """Apply frames until there are no more."""
+        try:
+            while (batch := self._take()) is not None:
+                if not self._open:
+                    self.site.control.wait_while_paused()
+                self._try(batch)
+                if not self._open and not self._between(batch.number):
+                    break
+        finally:
+            if self._open:
+                self._rollback()
+
+    def _take(self) -> _Batch | None:
+        """What waits, at most so much; a piece, or a group with a schema change, alone."""
+        batch = _Batch()
+        while batch.rows < MAX_ROWS and batch.bytes < MAX_BYTES:
+            item = self._next(wait=not batch.frames)
+            if item is None:
+                break
+            number, frame = item
+            if batch.frames and _alone(frame):
+                self._held = item
+                break
+            batch.frames.append(frame)
+            batch.number = number
+            if isinstance(frame, ChangeGroup):
+                batch.rows += frame.rows
+                batch.bytes += frame.size_bytes
+                if _alone(frame):
+                    break
+        return batch if batch.frames else None
+
+    def _next(self, *, wait: bool) -> tuple[int, ChangeGroup | Idle] | None:
+        if self._held is not None:
+            held, self._held = self._held, None
+            return held
+        delivery = self.site.lane.receive() if wait else self.site.lane.poll()
+        if delivery is None:
+            return None
+        if not isinstance(delivery.frame, ChangeGroup | Idle):
+            raise AccountingError("a frame of a copy came through a stream's lane")
+        return delivery.seq, delivery.frame
+
+    def _try(self, batch: _Batch) -> None:
+        """Apply a batch; what the target breaks off for a moment is done again, as long as all of it is at hand."""
+        failpoints.hit("stream.received")
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            try:
+                self._apply(batch)
+            except TransientError as exc:
+                in_pieces = self._pieces
+                self._rollback()
+                if in_pieces or attempt == MAX_ATTEMPTS:
+                    raise
+                self.site.tracker.say(f"{exc}; trying again", level=Level.WARN, part="target", code=exc.code)
+                self.site.control.sleep(RETRY_DELAY_S * attempt)
+            else:
+                break
+
+    def _apply(self, batch: _Batch) -> None:
+        runs: list[list[RowChanges]] = []
+        last: ChangeGroup | None = None
+        transactions = 0
+        for frame in batch.frames:
+            if isinstance(frame, Idle):
+                self._idle = frame.position
+                continue
+            self._apply_group(frame, runs)
+            transactions += frame.transactions
+            last, self._idle = frame, ""
+        self._flush(runs, last)
+        if last is None:
+            self._checkpoint_idle()
+        elif last.whole:
+            self._commit(last, transactions)
+            self._settle(last)
+        else:
+            self._pieces = True
+            self._settle(last)
+        if not self._open:
+            self.site.lag.durable(batch.number, self.site.standing.checkpoint)
+
+    def _apply_group(self, group: ChangeGroup, runs: list[list[RowChanges]]) -> None:
+        run: list[RowChanges] = []
+        change = group.parts[-1] if group.parts else None
+        if isinstance(change, SchemaChange):
+            self._evolve(change, group)
+        for part in group.parts:
+            if isinstance(part, RowChanges):
+                wanted = self._operations.wanted(part)
+                if wanted is not None and part.table in self.site.standing.tables:
+                    run.append(wanted)
+                continue
+            runs.append(run)
+            run = []
+            self._flush(runs, group)
+            if isinstance(part, Truncate):
+                self._truncate(part, group)
+            else:
+                self._save_evolved()
+        runs.append(run)
+
+    def _begin(self) -> None:
+        if not self._open:
+            self.applier.begin()
+            self._open = True
+
+    def _flush(self, runs: list[list[RowChanges]], group: ChangeGroup | None) -> None:
+        """Apply what has gathered."""
+        gathered = [run for run in runs if run]
+        runs.clear()
+        if not gathered:
+            return
+        self._begin()
+        position = "" if group is None else group.position
+
+        def refused(event: RowChanges, error: MainstemError) -> None:
+            self._refused(event, error, position or self.site.standing.checkpoint.position)
+
+        apply_in_halves(join(gathered), self._apply_segment, refused, OF_CHANGES)
+        failpoints.hit("stream.applied")
+
+    def _apply_segment(self, changes: Changes) -> None:
+        standing = self.site.standing
+        live = tuple(part for part in changes if standing.is_active(part.table))
+        if live:
+            done = self.applier.apply(live, standing.tables)
+            for table, missing in done.missing.items():
+                self._count(table).missing += missing
+            for table, coerced in done.coerced.items():
+                own = self._count(table).coerced
+                for what, number in coerced.items():
+                    own[what] = own.get(what, 0) + number
+        for part in changes:
+            counts = self._count(part.table)
+            if not standing.is_active(part.table):
+                counts.dropped += part.count
+                continue
+            for op, number in tally(part).items():
+                counts.ops[op] = counts.ops.get(op, 0) + number
+            counts.bytes += part.size_bytes
+            self._events += part.count
+
+    def _truncate(self, part: Truncate, group: ChangeGroup) -> None:
+        wanted = self._operations.wanted_truncate(part)
+        tables = tuple(table for table in wanted.tables if self.site.standing.is_active(table)) if wanted else ()
+        if not tables:
+            return
+        self._begin()
+        try:
+            self.applier.truncate(Truncate(tables, part.restart_identity), self.site.standing.tables)
+        except OF_CHANGES as exc:
+            if self.site.options.changes.row_errors is ChangeErrorPolicy.STOP_STREAM:
+                raise
+            for table in tables:
+                self.fail(table, exc, f"TRUNCATE at {group.position}")
+            return
+        for table in tables:
+            self._count(table).truncates += 1
+            self._events += 1
+
+    def _refused(self, event: RowChanges, error: MainstemError, position: str) -> None:
+        """One event that cannot be applied: by policy."""
+        table = self.site.standing.tables[event.table]
+        policy = self.site.options.changes.row_errors
+        told = f"{event.table}, {key_of(table.plan, event)}"
+        if policy is ChangeErrorPolicy.STOP_STREAM:
+            where = {**error.where, "table": str(event.table), "position": position}
+            raise type(error)(f"{told}: {error.message}", remedy=error.remedy, **where) from error
+        letters = self._letters.get(event.table, 0)
+        if policy is ChangeErrorPolicy.QUARANTINE and isinstance(error, RowError):
+            if letters < self.site.options.row_error_limit:
+                self.applier.reject(letter(table.plan, event, error, position))
+                self._letters[event.table] = letters + 1
+                self._count(event.table).letters += 1
+                self.site.tracker.say(
+                    f"{told}: put aside: {error.message}", level=Level.WARN, part="target", table=str(event.table)
+                )
+                return
+            told += f": {letters:,} changes of the table were put aside already"
+        self.fail(event.table, error, told)
+
+    def fail(self, table: TableId, error: MainstemError, told: str) -> None:
+        """A table cannot go on; the others do. Part of the transaction under way."""
+        self._begin()
+        message = f"{told}: {error.message}"
+        failed = replace(
+            self.site.standing.tables[table], state=TableState.FAILED, error=message,
+            remedy=f"{error.remedy}; then {RESYNC_REMEDY}" if error.remedy else RESYNC_REMEDY,
+        )  # fmt: skip
+        self.save(failed)
+
+    def save(self, table: StreamTable) -> None:
+        """Write a table's state down within the transaction under way."""
+        self._begin()
+        self.applier.save(table)
+        self.site.standing.stage(table)
+
+    def save_tables(self, tables: Sequence[StreamTable]) -> None:
+        """Write tables' states down in a transaction of their own; only between two others."""
+        if tables:
+            for table in tables:
+                self.save(table)
+            self._end_transaction(self.site.standing.checkpoint)
+
+    def _count(self, table: TableId) -> TableCounts:
+        return self._counts.setdefault(table, TableCounts(table))
+
+    def _evolve(self, change: SchemaChange, group: ChangeGroup) -> None:
+        """Change the target's structure ahead of the group's rows, outside of any transaction with rows.
+
+        A target that commits at DDL must not make half a transaction durable; and what is done here can wait for
+        nobody, as it only adds.
+        """
+        failpoints.hit("stream.schema_change")
+        statements = self.evolution.decide(change, self.site.standing.tables.get(change.table), group.position)
+        if not statements:
+            return
+        if self._open:
+            self._rollback()
+        self._begin()
+        try:
+            self.applier.alter(statements)
+        except (*OF_CHANGES, TransientError) as exc:
+            self._rollback()
+            self.evolution.refused(exc)
+        else:
+            self._end_transaction(self.site.standing.checkpoint)
+        failpoints.hit("stream.altered")
+        if self._pieces:
+            self._pieces = False
+            raise ReadAgainError("the structure was changed in the middle of a transaction")
+
+    def _save_evolved(self) -> None:
+        self._begin()
+        for table in self.evolution.tables:
+            self.save(table)
+        for line in self.evolution.records:
+            self.applier.record(line)
+
+    def _settle(self, group: ChangeGroup) -> None:
+        """Let the stream go on behind a schema change."""
+        if group.parts and isinstance(group.parts[-1], SchemaChange):
+            failpoints.hit("stream.before_settle")
+            self.site.stream.settle(self.evolution.settled)
+            self.evolution.told()
+
+    def _commit(self, group: ChangeGroup, transactions: int) -> None:
+        before = self.site.standing.checkpoint
+        committed_us = max(group.committed_us, before.committed_us)
+        position = group.position or before.position
+        if not self._open:  # nothing of it was wanted
+            self._idle = position
+            self._checkpoint_idle()
+            return
+        self._end_transaction(
+            Checkpoint(position, before.transactions + transactions, before.events + self._events, committed_us)
+        )
+        self._pieces = False
+
+    def _end_transaction(self, checkpoint: Checkpoint) -> None:
+        site = self.site
+        failpoints.hit("stream.before_commit")
+        self.applier.commit(checkpoint)
+        failpoints.hit("stream.committed")
+        self._open = False
+        self._saved_s = time.monotonic()
+        changed = site.standing.adopt(checkpoint)
+        site.tracker.applied(self._counts.values())
+        self._tell_missing()
+        site.lag.events += self._events
+        self._counts, self._events = {}, 0
+        self._confirm()
+        for table in changed:
+            self._tell(table)
+
+    def _confirm(self) -> None:
+        """Tell the source what it need not keep: never more than what is durable."""
+        position = self.hold() or self.site.standing.checkpoint.position
+        self.site.stream.confirm(position)
+        failpoints.hit("stream.confirmed")
+
+    def _checkpoint_idle(self) -> None:
+        """Write the position down now and then while nothing of ours happens, so that the source's log can go."""
+        position = self._idle
+        due = time.monotonic() - self._saved_s >= IDLE_CHECKPOINT_S
+        if self._open or not due or not position or position == self.site.standing.checkpoint.position:
+            return
+        failpoints.hit("stream.idle")
+        self._begin()
+        self._end_transaction(replace(self.site.standing.checkpoint, position=position))
+
+    def _rollback(self) -> None:
+        self._open = False
+        self.applier.rollback()
+        self.site.standing.revert()
+        for table, counts in self._counts.items():
+            if counts.letters:
+                self._letters[table] -= counts.letters
+        self._counts, self._events = {}, 0
+
+    def _between(self, number: int) -> bool:
+        """What is done between two transactions; False at the limit of events."""
+        site = self.site
+        site.milestones.durable(number)
+        for work in site.orders.take():
+            work()
+        if site.options.max_rows and site.lag.events >= site.options.max_rows:
+            site.limit.state = site.limit.state or RunState.EVENT_LIMIT_REACHED
+            self.ended()
+            return False
+        return True
+
+    def _tell(self, table: StreamTable) -> None:
+        site = self.site
+        site.tracker.stream_tables([table])
+        if table.state is TableState.FAILED:
+            site.tracker.say(
+                f"{table.source}: {table.error} ({table.remedy})", level=Level.ERROR, category=Category.ERROR,
+                part="target", table=str(table.source), code="table_failed",
+            )  # fmt: skip
+
+    def _tell_missing(self) -> None:
+        for counts in self._counts.values():
+            if counts.missing and counts.source not in self._told_missing:
+                self._told_missing.add(counts.source)
+                self.site.tracker.say(
+                    f"{counts.source}: {counts.missing:,} changes were about rows that the target did not have; the"
+                    " target's rows were changed or deleted by somebody else, or were never copied",
+                    level=Level.WARN, part="target", table=str(counts.source),
+                )  # fmt: skip
+
+
+def _alone(frame: ChangeGroup | Idle) -> bool:
+    if isinstance(frame, Idle):
+        return False
+    return not frame.whole or bool(frame.parts and isinstance(frame.parts[-1], SchemaChange))

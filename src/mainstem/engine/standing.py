@@ -1,0 +1,137 @@
+"""What is durable of a stream, as this process knows it, and who waits for what of it."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from mainstem.model.names import TableId
+from mainstem.model.run import TableState
+from mainstem.model.stream import Checkpoint, StoredStream, StreamTable
+
+ACTIVE = (TableState.CATCHING_UP, TableState.STREAMING)
+"""Only changes of tables in these states are applied."""
+
+
+class Standing:
+    """Checkpoint and tables, with what the transaction under way would make of them. Changed by the writer alone.
+
+    Attributes:
+        origin: see `StoredStream`.
+        checkpoint: what is durable.
+    """
+
+    def __init__(self, stored: StoredStream) -> None:
+        self.origin, self.checkpoint = stored.origin, stored.checkpoint
+        self._tables = {table.source: table for table in stored.tables}
+        self._staged: dict[TableId, StreamTable] = {}
+        self._view: dict[TableId, StreamTable] = dict(self._tables)
+
+    @property
+    def tables(self) -> Mapping[TableId, StreamTable]:
+        """As the transaction under way sees them."""
+        return self._view
+
+    @property
+    def durable_tables(self) -> tuple[StreamTable, ...]:
+        """As they are in the target."""
+        return tuple(self._tables.values())
+
+    def is_active(self, table: TableId) -> bool:
+        """Whether its changes are applied."""
+        known = self._view.get(table)
+        return known is not None and known.state in ACTIVE
+
+    def stage(self, table: StreamTable) -> None:
+        """The transaction under way has saved this."""
+        self._staged[table.source] = self._view[table.source] = table
+
+    def adopt(self, checkpoint: Checkpoint) -> tuple[StreamTable, ...]:
+        """The transaction is durable; returns the tables that it changed."""
+        changed = tuple(self._staged.values())
+        self._tables.update(self._staged)
+        self._staged.clear()
+        self.checkpoint = checkpoint
+        return changed
+
+    def revert(self) -> None:
+        """The transaction was rolled back."""
+        if self._staged:
+            self._staged.clear()
+            self._view = dict(self._tables)
+
+
+@dataclass(slots=True)
+class _Milestone:
+    position: str
+    then: Callable[[], None]
+    number: int = 0
+
+
+class Milestones:
+    """Positions of the log, and what to do once all up to them is durable.
+
+    A position is known to be reached by the reader alone, and known to be durable by the writer alone: between them
+    goes the number of the frame.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: list[_Milestone] = []
+
+    def add(self, position: str, then: Callable[[], None]) -> None:
+        """Have the writer call ``then``, between two transactions."""
+        with self._lock:
+            self._waiting.append(_Milestone(position, then))
+
+    def read(self, number: int, passed: Callable[[str], bool]) -> None:
+        """The reader got the frame of that number; ``passed`` says whether a position is behind it now."""
+        if not self._waiting:
+            return
+        with self._lock:
+            answers: dict[str, bool] = {}
+            for item in self._waiting:
+                if item.number == 0:
+                    if item.position not in answers:
+                        answers[item.position] = passed(item.position)
+                    item.number = number if answers[item.position] else 0
+
+    def durable(self, number: int) -> None:
+        """All up to that frame is durable."""
+        if not self._waiting:
+            return
+        with self._lock:
+            due = [item for item in self._waiting if 0 < item.number <= number]
+            self._waiting = [item for item in self._waiting if item not in due]
+        for item in due:
+            item.then()
+
+    def begin(self) -> None:
+        """A new connection reads from the checkpoint: what was read and not applied comes again."""
+        with self._lock:
+            for item in self._waiting:
+                item.number = 0
+
+
+class Orders:
+    """Work for the writer, which alone may use the applier: done between two transactions, in its order."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[Callable[[], None]] = deque()
+
+    def add(self, work: Callable[[], None]) -> None:
+        """Have the writer do this, within about a second when nothing else happens."""
+        with self._lock:
+            self._waiting.append(work)
+
+    def take(self) -> Iterable[Callable[[], None]]:
+        """What waits, once."""
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    return
+                work = self._waiting.popleft()
+            yield work

@@ -1,0 +1,123 @@
+"""One connection of a stream: its reader and its writer, from the checkpoint on until something ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from mainstem import failpoints
+from mainstem.contract.apply import Applier
+from mainstem.contract.changes import ChangeSource, ChangeStream, GroupLimits
+from mainstem.contract.hub import Hub, Lane
+from mainstem.engine.applying import Applying, Site
+from mainstem.engine.control import Interrupts, Limit, RunControl
+from mainstem.engine.evolution import Evolution
+from mainstem.engine.lag import Lag
+from mainstem.engine.progress import Tracker
+from mainstem.engine.standing import Milestones, Orders, Standing
+from mainstem.model.change import Idle
+from mainstem.model.run import RunOptions, TableState
+from mainstem.model.stream import StreamTable
+from mainstem.tasks import ThreadGroup
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """The reading end: groups from the log into the lane."""
+
+    stream: ChangeStream
+    lane: Lane
+    lag: Lag
+    milestones: Milestones
+    control: RunControl
+
+    def run(self) -> None:
+        """Read until the stream is interrupted or fails; then close the lane."""
+        try:
+            for frame in self.stream.groups():
+                if isinstance(frame, Idle) and self.control.paused:
+                    continue  # they weigh nothing, so that nothing would bound them
+                failpoints.hit("stream.read")
+                number = self.lag.read(frame)
+                self.milestones.read(number, self.stream.passed)
+                self.lane.publish(frame)
+                failpoints.hit("stream.published")
+        finally:
+            self.lane.close()
+
+
+@dataclass(slots=True)
+class Session:
+    """Reads and applies from the checkpoint on. `run` returns at the limit of events, and raises at anything else.
+
+    Attributes:
+        hold: see `Applying`.
+    """
+
+    source: ChangeSource
+    applier: Applier
+    standing: Standing
+    lag: Lag
+    milestones: Milestones
+    orders: Orders
+    evolution: Evolution
+    options: RunOptions
+    control: RunControl
+    limit: Limit
+    tracker: Tracker
+    interrupts: Interrupts
+    make_hub: Callable[[int], Hub]
+    hold: Callable[[], str] = lambda: ""
+
+    def run(self) -> None:
+        """One connection to its end."""
+        standing = self.standing
+        tables = standing.durable_tables
+        self.lag.begin()
+        self.milestones.begin()
+        with self.source.stream(standing.origin, standing.checkpoint.position, tables, GroupLimits()) as stream:
+            hub = self.make_hub(self.options.memory_bytes)
+            lane = hub.lane(0)
+            site = Site(
+                stream,
+                lane,
+                standing,
+                self.lag,
+                self.milestones,
+                self.orders,
+                self.control,
+                self.limit,
+                self.tracker,
+                self.options,
+            )
+
+            def ended() -> None:
+                hub.close()
+                stream.interrupt()
+
+            def cancel() -> None:
+                ended()
+                self.applier.interrupt()
+
+            writer = Applying(self.applier, site, self.evolution, ended, self.hold)
+            self._watch_catching_up(writer, tables)
+            self.interrupts.add(cancel)
+            with ThreadGroup(cancel) as group:
+                group.start("reader", Following(stream, lane, self.lag, self.milestones, self.control).run)
+                group.start("writer", writer.run)
+
+    def _watch_catching_up(self, writer: Applying, tables: tuple[StreamTable, ...]) -> None:
+        """A table whose rows are of several snapshots is as good as any other behind the last of them."""
+        positions = {table.until for table in tables if table.state is TableState.CATCHING_UP and table.until}
+        for position in positions:
+
+            def caught_up(position: str = position) -> None:
+                writer.save_tables(
+                    [
+                        replace(table, state=TableState.STREAMING, until="")
+                        for table in self.standing.durable_tables
+                        if table.state is TableState.CATCHING_UP and table.until == position
+                    ]
+                )
+
+            self.milestones.add(position, caught_up)

@@ -1,0 +1,132 @@
+"""Looks after a stream from its own thread: the limit of seconds, alerts, what the source keeps, progress lines."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+from mainstem.contract.changes import ChangeSource, Retention
+from mainstem.engine.alerts import AlertBook, Vitals, due
+from mainstem.engine.control import Limit, RunControl
+from mainstem.engine.lag import Lag
+from mainstem.engine.progress import Tracker
+from mainstem.errors import MainstemError
+from mainstem.model.alert import Alert, AlertKind
+from mainstem.model.event import Category, Level
+from mainstem.model.run import RunOptions, RunState
+
+TICK_S = 0.25
+LOOK_EVERY_S = 1.0
+RETENTION_EVERY_S = 30.0
+_MIB = 1024 * 1024
+
+
+class Watch:
+    """`with` it, a run is looked after.
+
+    Args:
+        end: breaks off what the run does now.
+    """
+
+    def __init__(
+        self,
+        tracker: Tracker,
+        control: RunControl,
+        limit: Limit,
+        lag: Lag,
+        options: RunOptions,
+        end: Callable[[], None],
+    ) -> None:
+        self._tracker, self._control, self._limit, self._lag = tracker, control, limit, lag
+        self._options, self._end = options, end
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._lock = threading.Lock()
+        self._book = AlertBook()
+        self._source: tuple[ChangeSource, str] | None = None
+        self._retention: Retention | None = None
+        self._next_stats = self._next_retention = self._next_look = time.monotonic()
+
+    def __enter__(self) -> Watch:
+        self._next_stats += self._options.reporting_interval_s
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def follow(self, source: ChangeSource, origin: str) -> None:
+        """The stream is known at this source: from here on what it keeps is asked for."""
+        self._source = source, origin
+
+    def alerts(self) -> tuple[Alert, ...]:
+        """Those that are not over."""
+        with self._lock:
+            return self._book.current
+
+    def ended(self, error: MainstemError | None) -> None:
+        """The run is over, by an error or without; its alerts are, too."""
+        failure = [] if error is None else [Alert(AlertKind.FAILURE, error.message, error.remedy)]
+        with self._lock:
+            kept = [alert for alert in self._book.current if alert.kind in (AlertKind.TABLE, AlertKind.RETENTION)]
+            told = self._book.update([*kept, *failure])
+        self._tell(told)
+
+    def _run(self) -> None:
+        while not self._over.wait(TICK_S):
+            now = time.monotonic()
+            self._check_seconds()
+            if now >= self._next_retention:
+                self._next_retention = now + RETENTION_EVERY_S
+                self._ask_retention()
+            if now >= self._next_look:
+                self._next_look = now + LOOK_EVERY_S
+                self._look(now)
+            if self._options.reporting_interval_s and now >= self._next_stats and not self._control.paused:
+                self._next_stats = now + self._options.reporting_interval_s
+                self._tracker.tell_stats()
+
+    def _check_seconds(self) -> None:
+        longest = self._options.max_seconds
+        if longest and self._control.elapsed_s >= longest and self._limit.state is None:
+            self._limit.state = RunState.TIME_LIMIT_REACHED
+            self._end()
+
+    def _look(self, now: float) -> None:
+        progress = self._tracker.snapshot()
+        vitals = Vitals(
+            self._lag.snapshot(), now - self._lag.heard_s, now - self._lag.durable_s, self._lag.waiting,
+            progress.stage == "streaming" and not self._control.paused, self._retention, tuple(progress.tables),
+        )  # fmt: skip
+        with self._lock:
+            told = self._book.update(due(vitals, self._options.changes))
+        self._tell(told)
+
+    def _ask_retention(self) -> None:
+        """What the source keeps; while tables are copied it is told of, too."""
+        known, position = self._source, self._lag.snapshot().position
+        if known is None or not position:
+            return
+        source, origin = known
+        try:
+            self._retention = source.retention(origin, position)
+        except MainstemError:
+            return  # the stream itself will tell of it, if it lasts
+        held = self._retention.held_bytes
+        self._lag.held(held)
+        if held is not None and self._tracker.snapshot().stage == "data":
+            self._tracker.say(
+                f"the source keeps {held / _MIB:,.0f} MiB of its log until the copy is done", part="source"
+            )
+
+    def _tell(self, alerts: list[Alert]) -> None:
+        for alert in alerts:
+            self._tracker.say(
+                alert.message, level=Level.INFO if alert.over else Level.WARN, category=Category.ALERT,
+                alert=str(alert.kind), subject=alert.subject, remedy=alert.remedy, over=alert.over,
+            )  # fmt: skip
