@@ -10,7 +10,7 @@ from mainstem.cli import figures
 from mainstem.cli.progress import Bars, Lines, display, fitting, time_left_s
 from mainstem.cli.report import print_run, row_check
 from mainstem.cli.terminal import Terminal
-from mainstem.cli.view import RunView, TableView, document_of
+from mainstem.cli.view import RunView, Standing, TableView, document_of
 from mainstem.model.names import TableId
 from mainstem.model.plan import ReportItem, Severity
 from mainstem.model.run import Rejected
@@ -96,3 +96,45 @@ def test_a_run_as_json_has_totals_and_tables() -> None:
     assert document["total"]["rowsRead"] == 500
     assert document["tables"][0]["rowsPerSecond"] == 100
     assert "error" not in document
+
+
+CHANGED = TableView(
+    "orders", "streaming", read=500, written=500, operations={"insert": 1200, "update": 30, "delete": 0, "truncate": 0},
+    operation_rates={"insert": 100.0, "update": 2.5, "delete": 0.0}, letters=2,
+)  # fmt: skip
+PAUSED = TableView("customer", "paused", error="a column was renamed", remedy="re-sync it")
+STANDING = Standing("bin.1:4", 0.04, 2048, 3, 1230, 5 * 1024**2)
+STREAM = RunView("shop", "RUNNING", "streaming", 12.0, (CHANGED, PAUSED), standing=STANDING)
+
+
+def test_a_replication_shows_lag_rates_and_what_needs_somebody() -> None:
+    out = io.StringIO()
+    with display(Console(file=out, width=200, force_terminal=True, height=30)) as show:
+        show.update(STREAM)
+    text = out.getvalue()
+    for told in ("1,200", "streaming", "2 put aside", "a column was renamed", "re-sync it"):
+        assert told in text
+    assert "lag 40 ms, 3 transactions, 2.0 KiB" in text
+    assert "100 insert/s, 2.5 update/s" in text
+    assert "the source holds 5.0 MiB of log" in text
+
+
+def test_a_replication_without_a_terminal_says_when_tables_begin_to_stream() -> None:
+    out = io.StringIO()
+    with display(Console(file=out, width=100)) as show:
+        show.update(STREAM)
+    assert out.getvalue().splitlines() == [
+        "streaming changes", "  orders: streaming", "  customer: paused: a column was renamed",
+    ]  # fmt: skip
+
+
+def test_a_replication_that_has_ended_is_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
+    ended = replace(STREAM, state="STOPPED", standing=replace(STANDING, lag_s=0.0, lag_transactions=0))
+    print_run(Terminal(), ended)
+    text = capsys.readouterr().out
+    assert "stopped  ·  12.0 s  ·  no lag  ·  1,230 transactions  ·  1,230 changes" in text
+    assert "rows add up" not in text
+    document = document_of(ended)
+    assert document["changes"]["transactions"] == 1230
+    assert document["tables"][0]["operations"]["insert"] == 1200
+    assert document["tables"][0]["deadLetters"] == 2

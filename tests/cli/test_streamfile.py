@@ -28,7 +28,7 @@ def _file(folder: Path, text: str) -> Path:
         (ENDS + "tables:\n- name: a\n- {}\n", ":5: tables[1].name"),
         (ENDS + "wirteMode: append\n", ":3: wirteMode"),
         (ENDS + "tables:\n- name: a\n  qurey: SELECT 1\n", ":5: tables[0].qurey"),
-        (ENDS + "mode: cdc\n", ":3: mode"),
+        (ENDS + "mode: sync\n", ":3: mode"),
         ("source: mysql://u@h/db\n", ":1: target"),
         ("target: postgresql://u@h/db\nsource: oracle://u@h/db\n", ":2: source"),
         ("target: postgresql://u@h/db\nsource:\n  url: 7\n", ":3: source.url"),
@@ -85,3 +85,20 @@ def test_run_tells_a_wrong_member_and_ends_with_2(tmp_path: Path) -> None:
     done = mainstem("run", str(_file(tmp_path, ENDS + "jobs: many\n")))
     assert done.code == 2
     assert "stream.yaml:3: jobs" in done.err
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "called"), [("", "", ""), ("name: shop-2\n", "", "shop-2"), ("name: shop\n", "other", "other")]
+)
+def test_a_replication_is_called_as_asked_or_as_the_file_is(tmp_path: Path, text: str, given: str, called: str) -> None:
+    path = tmp_path / "stream.yaml"
+    path.write_text(ENDS + "mode: cdc\n" + text)
+    assert StreamFile(path).checked_id(given) == called
+
+
+def test_a_name_that_no_stream_can_have_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "stream.yaml"
+    path.write_text(ENDS + "name: my shop\nmode: cdc\n")
+    with pytest.raises(InvalidError) as caught:
+        StreamFile(path).checked_id("")
+    assert list(caught.value.fields) == [f"{path}:3: name"]

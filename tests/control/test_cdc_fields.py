@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from mainstem.control.change_options import RETRY_SECONDS
 from mainstem.control.options import options_of
 from mainstem.errors import InvalidError
+from mainstem.model.config import REPLICATION_RETRY_S
 from mainstem.model.run import (
     ChangeErrorPolicy,
     ChangeOptions,
@@ -45,7 +45,7 @@ def wrong(read: Any, *arguments: Any, **members: Any) -> list[str]:
 def test_both_shapes_have_the_same_defaults(options: RunOptions) -> None:
     assert (options.mode, options.changes) == (Mode.CDC, ChangeOptions())
     assert (options.schema_policy, options.write_mode) == (SchemaPolicy.CREATE_MISSING, WriteMode.UPSERT)
-    assert options.retry_seconds == RETRY_SECONDS
+    assert options.retry_seconds == REPLICATION_RETRY_S
 
 
 def test_the_members_that_both_shapes_share() -> None:

@@ -12,7 +12,7 @@ from mainstem.cli.exits import ExitCode
 from mainstem.cli.streamfile import StreamFile
 from mainstem.contract.registry import Registry
 from mainstem.errors import ConnectReason
-from mainstem.model.run import RunOptions, RunState, SchemaPolicy, WriteMode
+from mainstem.model.run import ChangeOptions, Mode, RunOptions, RunState, SchemaPolicy, WriteMode
 from mainstem.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,13 +73,15 @@ def test_every_reason_of_a_failed_connection_is_explained() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_in_the_page(command: str) -> None:
     found = get_command(make_app(command)).commands[command]  # type: ignore[attr-defined]
-    line = next(text for text in _page("docs/cli.md").splitlines() if text.startswith(f"| `mainstem {command} "[:-1]))
-    assert [name for name in getattr(found, "commands", {}) if name not in line] == []
+    lines = [text for text in _page("docs/cli.md").splitlines() if text.startswith(f"| `mainstem {command}")]
+    assert lines
+    assert [name for name in getattr(found, "commands", {}) if name not in "".join(lines)] == []
 
 
-def test_every_option_of_copy_is_in_the_page() -> None:
+@pytest.mark.parametrize("command", ["copy", "replicate"])
+def test_every_option_is_in_the_page(command: str) -> None:
     page = _page("docs/cli.md")
-    options = get_command(make_app("copy")).commands["copy"].params  # type: ignore[attr-defined]
+    options = get_command(make_app(command)).commands[command].params  # type: ignore[attr-defined]
     told = [option for option in options if option.name != "help" and option.opts[0].startswith("--")]
     assert [
         option.name
@@ -105,3 +107,9 @@ def test_the_example_is_a_valid_stream_file() -> None:
     assert (source.spec.name, target.spec.name, warnings) == ("mysql", "postgresql", ())
     assert [table.name for table in options.tables] == ["customer", "orders", "orders_2024"]
     assert options != RunOptions()
+
+
+def test_the_example_of_a_replication_is_valid() -> None:
+    _, _, options, warnings = StreamFile(ROOT / "docs/examples/replicate.yaml").resolve(Registry.installed())
+    assert (options.mode, warnings) == (Mode.CDC, ())
+    assert options.changes != ChangeOptions()

@@ -14,7 +14,7 @@ from mainstem import __version__
 from mainstem.api.services import Plane, Services
 from mainstem.contract.store import StreamRecord
 from mainstem.control.clock import now_us
-from mainstem.control.progress import OPERATIONS, events
+from mainstem.control.rates import OPERATIONS, events
 from mainstem.control.states import ACTIVE
 from mainstem.model.alert import AlertKind
 from mainstem.model.run import ChangeProgress, Mode, Progress, RunState

@@ -11,8 +11,8 @@ from mainstem.api import models, shapes
 from mainstem.api.bodies import read_object, read_optional_object
 from mainstem.api.documents import CutoverBody, NumbersBody, json_body
 from mainstem.api.services import Plane
+from mainstem.control.cutover import report_json
 from mainstem.control.validation import check
-from mainstem.model.cutover import CutoverReport
 from mainstem.model.stream import DeadLetter, SchemaRecord
 
 router = APIRouter(tags=["replication"])
@@ -31,7 +31,7 @@ async def cutover(stream_id: str, request: Request, plane: Plane) -> Any:
     """
     body = check(CutoverBody, await read_optional_object(request))
     report = await asyncio.to_thread(plane.replications.cutover, stream_id, body.deadline_seconds, body.quiet_seconds)
-    return _report(report)
+    return report_json(report)
 
 
 @router.post("/streams/{stream_id}/tables/{table:path}/resync", response_model=models.Stream)
@@ -74,27 +74,6 @@ async def discard(stream_id: str, request: Request, plane: Plane) -> Response:
 def schema_changes(stream_id: str, plane: Plane, limit: Limit = 1000) -> Any:
     """The source's schema changes that were seen, and what became of each, newest last."""
     return [_change(item) for item in plane.replications.schema_changes(stream_id, limit)]
-
-
-def _report(report: CutoverReport) -> dict[str, Any]:
-    return {
-        "safe": report.safe,
-        "position": report.position,
-        "waitedSeconds": report.waited_s,
-        "problems": list(report.problems),
-        "counters": list(report.counters),
-        "tables": [
-            {
-                "table": str(item.source),
-                "target": str(item.target),
-                "sourceRows": item.source_rows,
-                "targetRows": item.target_rows,
-                "same": item.same,
-                "note": item.note,
-            }
-            for item in report.tables
-        ],
-    }
 
 
 def _letter(item: DeadLetter) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from mainstem.api import shapes
 from mainstem.contract.store import StreamRecord
-from mainstem.control.progress import OPERATIONS, Rate, events
+from mainstem.control.rates import OPERATIONS, Rate, events
 from mainstem.model.alert import Alert
 from mainstem.model.names import TableId
 from mainstem.model.run import ChangeProgress, Progress, TableProgress

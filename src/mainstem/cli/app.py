@@ -54,15 +54,19 @@ COMMANDS: Mapping[str, Command] = {
     "copy": Command(
         "copying", "copy", _HERE, "Copy a database: tables, rows, keys, indexes, foreign keys, counters, views."
     ),
-    "run": Command("streamfile", "run", _HERE, "Run the conversion that a YAML file describes."),
+    "replicate": Command(
+        "replicating", "replicate", _HERE, "Copy what is missing, then keep the target equal by the source's log."
+    ),
+    "run": Command("streamfile", "run", _HERE, "Run the stream that a YAML file describes."),
     "doctor": Command(
-        "doctor", "doctor", _HERE, "Check whether systems are fit to be copied from or to. Nothing is changed."
+        "doctor", "doctor", _HERE, "Check whether systems are fit to be copied or replicated. Nothing is changed."
     ),
     "serve": Command("serve", "serve", _HERE, "Run the server until Ctrl-C."),
     "key": Command("keys", "app", _HERE, "API keys of this machine's store."),
     "connections": Command("connections", "app", _CLIENT, "Connections that the server keeps."),
     "configs": Command("configs", "app", _CLIENT, "Stream configs that the server keeps."),
     "streams": Command("streams", "app", _CLIENT, "Streams: runs of stream configs."),
+    "cutover": Command("cutting", "cutover", _CLIENT, "Say whether writers may move from the source to the target."),
 }
 
 
@@ -91,7 +95,7 @@ def make_app(wanted: str = "") -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
-        help="Moves databases: schema and rows between MySQL, MariaDB and PostgreSQL.",
+        help="Moves and replicates databases between MySQL, MariaDB and PostgreSQL.",
     )
     app.callback()(_root)
     for name, command in COMMANDS.items():

@@ -10,7 +10,7 @@ from setproctitle import setproctitle
 _MASK = "***"
 _URL_PASSWORD = re.compile(r"(?P<keep>[A-Za-z][A-Za-z0-9+.-]*://[^:/@?]*):.*@", re.DOTALL)
 _URL_PARAMETER = re.compile(r"(?P<keep>[?&](?:ssl)?password=)[^&]*", re.IGNORECASE)
-_SECRET_OPTIONS = ("--key",)
+_SECRET_OPTIONS = ("--key", "--alert-url")  # the address of a webhook is all that one needs to use it
 
 
 def masked(arguments: Sequence[str]) -> list[str]:

@@ -45,15 +45,19 @@ class ServerError(MainstemError):
 
 
 class Client:
-    """Calls of the REST API. A context manager; paths are relative to ``/api/v1``."""
+    """Calls of the REST API. A context manager; paths are relative to ``/api/v1``.
 
-    def __init__(self, url: str, key: str) -> None:
+    Args:
+        answer_s: how long an answer may take.
+    """
+
+    def __init__(self, url: str, key: str, answer_s: float = TIMEOUT_S) -> None:
         self._url = url.rstrip("/").removesuffix("/api/v1")
         if not url.startswith(("http://", "https://")):
             raise InvalidError(f"{url!r} is not a server's URL", remedy=f"use {DEFAULT_URL}")
         headers = {"X-API-Key": key} if key else {}
         try:
-            self._http = httpx.Client(base_url=f"{self._url}/api/v1", headers=headers, timeout=TIMEOUT_S)
+            self._http = httpx.Client(base_url=f"{self._url}/api/v1", headers=headers, timeout=answer_s)
         except (httpx.InvalidURL, UnicodeEncodeError) as exc:
             raise InvalidError(f"{url!r} is not a server's URL", remedy=f"use {DEFAULT_URL}") from exc
 

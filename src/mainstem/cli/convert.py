@@ -1,4 +1,4 @@
-"""What ``copy`` and ``run`` share: preflight, dry run, the run itself, its outcome."""
+"""What ``copy``, ``replicate`` and ``run`` share: preflight, dry run, the run itself, its outcome."""
 
 from __future__ import annotations
 
@@ -26,18 +26,19 @@ from mainstem.errors import InvalidError
 from mainstem.model.event import Event
 from mainstem.model.ids import STREAM, new_id
 from mainstem.model.plan import Severity
-from mainstem.model.run import RunOptions
+from mainstem.model.run import Mode, RunOptions
 
 _UNKNOWN_TABLE_REMEDY = "names are case-sensitive; --dry-run without a selection prints every table"
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One conversion that a user asked for.
+    """One run that a user asked for.
 
     Attributes:
-        resume: the id of the run to go on with, or empty.
+        resume: the id of the run to go on with, or empty; of a replication, which may also begin, its id.
         arguments: the command line as given, for the command that resumes.
+        cutover_s: of a replication: once it streams, wait so long at most for a cut-over, then end; 0 is "stream on".
     """
 
     source: Endpoint
@@ -48,6 +49,7 @@ class Job:
     dry_run: bool = False
     look_first: bool = True
     quiet: bool = False
+    cutover_s: float = 0.0
 
 
 def carry_out(job: Job, terminal: Terminal) -> None:
@@ -56,9 +58,14 @@ def carry_out(job: Job, terminal: Terminal) -> None:
     if job.dry_run:
         print_plan(terminal, make_plan(job.source, job.target, job.options))
         return
+    if job.options.mode is Mode.CDC:
+        from mainstem.cli.replication import replicate  # with what sends alerts
+
+        replicate(job, terminal)
+        return
     if job.look_first and not job.resume:
         with loading():  # the drivers
-            _preflight(job, terminal)
+            look_first(job, terminal)
     run_id = job.resume or new_id(STREAM)
     if not job.quiet:
         terminal.hint(f"{job.source.settings.label} → {job.target.settings.label}  ({run_id})")
@@ -83,7 +90,7 @@ def _ignore(_: Event) -> None:
     """Events are for the server's log; here the progress says it all."""
 
 
-def _preflight(job: Job, terminal: Terminal) -> None:
+def look_first(job: Job, terminal: Terminal) -> None:
     """Look at both sides; warnings are said, errors end the command."""
     try:
         found = preflight.look(job.source, job.target, job.options)
@@ -98,22 +105,25 @@ def _preflight(job: Job, terminal: Terminal) -> None:
         raise preflight.PreflightError(errors)
 
 
-def resume_command(arguments: Sequence[str], run_id: str) -> str:
-    """The command that goes on with a run: as given, passwords masked, with ``--resume``."""
+def resume_command(arguments: Sequence[str], run_id: str, option: str = "--resume") -> str:
+    """The command that goes on with a run: as given, passwords masked, with the option that names it."""
     kept: list[str] = []
     skip = False
     for argument in masked(arguments):
-        if not skip and argument != "--resume" and not argument.startswith("--resume="):
+        if not skip and argument != option and not argument.startswith(f"{option}="):
             kept.append(argument)
-        skip = argument == "--resume"
-    return shlex.join(["mainstem", *kept, "--resume", run_id])
+        skip = argument == option
+    return shlex.join(["mainstem", *kept, option, run_id])
 
 
 def _say_how_to_resume(terminal: Terminal, job: Job, run_id: str) -> None:
-    if not job.arguments:
-        return
-    command = resume_command(job.arguments, run_id)
-    terminal.hint(f"To go on from here{' (put the password back for ***)' if '***' in command else ''}:", style="")
+    if job.arguments:
+        say_command(terminal, "To go on from here", resume_command(job.arguments, run_id))
+
+
+def say_command(terminal: Terminal, text: str, command: str) -> None:
+    """A command that a user may want next."""
+    terminal.hint(f"{text}{' (put the password back for ***)' if '***' in command else ''}:", style="")
     terminal.hint(f"  {command}", style="bold")
 
 

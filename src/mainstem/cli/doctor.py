@@ -17,7 +17,9 @@ from mainstem.contract.registry import Registry
 from mainstem.control.preflight import for_target, places_of
 from mainstem.engine.conversion import Endpoint
 from mainstem.errors import MainstemError
-from mainstem.model.run import RunOptions
+from mainstem.model.run import Mode, RunOptions, SchemaPolicy, WriteMode
+
+_REPLICATION = RunOptions(mode=Mode.CDC, schema_policy=SchemaPolicy.CREATE_MISSING, write_mode=WriteMode.UPSERT)
 
 
 def doctor(
@@ -25,9 +27,10 @@ def doctor(
     role: Annotated[
         Role | None, typer.Option(help="What they are meant for. Default: the first is the source, others are targets.")
     ] = None,
+    cdc: Annotated[bool, typer.Option("--cdc", help="Also what a replication needs: mode cdc.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Check whether systems are fit to be copied from or to. Nothing is changed.
+    """Check whether systems are fit to be copied or replicated. Nothing is changed.
 
     Ends with 0 when nothing stands in the way, 5 when something does, 3 when a system can't be reached.
     """
@@ -35,7 +38,7 @@ def doctor(
     registry = Registry.installed()
     endpoints = [endpoint(url, registry) for url in urls]
     wanted = roles(endpoints, role)
-    options = _options(endpoints, wanted)
+    options = _options(endpoints, wanted, _REPLICATION if cdc else RunOptions())
     systems = [examine(system, role, options[role]) for system, role in zip(endpoints, wanted, strict=True)]
     if as_json:
         terminal.document({"ok": not any(system.failed for system in systems), "systems": document_of(systems)})
@@ -44,9 +47,8 @@ def doctor(
     raise typer.Exit(_exit_code(systems))
 
 
-def _options(endpoints: Sequence[Endpoint], wanted: Sequence[Role]) -> dict[Role, RunOptions]:
-    """A target is asked about the tables that ``copy`` would bring from the first source."""
-    plain = RunOptions()
+def _options(endpoints: Sequence[Endpoint], wanted: Sequence[Role], plain: RunOptions) -> dict[Role, RunOptions]:
+    """A target is asked about the tables that ``copy`` or ``replicate`` would bring from the first source."""
     options = {Role.SOURCE: plain, Role.TARGET: plain}
     if Role.SOURCE in wanted and Role.TARGET in wanted:
         source = endpoints[wanted.index(Role.SOURCE)]

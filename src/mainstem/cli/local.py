@@ -1,4 +1,4 @@
-"""Runs a conversion inside this process: a thread works, the main thread shows progress and listens for Ctrl-C."""
+"""Runs a stream inside this process: a thread works, the main thread shows progress and listens for Ctrl-C."""
 
 from __future__ import annotations
 
@@ -8,18 +8,38 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Protocol
 
 from mainstem.cli.progress import ProgressDisplay
 from mainstem.cli.terminal import Terminal
 from mainstem.cli.view import RunView, view_of
-from mainstem.engine.conversion import Conversion
+from mainstem.control.rates import RateMeter
 from mainstem.model.run import Progress
 
 REFRESH_S = 0.1
+SAMPLE_S = 0.5
 SHARE, LONGEST_S = 20, 1.0  # showing takes a twentieth of the time: thousands of tables are shown less often
 
 
-def run_to_end(conversion: Conversion, show: ProgressDisplay, terminal: Terminal) -> RunView:
+class LocalRun(Protocol):
+    """What is needed of `Conversion` and `Replication`."""
+
+    run_id: str
+
+    def run(self) -> Progress:
+        """Work to a terminal state."""
+        ...
+
+    def stop(self) -> None:
+        """End."""
+        ...
+
+    def progress(self) -> Progress:
+        """How far it is."""
+        ...
+
+
+def run_to_end(running: LocalRun, show: ProgressDisplay, terminal: Terminal) -> RunView:
     """Work until the run has ended. The first Ctrl-C (or SIGTERM) stops it cleanly, the second one gives up waiting.
 
     Raises:
@@ -30,33 +50,56 @@ def run_to_end(conversion: Conversion, show: ProgressDisplay, terminal: Terminal
 
     def work() -> None:
         try:
-            result.append(conversion.run())
+            result.append(running.run())
         except BaseException as exc:  # raised again in the main thread
             result.append(exc)
         finally:
             ended.set()
 
     with _signals() as interrupted, show:
-        thread = threading.Thread(target=work, name="conversion", daemon=True)
+        thread = threading.Thread(target=work, name="run", daemon=True)
         thread.start()
-        stopping, pause_s = False, REFRESH_S
+        stopping, pause_s, meter = False, REFRESH_S, _Meter()
         while not ended.wait(pause_s):
             begun = time.perf_counter()
             if interrupted.count > 1:
                 raise KeyboardInterrupt
             if interrupted.count and not stopping:
                 stopping = True
-                threading.Thread(target=conversion.stop, name="stop", daemon=True).start()
+                threading.Thread(target=running.stop, name="stop", daemon=True).start()
                 terminal.hint("stopping; Ctrl-C again ends at once")
             if not show.silent:
-                show.update(view_of(conversion.run_id, conversion.progress()))
+                show.update(_measured(running, running.progress(), meter))
             pause_s = min(max(REFRESH_S, SHARE * (time.perf_counter() - begun)), LONGEST_S)
         outcome = result[0]
         if isinstance(outcome, BaseException):
             raise outcome
-        view = view_of(conversion.run_id, outcome)
+        view = view_of(running.run_id, outcome)
         show.update(view)
     return view
+
+
+class _Meter(RateMeter):
+    """Takes a sample a second at most."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next = 0.0
+
+    def add(self, at_s: float, progress: Progress) -> None:
+        """Take a sample, if it is time."""
+        if at_s >= self._next:
+            self._next = at_s + SAMPLE_S
+            super().add(at_s, progress)
+
+
+def _measured(running: LocalRun, progress: Progress, meter: _Meter) -> RunView:
+    """A view; of a replication with its rates."""
+    if progress.changes is None:
+        return view_of(running.run_id, progress)
+    now = time.monotonic()
+    meter.add(now, progress)
+    return view_of(running.run_id, progress, meter.rates(now, progress)[1])
 
 
 class _Interrupts:

@@ -13,6 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from mainstem.cli.changeview import changes_panel, summary
 from mainstem.cli.figures import count, duration, size
 from mainstem.cli.view import RunView, TableView
 
@@ -24,6 +25,7 @@ _STAGES = {
     "structure": "creating tables",
     "data": "copying rows",
     "finishing": "foreign keys, sequences, views, statistics",
+    "streaming": "streaming changes",
     "done": "done",
 }
 
@@ -86,8 +88,10 @@ class Bars(AbstractContextManager["Bars"]):
 
 
 def bars(view: RunView, room: int) -> RenderableType:
-    """A bar per table, in so many lines at most, and the total."""
+    """A bar per table, in so many lines at most, and the total; of a replication its counters once it streams."""
     shown, hidden = fitting(view.tables, max(3, room))
+    if view.standing is not None:
+        return changes_panel(view, shown, hidden)
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, max_width=32, overflow="ellipsis")
     table.add_column(width=_BAR_WIDTH)
@@ -171,13 +175,13 @@ class Lines(AbstractContextManager["Lines"]):
                 self._table(table)
         if time.monotonic() >= self._next and not view.ended:
             self._next = time.monotonic() + LINE_INTERVAL_S
-            self._console.print(_summary(view).plain)
+            self._say(_summary(view).plain if view.standing is None else summary(view))
 
     def _table(self, table: TableView) -> None:
         if table.state == "finished":
             rejected = f", {count(table.rejected)} rejected" if table.rejected else ""
             self._say(f"  {table.name}: {count(table.written)} rows in {duration(table.seconds)}{rejected}")
-        elif table.quiet:
+        elif table.quiet or table.state in {"catching_up", "streaming"}:
             self._say(f"  {table.name}: {table.state}{f': {table.error}' if table.error else ''}")
 
     def _say(self, text: str) -> None:

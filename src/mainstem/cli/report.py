@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
+from mainstem.cli.changeview import changes_table, summary, troubles
 from mainstem.cli.figures import count, size
 from mainstem.cli.terminal import Terminal, grid
 from mainstem.cli.view import RunView, TableView
@@ -24,12 +25,14 @@ def print_run(terminal: Terminal, view: RunView) -> None:
     """Everything about a run that is over, the important last so that it is what stays on the screen."""
     if view.tables:
         terminal.out.print()
-        terminal.out.print(figures_table(view))
+        terminal.out.print(figures_table(view) if view.standing is None else changes_table(view, view.tables))
     print_report(terminal, view.report)
     print_coerced(terminal, view.tables)
     print_rejected(terminal, view.rejected, view.total.rejected)
+    for trouble in troubles(view.tables) if view.standing is not None else ():
+        terminal.out.print(trouble)
     terminal.out.print()
-    terminal.out.print(row_check(view))
+    terminal.out.print(row_check(view) if view.standing is None else Text(summary(view), style="bold"))
     if view.error:
         terminal.out.print(Text.assemble(("failed: ", "bold red"), view.error))
         if view.remedy:

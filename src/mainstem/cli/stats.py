@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mainstem.cli.view import RunView, TableView, by_severity
+from mainstem.cli.view import RunView, Standing, TableView, by_severity
 from mainstem.model.names import TableId
 from mainstem.model.plan import ReportItem, Severity
 from mainstem.model.run import Rejected
@@ -27,6 +27,20 @@ def view_of_stats(stats: Mapping[str, Any]) -> RunView:
         error=str(stats["error"]),
         remedy=str(stats["remedy"]),
         error_code=str(stats["code"]),
+        standing=_standing(stats.get("changes")),
+    )
+
+
+def _standing(changes: Mapping[str, Any] | None) -> Standing | None:
+    if changes is None:
+        return None
+    return Standing(
+        position=str(changes["position"]),
+        lag_s=float(changes["lagSeconds"]),
+        lag_bytes=changes["lagBytes"],
+        lag_transactions=changes["lagTransactions"],
+        transactions=changes["transactions"],
+        held_bytes=changes["heldBytes"],
     )
 
 
@@ -43,6 +57,11 @@ def _table(table: Mapping[str, Any], schemas: bool) -> TableView:
         seconds=table["elapsed"],
         error=str(table["error"]),
         coerced=table["coerced"],
+        remedy=str(table["remedy"]),
+        operations=table["operations"],
+        operation_rates=table["operationsPerSecond"],
+        missing=table["missing"],
+        letters=table["deadLetters"],
     )
 
 

@@ -1,4 +1,4 @@
-"""``mainstem run stream.yaml``: a conversion that is written down in a file."""
+"""``mainstem run stream.yaml``: a stream that is written down in a file."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ import yaml
 
 from mainstem.cli.convert import Job, carry_out
 from mainstem.cli.endpoints import endpoint, expand
+from mainstem.cli.names import checked_id
 from mainstem.cli.terminal import JsonFlag, Terminal
 from mainstem.contract.registry import Registry
 from mainstem.control.config_body import as_sent, read_config
 from mainstem.control.options import definition_of
 from mainstem.engine.conversion import Endpoint
 from mainstem.errors import InvalidError
-from mainstem.model.run import RunOptions
+from mainstem.model.run import Mode, RunOptions
 
 _ENDS = ("source", "target")
 
@@ -30,16 +31,26 @@ def run(
     resume: Annotated[
         str, typer.Option(metavar="RUN_ID", help="Go on with a run that was interrupted or failed.", show_default=False)
     ] = "",
+    stream_id: Annotated[
+        str,
+        typer.Option(
+            "--id",
+            metavar="NAME",
+            help="Mode cdc: what the stream is called; a second start goes on. Default: the file's name member.",
+            show_default=False,
+        ),
+    ] = "",
     preflight: Annotated[bool, typer.Option(help="Check both sides first.")] = True,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Run the conversion that a YAML file describes.
+    """Run the stream that a YAML file describes.
 
     source and target are URLs (or mappings with a member url); everything else is as in the API's stream config.
     """
     terminal = Terminal(as_json=as_json)
-    source, target, options, warnings = StreamFile(file).resolve(Registry.installed())
+    described = StreamFile(file)
+    source, target, options, warnings = described.resolve(Registry.installed())
     for warning in warnings:
         terminal.hint(f"{file}: {warning}", style="yellow")
     job = Job(
@@ -47,7 +58,7 @@ def run(
         target,
         options,
         arguments=ctx.obj or (),
-        resume=resume,
+        resume=described.checked_id(stream_id) if options.mode is Mode.CDC else resume,
         dry_run=dry_run,
         look_first=preflight,
         quiet=quiet,
@@ -120,6 +131,16 @@ class StreamFile:
                 config[name] = _expanded(given)
             config["source"].setdefault("connections", [{}])
         return {"mode": "convert"} | config
+
+    def checked_id(self, given: str) -> str:
+        """What a replication is called: as given, or the member ``name``; empty when there is neither."""
+        name = self.body.get("name")
+        if given or not isinstance(name, str):
+            return checked_id(given)
+        try:
+            return checked_id(name)
+        except typer.BadParameter as exc:
+            raise self.error({"name": exc.message}, remedy="or call it otherwise with --id") from None
 
     def error(self, fields: Mapping[str, str], *, remedy: str = "") -> InvalidError:
         """An error about members of this file."""

@@ -9,7 +9,10 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from mainstem.cli import changes
+from mainstem.cli.changeview import changes_panel
 from mainstem.cli.client import DEFAULT_URL, Client, Key, Url
+from mainstem.cli.cutting import cutover
 from mainstem.cli.exits import exit_code_of_run
 from mainstem.cli.progress import display
 from mainstem.cli.report import figures_table, print_run
@@ -79,8 +82,24 @@ def resume(which: Which, url: Url = DEFAULT_URL, key: Key = "", as_json: JsonFla
 
 @app.command()
 def stop(which: Which, url: Url = DEFAULT_URL, key: Key = "", as_json: JsonFlag = False) -> None:
-    """End it; what has been written stays."""
+    """End it for good; what has been written stays. To go on with a replication later, pause it."""
     _act("stop", which, url, key, as_json=as_json)
+
+
+@app.command()
+def delete(
+    which: Which,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also when what it left at its source cannot be taken away.")
+    ] = False,
+    url: Url = DEFAULT_URL,
+    key: Key = "",
+    as_json: JsonFlag = False,
+) -> None:
+    """Forget one that has ended, with what a replication left at its source and in its target's book."""
+    with Client(url, key) as client:
+        client.call("DELETE", COLLECTION, which, force=force)
+    said(Terminal(as_json=as_json), f"{which}  deleted", {"id": which, "deleted": True})
 
 
 def _act(action: str, which: str, url: str, key: str, *, as_json: bool) -> None:
@@ -112,7 +131,7 @@ def stats(
         print_run(terminal, view)
     else:
         terminal.say(f"{view.state.lower()}, {view.stage}")
-        terminal.out.print(figures_table(view))
+        terminal.out.print(figures_table(view) if view.standing is None else changes_panel(view, view.tables))
 
 
 def _watch(client: Client, stream: str, terminal: Terminal) -> None:
@@ -191,3 +210,7 @@ def _print_line(terminal: Terminal, line: dict[str, Any]) -> None:
     terminal.out.print(
         Text.assemble((f"{at} ", "dim"), (f"{level:5} ", _LEVEL_STYLES.get(level, "")), str(line.get("message", "")))
     )
+
+
+for _name, _command in {"cutover": cutover, **changes.COMMANDS}.items():
+    app.command(_name)(_command)

@@ -22,9 +22,6 @@ from mainstem.control.config_body import (
 from mainstem.control.validation import invalid
 from mainstem.model.run import ChangeOptions, Mode, SnapshotPolicy, WriteMode
 
-RETRY_SECONDS = 86_400
-"""For how long a replication tries a lost connection again when its config does not say: alerts tell of it before."""
-
 _DEFAULTS = ChangeOptions()
 _NO_CONDITION = "cannot be in mode cdc, whose rows may change from meeting it to not meeting it; use mode convert"
 _NO_QUERY = "cannot be in mode cdc: the log tells of tables; use mode convert"

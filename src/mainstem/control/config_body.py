@@ -88,8 +88,11 @@ def _flag_or_word(value: object) -> object:
     raise ValueError("must be true, false, create_if_not_exists, fail_if_exists or disabled")
 
 
-def _web_address(value: str) -> str:
-    """An address that alerts can be sent to. A login in it would be shown to whoever reads the config."""
+def web_address(value: str) -> str:
+    """The address as it is, if alerts can be sent there; else ValueError.
+
+    A login in it would be shown to whoever reads the config.
+    """
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("must be a URL that begins with http:// or https://")
@@ -115,7 +118,7 @@ Policy = Annotated[SchemaPolicy, BeforeValidator(_folded)]
 Writing = Annotated[WriteMode, BeforeValidator(_folded)]
 Operations = list[Annotated[Operation, BeforeValidator(_folded)]]
 ServerId = Annotated[int, BeforeValidator(_number), Field(ge=1, le=MAX_SERVER_ID)]
-WebAddress = Annotated[Line, AfterValidator(_web_address)]
+WebAddress = Annotated[Line, AfterValidator(web_address)]
 
 
 class Part(BaseModel):

@@ -10,6 +10,14 @@ LEFT = "what the source kept for this stream could not be taken away: "
 """Begins what is said when `release` fails: the source may go on keeping its log."""
 
 
+def is_known(target: Endpoint, options: RunOptions, stream_id: str) -> bool:
+    """Whether the target knows a stream of this id from an earlier start. Raises `ConnectError`."""
+    if target.spec.applies is None:
+        return False
+    with target.spec.applies(target.settings, options).book(stream_id) as book:
+        return book.load() is not None
+
+
 def release(source: Endpoint, target: Endpoint, options: RunOptions, stream_id: str) -> None:
     """Have the source keep nothing more for a stream that has ended; what the target knows of it stays to be read.
 

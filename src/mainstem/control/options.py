@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mainstem.control.change_options import RETRY_SECONDS, changes_of, mode_of
+from mainstem.control.change_options import changes_of, mode_of
 from mainstem.control.config_body import (
     CONVERT,
     DatabaseTarget,
@@ -25,7 +25,7 @@ from mainstem.control.config_body import (
 )
 from mainstem.control.validation import invalid
 from mainstem.errors import InvalidError
-from mainstem.model.config import StreamDefinition
+from mainstem.model.config import REPLICATION_RETRY_S, StreamDefinition
 from mainstem.model.run import (
     ChangeOptions,
     Mode,
@@ -296,7 +296,7 @@ def _in_mode(options: RunOptions, mode: Mode, changes: ChangeOptions, ours: Ours
     """The options with what mode cdc has beside; it has no copy without rows, but may leave out the whole copy."""
     if mode is Mode.CONVERT:
         return options
-    waits_s = RETRY_SECONDS if ours.retry_seconds is None else ours.retry_seconds
+    waits_s = REPLICATION_RETRY_S if ours.retry_seconds is None else ours.retry_seconds
     return replace(options, mode=mode, changes=changes, skip_data=False, retry_seconds=float(waits_s))
 
 

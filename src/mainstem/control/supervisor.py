@@ -15,7 +15,8 @@ from mainstem.control.clock import now_us
 from mainstem.control.events import Broadcaster
 from mainstem.control.hiding import hide
 from mainstem.control.leftovers import LEFT, release
-from mainstem.control.progress import Rate, RateMeter, averages, carried, from_json, to_json
+from mainstem.control.progress import carried, from_json, to_json
+from mainstem.control.rates import Rate, RateMeter, averages
 from mainstem.control.states import ENDING_OF, Move, StateConflict, after, is_there_already
 from mainstem.engine.conversion import Endpoint
 from mainstem.engine.replication import Replication

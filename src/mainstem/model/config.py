@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from mainstem.model.run import RunOptions
 
+REPLICATION_RETRY_S = 86_400.0
+"""For how long a replication tries a lost connection again when nobody says: alerts tell of it long before."""
+
 
 @dataclass(frozen=True, slots=True)
 class StreamDefinition:
