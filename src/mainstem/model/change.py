@@ -82,12 +82,17 @@ class Truncate:
 
 
 class SchemaChangeKind(StrEnum):
-    """What happened to a table."""
+    """What happened to a table.
+
+    LOST: from here on the log does not tell the table's rows: they were exchanged without row events (a partition
+    dropped, another table moved to its name), or cannot be read. Only a new copy helps.
+    """
 
     COLUMNS = "columns"
     CREATED = "created"
     DROPPED = "dropped"
     RENAMED = "renamed"
+    LOST = "lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,7 @@ class SchemaChange:
         columns: all columns after it, in the source's order (COLUMNS, CREATED, RENAMED).
         renamed_to: the new name (RENAMED).
         statement: the source's own, where its log has it; for people.
+        reason: why the table is LOST.
     """
 
     kind: SchemaChangeKind
@@ -109,6 +115,7 @@ class SchemaChange:
     columns: tuple[Column, ...] = ()
     renamed_to: TableId | None = None
     statement: str = ""
+    reason: str = ""
 
 
 Part = RowChanges | Truncate | SchemaChange

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mainstem.connectors.mysql.config import DEFAULT_PORT
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.contract.apply import ChangeTarget
+from mainstem.contract.changes import ChangeSource
 from mainstem.contract.inspector import Inspector
 from mainstem.contract.source import Source
 from mainstem.contract.spec import ConnectorSpec
@@ -40,6 +41,12 @@ def _applies(settings: ConnectionSettings, options: RunOptions) -> ChangeTarget:
     return MysqlChangeTarget(settings, options)
 
 
+def _changes(settings: ConnectionSettings, options: RunOptions) -> ChangeSource:
+    from mainstem.connectors.mysql.changes import MysqlChangeSource
+
+    return MysqlChangeSource(settings, options)
+
+
 SPEC = ConnectorSpec(
     name="mysql",
     aliases=("mariadb",),
@@ -52,6 +59,7 @@ SPEC = ConnectorSpec(
     source=_source,
     target=_target,
     applies=_applies,
+    changes=_changes,
     logs_cascades=False,
     password_variable="MYSQL_PWD",  # noqa: S106
     flavors=("mariadb",),

@@ -35,12 +35,16 @@ class MysqlSource:
         self._settings = settings
 
     @contextmanager
-    def snapshot(self, readers: int) -> Iterator[Snapshot]:
-        """Open a snapshot; leaving the context closes its connections."""
+    def snapshot(self, readers: int, *, exact: bool = False) -> Iterator[Snapshot]:
+        """Open a snapshot; leaving the context closes its connections.
+
+        Args:
+            exact: its position is needed, see `consistency.agree`.
+        """
         with ExitStack() as stack:
             connections = [stack.enter_context(_closing(connect(self._settings))) for _ in range(readers)]
             with _closing(connect(self._settings)) as locker:
-                agreement = agree(connections, locker)
+                agreement = agree(connections, locker, exact=exact)
             yield MysqlSnapshot(
                 [MysqlReader(connection, self._settings) for connection in connections[: agreement.readers]],
                 agreement.position,

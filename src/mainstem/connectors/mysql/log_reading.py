@@ -1,0 +1,510 @@
+"""What each event of the binary log does to the group that is being gathered. Reads nothing by itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+from mainstem.connectors.mysql import statements
+from mainstem.connectors.mysql.charsets import Charsets
+from mainstem.connectors.mysql.log_group import Gathering, divided
+from mainstem.connectors.mysql.log_held import Held
+from mainstem.connectors.mysql.log_place import Place
+from mainstem.connectors.mysql.log_position import RESYNC, Prepared
+from mainstem.connectors.mysql.log_schema import SchemaChanges
+from mainstem.connectors.mysql.log_tables import Mismatch, TableRows, Tables
+from mainstem.connectors.mysql.schema_watch import SchemaWatch, shape
+from mainstem.connectors.mysql.statements import Statement, What
+from mainstem.connectors.mysql.wire import events as log
+from mainstem.connectors.mysql.wire.gtid import Gtid, MariadbGtid
+from mainstem.connectors.mysql.wire.tablemap import TableMap
+from mainstem.contract.changes import GroupLimits
+from mainstem.errors import LostConnectionError, PositionLostError, StatementError, WireError
+from mainstem.model.change import ChangeGroup, Part, RowChanges, SchemaChange, SchemaChangeKind, Truncate
+from mainstem.model.names import TableId
+
+Groups = Iterable[ChangeGroup]
+_DUMMY_TABLE = 0xFFFFFF
+_MICROSECONDS = 1_000_000
+_ROWS_ONLY = (
+    "SET GLOBAL binlog_format = 'ROW', have the writers connect anew, and let no session set it otherwise; then copy"
+    " the tables anew"
+)
+
+
+class LogReading:
+    """Gathers groups. For one thread at a time.
+
+    Attributes:
+        busy: a transaction is under way.
+        since: when the first change of the present group was read, on the monotonic clock; 0 is "there is none".
+    """
+
+    def __init__(
+        self, place: Place, tables: Tables, schema: SchemaChanges, watch: SchemaWatch, charsets: Charsets,
+        limits: GroupLimits, doomed: set[tuple[int, int]],
+    ) -> None:  # fmt: skip
+        """
+        Args:
+            doomed: where large transactions begin that were rolled back after parts of them were handed on; it is kept
+                from one reading of the log to the next, in which such a one is put aside until it is whole.
+        """
+        self.place = place
+        self._tables = tables
+        self._schema = schema
+        self._watch = watch
+        self._charsets = charsets
+        self._limits = limits
+        self._gathered = Gathering()
+        self._parts: list[Part] = []
+        self._mapped: dict[int, TableRows | TableMap | None] = {}
+        self._resolved: dict[int, tuple[TableMap, TableRows | None]] = {}
+        self.busy = False
+        self.since = 0.0
+        self._transactions = 0
+        self._first_us = self._last_us = 0
+        # Of the transaction that is under way:
+        self._explicit = False
+        self._skipping = False
+        self._first_row = 0
+        self._order = (0, 0)
+        self._gtid: Gtid | MariadbGtid | None = None
+        self._committed_us = 0
+        self._begun = False  # some of it was handed on
+        self._held: Held | None = None  # it is put aside
+        self._xa_name = ""
+        self._prepared: dict[str, Held] = {}
+        self._doomed = doomed
+        self._savepoints: dict[str, int] = {}
+        self._handlers: dict[type, Callable[[Any], Groups | None]] = {
+            log.Xid: self._xid,
+            log.Rows: self._rows,
+            log.TableMapped: self._table,
+            log.GtidEvent: self._mysql_gtid,
+            log.MariadbGtidEvent: self._mariadb_gtid,
+            log.Query: self._query,
+            log.XaPrepare: self._xa_prepare,
+            log.Rotate: self._rotate,
+            log.FormatDescription: self._format,
+            log.PreviousGtids: self._previous,
+            log.MariadbGtidList: self._gtid_list,
+            log.Incident: self._incident,
+            log.LoadQuery: self._load_query,
+        }
+
+    @property
+    def gathered(self) -> bool:
+        """Whether there is something to hand on."""
+        return bool(self._gathered.rows or self._parts)
+
+    def read(self, event: log.Event) -> Groups | None:
+        """Take an event; what is full is handed on, or what must be before the next event is read."""
+        handler = self._handlers.get(type(event))
+        groups = handler(event) if handler is not None else None
+        if not self.busy:
+            self.place.rest()
+        return groups
+
+    def forget_maps(self) -> None:
+        """Tables are read otherwise from here on."""
+        self._resolved.clear()
+
+    def flush(self) -> ChangeGroup:
+        """All that was gathered, as a whole group; no transaction may be under way."""
+        parts = (*self._parts, *self._gathered.take())
+        return self._group(parts)
+
+    # Transactions.
+
+    def _mysql_gtid(self, event: log.GtidEvent) -> None:
+        self._begin(event.gtid, event.committed_us or event.header.timestamp * _MICROSECONDS)
+
+    def _mariadb_gtid(self, event: log.MariadbGtidEvent) -> None:
+        self._begin(event.gtid, 0)
+        self._explicit = not event.standalone
+        if event.prepares:
+            self._hold(str(event.xid))
+
+    def _begin(self, gtid: Gtid | MariadbGtid | None, committed_us: int) -> None:
+        if self.busy:
+            raise WireError("a transaction begins in the log before the one before it has ended")
+        self.busy = True
+        self._explicit = self._begun = False
+        self._skipping = self.place.passed_over
+        self._first_row = self._gathered.sequence
+        self._order = self.place.order
+        self._gtid = gtid
+        self._committed_us = committed_us
+        if self._savepoints:
+            self._savepoints.clear()
+        if self._doomed and self._order in self._doomed:
+            self._held = Held()
+
+    def _hold(self, xid: str) -> None:
+        """An XA transaction begins, which another one commits or rolls back."""
+        self._explicit = True
+        self._xa_name = xid.lower()
+        self._held = Held()
+        if self._xa_name in self.place.prepared:
+            self._skipping = False
+
+    def _xid(self, event: log.Xid) -> Groups | None:
+        return self._commit(event.header)
+
+    def _commit(self, header: log.Header) -> Groups | None:
+        """The transaction is whole."""
+        if self._held is not None:
+            return self._handed_back(self._held, header)
+        self._end(header)
+        gathered = self._gathered
+        if self._begun or gathered.sequence > self._first_row:
+            self._transactions += 1
+            self._last_us = self._committed_us or header.timestamp * _MICROSECONDS
+            self._first_us = self._first_us or self._last_us
+        limits = self._limits
+        if self._begun or gathered.size_bytes >= limits.max_bytes or gathered.rows >= limits.max_rows:
+            self._begun = False
+            return [self.flush()]
+        return None
+
+    def _end(self, header: log.Header) -> None:
+        """No transaction is under way any more."""
+        self.busy = False
+        if self._gtid is not None and not self.place.passed_over_at(self._order):
+            self.place.gtids.add(self._gtid)
+        self.place.rest(header.timestamp)
+
+    def _handed_back(self, held: Held, header: log.Header) -> Iterator[ChangeGroup]:
+        """All of a transaction that was put aside is to be handed on."""
+        head, tail = self._gathered.split(self._first_row)
+        held.add(tail)
+        if head or self._parts:
+            yield self._group((*self._parts, *head))
+        self._held, self._begun = None, True
+        last: list[RowChanges] = []
+        for piece in held.pieces():
+            wanted = [changes for changes in piece if self._is_wanted(changes.table)]
+            if last and wanted:
+                yield ChangeGroup(tuple(last), whole=False)
+            last = wanted or last
+        held.close()
+        self._parts = [*last]
+        yield from self._commit(header) or ()
+
+    def _is_wanted(self, table: TableId) -> bool:
+        """Whether the stream reads the table's rows of a transaction that is committed here."""
+        rows = self._tables.get(table.schema, table.name)
+        return rows is not None and rows.read and self._is_beyond(rows)
+
+    def _group(self, parts: Iterable[Part]) -> ChangeGroup:
+        group = ChangeGroup(
+            tuple(parts), True, self._transactions, self.place.position().dump(), self._first_us, self._last_us
+        )
+        self._transactions = self._first_us = self._last_us = 0
+        self._parts = []
+        self.since = 0.0
+        return group
+
+    def _piece(self, first: int | None = None) -> list[ChangeGroup]:
+        """Hand on what was gathered though a transaction is under way: the whole ones before it, then its part.
+
+        Args:
+            first: forget the rows from this number on.
+        """
+        head, tail = self._gathered.split(self._first_row)
+        if first is not None:
+            tail, _ = divided(tail, first)
+        groups = []
+        if head or self._parts:
+            groups.append(self._group((*self._parts, *head)))
+        if tail and self._held is not None:
+            self._held.add(tail)
+            self._first_row = self._gathered.sequence
+        elif tail:
+            groups.append(self._part(tail))
+        return groups
+
+    def _part(self, changes: list[RowChanges]) -> ChangeGroup:
+        """A piece of the transaction that is under way."""
+        self._begun = True
+        self._first_row = self._gathered.sequence
+        return ChangeGroup(tuple(changes), whole=False)
+
+    def _undo(self, sequence: int) -> Groups:
+        """Rows from a number on have come to nothing.
+
+        Raises:
+            LostConnectionError: some of them were handed on. Read again from the last position, they are put aside.
+        """
+        if self._begun and sequence < self._first_row:
+            self._doomed.add(self._order)
+            raise LostConnectionError(
+                "a large transaction of the source was rolled back in its log after parts of it were read",
+                remedy="the log is read again from the last position",
+            )
+        groups = self._piece(sequence)
+        if self._held is not None:
+            self._held.cut(sequence)
+        return groups
+
+    # Rows.
+
+    def _table(self, event: log.TableMapped) -> Groups | None:
+        table = event.table
+        if self._skipping:
+            self._mapped[table.table_id] = None
+            return None
+        known = self._resolved.get(id(table))
+        groups: Groups | None = None
+        if known is not None and known[0] is table and (known[1] is None or known[1].map is table):
+            rows = known[1]
+        else:
+            rows, groups = self._resolve(table)
+        if rows is not None and rows.since is not None and self._held is None and not self._is_beyond(rows):
+            rows = None
+        self._mapped[table.table_id] = rows if groups is None or rows is not None else table
+        return groups
+
+    def _settled(self, number: int, table: TableMap) -> TableRows | None:
+        """The table of row events whose description made the engine say how it is read from here on."""
+        rows, groups = self._resolve(table)
+        if groups is not None:
+            raise WireError(
+                "rows of a table cannot be read as they are in the log", table=f"{table.schema}.{table.name}"
+            )
+        self._mapped[number] = rows
+        return rows
+
+    def _resolve(self, table: TableMap) -> tuple[TableRows | None, Groups | None]:
+        """Which table of the stream it is, with a decoder that fits it; and what is to be handed on before."""
+        rows = self._tables.get(table.schema, table.name)
+        groups: Groups | None = None
+        if rows is None or not rows.read:
+            self._resolved[id(table)] = (table, None)
+            return None, None
+        if rows.since is not None and self._held is None and not self._is_beyond(rows):
+            return None, None
+        if rows.map is not None and rows.map.columns == table.columns:
+            rows.map = table
+        else:
+            if rows.rows:
+                groups = self._piece()
+            try:
+                rows.fit(table, self._charsets)
+            except Mismatch as exc:
+                told = self._mismatch(rows, table, str(exc))
+                if told is not None:
+                    return None, [*(groups or []), *told]
+        self._resolved[id(table)] = (table, rows)
+        return rows, groups
+
+    def _mismatch(self, rows: TableRows, table: TableMap, why: str) -> Groups | None:
+        """The log's columns are others than those that the table is known to have; None if they can be read even so."""
+        source = rows.table.source
+        columns = self._watch.columns(source, rows.layout)
+        change = SchemaChange(SchemaChangeKind.LOST, source, reason=why)
+        try:
+            if columns and shape(columns) != shape(rows.layout):
+                TableRows(rows.table, columns).fit(table, self._charsets)
+                change = SchemaChange(SchemaChangeKind.COLUMNS, source, columns)
+            else:  # it changed once more since
+                rows.fit(table, self._charsets, strict=False)
+                return None
+        except Mismatch:
+            pass
+        if self._begun or self._held is not None:
+            raise WireError(f"{why}, in the middle of a transaction", table=str(source))
+        head, tail = self._gathered.split(self._first_row)
+        groups = [self._group((*self._parts, *head, change))]
+        if tail:
+            groups.append(self._part(tail))
+        return groups
+
+    def _is_beyond(self, rows: TableRows) -> bool:
+        """Whether the transaction came after the table's copy."""
+        since = rows.since
+        if since is None:
+            return True
+        if not self.place.is_beyond(since, self._order, self._gtid):
+            return False
+        if self.place.is_ours(since):
+            rows.since = None
+        return True
+
+    def _rows(self, event: log.Rows) -> Groups | None:
+        try:
+            rows = self._mapped[event.table_id]
+        except KeyError:
+            if event.table_id == _DUMMY_TABLE:
+                return None
+            raise WireError("rows of a table come before its description") from None
+        if isinstance(rows, TableMap):
+            rows = self._settled(event.table_id, rows)
+        if rows is None:
+            return None
+        gathered, limits = self._gathered, self._limits
+        if not self.since:
+            self.since = time.monotonic()
+        groups: list[ChangeGroup] = []
+        at = event.start
+        while at < event.end:
+            count, size = rows.rows, rows.size_bytes
+            room = max(limits.max_bytes - gathered.size_bytes + size, 1)
+            at = rows.feed(event, at, gathered.sequence, room)
+            gathered.add(rows, rows.rows - count, rows.size_bytes - size)
+            if gathered.size_bytes >= limits.max_bytes or gathered.rows >= limits.max_rows:
+                groups += self._piece()
+        return groups
+
+    # Statements.
+
+    def _query(self, event: log.Query) -> Groups | None:
+        text = event.statement.decode("utf-8", "replace")
+        statement = statements.read(text, event.database)
+        groups = None
+        what = statement.what
+        if what is What.BEGIN:
+            if not self.busy:
+                self._begin(None, 0)
+            self._explicit = True
+            return None
+        if what is What.COMMIT:
+            return self._commit(event.header)
+        if what is What.ROLLBACK:
+            return self._roll_back(event.header)
+        if what is What.SAVEPOINT:
+            self._savepoints[statement.name.lower()] = self._gathered.sequence
+            return None
+        if what is What.ROLLBACK_TO:
+            return self._undo(self._savepoints.get(statement.name.lower(), self._first_row))
+        if what is What.XA:
+            return self._xa(statement.name, event.header)
+        if not self._skipping and what is not What.NOTHING:
+            groups = self._statement(event, statement, text)
+        if self.busy and not self._explicit:
+            groups = [*(groups or []), *(self._commit(event.header) or [])]
+        return groups
+
+    def _statement(self, event: log.Query, statement: Statement, text: str) -> Groups | None:
+        databases = self._schema.concerned(text, event.database)
+        if not databases:
+            return None
+        if statement.what is What.DML:
+            raise self._not_as_rows(event.database)
+        if statement.what is What.TRUNCATE:
+            tables = self._truncated(statement)
+            if tables:
+                self._parts += self._gathered.take()
+                self._parts.append(Truncate(tables, restart_identity=True))
+                self._transactions += 1
+                self.since = self.since or time.monotonic()
+        changes = self._schema.after(statement, text, databases, lambda rows: rows.read and self._is_beyond(rows))
+        return self._told(changes, event.header) if changes else None
+
+    def _truncated(self, statement: Statement) -> tuple[TableId, ...]:
+        found = [self._tables.get(table.schema, table.name) for table in statement.tables]
+        return tuple(rows.table.source for rows in found if rows is not None and rows.read and self._is_beyond(rows))
+
+    def _told(self, changes: list[SchemaChange], header: log.Header) -> Groups:
+        """A group for each; the last one's position is behind the statement, so that none is missed after a crash."""
+        groups = []
+        for change in changes[:-1]:
+            groups.append(self._group((*self._parts, *self._gathered.take(), change)))
+        if not self._explicit:
+            self._commit(header)
+        groups.append(self._group((*self._parts, *self._gathered.take(), changes[-1])))
+        return groups
+
+    def _not_as_rows(self, database: str) -> StatementError:
+        return StatementError(
+            f"rows of database {database} were changed by a statement that the log holds as such, not as rows"
+            " (binlog_format)",
+            remedy=_ROWS_ONLY,
+            position=f"{self.place.file}:{self.place.before}",
+        )
+
+    def _load_query(self, event: log.LoadQuery) -> None:
+        if event.database in self._tables.databases():
+            raise self._not_as_rows(event.database)
+
+    def _roll_back(self, header: log.Header) -> Groups:
+        """The transaction has come to nothing (a part of it could not be kept out of the log)."""
+        first = 0 if self._begun else self._first_row
+        if self._held is not None:
+            self._held.cut(0)
+        groups = self._undo(first)
+        return [*groups, *(self._commit(header) or [])]
+
+    # XA transactions.
+
+    def _xa(self, text: str, header: log.Header) -> Groups | None:
+        verb, _, xid = text.partition(" ")
+        if verb in ("START", "BEGIN"):
+            self._hold(xid)
+        elif verb in ("COMMIT", "ROLLBACK"):
+            return self._complete(xid.lower(), header, commit=verb == "COMMIT")
+        return None
+
+    def _xa_prepare(self, event: log.XaPrepare) -> Groups | None:
+        held, self._held = self._held, None
+        if event.one_phase or held is None:
+            self._held = held
+            return self._commit(event.header)
+        groups = self._piece_of(held)
+        self._prepared[self._xa_name] = held
+        if self._xa_name not in self.place.prepared:
+            gtid = "" if self._gtid is None else str(self._gtid)
+            self.place.prepared[self._xa_name] = Prepared(self._xa_name, self.place.file, self._order[1], gtid)
+        self._end(event.header)
+        return groups
+
+    def _piece_of(self, held: Held) -> list[ChangeGroup]:
+        """Put the rest of the transaction aside, and hand on what came before it."""
+        head, tail = self._gathered.split(self._first_row)
+        held.add(tail)
+        return [self._group((*self._parts, *head))] if head or self._parts else []
+
+    def _complete(self, xid: str, header: log.Header, *, commit: bool) -> Groups | None:
+        """A prepared transaction is committed or rolled back."""
+        held = self._prepared.pop(xid, None)
+        groups = [self.flush()] if self.gathered else []  # its position still needs what is prepared
+        self.place.prepared.pop(xid, None)
+        if held is None:
+            if commit and not self._skipping:
+                raise PositionLostError(
+                    "an XA transaction is committed that was prepared before the stream began: its rows are not known",
+                    remedy=RESYNC,
+                    position=f"{self.place.file}:{self.place.before}",
+                )
+        elif commit:
+            self._held = held
+        else:
+            held.close()
+        return chain(groups, self._commit(header) or ())
+
+    # The log itself.
+
+    def _rotate(self, event: log.Rotate) -> None:
+        self.place.rotate(event)
+        self._mapped.clear()
+
+    def _format(self, event: log.FormatDescription) -> None:
+        self.place.begin_file(event)
+        self._mapped.clear()
+        self._resolved.clear()
+
+    def _previous(self, event: log.PreviousGtids) -> None:
+        self.place.gtids.reset(event.gtids)
+
+    def _gtid_list(self, event: log.MariadbGtidList) -> None:
+        if not event.header.artificial:
+            self.place.gtids.reset(event.gtids)
+
+    def _incident(self, event: log.Incident) -> None:
+        raise WireError(
+            "the server's log has a gap: it notes that events were lost",
+            remedy="look into the server's error log; then copy the tables anew",
+            position=f"{self.place.file}:{self.place.before}",
+        )

@@ -1,0 +1,119 @@
+"""What a statement in the log has done to the tables of a stream: by the catalog, not by its grammar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from mainstem.connectors.mysql.log_tables import TableRows, Tables
+from mainstem.connectors.mysql.schema_watch import SchemaWatch, shape
+from mainstem.connectors.mysql.statements import Statement, What
+from mainstem.model.change import SchemaChange, SchemaChangeKind
+from mainstem.model.names import TableId
+from mainstem.model.schema import Column
+
+# How tools for changes of a table's structure name the copy that they put in its place, with all of its rows.
+_SHADOWS = ("_{}_gho", "_{}_new", "__{}_new", "lhmn_{}", "__osc_new_{}")
+_MOVED = "another table took its name; whether it holds the same rows is not told by the log"
+_REPLACED = "rows came or went with a partition or a tablespace, which the log does not tell row by row"
+
+
+class SchemaChanges:
+    """Finds out what statements did. For one thread at a time."""
+
+    def __init__(self, watch: SchemaWatch, tables: Tables) -> None:
+        self._watch = watch
+        self._tables = tables
+        self._known: dict[str, set[str]] = {}
+
+    def remember(self) -> None:
+        """Take the tables that there are now for known: of these alone it is not told that they were made."""
+        for database in self._tables.databases():
+            self._known[database] = self._watch.names(database)
+
+    def concerned(self, text: str, database: str) -> set[str]:
+        """The databases with tables of the stream that a statement may be about."""
+        lowered = text.lower()
+        return {name for name in self._tables.databases() if name == database or name.lower() in lowered}
+
+    def after(
+        self, statement: Statement, text: str, databases: Iterable[str], wanted: Callable[[TableRows], bool]
+    ) -> list[SchemaChange]:
+        """What became of the tables.
+
+        Args:
+            databases: those that the statement may be about.
+            wanted: whether the stream reads a table, at this place of the log.
+        """
+        changes: list[SchemaChange] = []
+        for database in sorted(databases):
+            ours = [rows for rows in self._tables.all() if rows.table.source.schema == database and wanted(rows)]
+            names = self._watch.names(database)
+            changes += self._explicit(statement, text, database, ours)
+            told = {change.table for change in changes}
+            changes += self._reshaped([rows for rows in ours if rows.table.source not in told], names, text)
+            changes += self._created(database, names, text, {change.renamed_to for change in changes})
+            self._known[database] = names | self._known.get(database, set())
+            for change in changes:
+                if change.kind in (SchemaChangeKind.DROPPED, SchemaChangeKind.RENAMED):
+                    self._known[database].discard(change.table.name)
+        return changes
+
+    def _explicit(self, statement: Statement, text: str, database: str, ours: list[TableRows]) -> list[SchemaChange]:
+        """What the catalog may not tell any more, or never: tables that went, moved, or lost rows."""
+        ids = {rows.table.source: rows for rows in ours}
+        if statement.what is What.DROP:
+            gone = [table for table in ids if table in statement.tables or statement.name == table.schema]
+            for table in gone:
+                self._known.get(database, set()).discard(table.name)
+            return [SchemaChange(SchemaChangeKind.DROPPED, table, statement=text) for table in gone]
+        if statement.what is What.REPLACED:
+            return [
+                SchemaChange(SchemaChangeKind.LOST, table, statement=text, reason=_REPLACED)
+                for table in statement.tables
+                if table in ids
+            ]
+        if statement.what is What.RENAME:
+            return [change for table, rows in ids.items() for change in self._moved(statement, text, table, rows)]
+        return []
+
+    def _moved(self, statement: Statement, text: str, table: TableId, rows: TableRows) -> list[SchemaChange]:
+        at: dict[TableId, TableId] = {table: table}  # place → what lies there, by its place before the statement
+        for old, new in statement.renamed:
+            at[new] = at.pop(old, old)
+        here = at.get(table)
+        if here == table:
+            return []
+        if here is None:
+            new = next(place for place, before in at.items() if before == table)
+            self._known.setdefault(new.schema, set()).add(new.name)
+            columns = self._watch.columns(new, rows.layout) or rows.layout
+            return [SchemaChange(SchemaChangeKind.RENAMED, table, columns, new, text)]
+        if here.name not in {form.format(table.name) for form in _SHADOWS}:
+            return [SchemaChange(SchemaChangeKind.LOST, table, statement=text, reason=_MOVED)]
+        return []
+
+    def _reshaped(self, ours: list[TableRows], names: set[str], text: str) -> list[SchemaChange]:
+        """Those that it names and that look otherwise. What is not there was dropped or renamed later, which comes."""
+        lowered = text.lower().replace("``", "`")
+        there = [rows for rows in ours if rows.table.source.name in names and rows.table.source.name.lower() in lowered]
+        shapes = self._watch.shapes([rows.table.source for rows in there]) if there else {}
+        changes = []
+        for rows in there:
+            table = rows.table.source
+            if table in shapes and shapes[table] != shape(rows.layout):
+                columns = self._watch.columns(table, rows.layout)
+                if columns:
+                    changes.append(SchemaChange(SchemaChangeKind.COLUMNS, table, columns, statement=text))
+        return changes
+
+    def _created(self, database: str, names: set[str], text: str, renamed: set[TableId | None]) -> list[SchemaChange]:
+        made = sorted(names - self._known.get(database, names))
+        changes = []
+        for name in made:
+            table = TableId(database, name)
+            if table in renamed or self._tables.get(database, name) is not None:
+                continue
+            columns: tuple[Column, ...] = self._watch.columns(table)
+            if columns:
+                changes.append(SchemaChange(SchemaChangeKind.CREATED, table, columns, statement=text))
+        return changes

@@ -1,0 +1,204 @@
+"""`ChangeStream` over a server's binary log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from threading import Condition
+from types import TracebackType
+
+from mainstem.connectors.mysql.charsets import Charsets
+from mainstem.connectors.mysql.log_lag import Lag
+from mainstem.connectors.mysql.log_place import Place
+from mainstem.connectors.mysql.log_position import LogPosition, load
+from mainstem.connectors.mysql.log_reading import LogReading
+from mainstem.connectors.mysql.log_schema import SchemaChanges
+from mainstem.connectors.mysql.log_side import Identity, Side
+from mainstem.connectors.mysql.log_tables import Tables
+from mainstem.connectors.mysql.replica import Replica
+from mainstem.connectors.mysql.schema_watch import SchemaWatch
+from mainstem.connectors.mysql.wire import payload
+from mainstem.connectors.mysql.wire.events import Event, Heartbeat, TransactionPayload
+from mainstem.connectors.mysql.wire.reader import EventReader
+from mainstem.contract.changes import GroupLimits
+from mainstem.errors import CancelledError, MainstemError
+from mainstem.model.change import ChangeGroup, Idle, SchemaChange, SchemaChangeKind
+from mainstem.model.stream import StreamTable
+
+_IDLE_S = 0.9
+_MOVED_IDLE_S = 0.1  # the same when others' transactions have moved the position
+_MAX_AGE_S = 0.05  # a group is handed on at this age even if there is always more at hand
+
+
+class MysqlChangeStream:
+    """See `contract.changes.ChangeStream`."""
+
+    def __init__(
+        self,
+        replica: Replica,
+        side: Side,
+        identity: Identity,
+        position: LogPosition,
+        tables: Sequence[StreamTable],
+        limits: GroupLimits,
+        doomed: set[tuple[int, int]],
+    ) -> None:
+        self._replica = replica
+        self._side = side
+        self._identity = identity
+        self._limits = limits
+        self._tables = Tables(tables)
+        self._reader = EventReader(replica.checksum)
+        self._lag = Lag(side, identity)
+        watch = SchemaWatch(side)
+        self._schema = SchemaChanges(watch, self._tables)
+        self._place = Place(identity, position)
+        self._reading = LogReading(self._place, self._tables, self._schema, watch, Charsets(side.ask), limits, doomed)
+        self._handed = position
+        self._handed_at = 0.0
+        self._interrupted = False
+        self._settled = Condition()
+        self._settlements: list[StreamTable | None] = []
+
+    def __enter__(self) -> MysqlChangeStream:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._replica.close()
+        self._side.close()
+
+    def groups(self) -> Iterator[ChangeGroup | Idle]:
+        """See `contract.changes.ChangeStream.groups`."""
+        try:
+            self._schema.remember()
+            yield from self._groups()
+        except MainstemError as exc:
+            if self._interrupted:
+                raise CancelledError("the stream was interrupted") from exc
+            raise
+
+    def _groups(self) -> Iterator[ChangeGroup | Idle]:
+        replica, reading, read = self._replica, self._reading, self._reader.read
+        self._handed_at = time.monotonic()
+        while True:
+            if self._settlements and not reading.busy:
+                self._take_settlements()
+            data = replica.next(0.0)
+            if data is None:
+                data = replica.next(self._patience())
+            if data is None:
+                yield from self._at_rest()
+                continue
+            yield from self._read(read(data))
+            if not reading.busy and self._is_due():
+                yield from self._at_rest()
+
+    def _read(self, event: Event) -> Iterator[ChangeGroup]:
+        """What an event, or those in it, completes."""
+        place, reading = self._place, self._reading
+        if type(event) is not Heartbeat:
+            place.move(event.header)
+        if type(event) is not TransactionPayload:
+            for group in reading.read(event) or ():
+                yield from self._handed_on(group)
+            return
+        for inner in payload.events(event, self._reader):
+            for group in reading.read(inner) or ():
+                yield from self._handed_on(group)
+
+    def _handed_on(self, group: ChangeGroup) -> Iterator[ChangeGroup]:
+        if group.whole:
+            self._handed = load(group.position)
+            self._handed_at = time.monotonic()
+        yield group
+        last = group.parts[-1] if group.parts else None
+        if isinstance(last, SchemaChange):
+            self._await(last)
+        self._replica.rested()
+
+    def _patience(self) -> float:
+        """How long to wait for more."""
+        reading = self._reading
+        if reading.busy or not reading.gathered:
+            return max(self._idle_s() - (time.monotonic() - self._handed_at), 0.01)
+        return max(reading.since + self._limits.linger_s - time.monotonic(), 0.0)
+
+    def _idle_s(self) -> float:
+        handed = self._handed
+        return _IDLE_S if self._place.is_at(handed.file, handed.offset) else _MOVED_IDLE_S
+
+    def _is_due(self) -> bool:
+        """Whether something has to be handed on though there is more at hand."""
+        reading = self._reading
+        if reading.gathered:
+            return time.monotonic() - reading.since > _MAX_AGE_S
+        return time.monotonic() - self._handed_at > _IDLE_S
+
+    def _at_rest(self) -> Iterator[ChangeGroup | Idle]:
+        """Hand on what there is; that there is nothing, when it is time for it."""
+        reading = self._reading
+        if reading.busy:
+            return
+        if reading.gathered:
+            yield from self._handed_on(reading.flush())
+        elif time.monotonic() - self._handed_at >= self._idle_s():
+            self._handed_at = time.monotonic()
+            position = self._handed = self._place.position()
+            yield Idle(position.dump(), self._lag.bytes_behind(position))
+            self._replica.rested()
+
+    def settle(self, table: StreamTable | None) -> None:
+        """See `contract.changes.ChangeStream.settle`."""
+        with self._settled:
+            self._settlements.append(table)
+            self._settled.notify_all()
+
+    def _take_settlements(self) -> None:
+        with self._settled:
+            taken, self._settlements = self._settlements, []
+        for table in taken:
+            if table is not None:
+                self._tables.put(table)
+        self._reading.forget_maps()
+
+    def _await(self, change: SchemaChange) -> None:
+        """Until the engine has said how the table is read from here on."""
+        while True:
+            with self._settled:
+                self._settled.wait_for(lambda: self._settlements or self._interrupted)
+                if self._interrupted:
+                    raise CancelledError("the stream was interrupted")
+                taken, self._settlements = self._settlements, []
+            names = {change.table, change.renamed_to}
+            answers = [table for table in taken if table is None or table.source in names]
+            for table in taken:
+                if table is not None:
+                    self._tables.put(table)
+            if answers:
+                self._answered(change, answers[0])
+                return
+
+    def _answered(self, change: SchemaChange, answer: StreamTable | None) -> None:
+        if answer is None and change.kind is SchemaChangeKind.COLUMNS:
+            self._tables.reshape(change.table, change.columns)
+        if answer is not None and change.kind is SchemaChangeKind.RENAMED and answer.source == change.renamed_to:
+            self._tables.forget(change.table)
+        self._reading.forget_maps()
+
+    def confirm(self, position: str) -> None:
+        """Nothing: the server keeps its log by age, whoever reads it."""
+
+    def passed(self, position: str) -> bool:
+        """See `contract.changes.ChangeStream.passed`."""
+        return self._handed.reaches(load(position), self._identity.mariadb)
+
+    def interrupt(self) -> None:
+        """See `contract.changes.ChangeStream.interrupt`."""
+        with self._settled:
+            self._interrupted = True
+            self._settled.notify_all()
+        with suppress(OSError):
+            self._replica.interrupt()

@@ -1,0 +1,87 @@
+"""What tables look like now, asked of the catalog when the log tells of a statement that may have changed them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from mainstem.connectors.mysql.catalog import read_catalog
+from mainstem.connectors.mysql.client import translating
+from mainstem.connectors.mysql.config import NOT_OF_THE_LEDGER
+from mainstem.connectors.mysql.log_side import Side
+from mainstem.errors import NotFoundError
+from mainstem.model.names import TableId
+from mainstem.model.schema import Column
+
+_NAMES = (
+    "SELECT table_name FROM information_schema.tables"
+    f" WHERE table_schema = %s AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED'){NOT_OF_THE_LEDGER}"
+)
+_SHAPES = (
+    "SELECT table_name, column_name, column_type, is_nullable, character_set_name, generation_expression"
+    " FROM information_schema.columns WHERE table_schema = %s AND table_name IN ({})"
+    " ORDER BY table_name, ordinal_position"
+)
+_ASKED_AT_ONCE = 500
+
+Shape = tuple[tuple[str, str, bool, str, bool], ...]
+
+
+def shape(columns: Iterable[Column]) -> Shape:
+    """What matters of columns to whoever reads their rows: equal shapes are read alike."""
+    return tuple(
+        (column.name, column.native, column.nullable, column.charset, column.generated is not None)
+        for column in columns
+    )
+
+
+class SchemaWatch:
+    """Asks the catalog. For one thread at a time."""
+
+    def __init__(self, side: Side) -> None:
+        self._side = side
+
+    def names(self, database: str) -> set[str]:
+        """The tables of a database."""
+        return {str(name) for (name,) in self._side.ask(_NAMES, (database,))}
+
+    def shapes(self, tables: Sequence[TableId]) -> dict[TableId, Shape]:
+        """The shapes of those of the tables that exist."""
+        found: dict[TableId, list[tuple[str, str, bool, str, bool]]] = {}
+        for database in sorted({table.schema for table in tables}):
+            names = [table.name for table in tables if table.schema == database]
+            for start in range(0, len(names), _ASKED_AT_ONCE):
+                some = names[start : start + _ASKED_AT_ONCE]
+                rows = self._side.ask(_SHAPES.format(", ".join(["%s"] * len(some))), (database, *some))
+                for table, name, native, nullable, charset, expression in rows:
+                    found.setdefault(TableId(database, _text(table)), []).append(
+                        (_text(name), _text(native), nullable == "YES", _text(charset), _generated(_text(expression)))
+                    )
+        return {table: tuple(parts) for table, parts in found.items()}
+
+    def columns(self, table: TableId, before: Sequence[Column] = ()) -> tuple[Column, ...]:
+        """The columns of a table; empty if there is none such.
+
+        Args:
+            before: columns as they were: one that is what it was keeps its type, which may be narrower than what the
+                catalog says (see `evidence`).
+        """
+        with translating(table=str(table)):
+            try:
+                (found,) = read_catalog(self._side.connection(), table.schema, [table], evidence=False).tables
+            except NotFoundError:
+                return ()
+        known = {(column.name, column.native): column.type for column in before}
+        return tuple(
+            replace(column, type=known.get((column.name, column.native), column.type)) for column in found.columns
+        )
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.decode()
+    return "" if value is None else str(value)
+
+
+def _generated(expression: str) -> bool:
+    return bool(expression) and expression.upper() not in ("ROW START", "ROW END")

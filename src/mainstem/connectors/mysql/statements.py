@@ -1,0 +1,296 @@
+"""What a statement in the binary log is about, by its first words and the names behind them. Pure.
+
+This is no grammar of SQL: the catalog is asked what a statement has done. Only what no catalog tells (that rows went
+without row events) is taken from the words. A statement that is not known here is one that may have changed tables.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import pairwise
+
+from mainstem.model.names import TableId
+
+
+class What(StrEnum):
+    """Kinds of statement, as far as a reader of the log cares.
+
+    OTHER may have changed the structure of tables; EMPTIED also took rows away that no row event tells of, REPLACED
+    also put others in their place; DML changed rows as a statement.
+    """
+
+    BEGIN = "begin"
+    COMMIT = "commit"
+    ROLLBACK = "rollback"
+    SAVEPOINT = "savepoint"
+    ROLLBACK_TO = "rollback_to"
+    XA = "xa"
+    DML = "dml"
+    NOTHING = "nothing"
+    TRUNCATE = "truncate"
+    DROP = "drop"
+    RENAME = "rename"
+    REPLACED = "replaced"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement.
+
+    Attributes:
+        name: of a savepoint, of a database that is dropped; of XA the word behind it (``START``, ``COMMIT`` …) and its
+            xid: ``COMMIT X'61',X'62',1``.
+        tables: those that are truncated, dropped or replaced, as far as they can be read.
+        renamed: old and new name, one pair after the other.
+    """
+
+    what: What
+    name: str = ""
+    tables: tuple[TableId, ...] = ()
+    renamed: tuple[tuple[TableId, TableId], ...] = field(default=())
+
+
+_TOKEN = re.compile(
+    r"""\s+ | /\*M?!\d* | \*/ | /\*.*?(?:\*/|\Z) | --(?:[ \t\x00-\x1f].*?)?(?:\n|\Z) | \#.*?(?:\n|\Z)
+    | (?P<quoted>`(?:[^`]|``)*`|"(?:[^"]|"")*")
+    | (?P<string>'(?:[^'\\]|''|\\.)*')
+    | (?P<word>[\w$\u0080-\U0010ffff]+)
+    | (?P<other>.)""",
+    re.X | re.S,
+)
+_SIMPLE = {
+    "BEGIN": What.BEGIN,
+    "COMMIT": What.COMMIT,
+    **dict.fromkeys(("INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "CALL", "WITH", "DO"), What.DML),
+    # What these do to rows or structure of tables is nothing, or comes as row events.
+    **dict.fromkeys(
+        ("GRANT", "REVOKE", "ANALYZE", "FLUSH", "KILL", "USE", "LOCK", "UNLOCK", "HANDLER", "CHECK", "CHECKSUM",
+         "INSTALL", "UNINSTALL", "PURGE", "RESET", "CHANGE", "BINLOG", "SHUTDOWN", "SELECT", "SHOW", "RELEASE"),
+        What.NOTHING,
+    ),
+}  # fmt: skip
+_MOVES_ROWS = ("DROP", "TRUNCATE", "EXCHANGE", "CONVERT", "DISCARD", "IMPORT")
+_BEFORE_TABLE = frozenset({"TABLE", "TABLES", "IF", "EXISTS", "NOT", "ONLINE", "OFFLINE", "IGNORE"})
+_LONGEST_READ = 65536
+
+
+def read(text: str, database: str) -> Statement:
+    """What a statement is about; names without a database are of ``database``."""
+    if text in ("BEGIN", "COMMIT"):  # nearly all
+        return Statement(What(text.lower()))
+    tokens = _Tokens(text[:_LONGEST_READ], database)
+    first = tokens.word()
+    reader = _READERS.get(first)
+    if reader is not None:
+        return reader(tokens)
+    return Statement(_SIMPLE.get(first, What.OTHER))
+
+
+class _Tokens:
+    """The words, names and signs of a statement, one after the other; comments are left out."""
+
+    def __init__(self, text: str, database: str) -> None:
+        self._left = list(_tokens(text))
+        self._at = 0
+        self._database = database
+
+    def peek(self) -> str:
+        """The next word in upper case; empty when the next is none."""
+        if self._at >= len(self._left):
+            return ""
+        text, plain = self._left[self._at]
+        return text.upper() if plain else ""
+
+    def word(self) -> str:
+        """The same, and pass it."""
+        word = self.peek()
+        if word:
+            self._at += 1
+        return word
+
+    def take(self, *words: str) -> bool:
+        """Pass these words if they stand here."""
+        before = self._at
+        for word in words:
+            if self.word() != word:
+                self._at = before
+                return False
+        return True
+
+    def sign(self, sign: str) -> bool:
+        """Pass a sign if it stands here."""
+        if self._at < len(self._left) and self._left[self._at] == (sign, False):
+            self._at += 1
+            return True
+        return False
+
+    def name(self) -> str:
+        """A name, quoted or not; empty when there is none."""
+        if self._at >= len(self._left):
+            return ""
+        text, plain = self._left[self._at]
+        if plain:
+            self._at += 1
+            return text
+        if text[0] in '`"':
+            self._at += 1
+            return text[1:-1].replace(text[0] * 2, text[0])
+        return ""
+
+    def table(self) -> TableId | None:
+        """``name`` or ``database.name``."""
+        first = self.name()
+        if not first:
+            return None
+        if not self.sign("."):
+            return TableId(self._database, first)
+        second = self.name()
+        return TableId(first, second) if second else None
+
+    def tables(self) -> tuple[TableId, ...]:
+        """A list with commas."""
+        found = []
+        while (table := self.table()) is not None:
+            found.append(table)
+            if not self.sign(","):
+                break
+        return tuple(found)
+
+    def skip(self, words: frozenset[str]) -> None:
+        """Pass any of these."""
+        while self.peek() in words:
+            self._at += 1
+
+    def seek(self, word: str) -> bool:
+        """Pass all up to and with this word; False, and pass nothing, if it does not come."""
+        for at in range(self._at, len(self._left)):
+            text, plain = self._left[at]
+            if plain and text.upper() == word:
+                self._at = at + 1
+                return True
+        return False
+
+    def rest(self) -> list[str]:
+        """The words that are left, in upper case."""
+        return [text.upper() for text, plain in self._left[self._at :] if plain]
+
+    def raw(self) -> str:
+        """What is left, without spaces."""
+        return "".join(text for text, _ in self._left[self._at :])
+
+
+def _tokens(text: str) -> Iterator[tuple[str, bool]]:
+    for found in _TOKEN.finditer(text):
+        if found.lastgroup is not None:
+            yield found[0], found.lastgroup == "word"
+
+
+def _start(tokens: _Tokens) -> Statement:
+    return Statement(What.BEGIN if tokens.peek() == "TRANSACTION" else What.NOTHING)
+
+
+def _rollback(tokens: _Tokens) -> Statement:
+    tokens.take("WORK")
+    if not tokens.take("TO"):
+        return Statement(What.ROLLBACK)
+    tokens.take("SAVEPOINT")
+    return Statement(What.ROLLBACK_TO, tokens.name())
+
+
+def _xa(tokens: _Tokens) -> Statement:
+    verb = tokens.word()
+    return Statement(What.XA, f"{verb} {tokens.raw()}")
+
+
+def _truncate(tokens: _Tokens) -> Statement:
+    tokens.take("TABLE")
+    return Statement(What.TRUNCATE, tables=tokens.tables())
+
+
+def _drop(tokens: _Tokens) -> Statement:
+    if tokens.take("TEMPORARY"):
+        return Statement(What.NOTHING)
+    if tokens.take("DATABASE") or tokens.take("SCHEMA"):
+        tokens.skip(_BEFORE_TABLE)
+        return Statement(What.DROP, tokens.name())
+    if tokens.peek() not in ("TABLE", "TABLES"):
+        return Statement(What.OTHER)
+    tokens.skip(_BEFORE_TABLE)
+    return Statement(What.DROP, tables=tokens.tables())
+
+
+def _create(tokens: _Tokens) -> Statement:
+    replace = tokens.take("OR", "REPLACE")
+    if tokens.take("TEMPORARY"):
+        return Statement(What.NOTHING)
+    if not replace or not tokens.take("TABLE"):
+        return Statement(What.OTHER)
+    table = tokens.table()
+    return Statement(What.TRUNCATE, tables=() if table is None else (table,))
+
+
+def _rename(tokens: _Tokens) -> Statement:
+    if not tokens.take("TABLE") and not tokens.take("TABLES"):
+        return Statement(What.NOTHING)  # of a user
+    tokens.skip(_BEFORE_TABLE)
+    pairs = []
+    while (old := tokens.table()) is not None:
+        while tokens.peek() in ("WAIT", "NOWAIT"):
+            tokens.word()
+            tokens.name()
+        if not tokens.take("TO") or (new := tokens.table()) is None:
+            break
+        pairs.append((old, new))
+        if not tokens.sign(","):
+            break
+    return Statement(What.RENAME, renamed=tuple(pairs))
+
+
+def _alter(tokens: _Tokens) -> Statement:
+    """Partitions and tablespaces that come or go take their rows with them."""
+    ignore = tokens.take("IGNORE") or tokens.take("ONLINE", "IGNORE")  # rows that break a new unique key go
+    if not tokens.take("TABLE") and not tokens.take("ONLINE", "TABLE"):
+        return Statement(What.OTHER)
+    tokens.skip(_BEFORE_TABLE)
+    table = tokens.table()
+    tables = () if table is None else (table,)
+    words = tokens.rest()
+    pairs = set(pairwise(words))
+    if ignore or any((word, what) in pairs for word in _MOVES_ROWS for what in ("PARTITION", "TABLESPACE")):
+        return Statement(What.REPLACED, tables=tables)
+    if ("CONVERT", "TABLE") in pairs:  # … TO PARTITION
+        return Statement(What.REPLACED, tables=tables)
+    while table is not None and tokens.seek("RENAME"):
+        if tokens.peek() in ("COLUMN", "INDEX", "KEY"):
+            continue
+        if not tokens.take("TO"):
+            tokens.take("AS")
+        new = tokens.table()
+        if new is not None:
+            return Statement(What.RENAME, renamed=((table, new),))
+    return Statement(What.OTHER)
+
+
+def _set(tokens: _Tokens) -> Statement:
+    """``SET STATEMENT variable = value FOR statement``."""
+    if tokens.take("STATEMENT") and tokens.seek("FOR"):
+        return Statement(What.DML if _SIMPLE.get(tokens.peek()) is What.DML else What.OTHER)
+    return Statement(What.NOTHING)
+
+
+_READERS = {
+    "START": _start,
+    "ROLLBACK": _rollback,
+    "SAVEPOINT": lambda tokens: Statement(What.SAVEPOINT, tokens.name()),
+    "XA": _xa,
+    "TRUNCATE": _truncate,
+    "DROP": _drop,
+    "CREATE": _create,
+    "RENAME": _rename,
+    "ALTER": _alter,
+    "SET": _set,
+}
