@@ -30,8 +30,9 @@ class Applier(AbstractContextManager["Applier"], Protocol):
     """One connection that applies changes. A transaction is `begin`, `apply`…, `commit` or `rollback`.
 
     Every method raises `RowError` (a row that the target cannot hold), `TransientError`, `LostConnectionError`,
-    `TargetFullError` or `StatementError`; but for a lost connection the transaction goes on as if the call had not
-    been made.
+    `TargetFullError` or `StatementError`. After a lost connection and after a `TransientError` the transaction is over
+    (the server may have rolled it back, as at a deadlock): what is left is `rollback`, and all of it again. After the
+    others it goes on as if the call had not been made.
     """
 
     def begin(self) -> None:
@@ -55,7 +56,11 @@ class Applier(AbstractContextManager["Applier"], Protocol):
         ...
 
     def alter(self, statements: Sequence[str]) -> None:
-        """Change structure; where the target commits by itself at DDL, what was applied before must be whole."""
+        """Change structure, by statements that the table's older rows fit as well: they may run ahead of these.
+
+        A target that commits by itself at DDL raises `TransientError` if anything was applied since `begin`: it has
+        rolled that back and run the statements, and finds at the next call with the same ones that they have run.
+        """
         ...
 
     def save(self, table: StreamTable) -> None:

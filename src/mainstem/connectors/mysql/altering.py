@@ -25,8 +25,18 @@ class Alterations:
         self._connection, self._id = connection, stream_id
 
     def pending(self, statements: Sequence[str]) -> list[str]:
-        """Those that have not run yet."""
-        return [statement for statement in statements if not self._ended(statement)]
+        """Those that have not run yet; none behind one that was refused."""
+        waiting = []
+        for statement in statements:
+            known = self._query(
+                "SELECT error FROM mainstem_stream_step WHERE stream_id = %s AND step = %s AND done IS NOT NULL",
+                *self._key(statement),
+            )
+            if not known:
+                waiting.append(statement)
+            elif known[0][0] is not None:
+                return []
+        return waiting
 
     def run(self, statement: str) -> bool:
         """Run a statement, outside of any transaction, and write down what became of it; whether it was done.
@@ -74,13 +84,6 @@ class Alterations:
                 refused = StatementError(told[0][0], remedy=told[0][1])
         if refused is not None:
             raise refused
-
-    def _ended(self, statement: str) -> bool:
-        rows = self._query(
-            "SELECT done IS NOT NULL FROM mainstem_stream_step WHERE stream_id = %s AND step = %s",
-            *self._key(statement),
-        )
-        return bool(rows and rows[0][0])
 
     def _forget(self, statement: str) -> None:
         self._query("DELETE FROM mainstem_stream_step WHERE stream_id = %s AND step = %s", *self._key(statement))
