@@ -190,6 +190,7 @@ class ChangeOptions:
         max_lag_s, max_silence_s: from when on an alert tells of lag, and of no progress while there is some; 0 is
             never.
         alert_url: a webhook that alerts are sent to, or empty.
+        lock_timeout_s: for how long a change waits for a lock on the target before it is tried again; 0 is for ever.
     """
 
     snapshot: SnapshotPolicy = SnapshotPolicy.AUTO
@@ -205,6 +206,7 @@ class ChangeOptions:
     max_lag_s: int = 300
     max_silence_s: int = 300
     alert_url: str = ""
+    lock_timeout_s: int = 30
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mainstem.connectors.postgres.config import DEFAULT_PORT, DEFAULT_SCHEMA
 from mainstem.connectors.postgres.dialect import PostgresDialect
+from mainstem.contract.apply import ChangeTarget
 from mainstem.contract.inspector import Inspector
 from mainstem.contract.source import Source
 from mainstem.contract.spec import ConnectorSpec
@@ -33,6 +34,12 @@ def _target(settings: ConnectionSettings, options: RunOptions) -> Target:
     return PostgresTarget(settings, options)
 
 
+def _applies(settings: ConnectionSettings, options: RunOptions) -> ChangeTarget:
+    from mainstem.connectors.postgres.apply import PostgresChangeTarget
+
+    return PostgresChangeTarget(settings, options)
+
+
 SPEC = ConnectorSpec(
     name="postgresql",
     aliases=("postgres", "pg"),
@@ -44,5 +51,6 @@ SPEC = ConnectorSpec(
     inspector=_inspector,
     source=_source,
     target=_target,
+    applies=_applies,
     password_variable="PGPASSWORD",  # noqa: S106
 )

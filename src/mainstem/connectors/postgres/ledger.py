@@ -60,6 +60,17 @@ def step_name(statement: Statement) -> str:
     return f"{statement.phase}:{statement.object}:{digest}"
 
 
+def drop_schema_if_empty(connection: psycopg.Connection[Any]) -> None:
+    """Drop our schema unless a run or a stream has tables in it. Raises the driver's errors."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = %s)",
+        (SCHEMA,),
+    ).fetchone()
+    if row == (False,):
+        connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} RESTRICT")
+
+
 def mark_chunk(
     connection: psycopg.Connection[Any],
     run_id: str,
@@ -204,7 +215,7 @@ class PostgresLedger:
             if row is not None and not row[0]:
                 for table in ("run", "chunk", "step", "rejected_row"):
                     connection.execute(f"DROP TABLE {SCHEMA}.{table}")
-                connection.execute(f"DROP SCHEMA {SCHEMA} RESTRICT")
+                drop_schema_if_empty(connection)
 
 
 class _translated:

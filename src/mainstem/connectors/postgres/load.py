@@ -14,6 +14,7 @@ from mainstem import failpoints
 from mainstem.connectors.postgres import ledger
 from mainstem.connectors.postgres.build import PostgresBuilder
 from mainstem.connectors.postgres.client import cancel, connect, row_error, translate_error, translating
+from mainstem.connectors.postgres.copyin import CopyIn
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.encode import BatchEncoder, Refused
 from mainstem.connectors.postgres.ledger import PostgresLedger
@@ -25,7 +26,6 @@ from mainstem.model.connection import ConnectionSettings
 from mainstem.model.frame import Chunk
 from mainstem.model.plan import TablePlan
 from mainstem.model.run import Rejected, RunOptions, RunState
-from mainstem.native.copybinary import HEADER, TRAILER
 
 _DIALECT = PostgresDialect()
 _STAGING = "mainstem_staging"
@@ -92,7 +92,7 @@ class PostgresLoader:
         self._binary = table.raw == BINARY if self._raw else self._encoder.binary
         self._written = self._rows_before = 0
         self._rejected: list[Rejected] = []
-        self._copy: _Copy | None = None
+        self._copy: CopyIn | None = None
         self._staged = table.merge
         self._into = _STAGING if self._staged else _DIALECT.qualified(table.target)
         try:
@@ -167,8 +167,8 @@ class PostgresLoader:
         form = " (FORMAT binary)" if self._binary else ""
         return f"COPY {self._into}{f' ({columns})' if columns else ''} FROM STDIN{form}"
 
-    def _open_copy(self) -> _Copy:
-        return _Copy(self._connection, self._copy_sql(), binary=self._binary)
+    def _open_copy(self) -> CopyIn:
+        return CopyIn(self._connection, self._copy_sql(), binary=self._binary)
 
     def _write_straight(self, rows: pa.RecordBatch) -> None:
         payload, refused = self._encoder.encode(rows, 0, rows.num_rows)
@@ -259,34 +259,6 @@ class PostgresLoader:
         error: MainstemError = row_error(exc) or translate_error(exc)
         error.where.setdefault("table", str(self._table.source))
         return error
-
-
-class _Copy:
-    """One COPY FROM STDIN, opened and finished in different calls."""
-
-    def __init__(self, connection: psycopg.Connection[Any], sql: str, *, binary: bool) -> None:
-        self._cursor = connection.cursor()
-        self._context = self._cursor.copy(sql.encode())
-        self._copy = self._context.__enter__()
-        self._trailer = TRAILER if binary else b""
-        if binary:
-            self._copy.write(HEADER)
-
-    def write(self, payload: Any) -> None:
-        self._copy.write(payload)
-
-    def finish(self) -> int:
-        """End the COPY; returns the rows that the server says it has stored."""
-        if self._trailer:
-            self._copy.write(self._trailer)
-        self._context.__exit__(None, None, None)
-        return self._cursor.rowcount
-
-    def abandon(self) -> None:
-        """End the COPY with a failure; the transaction is aborted."""
-        error = RowError("abandoned")
-        with suppress(RowError, psycopg.Error):
-            self._context.__exit__(RowError, error, None)
 
 
 def _sent_rows(start: int, stop: int, refused: Sequence[Refused]) -> list[int]:

@@ -1,0 +1,249 @@
+"""What the target knows of a stream, in tables of schema ``mainstem``: its checkpoint, tables, dead letters, changes.
+
+The checkpoint is written in the transaction of the rows that it speaks of, by the functions here that take a cursor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any
+
+import psycopg
+
+from mainstem.connectors.postgres.client import connect, translating
+from mainstem.connectors.postgres.counters import advance
+from mainstem.connectors.postgres.ledger import SCHEMA, drop_schema_if_empty
+from mainstem.errors import ConflictError
+from mainstem.model.change import Op
+from mainstem.model.connection import ConnectionSettings
+from mainstem.model.names import TableId
+from mainstem.model.stored import table_from_json, table_to_json
+from mainstem.model.stream import Checkpoint, DeadLetter, SchemaRecord, StoredStream, StreamTable
+
+_CREATE = f"""
+CREATE SCHEMA IF NOT EXISTS {SCHEMA};
+CREATE TABLE IF NOT EXISTS {SCHEMA}.stream (
+    stream_id text PRIMARY KEY, origin text NOT NULL, position text NOT NULL, transactions bigint NOT NULL,
+    events bigint NOT NULL, source_committed_at timestamptz, started timestamptz NOT NULL DEFAULT now(),
+    committed timestamptz NOT NULL DEFAULT now()) WITH (fillfactor = 10);
+CREATE TABLE IF NOT EXISTS {SCHEMA}.stream_table (
+    stream_id text NOT NULL, table_schema text NOT NULL, table_name text NOT NULL, state text NOT NULL,
+    document text NOT NULL, place bigint GENERATED ALWAYS AS IDENTITY,
+    PRIMARY KEY (stream_id, table_schema, table_name));
+CREATE TABLE IF NOT EXISTS {SCHEMA}.dead_letter (
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, stream_id text NOT NULL, table_schema text NOT NULL,
+    table_name text NOT NULL, op smallint NOT NULL, row_key text NOT NULL, position text NOT NULL,
+    column_name text NOT NULL, reason text NOT NULL, event bytea NOT NULL, at timestamptz NOT NULL DEFAULT now());
+CREATE TABLE IF NOT EXISTS {SCHEMA}.schema_change (
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, stream_id text NOT NULL, table_schema text NOT NULL,
+    table_name text NOT NULL, change text NOT NULL, position text NOT NULL, outcome text NOT NULL,
+    detail text NOT NULL, at timestamptz NOT NULL DEFAULT now());
+"""
+_TABLES = ("stream_table", "dead_letter", "schema_change", "stream")
+_SAVE = f"""
+INSERT INTO {SCHEMA}.stream_table (stream_id, table_schema, table_name, state, document) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (stream_id, table_schema, table_name) DO UPDATE SET state = EXCLUDED.state, document = EXCLUDED.document
+"""
+_REJECT = f"""
+INSERT INTO {SCHEMA}.dead_letter
+    (stream_id, table_schema, table_name, op, row_key, position, column_name, reason, event)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
+_RECORD = f"""
+INSERT INTO {SCHEMA}.schema_change (stream_id, table_schema, table_name, change, position, outcome, detail, at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, coalesce({{at}}, now()))
+""".replace("{at}", "to_timestamp(nullif(%s::bigint, 0) / 1000000.0)")
+_MOVE = f"""
+UPDATE {SCHEMA}.stream SET position = %s, transactions = %s, events = %s, committed = now(),
+    source_committed_at = to_timestamp(nullif(%s::bigint, 0) / 1000000.0)
+WHERE stream_id = %s AND position = %s
+"""
+_LOAD = f"""
+SELECT origin, position, transactions, events,
+    coalesce((extract(epoch FROM source_committed_at) * 1000000)::bigint, 0)
+FROM {SCHEMA}.stream WHERE stream_id = %s
+"""
+
+Connection = psycopg.Connection[Any]
+
+
+def save_table(connection: Connection, stream_id: str, table: StreamTable) -> None:
+    """Write a table's state, within the caller's transaction."""
+    source = table.source
+    connection.execute(_SAVE, (stream_id, source.schema, source.name, str(table.state), table_to_json(table)))
+
+
+def forget_table(connection: Connection, stream_id: str, table: TableId) -> None:
+    """The stream has it no more; its letters stay."""
+    connection.execute(
+        f"DELETE FROM {SCHEMA}.stream_table WHERE stream_id = %s AND table_schema = %s AND table_name = %s",
+        (stream_id, table.schema, table.name),
+    )
+
+
+def put_letter(connection: Connection, stream_id: str, letter: DeadLetter) -> None:
+    """Put a change aside."""
+    table = letter.table
+    connection.execute(
+        _REJECT,
+        (stream_id, table.schema, table.name, int(letter.op), letter.key, letter.position, letter.column,
+         letter.reason, letter.event),
+    )  # fmt: skip
+
+
+def put_record(connection: Connection, stream_id: str, line: SchemaRecord) -> None:
+    """Write down what became of a schema change."""
+    table = line.table
+    connection.execute(
+        _RECORD,
+        (stream_id, table.schema, table.name, line.change, line.position, line.outcome, line.detail, line.at_us),
+    )
+
+
+def read_position(connection: Connection, stream_id: str) -> str | None:
+    """Where the stream stands, or None if there is none of this id."""
+    if connection.execute("SELECT to_regclass(%s)", (f"{SCHEMA}.stream",)).fetchone() == (None,):
+        return None
+    row = connection.execute(f"SELECT position FROM {SCHEMA}.stream WHERE stream_id = %s", (stream_id,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def move_checkpoint(connection: Connection, stream_id: str, before: str, checkpoint: Checkpoint) -> bool:
+    """Write the checkpoint; False if it is not where it was."""
+    moved = connection.execute(
+        _MOVE,
+        (checkpoint.position, checkpoint.transactions, checkpoint.events, checkpoint.committed_us, stream_id, before),
+    )
+    return moved.rowcount == 1
+
+
+class PostgresBook:
+    """See `contract.apply.StreamBook`."""
+
+    def __init__(self, settings: ConnectionSettings, stream_id: str) -> None:
+        self._connection: Connection = connect(settings)
+        self._stream_id = stream_id
+
+    def __enter__(self) -> PostgresBook:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def load(self) -> StoredStream | None:
+        """What an earlier start left, or None."""
+        with translating(), self._connection.transaction():
+            if read_position(self._connection, self._stream_id) is None:
+                return None
+            row = self._connection.execute(_LOAD, (self._stream_id,)).fetchone()
+            documents = self._connection.execute(
+                f"SELECT document FROM {SCHEMA}.stream_table WHERE stream_id = %s ORDER BY place", (self._stream_id,)
+            ).fetchall()
+        if row is None:
+            return None
+        origin, *checkpoint = row
+        return StoredStream(origin, Checkpoint(*checkpoint), tuple(table_from_json(text) for (text,) in documents))
+
+    def create(self, stored: StoredStream) -> None:
+        """Begin a stream."""
+        point = stored.checkpoint
+        with translating(), self._connection.transaction():
+            # Two that start together would both try to create the schema.
+            self._connection.execute("SELECT pg_advisory_xact_lock(hashtext('mainstem.ledger'))")
+            self._connection.execute(_CREATE)
+            made = self._connection.execute(
+                f"INSERT INTO {SCHEMA}.stream (stream_id, origin, position, transactions, events, source_committed_at)"
+                " VALUES (%s, %s, %s, %s, %s, to_timestamp(nullif(%s::bigint, 0) / 1000000.0)) ON CONFLICT DO NOTHING",
+                (self._stream_id, stored.origin, point.position, point.transactions, point.events, point.committed_us),
+            )
+            if made.rowcount != 1:
+                raise ConflictError(
+                    f"the target knows a stream {self._stream_id} already",
+                    remedy="resume it, or choose another name",
+                    stream=self._stream_id,
+                )
+            for table in stored.tables:
+                save_table(self._connection, self._stream_id, table)
+
+    def save(self, table: StreamTable) -> None:
+        """Write down the state of a table, in a transaction of its own."""
+        with translating():
+            save_table(self._connection, self._stream_id, table)
+
+    def letters(self, limit: int = 1000) -> list[DeadLetter]:
+        """Changes that were put aside, in their order."""
+        rows = self._of_stream(
+            "dead_letter", "number, table_schema, table_name, op, row_key, position, column_name, reason, event", limit
+        )
+        return [
+            DeadLetter(TableId(schema, name), Op(op), key, position, column, reason, event, number)
+            for number, schema, name, op, key, position, column, reason, event in rows
+        ]
+
+    def count_letters(self) -> dict[TableId, int]:
+        """How many there are of each table."""
+        with translating():
+            if not self._there():
+                return {}
+            rows = self._connection.execute(
+                f"SELECT table_schema, table_name, count(*) FROM {SCHEMA}.dead_letter WHERE stream_id = %s"
+                " GROUP BY 1, 2",
+                (self._stream_id,),
+            ).fetchall()
+        return {TableId(schema, name): count for schema, name, count in rows}
+
+    def discard(self, numbers: Sequence[int]) -> None:
+        """Forget letters that were dealt with."""
+        with translating():
+            self._connection.execute(
+                f"DELETE FROM {SCHEMA}.dead_letter WHERE stream_id = %s AND number = ANY(%s)",
+                (self._stream_id, list(numbers)),
+            )
+
+    def changes(self, limit: int = 1000) -> list[SchemaRecord]:
+        """Schema changes that were seen, newest last."""
+        rows = self._of_stream(
+            "schema_change",
+            "number, table_schema, table_name, change, position, outcome, detail,"
+            " (extract(epoch FROM at) * 1000000)::bigint",
+            limit,
+            newest=True,
+        )
+        return [SchemaRecord(TableId(schema, name), *rest) for _, schema, name, *rest in rows]
+
+    def advance_counters(self, tables: Sequence[StreamTable]) -> list[str]:
+        """Set the counters of the tables past the highest value in use."""
+        with translating(), self._connection.transaction():
+            return advance(self._connection, [table.plan.target for table in tables])
+
+    def drop(self) -> None:
+        """Forget the stream; what is not of a stream or run any more is dropped."""
+        with translating(), self._connection.transaction():
+            self._connection.execute("SELECT pg_advisory_xact_lock(hashtext('mainstem.ledger'))")
+            if not self._there():
+                return
+            for table in _TABLES:
+                self._connection.execute(f"DELETE FROM {SCHEMA}.{table} WHERE stream_id = %s", (self._stream_id,))
+            left = self._connection.execute(f"SELECT EXISTS (SELECT FROM {SCHEMA}.stream)").fetchone()
+            if left == (False,):
+                for table in _TABLES:
+                    self._connection.execute(f"DROP TABLE {SCHEMA}.{table}")
+                drop_schema_if_empty(self._connection)
+
+    def _there(self) -> bool:
+        found = self._connection.execute("SELECT to_regclass(%s)", (f"{SCHEMA}.stream",)).fetchone()
+        return found is not None and found[0] is not None
+
+    def _of_stream(self, table: str, columns: str, limit: int, *, newest: bool = False) -> list[Any]:
+        with translating():
+            if not self._there():
+                return []
+            rows = self._connection.execute(
+                f"SELECT {columns} FROM {SCHEMA}.{table} WHERE stream_id = %s"
+                f" ORDER BY number {'DESC' if newest else 'ASC'} LIMIT %s",
+                (self._stream_id, limit),
+            ).fetchall()
+        return rows[::-1] if newest else rows
