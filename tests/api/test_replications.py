@@ -30,7 +30,7 @@ from mainstem.control.streams import Streams
 from mainstem.control.supervisor import Supervisor
 from mainstem.engine.endpoint import Endpoint
 from mainstem.model.alert import Alert, AlertKind
-from mainstem.model.run import RunOptions
+from mainstem.model.run import RunOptions, RunState, SnapshotPolicy
 from mainstem.store.sql import SqlStore
 from mainstem.testing.servers import free_port
 from tests.control.replica import Replica
@@ -207,3 +207,16 @@ def test_prometheus_hears_of_lag_changes_and_alerts(api: httpx.Client, stream: s
     assert found["mainstem_transactions",] == 8
     api.post(f"streams/{stream}/stop")
     assert "mainstem_lag_seconds{" not in api.get("metrics").text
+
+
+def test_a_start_may_copy_everything_anew(api: httpx.Client, stream: str, runs: dict[str, Replica]) -> None:
+    config = api.get(f"streams/{stream}").json()["configId"]
+    runs[stream].end(RunState.FAILED, "the log does not reach back")
+    deadline = time.monotonic() + 30
+    while api.get(f"streams/{stream}").json()["status"] != "FAILED":
+        assert time.monotonic() < deadline
+    assert api.post(f"stream-configs/{config}/start?snapshot=sometimes").json()["field"] == "snapshot"
+    anew = api.post(f"stream-configs/{config}/start?snapshot=always").json()["id"]
+    assert runs[anew].options.changes.snapshot is SnapshotPolicy.ALWAYS
+    told = [line["message"] for line in api.get(f"streams/{anew}/logs").json()]
+    assert f"the source may still keep its log for stream {stream}, which failed: delete it" in told

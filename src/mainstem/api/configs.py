@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from mainstem.api import eras, models, shapes
 from mainstem.api.bodies import read_object
@@ -96,9 +96,13 @@ def plan(config_id: str, plane: Plane) -> Any:
 
 
 @router.post("/stream-configs/{config_id}/start", response_model=models.Stream)
-def start(config_id: str, plane: Plane) -> Any:
+def start(
+    config_id: str,
+    plane: Plane,
+    snapshot: Annotated[str, Query(description="mode cdc: auto, always or never, for this stream alone")] = "",
+) -> Any:
     """Begin a stream."""
-    return shapes.stream(plane.streams.start(config_id))
+    return shapes.stream(plane.streams.start(config_id, snapshot=snapshot))
 
 
 def _with_warnings(plane: Services, record: ConfigRecord) -> dict[str, Any]:

@@ -66,6 +66,7 @@ COMMANDS: Mapping[str, Command] = {
     "connections": Command("connections", "app", _CLIENT, "Connections that the server keeps."),
     "configs": Command("configs", "app", _CLIENT, "Stream configs that the server keeps."),
     "streams": Command("streams", "app", _CLIENT, "Streams: runs of stream configs."),
+    "resync": Command("changes", "resync", _CLIENT, "Copy tables of a replication anew while the others stream."),
     "cutover": Command("cutting", "cutover", _CLIENT, "Say whether writers may move from the source to the target."),
 }
 

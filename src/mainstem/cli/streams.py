@@ -20,6 +20,7 @@ from mainstem.cli.resources import find_id, member, moment, print_list, print_on
 from mainstem.cli.stats import view_of_stats
 from mainstem.cli.terminal import JsonFlag, Terminal
 from mainstem.cli.view import ENDED
+from mainstem.model.run import SnapshotPolicy
 
 COLLECTION = "streams"
 POLL_S = 0.3
@@ -56,13 +57,18 @@ def show(which: Which, url: Url = DEFAULT_URL, key: Key = "", as_json: JsonFlag 
 def start(
     config: Annotated[str, typer.Argument(metavar="CONFIG_ID|NAME", show_default=False)],
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Stay and show progress until it has ended.")] = False,
+    snapshot: Annotated[
+        SnapshotPolicy | None,
+        typer.Option(help="Mode cdc: which tables this stream copies first.", show_default="the config's"),
+    ] = None,
     url: Url = DEFAULT_URL,
     key: Key = "",
     as_json: JsonFlag = False,
 ) -> None:
     """Start a run of a config."""
     with Client(url, key) as client:
-        made = client.call("POST", "stream-configs", find_id(client, "stream-configs", config), "start")
+        config_id = find_id(client, "stream-configs", config)
+        made = client.call("POST", "stream-configs", config_id, "start", snapshot=snapshot and snapshot.value)
         if watch:
             _watch(client, made["id"], Terminal(as_json=as_json))
     said(Terminal(as_json=as_json), made["id"], made)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mainstem.contract.store import LogLine, StateStore, StreamRecord
@@ -56,29 +56,40 @@ class Streams:
             raise NotFoundError(f"there is no stream {shown}", remedy="GET /streams lists them")
         return record
 
-    def start(self, config_id: str) -> StreamRecord:
+    def start(self, config_id: str, *, snapshot: str = "") -> StreamRecord:
         """Begin a new run of a config, once both sides have passed their checks.
 
+        Args:
+            snapshot: for this run instead of the config's own, if not empty.
+
         Raises:
+            InvalidError: a snapshot that is none, or of a config of mode convert.
             PreflightError, ConnectError, NotFoundError, StateConflict: nothing has begun.
         """
         config = self._configs.get(config_id)
+        body = {**config.body, "snapshot": snapshot} if snapshot else config.body
         self._check_room(config_id)
-        definition, source, target = self._configs.resolve(config.body)
+        definition, source, target = self._configs.resolve(body)
         findings = preflight.check(source, target, definition.options)
         record = StreamRecord(
             new_id(STREAM), now_us(), config.id, config.name, definition.mode, config.source_id, config.target_id,
-            config.body, RunState.READY,
+            body, RunState.READY,
         )  # fmt: skip
         with self._starting:
             self._check_room(config_id)  # again, because the checks of both sides took their time
             started = self._supervisor.begin(record, source, target, definition.options)
-        for warning in definition.warnings:
+        for warning in (*definition.warnings, *self._held(config_id)):
             self._supervisor.say(record.id, warning, level=Level.WARN)
         for item in findings:
             level = Level.INFO if item.finding.severity is Severity.INFO else Level.WARN
             self._supervisor.say(record.id, f"{item.role}: {item.finding.message}", level=level, part=item.role.value)
         return started
+
+    def _held(self, config_id: str) -> Iterator[str]:
+        """Warnings of earlier replications of a config for which the source may still keep its log."""
+        for record in self._store.streams(config_id=config_id, states=(RunState.FAILED,)):
+            if record.mode == Mode.CDC:
+                yield f"the source may still keep its log for stream {record.id}, which failed: delete it"
 
     def create_and_start(self, body: Mapping[str, Any]) -> StreamRecord:
         """Save a config and start it; when it cannot start, the config is forgotten again."""
