@@ -120,13 +120,11 @@ class MysqlApplier:
                 if stream is None:
                     continue
                 table = self._merger(stream)[0]
-                column = _DIALECT.quote(soft)
-                self._sender.run(
-                    f"UPDATE {table.sql} SET {column} = UTC_TIMESTAMP(6) WHERE {column} IS NULL"
-                    if soft
-                    else f"DELETE FROM {table.sql}",
-                    checked=False,
-                )
+                sql = f"DELETE FROM {table.sql}"
+                if soft:
+                    column = _DIALECT.quote(soft)
+                    sql = f"UPDATE {table.sql} SET {column} = UTC_TIMESTAMP(6) WHERE {column} IS NULL"
+                self._sender.run(sql, checked=False)
 
     def alter(self, statements: Sequence[str]) -> None:
         """Change structure.

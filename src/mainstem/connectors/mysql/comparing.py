@@ -55,7 +55,7 @@ def _as_it_is(name: bytes, _: Column, literal: bytes) -> bytes:
 
 
 def _whole(name: bytes, _: Column, literal: bytes) -> bytes:
-    number = b"CAST(%s AS UNSIGNED)" % literal if literal.startswith(b"x") else literal.strip(b"'")
+    number = b"%d" % int(literal[2:-1], 16) if literal.startswith(b"x") else literal.strip(b"'")
     return b"%s <=> %s" % (name, number)
 
 
