@@ -15,6 +15,8 @@ extensions = [
         "binaryrows",
         "copyrows",
         "copystream",
+        "changerows",
+        "pgoutput",
         "encoding",
         "copytext",
         "copybinary",

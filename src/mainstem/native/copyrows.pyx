@@ -222,6 +222,25 @@ cdef inline Py_ssize_t _convert(
     return 1
 
 
+cdef Py_ssize_t plain(int op, uint8_t *to, const uint8_t *cell, size_t size) noexcept nogil:
+    """The same for the text of a value as it is, without escapes and with nothing known of what follows it."""
+    cdef uint8_t[MAX_DIGITS + 1] number
+    if op == FLOAT4 or op == FLOAT8:
+        if size > MAX_DIGITS:
+            return BAD_CELL
+        memcpy(number, cell, size)
+        number[size] = 0
+        return _float(to, number, size, op == FLOAT8)
+    if op == BYTEA:
+        if size < 2 or memcmp(cell, b"\\x", 2) != 0:
+            return BAD_CELL
+        return _unhex(to, cell + 2, size - 2)
+    if op == TEXT:
+        memcpy(to, cell, size)
+        return size
+    return _convert(op, to, cell, size, cell + size)
+
+
 cdef class CopyDecoder(RowBatch):
     """Turns rows of COPY TO's text format into batches of ``binary`` columns. For one thread at a time."""
 

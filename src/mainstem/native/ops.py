@@ -47,6 +47,22 @@ class CopyOp(IntEnum):
     """Hex EWKB, as PostGIS prints it: SRID and WKB."""
 
 
+class LogOp(IntEnum):
+    """What the decoder of PostgreSQL's log makes of a value's text: a text cell. The first ones are `CopyOp`'s."""
+
+    TEXT = 0
+    BOOL = 1
+    BYTEA = 2
+    BITS = 3
+    FLOAT4 = 4
+    FLOAT8 = 5
+    EWKB = 6
+    INSTANT = 7
+    """A timestamp in UTC with its offset ``+00``: without it."""
+    MONEY = 8
+    """An amount as the locale ``C`` prints it: a number; its digits behind the point are the column's parameter."""
+
+
 class Op(IntEnum):
     """What the COPY TEXT encoder does with a cell."""
 

@@ -1,4 +1,4 @@
-"""What `rows.RowDecoder.feed` answers."""
+"""What decoders answer."""
 
 from __future__ import annotations
 
@@ -16,3 +16,7 @@ class Status(IntEnum):
     """The packet that ends the result set has been consumed."""
     ERROR = 3
     """An error packet stands, complete, where decoding stopped; it is not consumed."""
+    MESSAGE = 4
+    """A message stands where decoding stopped that the caller has to deal with; it is not consumed."""
+    SPOOL = 5
+    """Messages of a transaction that is under way have been put aside: take them, then go on."""
