@@ -175,6 +175,12 @@ class PositionLostError(MainstemError):
     code = "position_lost"
 
 
+class SpoolError(MainstemError):
+    """This machine has no room for what must be put aside."""
+
+    code = "spool_full"
+
+
 class CancelledError(MainstemError):
     """Work was given up because the run was paused, stopped or failed elsewhere; never shown to a user."""
 

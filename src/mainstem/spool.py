@@ -1,0 +1,96 @@
+"""Bytes of what cannot be handed on yet: in memory up to a bound that all share, then in temporary files."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import suppress
+from io import BytesIO
+from typing import IO
+
+from mainstem.errors import SpoolError
+
+
+class Spools:
+    """What several spools share. For one thread at a time.
+
+    Args:
+        memory_bytes: so much of all spools together is kept in memory.
+    """
+
+    def __init__(self, memory_bytes: int) -> None:
+        self._bound = memory_bytes
+        self.memory_bytes = 0
+
+    def open(self) -> Spool:
+        """A new, empty one."""
+        return Spool(self)
+
+    def reserve(self, size: int) -> bool:
+        """Take memory, if there is so much left."""
+        if self.memory_bytes + size > self._bound:
+            return False
+        self.memory_bytes += size
+        return True
+
+
+class Spool:
+    """Bytes that are written once, then read in their order. Has no name in the file system.
+
+    Raises `SpoolError` when the temporary folder has no room.
+    """
+
+    def __init__(self, shared: Spools) -> None:
+        self._shared = shared
+        self._held = 0  # bytes of the shared memory
+        self._file: IO[bytes] = BytesIO()
+        self.size = 0
+
+    def append(self, data: bytes | memoryview) -> None:
+        """Write bytes at the end."""
+        if isinstance(self._file, BytesIO):
+            if self._shared.reserve(len(data)):
+                self._held += len(data)
+            else:
+                self._move()
+        try:
+            self._file.write(data)
+        except OSError as exc:
+            raise _full() from exc
+        self.size += len(data)
+
+    def _move(self) -> None:
+        memory = self._file
+        try:
+            self._file = tempfile.TemporaryFile(prefix="mainstem-spool-")  # noqa: SIM115
+            self._file.write(memory.getvalue())  # type: ignore[attr-defined]
+        except OSError as exc:
+            raise _full() from exc
+        self._release()
+
+    def rewind(self) -> None:
+        """All is written; `read` begins at the start."""
+        try:
+            self._file.seek(0)
+        except OSError as exc:  # writes what had been buffered
+            raise _full() from exc
+
+    def read(self, size: int) -> bytes:
+        """The next bytes: as many, or what is left."""
+        return self._file.read(size)
+
+    def close(self) -> None:
+        """Give memory and disk back; it cannot be used any more."""
+        with suppress(OSError):
+            self._file.close()
+        self._release()
+
+    def _release(self) -> None:
+        self._shared.memory_bytes -= self._held
+        self._held = 0
+
+
+def _full() -> SpoolError:
+    return SpoolError(
+        "a transaction that is under way at the source does not fit into the temporary folder",
+        remedy=f"make room in {tempfile.gettempdir()}, or set TMPDIR to a folder with more",
+    )
