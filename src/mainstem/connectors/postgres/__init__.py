@@ -5,6 +5,7 @@ from __future__ import annotations
 from mainstem.connectors.postgres.config import DEFAULT_PORT, DEFAULT_SCHEMA
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.contract.apply import ChangeTarget
+from mainstem.contract.changes import ChangeSource
 from mainstem.contract.inspector import Inspector
 from mainstem.contract.source import Source
 from mainstem.contract.spec import ConnectorSpec
@@ -40,6 +41,12 @@ def _applies(settings: ConnectionSettings, options: RunOptions) -> ChangeTarget:
     return PostgresChangeTarget(settings, options)
 
 
+def _changes(settings: ConnectionSettings, options: RunOptions) -> ChangeSource:
+    from mainstem.connectors.postgres.changes import PostgresChanges
+
+    return PostgresChanges(settings, options)
+
+
 SPEC = ConnectorSpec(
     name="postgresql",
     aliases=("postgres", "pg"),
@@ -52,5 +59,6 @@ SPEC = ConnectorSpec(
     source=_source,
     target=_target,
     applies=_applies,
+    changes=_changes,
     password_variable="PGPASSWORD",  # noqa: S106
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mainstem.model.plan import ColumnPlan
 from mainstem.model.types import Kind
-from mainstem.native.ops import CopyOp
+from mainstem.native.ops import CopyOp, LogOp
 
 _MONEY = "money"
 _SINGLE_BITS = 32
@@ -43,3 +45,21 @@ def passes_money(column: ColumnPlan) -> bool:
     The number of digits behind the point is the locale's, so a number that leaves the type is made by the source's own.
     """
     return column.native == _MONEY and column.target_type == _MONEY
+
+
+def log_op(column: ColumnPlan, money_digits: int) -> tuple[LogOp, int]:
+    """What the log's decoder does with the column's text, and its parameter; the cell is the same as by COPY.
+
+    Args:
+        money_digits: how many digits of an amount lie behind its point, by the database's locale.
+    """
+    if column.type.kind is Kind.INSTANT:
+        return LogOp.INSTANT, 0
+    if column.native == _MONEY and not passes_money(column):
+        return LogOp.MONEY, money_digits
+    return LogOp(copy_out_op(column)), 0
+
+
+def needs_money_digits(columns: Iterable[ColumnPlan]) -> bool:
+    """Whether `log_op` asks for them."""
+    return any(column.native == _MONEY and not passes_money(column) for column in columns)

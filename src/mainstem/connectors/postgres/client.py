@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,7 +34,7 @@ from mainstem.contract.tls import VERIFYING, PemFiles, pem_files, require_usable
 from mainstem.errors import ConnectError, ConnectReason, MainstemError, RowError
 from mainstem.model.connection import ConnectionSettings, SslMode
 
-__all__ = ["cancel", "connect", "row_error", "tls_version", "translate_error", "translating"]
+__all__ = ["cancel", "connect", "row_error", "shut_down", "tls_version", "translate_error", "translating"]
 
 # By SET and not by the startup packet: poolers refuse parameters there that they do not know. Quoted identifiers would
 # also be those of types in the catalog (`"date"`); without array_nulls a null in an array is the text NULL. The
@@ -138,6 +140,12 @@ def cancel(connection: psycopg.Connection[Any], settings: ConnectionSettings) ->
     except psycopg.Error:
         with suppress(MainstemError, psycopg.Error), connect(settings) as other:
             other.execute("SELECT pg_catalog.pg_cancel_backend(%s)", (connection.info.backend_pid,))
+
+
+def shut_down(connection: psycopg.Connection[Any]) -> None:
+    """From another thread: whoever reads from the connection gets an end of file."""
+    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as twin:
+        twin.shutdown(socket.SHUT_RDWR)
 
 
 def translate_error(exc: BaseException) -> MainstemError:

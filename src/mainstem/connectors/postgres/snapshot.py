@@ -8,11 +8,10 @@ Source: PostgreSQL manual, "Snapshot Synchronization Functions", "SET TRANSACTIO
 from __future__ import annotations
 
 import json
-import os
-import socket
 import threading
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -21,7 +20,7 @@ from psycopg import errors
 from mainstem.connectors.postgres import chunks as cutting
 from mainstem.connectors.postgres.cells import copy_out_op, passes_money
 from mainstem.connectors.postgres.chunks import Part
-from mainstem.connectors.postgres.client import cancel, connect, translate_error, translating
+from mainstem.connectors.postgres.client import cancel, connect, shut_down, translate_error, translating
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.moves import has_new_rows
 from mainstem.connectors.postgres.raw import BINARY
@@ -68,29 +67,66 @@ class PostgresSource:
     def __init__(self, settings: ConnectionSettings) -> None:
         self._settings = settings
 
-    @contextmanager
-    def snapshot(self, readers: int) -> Iterator[Snapshot]:
+    def snapshot(self, readers: int) -> AbstractContextManager[Snapshot]:
         """Open a snapshot; leaving the context closes its connections."""
-        with ExitStack() as stack:
+        return open_snapshot(self._settings, readers)
 
-            def opened() -> psycopg.Connection[Any]:
-                connection = stack.enter_context(closing(connect(self._settings)))
-                with translating():
-                    connection.execute(_SESSION)
-                return connection
 
-            keeper = opened()
-            connections = []
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A snapshot that some other connection exports and keeps.
+
+    Attributes:
+        name: the server's.
+        position: what is added to what the snapshot says of itself.
+    """
+
+    name: str
+    position: Mapping[str, object]
+
+
+@contextmanager
+def open_snapshot(settings: ConnectionSettings, readers: int, exported: Exported | None = None) -> Iterator[Snapshot]:
+    """A snapshot of its own, or a view into the one that is exported; leaving the context closes its connections.
+
+    Raises:
+        TransientError: the exported one is gone.
+    """
+    with ExitStack() as stack:
+
+        def opened() -> psycopg.Connection[Any]:
+            connection = stack.enter_context(closing(connect(settings)))
             with translating():
-                name = _export(keeper)
-                for _ in range(readers if name else 1):
-                    connections.append(opened())
-                    if not _join(connections[-1], name):
-                        name = ""
-                        break
-            tables = _Tables(keeper)
-            own = [PostgresReader(connection, self._settings, tables) for connection in connections]
-            yield PostgresSnapshot(own, keeper, _position(connections[0]), "" if name else _ONE_READER)
+                connection.execute(_SESSION)
+            return connection
+
+        keeper = opened()
+        connections = []
+        with translating():
+            name = _keep(keeper, exported)
+            for _ in range(readers if name else 1):
+                connections.append(opened())
+                if not _join(connections[-1], name):
+                    name = ""
+                    break
+            if exported is not None and not name:
+                raise _gone()
+        tables = _Tables(keeper)
+        own = [PostgresReader(connection, settings, tables) for connection in connections]
+        position = _position(connections[0], exported)
+        yield PostgresSnapshot(own, keeper, position, "" if name else _ONE_READER)
+
+
+def _keep(keeper: psycopg.Connection[Any], exported: Exported | None) -> str:
+    if exported is None:
+        return _export(keeper)
+    if not _join(keeper, exported.name):
+        raise _gone()
+    return exported.name
+
+
+def _gone() -> TransientError:
+    return TransientError("the snapshot that the replication slot had exported is gone", remedy="try again")
 
 
 def _try(connection: psycopg.Connection[Any], sql: str) -> tuple[Any, ...] | None:
@@ -130,14 +166,15 @@ def _join(connection: psycopg.Connection[Any], name: str) -> bool:
     return False
 
 
-def _position(connection: psycopg.Connection[Any]) -> str:
+def _position(connection: psycopg.Connection[Any], exported: Exported | None) -> str:
     """Where the log stood, and which transactions the snapshot sees; empty where the server does not say."""
     with translating():
         row = _try(connection, _POSITION)
     if row is None:
-        return ""
+        return "" if exported is None else json.dumps(dict(exported.position))
     oldest, following, _ = row[0].split(":")
-    return json.dumps({"lsn": row[1] or "", "xmin": int(oldest), "xmax": int(following)})
+    found = {"lsn": row[1] or "", "xmin": int(oldest), "xmax": int(following)}
+    return json.dumps(found if exported is None else found | dict(exported.position))
 
 
 class _Tables:
@@ -222,7 +259,7 @@ class PostgresSnapshot:
     def interrupt(self) -> None:
         """Shut the sockets down; whoever reads from one gets an end of file."""
         for connection in (self._keeper, *(reader.connection for reader in self._own)):
-            _shut_down(connection)
+            shut_down(connection)
 
 
 def _batches(stream: CopyStream, table: TablePlan, limits: BatchLimits) -> Iterator[ChangeBatch | RawBatch]:
@@ -328,8 +365,3 @@ class PostgresReader:
                 continue
             except psycopg.Error:
                 return
-
-
-def _shut_down(connection: psycopg.Connection[Any]) -> None:
-    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as twin:
-        twin.shutdown(socket.SHUT_RDWR)

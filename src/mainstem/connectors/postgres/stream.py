@@ -30,18 +30,18 @@ _DRIVERS = {"binary": "psycopg_binary._psycopg", "c": "psycopg_c._psycopg"}
 
 
 @cache
-def libpq_functions() -> tuple[int, int] | None:
-    """The addresses of PQgetCopyData and PQfreemem; None where the driver's library does not show them."""
+def libpq_functions(*names: str) -> tuple[int, ...] | None:
+    """The addresses of libpq's functions; None where the driver's library does not show them."""
     try:
         if pq.__impl__ == "python":
             library: Any = import_module("psycopg.pq._pq_ctypes").pq
         else:  # a handle of the module finds what it is linked to
             library = ctypes.CDLL(sys.modules[_DRIVERS[pq.__impl__]].__file__)
-        functions = library.PQgetCopyData, library.PQfreemem
+        functions = [getattr(library, name) for name in names]
     except (ImportError, KeyError, OSError, AttributeError):
         return None
-    get, release = (ctypes.cast(function, ctypes.c_void_p).value or 0 for function in functions)
-    return (get, release) if get and release else None
+    found = tuple(ctypes.cast(function, ctypes.c_void_p).value or 0 for function in functions)
+    return found if all(found) else None
 
 
 class DriverMessages:
@@ -100,10 +100,10 @@ class CopyStream:
         if result.status != pq.ExecStatus.COPY_OUT:
             self.exhausted = True
             raise self._error(result)
-        functions = libpq_functions()
+        functions = libpq_functions("PQgetCopyData", "PQfreemem")
         address: int | None = getattr(connection.pgconn, "pgconn_ptr", None)
         self._messages: MessageStream | DriverMessages = (
-            MessageStream(*functions, address) if functions and address else DriverMessages(connection)
+            MessageStream(functions[0], functions[1], address) if functions and address else DriverMessages(connection)
         )
 
     def batches(self, ops: Sequence[CopyOp], limits: BatchLimits) -> Iterator[tuple[pa.RecordBatch, int]]:

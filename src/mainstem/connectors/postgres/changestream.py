@@ -1,0 +1,249 @@
+"""A slot's stream as groups of whole transactions.
+
+Source: PostgreSQL manual, "Logical Streaming Replication Protocol", "Logical Replication Message Formats".
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+
+from mainstem.connectors.postgres.gather import Gathered
+from mainstem.connectors.postgres.inprogress import InProgress, Transaction
+from mainstem.connectors.postgres.lsn import Place, read_place
+from mainstem.connectors.postgres.relations import read_relation, read_truncate
+from mainstem.connectors.postgres.side import Side
+from mainstem.connectors.postgres.tables import Tables
+from mainstem.connectors.postgres.walsender import Walsender
+from mainstem.contract.changes import GroupLimits
+from mainstem.errors import WireError
+from mainstem.model.change import ChangeGroup, Idle, SchemaChange, Truncate
+from mainstem.model.connection import ConnectionSettings
+from mainstem.model.names import TableId
+from mainstem.model.stream import StreamTable
+from mainstem.native.status import Status
+
+_IDLE_S = 1.0
+_SOON_S = 0.1  # from one `Idle` to the next while the log of others moves on
+_XID = 4
+_IGNORED = (b"Y", b"O", b"M")  # types, origins, logical messages
+
+
+class PostgresChangeStream:
+    """See `contract.changes.ChangeStream`."""
+
+    def __init__(
+        self,
+        settings: ConnectionSettings,
+        slot: str,
+        publications: Sequence[str],
+        place: Place,
+        tables: Sequence[StreamTable],
+        limits: GroupLimits,
+    ) -> None:
+        """Start it. Raises as `Walsender`."""
+        self._limits = limits
+        self._timeline = place.timeline
+        self._side = Side(settings)
+        self._tables = Tables(self._side, tables)
+        self._sender = Walsender(settings, slot, publications, place.lsn, self._side)
+        self._decoder = self._sender.decoder
+        self._gathered = Gathered(self._decoder, self._tables)
+        self._under_way = InProgress()
+        self._handed = place.lsn
+        self._asked: deque[StreamTable] = deque()
+        self._settled = threading.Event()
+        self._waiting: TableId | None = None
+        self._yielded_at = time.monotonic()
+
+    def __enter__(self) -> PostgresChangeStream:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._side.close()
+        self._sender.close()
+        self._side.close()
+        self._under_way.close()
+
+    def groups(self) -> Iterator[ChangeGroup | Idle]:
+        """What happens from the position on, without end."""
+        steps = {Status.FULL: self._full, Status.SPOOL: self._spool, Status.MESSAGE: self._message}
+        for change in self._tables.missing():
+            yield from self._tell(change)
+        while True:
+            self._settle_asked()
+            status = self._sender.read(self._limits.max_rows, self._limits.max_bytes)
+            step = steps.get(status)
+            yield from step() if step is not None else self._at_end()
+
+    def settle(self, table: StreamTable | None) -> None:
+        """How rows of a table are read from here on."""
+        if table is not None:
+            self._asked.append(table)
+        self._settled.set()
+        self._sender.wake()
+
+    def confirm(self, position: str) -> None:
+        """All up to here is durable in the target."""
+        self._sender.confirm(read_place(position).lsn)
+
+    def passed(self, position: str) -> bool:
+        """Whether what was handed on so far reaches this position."""
+        return self._handed >= read_place(position).lsn
+
+    def interrupt(self) -> None:
+        """From another thread: `groups` raises `CancelledError` soon."""
+        self._sender.interrupt()
+        self._settled.set()
+        self._side.close()
+
+    def _settle_asked(self) -> None:
+        while self._asked:
+            table = self._asked.popleft()
+            self._gathered.collect()  # its rows lie in other columns from here on
+            self._tables.settle(table, self._decoder)
+
+    def _position(self) -> str:
+        return str(Place(self._decoder.position, self._timeline))
+
+    def _lag_bytes(self) -> int | None:
+        end = self._sender.log_end
+        return None if end is None else max(end - self._decoder.position, 0)
+
+    def _at_end(self) -> Iterator[ChangeGroup | Idle]:
+        """Nothing more is at hand."""
+        now = time.monotonic()
+        if self._gathered.whole:
+            left = self._gathered.since + self._limits.linger_s - now
+            if left > 0:
+                self._sender.wait(left)
+                return
+            yield from self._hand_on()
+            return
+        moved = self._decoder.position > self._handed
+        due = self._yielded_at + (_SOON_S if moved else _IDLE_S) - now
+        if self._decoder.within:
+            self._sender.wait(_IDLE_S)
+        elif due > 0:
+            self._sender.wait(due)
+        else:
+            self._yielded_at = now
+            self._handed = self._decoder.position
+            yield Idle(self._position(), self._lag_bytes())
+
+    def _full(self) -> Iterator[ChangeGroup]:
+        """A bound is reached: hand on what is whole, and of the transaction under way what there is."""
+        yield from self._hand_on()
+        if self._decoder.within:
+            parts = self._gathered.take_piece()
+            if parts:
+                yield ChangeGroup(parts, whole=False, lag_bytes=self._lag_bytes())
+                self._yielded_at = time.monotonic()
+
+    def _hand_on(self, change: SchemaChange | None = None) -> Iterator[ChangeGroup]:
+        """Transactions that are whole, and behind them a change of a table."""
+        decoder = self._decoder
+        count, first_us, last_us = decoder.transactions, decoder.first_committed_us, decoder.committed_us
+        parts = self._gathered.take_whole()
+        if change is not None:
+            parts = (*parts, change)
+        if not parts and not count:
+            return
+        self._handed = decoder.position
+        self._yielded_at = time.monotonic()
+        yield ChangeGroup(parts, True, count, self._position(), first_us, last_us, self._lag_bytes())
+
+    def _tell(self, change: SchemaChange) -> Iterator[ChangeGroup]:
+        """A table is another one; before it is told what is to be done, nothing more is read.
+
+        It changed before the transaction under way, or in it; if that has touched it already, its piece ends here.
+        """
+        self._settled.clear()
+        self._gathered.collect()
+        if self._decoder.within and self._gathered.touches(change.table):
+            yield from self._hand_on()
+            yield ChangeGroup((*self._gathered.take_piece(), change), whole=False, lag_bytes=self._lag_bytes())
+        else:
+            yield from self._hand_on(change)
+        self._settled.wait()
+        self._sender.check()
+
+    def _spool(self) -> Iterator[ChangeGroup]:
+        self._under_way.append(self._decoder.take_spool())
+        return
+        yield
+
+    def _message(self) -> Iterator[ChangeGroup]:
+        """A message that the compiled loop leaves to us."""
+        data = self._sender.take()
+        letter = data[:1]
+        if letter == b"S":
+            self._under_way.start(data)
+            self._decoder.spooling = True
+        elif letter == b"E":
+            self._under_way.append(self._decoder.take_spool())
+            self._decoder.spooling = False
+        elif letter == b"A":
+            self._under_way.abort(data)
+        elif letter == b"c":
+            yield from self._commit(self._under_way.commit(data))
+        else:
+            yield from self._described(letter, data[1:])
+
+    def _described(self, letter: bytes, body: bytes) -> Iterator[ChangeGroup]:
+        """What stands between the rows of a transaction."""
+        if letter == b"R":
+            yield from self._relation(body)
+        elif letter == b"T":
+            self._truncate(body)
+        elif letter not in _IGNORED:
+            raise WireError(f"PostgreSQL's log: a message of the unknown kind {letter!r}")
+
+    def _relation(self, body: bytes) -> Iterator[ChangeGroup]:
+        sent = read_relation(body)
+        change = self._tables.describe(sent)
+        if change is not None:
+            yield from self._tell(change)
+            self._settle_asked()
+        self._tables.relate(sent, self._decoder)
+
+    def _truncate(self, body: bytes) -> None:
+        oids, restart = read_truncate(body)
+        tables = self._tables.followed(oids, self._decoder.commit_lsn)
+        if tables:
+            self._gathered.add(Truncate(tables, restart))
+
+    def _commit(self, transaction: Transaction) -> Iterator[ChangeGroup]:
+        """Decode a transaction whose messages were put aside."""
+        limits = self._limits
+        with transaction:
+            self._decoder.begin_replay(transaction.commit_lsn, transaction.aborted)
+            data, at = b"", 0
+            while True:
+                status, used = self._decoder.replay(data, at, limits.max_rows, limits.max_bytes)
+                at += used
+                if status is Status.FULL:
+                    yield from self._full()
+                elif status is Status.MESSAGE:
+                    end = at + _XID + int.from_bytes(data[at : at + _XID])
+                    yield from self._replayed(transaction, data[at + _XID : end])
+                    at = end
+                else:
+                    more = transaction.more(data, at)
+                    if len(more) == len(data) - at:
+                        break
+                    data, at = more, 0
+            if len(data) != at:
+                raise WireError("PostgreSQL's log: a transaction's messages end before their time")
+            self._decoder.end_replay(transaction.end_lsn, transaction.committed)
+
+    def _replayed(self, transaction: Transaction, message: bytes) -> Iterator[ChangeGroup]:
+        """Tables are described for all that follows, so that is done also where a subtransaction was rolled back."""
+        letter, xid = message[:1], int.from_bytes(message[1 : 1 + _XID])
+        if letter != b"T" or xid not in transaction.aborted:
+            yield from self._described(letter, message[1 + _XID :])

@@ -1,0 +1,203 @@
+"""Publications: which tables' changes a slot's stream tells of.
+
+A table whose rows have no identity would make its owner's UPDATE and DELETE fail as soon as they are published (manual,
+"Publication", "Replica Identity"). So there are two of ours: one for all operations, and one for tables of which only
+INSERT and TRUNCATE are wanted. A table without an identity whose UPDATE and DELETE are wanted is refused.
+Source: PostgreSQL manual, "CREATE PUBLICATION", "ALTER PUBLICATION", "pg_publication_rel".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from mainstem.connectors.postgres.dialect import PostgresDialect
+from mainstem.connectors.postgres.look import listed
+from mainstem.errors import NotFoundError, PositionLostError, StatementError
+from mainstem.model.names import TableId
+from mainstem.model.run import ChangeOptions
+
+_DIALECT = PostgresDialect()
+_GENERATED = 180_000  # from here on a publication can hold generated columns
+_ALL = "insert, update, delete, truncate"
+_ADDED = "insert, truncate"
+_INSERTS = "_inserts"  # behind the name of the second publication
+
+_MEMBERS = """
+SELECT n.nspname, c.relname, c.relreplident::text AS identity, p.pubname IS NOT NULL AS member,
+    c.relkind::text, c.relpersistence::text, EXISTS (SELECT FROM pg_catalog.pg_index i
+        WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid) AS has_key,
+    EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisreplident) AS has_index
+FROM unnest(%s::text[], %s::text[]) AS wanted(schema, name)
+JOIN pg_catalog.pg_namespace n ON n.nspname = wanted.schema
+JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name
+LEFT JOIN LATERAL (SELECT pubname FROM pg_catalog.pg_publication_tables t WHERE t.schemaname = n.nspname
+    AND t.tablename = c.relname AND t.pubname = ANY(%s) LIMIT 1) p ON true
+"""
+_PUBLICATIONS = """
+SELECT pubname, pubinsert, pubupdate, pubdelete, pubtruncate FROM pg_catalog.pg_publication WHERE pubname = ANY(%s)
+"""
+_WANTED = ("insert", "update", "delete", "truncate")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A table that is to be published.
+
+    Attributes:
+        identity: pg_class.relreplident.
+        published: one of the publications has it.
+    """
+
+    id: TableId
+    identity: str
+    published: bool
+    kind: str
+    persistence: str
+    has_key: bool
+    has_index: bool
+
+    @property
+    def identified(self) -> bool:
+        """Whether UPDATE and DELETE are logged in a way that tells which row they are about."""
+        return self.identity == "f" or (self.identity == "d" and self.has_key) or (
+            self.identity == "i" and self.has_index
+        )  # fmt: skip
+
+
+def operations(options: ChangeOptions, table: TableId) -> tuple[str, ...]:
+    """Those of a table that are applied."""
+    return options.table_operations.get(str(table)) or options.table_operations.get(table.name) or options.operations
+
+
+def inserts_only(options: ChangeOptions, table: TableId) -> bool:
+    """Whether neither UPDATE nor DELETE of a table are wanted."""
+    return not {"update", "delete"} & set(operations(options, table))
+
+
+def members(connection: psycopg.Connection[Any], tables: Sequence[TableId], names: Sequence[str]) -> list[Member]:
+    """What there is of the tables.
+
+    Raises:
+        NotFoundError: one does not exist.
+    """
+    rows = connection.execute(
+        _MEMBERS.encode(), ([table.schema for table in tables], [table.name for table in tables], list(names))
+    ).fetchall()
+    found = {
+        TableId(schema, name): Member(TableId(schema, name), identity, member, *rest)
+        for schema, name, identity, member, *rest in rows
+    }
+    missing = [str(table) for table in tables if table not in found]
+    if missing:
+        raise NotFoundError(f"there is no table {listed(missing)}", remedy="correct the selection")
+    return [found[table] for table in dict.fromkeys(tables)]
+
+
+def refuse_unidentified(found: Sequence[Member], options: ChangeOptions) -> None:
+    """Raise `StatementError` for tables whose UPDATE and DELETE are wanted and cannot be told."""
+    lacking = [member.id for member in found if not member.identified and not inserts_only(options, member.id)]
+    if lacking:
+        names = [str(table) for table in lacking]
+        raise StatementError(
+            f"UPDATE and DELETE in {listed(names)} do not say which row they are about: there is no primary key, or the"
+            " replica identity is nothing",
+            remedy=f"ALTER TABLE {_DIALECT.qualified(lacking[0])} REPLICA IDENTITY FULL (or give it a primary key), or"
+            " have only inserts of it applied (tableOperations)",
+            table=names[0],
+        )
+
+
+class Publications:
+    """The publications of a stream.
+
+    Attributes:
+        names: those that the stream reads.
+        made: they are ours.
+    """
+
+    def __init__(self, names: Sequence[str], *, made: bool) -> None:
+        self.names = list(names)
+        self.made = made
+
+    @classmethod
+    def begin(cls, connection: psycopg.Connection[Any], name: str, given: str) -> Publications:
+        """Those of a new stream: the one that was given, if there is such a one, or new ones of ours."""
+        chosen = given or name
+        there = _existing(connection, [chosen])
+        if given and there:
+            return cls([given], made=False)
+        pair = [chosen, chosen + _INSERTS]
+        for old in _existing(connection, pair):  # left behind by a start that came to nothing
+            connection.execute(f"DROP PUBLICATION {_DIALECT.quote(old)}".encode())
+        generated = ", publish_generated_columns = stored" * (connection.info.server_version >= _GENERATED)
+        for made, published in zip(pair, (_ALL, _ADDED), strict=True):
+            connection.execute(
+                f"CREATE PUBLICATION {_DIALECT.quote(made)}"
+                f" WITH (publish = '{published}', publish_via_partition_root = true{generated})".encode()
+            )
+        return cls(pair, made=True)
+
+    def require(self, connection: psycopg.Connection[Any]) -> None:
+        """Raise `PositionLostError` if one is gone: what was not published meanwhile is not in the stream."""
+        missing = [name for name in self.names if name not in _existing(connection, self.names)]
+        if missing:
+            raise PositionLostError(
+                f"the publication {missing[0]} of this stream is gone, and with it the changes since",
+                remedy="copy the tables anew: mainstem resync",
+                publication=missing[0],
+            )
+
+    def include(self, connection: psycopg.Connection[Any], tables: Sequence[TableId], options: ChangeOptions) -> None:
+        """Have all tables published; raises `StatementError` where that cannot be."""
+        found = members(connection, tables, self.names)
+        refuse_unidentified(found, options)
+        lacking = [member.id for member in found if not member.published]
+        if not self.made:
+            self._require_given(connection, lacking, options, tables)
+            return
+        for table in lacking:
+            name = self.names[1] if inserts_only(options, table) else self.names[0]
+            connection.execute(
+                f"ALTER PUBLICATION {_DIALECT.quote(name)} ADD TABLE {_DIALECT.qualified(table)}".encode()
+            )
+
+    def _require_given(
+        self,
+        connection: psycopg.Connection[Any],
+        lacking: Sequence[TableId],
+        options: ChangeOptions,
+        tables: Sequence[TableId],
+    ) -> None:
+        name = self.names[0]
+        if lacking:
+            raise StatementError(
+                f"the publication {name} does not have {listed([str(table) for table in lacking])}",
+                remedy=f"ALTER PUBLICATION {_DIALECT.quote(name)} ADD TABLE"
+                f" {', '.join(_DIALECT.qualified(table) for table in lacking)}",
+                publication=name,
+            )
+        published = dict(zip(_WANTED, _existing(connection, [name]).get(name, ()), strict=False))
+        wanted = {operation for table in tables for operation in operations(options, table)}
+        left_out = [operation for operation in _WANTED if operation in wanted and not published.get(operation)]
+        if left_out:
+            raise StatementError(
+                f"the publication {name} leaves {', '.join(left_out)} out",
+                remedy=f"ALTER PUBLICATION {_DIALECT.quote(name)} SET (publish = '{_ALL}'), or have only the others"
+                " applied (operations)",
+                publication=name,
+            )
+
+    def drop(self, connection: psycopg.Connection[Any]) -> None:
+        """Drop ours."""
+        if self.made:
+            for name in self.names:
+                connection.execute(f"DROP PUBLICATION IF EXISTS {_DIALECT.quote(name)}".encode())
+
+
+def _existing(connection: psycopg.Connection[Any], names: Sequence[str]) -> dict[str, tuple[bool, ...]]:
+    rows = connection.execute(_PUBLICATIONS.encode(), (list(names),)).fetchall()
+    return {name: tuple(published) for name, *published in rows}

@@ -1,0 +1,157 @@
+"""What a stream asks the server on a second connection: the catalog, the log's end, whether its sender is alive."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import psycopg
+
+from mainstem.connectors.postgres.catalog import read_catalog
+from mainstem.connectors.postgres.client import connect, shut_down, translating
+from mainstem.connectors.postgres.lsn import parse_lsn, record_end
+from mainstem.connectors.postgres.native import logical_type
+from mainstem.connectors.postgres.relations import SentTable
+from mainstem.errors import MainstemError, NotFoundError
+from mainstem.model.connection import ConnectionSettings
+from mainstem.model.names import TableId
+from mainstem.model.schema import Column
+
+_END = (
+    "SELECT (CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()"
+    " ELSE pg_catalog.pg_current_wal_insert_lsn() END)::text,"
+    " pg_catalog.pg_size_bytes(pg_catalog.current_setting('wal_segment_size'))"
+)
+_TYPES = (
+    "SELECT pg_catalog.format_type(type, modifier) FROM unnest(%s::oid[], %s::int[])"
+    " WITH ORDINALITY AS asked(type, modifier, place) ORDER BY place"
+)
+_LABELS = (
+    "SELECT enumtypid, array_agg(enumlabel::text ORDER BY enumsortorder) FROM pg_catalog.pg_enum"
+    " WHERE enumtypid = ANY(%s::oid[]) GROUP BY enumtypid"
+)
+_OIDS = (
+    "SELECT n.nspname, c.relname, c.oid FROM unnest(%s::text[], %s::text[]) AS wanted(schema, name)"
+    " JOIN pg_catalog.pg_namespace n ON n.nspname = wanted.schema"
+    " JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name"
+)
+_ANSWER_S = 15.0
+_SENDER = "SELECT EXISTS (SELECT FROM pg_catalog.pg_replication_slots WHERE slot_name = %s AND active_pid = %s)"
+_MONEY = "SELECT pg_catalog.scale(1::money::numeric)"
+
+
+def end_of_log(connection: psycopg.Connection[Any]) -> int:
+    """Where the log ends: all that is committed lies before it."""
+    row = connection.execute(_END.encode()).fetchone()
+    return record_end(parse_lsn(row[0]), row[1]) if row and row[0] else 0
+
+
+class Side:
+    """A connection that is opened when it is wanted, and again after it was lost. For any thread."""
+
+    def __init__(self, settings: ConnectionSettings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._connection: psycopg.Connection[Any] | None = None
+        self._types: dict[tuple[int, int], str] = {}
+
+    def close(self) -> None:
+        """Break off what it does, and close it; it may be used again."""
+        connection = self._connection
+        if connection is not None:
+            shut_down(connection)
+        with self._lock:
+            self._forget()
+
+    def _forget(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
+    def _open(self) -> psycopg.Connection[Any]:
+        if self._connection is None or self._connection.closed:
+            self._connection = connect(self._settings)
+            with translating():
+                self._connection.execute("SET search_path = ''")
+        return self._connection
+
+    @contextmanager
+    def _asking(self) -> Iterator[psycopg.Connection[Any]]:
+        """The connection, for not too long: behind a network that swallows everything it would wait forever."""
+        with self._lock:
+            connection = self._open()
+            timer = threading.Timer(_ANSWER_S, shut_down, [connection])
+            timer.daemon = True
+            timer.start()
+            try:
+                with translating():
+                    yield connection
+            finally:
+                timer.cancel()
+                if connection.closed:
+                    self._forget()
+
+    def _ask(self, sql: str, *arguments: object) -> list[tuple[Any, ...]]:
+        """Raises `ConnectError`, `LostConnectionError`, `StatementError`."""
+        with self._asking() as connection:
+            return connection.execute(sql.encode(), arguments or None).fetchall()
+
+    def end(self) -> int | None:
+        """Where the log ends; None if the server does not say."""
+        with suppress(MainstemError), self._asking() as connection:
+            return end_of_log(connection)
+        return None
+
+    def money_digits(self) -> int:
+        """Digits of an amount behind its point, by the database's locale."""
+        return int(self._ask(_MONEY)[0][0])
+
+    def types(self, sent: SentTable) -> list[str]:
+        """The text of each column's type, as the inspector spells it."""
+        lacking = [column.type for column in sent.columns if column.type not in self._types]
+        if lacking:
+            found = self._ask(_TYPES, [oid for oid, _ in lacking], [modifier for _, modifier in lacking])
+            self._types.update(zip(lacking, (str(text) for (text,) in found), strict=True))
+        return [self._types[column.type] for column in sent.columns]
+
+    def columns(self, sent: SentTable) -> tuple[Column, ...]:
+        """All columns of a table that has changed: what the log says of them, and what the catalog has beside.
+
+        A column that has become another one since is told of as the log has it, without default.
+        """
+        natives = dict(zip((column.name for column in sent.columns), self.types(sent), strict=True))
+        now = {column.name: column for column in self._catalog(sent.id)}
+        plain = [name for name, native in natives.items() if name not in now or now[name].native != native]
+        labels = self._labels(sent, plain)
+        found = {name: now[name] for name in natives if name not in plain} | {
+            name: Column(name, logical_type(natives[name], labels.get(name, ())), natives[name]) for name in plain
+        }
+        if list(natives) == [name for name in now if name in natives]:  # with those that are not sent, in their places
+            return tuple(
+                found.get(name, column) for name, column in now.items() if name in found or column.generated is not None
+            )
+        return tuple(found[name] for name in natives)
+
+    def _labels(self, sent: SentTable, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        oids = {column.name: column.type[0] for column in sent.columns if column.name in names}
+        labels = dict(self._ask(_LABELS, list(oids.values()))) if oids else {}
+        return {name: tuple(labels.get(oid, ())) for name, oid in oids.items()}
+
+    def _catalog(self, table: TableId) -> tuple[Column, ...]:
+        with suppress(NotFoundError), self._asking() as connection:
+            return read_catalog(connection, [table.schema], [table]).tables[0].columns
+        return ()
+
+    def oids(self, tables: Sequence[TableId]) -> dict[TableId, int]:
+        """Of the tables that exist now."""
+        found = self._ask(_OIDS, [table.schema for table in tables], [table.name for table in tables])
+        return {TableId(schema, name): oid for schema, name, oid in found}
+
+    def is_served(self, slot: str, pid: int) -> bool:
+        """Whether the server still runs the sender of our stream.
+
+        Raises `ConnectError` or `LostConnectionError` when it does not answer either.
+        """
+        return bool(self._ask(_SENDER, slot, pid)[0][0])

@@ -1,0 +1,103 @@
+"""The tables of a stream: which are followed, how their rows are read, and what has changed of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mainstem.connectors.postgres.cells import needs_money_digits
+from mainstem.connectors.postgres.lsn import read_place
+from mainstem.connectors.postgres.relations import FOLLOWED, SentTable, change_rows, differs, relation
+from mainstem.connectors.postgres.side import Side
+from mainstem.errors import StatementError
+from mainstem.model.change import SchemaChange, SchemaChangeKind
+from mainstem.model.names import TableId
+from mainstem.model.stream import StreamTable
+from mainstem.native.changerows import ChangeRows
+from mainstem.native.pgoutput import LogDecoder
+
+
+class Tables:
+    """For one thread at a time."""
+
+    def __init__(self, side: Side, tables: Sequence[StreamTable]) -> None:
+        self._side = side
+        self._tables = {table.source: table for table in tables}
+        self._oids = {oid: table for table, oid in side.oids(list(self._tables)).items()}
+        self._rows: dict[TableId, ChangeRows] = {}
+        self._sent: dict[int, SentTable] = {}
+        self._accepted: dict[TableId, SentTable] = {}
+        self._money_digits: int | None = None
+
+    def missing(self) -> list[SchemaChange]:
+        """Tables that are followed and are there no more."""
+        there = set(self._oids.values())
+        return [
+            SchemaChange(SchemaChangeKind.DROPPED, id_)
+            for id_, table in self._tables.items()
+            if id_ not in there and table.state in FOLLOWED
+        ]
+
+    def gathered(self) -> Iterator[tuple[TableId, ChangeRows]]:
+        """Where the rows of each table are."""
+        yield from self._rows.items()
+
+    def followed(self, oids: Sequence[int], commit_lsn: int) -> tuple[TableId, ...]:
+        """Those of them whose changes in a transaction are told of."""
+        named = [self._oids.get(oid) for oid in oids]
+        found = [self._tables[id_] for id_ in named if id_ in self._tables]
+        return tuple(
+            table.source for table in found if table.state in FOLLOWED and commit_lsn >= read_place(table.since).lsn
+        )
+
+    def settle(self, table: StreamTable, decoder: LogDecoder) -> None:
+        """How a table's rows are read from here on; those that were gathered have been taken."""
+        if table.source not in self._tables:
+            self._oids.update({oid: id_ for id_, oid in self._side.oids([table.source]).items()})
+        self._tables[table.source] = table
+        self._rows.pop(table.source, None)
+        self._accepted.pop(table.source, None)
+        for sent in list(self._sent.values()):
+            if self._oids.get(sent.oid) == table.source:
+                try:
+                    self.relate(sent, decoder)
+                except StatementError:  # it has changed since; the server describes it again before the next row
+                    decoder.forget(sent.oid)
+
+    def describe(self, sent: SentTable) -> SchemaChange | None:
+        """What has changed of a table, by what the server says of it now; None: nothing, or it is not followed."""
+        known = self._oids.get(sent.oid)
+        table = self._tables.get(known or sent.id)
+        if table is None or table.state not in FOLLOWED:
+            return None
+        if known is None:  # another table has this name now
+            return SchemaChange(SchemaChangeKind.DROPPED, sent.id)
+        accepted = self._accepted.get(known)
+        if accepted is not None and (accepted.id, accepted.columns) == (sent.id, sent.columns):
+            return None
+        if known != sent.id:
+            return SchemaChange(SchemaChangeKind.RENAMED, known, self._side.columns(sent), sent.id)
+        if differs(sent, self._side.types(sent), table.layout):
+            return SchemaChange(SchemaChangeKind.COLUMNS, known, self._side.columns(sent))
+        return None
+
+    def relate(self, sent: SentTable, decoder: LogDecoder) -> None:
+        """Have the table's rows decoded by what the server says of it now."""
+        id_ = self._oids.get(sent.oid)
+        if id_ is not None and id_ != sent.id and sent.id in self._tables:  # settled under its new name
+            id_ = self._oids[sent.oid] = sent.id
+        table = self._tables.get(id_) if id_ is not None else None
+        self._sent[sent.oid] = sent
+        if table is None or table.state not in FOLLOWED:
+            decoder.relate(relation(sent, None, None, 0))
+            return
+        self._accepted[table.source] = sent
+        if table.source not in self._rows:
+            self._rows[table.source] = change_rows(table, self._digits(table))
+        decoder.relate(relation(sent, table, self._rows[table.source], read_place(table.since).lsn))
+
+    def _digits(self, table: StreamTable) -> int:
+        if not needs_money_digits(table.plan.columns):
+            return 0
+        if self._money_digits is None:
+            self._money_digits = self._side.money_digits()
+        return self._money_digits

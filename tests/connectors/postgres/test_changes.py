@@ -1,0 +1,426 @@
+"""A PostgreSQL's log, read as changes; what comes of them is compared with a copy of the rows."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+import pytest
+
+from mainstem.connectors.postgres import slot as slots
+from mainstem.connectors.postgres.client import connect
+from mainstem.contract.changes import GroupLimits
+from mainstem.errors import CancelledError, PositionLostError, StatementError
+from mainstem.model.change import ChangeGroup, Idle, RowChanges, SchemaChange, SchemaChangeKind, Truncate
+from mainstem.model.connection import ConnectionSettings
+from mainstem.model.names import TableId
+from mainstem.model.run import ChangeOptions
+from tests.connectors.postgres.changefeed import Feed, parts_of, snapshot_rows, stream_table
+
+Sql = psycopg.Connection[Any]
+MakeFeed = Callable[..., Feed]
+BIG = "repeat(md5(random()::text), 4000)"  # stored out of line, and not compressed to less than a page
+
+
+@pytest.fixture
+def feed(database: ConnectionSettings) -> Iterator[MakeFeed]:
+    made: list[Feed] = []
+
+    def make(*names: str, options: ChangeOptions | None = None) -> Feed:
+        made.append(Feed(database, *names, options=options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def test_every_operation_arrives_in_its_transaction(sql: Sql, feed: MakeFeed) -> None:
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY, a text, n numeric); CREATE TABLE u (id int PRIMARY KEY)")
+    one = feed("t", "u")
+    sql.execute("INSERT INTO t VALUES (1, 'a', 1.50), (2, NULL, NULL), (3, '', 0)")
+    with sql.transaction():
+        sql.execute("UPDATE t SET a = 'b' WHERE id = 1")
+        sql.execute("INSERT INTO u VALUES (7)")
+        sql.execute("UPDATE t SET id = 20 WHERE id = 2")
+        sql.execute("DELETE FROM t WHERE id = 3")
+    with sql.transaction(), sql.transaction(force_rollback=True):
+        sql.execute("DELETE FROM t")
+    sql.execute("CREATE TABLE of_others (id int); INSERT INTO of_others VALUES (1)")
+    (group,) = one.run()
+    assert (group.whole, group.transactions, group.rows) == (True, 2, 7)
+    assert group.first_committed_us < group.committed_us
+    one.check()
+
+
+def test_a_truncate_stands_between_the_rows(sql: Sql, feed: MakeFeed) -> None:
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY REFERENCES t)")
+    one = feed("t", "u")
+    with sql.transaction():
+        sql.execute("INSERT INTO t VALUES (1); INSERT INTO u VALUES (1); TRUNCATE t, u RESTART IDENTITY")
+        sql.execute("INSERT INTO t VALUES (2)")
+    parts = parts_of(one.run())
+    assert [type(part) for part in parts] == [RowChanges, RowChanges, Truncate, RowChanges]
+    assert parts[2] == Truncate(parts[2].tables, restart_identity=True)
+    assert sorted(table.name for table in parts[2].tables) == ["t", "u"]
+    one.check()
+
+
+@pytest.mark.parametrize("identity", ["DEFAULT", "FULL"])
+def test_what_was_stored_out_of_line_and_not_changed_keeps_its_value(sql: Sql, feed: MakeFeed, identity: str) -> None:
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY, big text, n int)")
+    sql.execute(f"ALTER TABLE t ALTER big SET STORAGE EXTERNAL, REPLICA IDENTITY {identity}")
+    one = feed("t")
+    sql.execute(f"INSERT INTO t SELECT i, {BIG}, i FROM generate_series(1, 20) i")
+    sql.execute("UPDATE t SET n = -n WHERE id <= 10")
+    sql.execute("UPDATE t SET id = id + 100 WHERE id = 3")
+    sql.execute("UPDATE t SET big = NULL WHERE id = 4")
+    (changes,) = parts_of(one.run())
+    assert list(changes.absent) == ([1] if identity == "DEFAULT" else [])
+    one.check()
+
+
+def test_rows_without_a_key_are_told_by_all_their_columns(sql: Sql, feed: MakeFeed) -> None:
+    sql.execute("CREATE TABLE t (a int, b text); ALTER TABLE t REPLICA IDENTITY FULL")
+    one = feed("t")
+    sql.execute("INSERT INTO t VALUES (1, 'x'), (1, 'x'), (NULL, NULL), (2, 'y')")
+    sql.execute("DELETE FROM t WHERE a IS NULL; UPDATE t SET b = 'z' WHERE a = 1")
+    one.run()
+    one.check()
+
+
+def test_an_index_as_identity_serves_when_it_is_the_key(sql: Sql, feed: MakeFeed) -> None:
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY, other int NOT NULL UNIQUE)")
+    sql.execute("ALTER TABLE t REPLICA IDENTITY USING INDEX t_pkey")
+    one = feed("t")
+    sql.execute("INSERT INTO t VALUES (1, 1), (2, 2); UPDATE t SET id = 3 WHERE id = 1; DELETE FROM t WHERE id = 2")
+    one.run()
+    one.check()
+
+
+def test_a_table_without_identity_is_refused_unless_only_inserts_are_wanted(sql: Sql, feed: MakeFeed) -> None:
+    sql.execute("CREATE TABLE t (a int)")
+    with pytest.raises(StatementError, match=r"public\.t.*REPLICA IDENTITY FULL"):
+        feed("t")
+    one = feed("t", options=ChangeOptions(table_operations={"t": ("insert", "truncate")}))
+    sql.execute("INSERT INTO t VALUES (1), (2)")
+    sql.execute("UPDATE t SET a = 3 WHERE a = 1")  # is not refused because of us
+    sql.execute("DELETE FROM t WHERE a = 2")
+    one.run()
+    assert one.twin.rows["t"] == [(b"1",), (b"2",)]
+
+
+@pytest.mark.parametrize("rows", [3, 5_000])
+def test_a_transaction_that_is_streamed_loses_what_was_rolled_back(sql: Sql, feed: MakeFeed, rows: int) -> None:
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY, a text); CREATE TABLE u (id int PRIMARY KEY)")
+    one = feed("t", "u")
+    sql.execute("ALTER SYSTEM SET logical_decoding_work_mem = '64kB'")
+    sql.execute("SELECT pg_reload_conf()")
+    try:
+        with sql.transaction():
+            sql.execute(f"INSERT INTO t SELECT i, repeat('x', 50) FROM generate_series(1, {rows}) i")
+            with sql.transaction(force_rollback=True):
+                sql.execute(f"INSERT INTO u SELECT i FROM generate_series(1, {rows}) i")
+                sql.execute(f"UPDATE t SET a = 'gone' WHERE id <= {rows}")
+                with sql.transaction():
+                    sql.execute(f"INSERT INTO u SELECT -i FROM generate_series(1, {rows}) i")
+            with sql.transaction():
+                sql.execute(f"UPDATE t SET a = 'kept' WHERE id % 2 = 0; INSERT INTO u VALUES ({rows + 1})")
+            sql.execute("DELETE FROM t WHERE id % 3 = 0")
+        with sql.transaction(force_rollback=True):
+            sql.execute(f"INSERT INTO u SELECT 100000 + i FROM generate_series(1, {rows}) i")
+        groups = one.run(GroupLimits(max_rows=1000))
+        one.check()
+        assert sum(group.transactions for group in groups) == 1
+        assert [group.whole for group in groups][-1:] == [True]
+        assert len(groups) > 1 or rows == 3
+        assert all(group.rows <= 1000 for group in groups)
+        assert not any(group.transactions for group in groups[:-1])
+    finally:
+        sql.execute("ALTER SYSTEM RESET logical_decoding_work_mem")
+        sql.execute("SELECT pg_reload_conf()")
+
+
+def test_a_large_transaction_comes_in_pieces_that_hold_nothing_of_others(sql: Sql, feed: MakeFeed) -> None:
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY, a text)")
+    one = feed("t")
+    sql.execute("INSERT INTO t VALUES (-1, 'before')")
+    sql.execute("INSERT INTO t SELECT i, 'x' FROM generate_series(1, 1000) i")
+    sql.execute("INSERT INTO t VALUES (-2, 'behind')")
+    groups = one.run(GroupLimits(max_rows=100))
+    one.check()
+    assert [group.whole for group in groups[:2]] == [True, False]
+    assert groups[0].rows == 1
+    assert {group.position for group in groups if not group.whole} == {""}
+    assert sum(group.transactions for group in groups) == 3
+
+
+def test_a_stream_goes_on_where_the_last_one_ended(sql: Sql, feed: MakeFeed) -> None:
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY)")
+    one = feed("t")
+    for start in range(0, 40, 10):
+        sql.execute(f"INSERT INTO t SELECT i FROM generate_series({start}, {start + 9}) i")
+        assert sum(group.rows for group in one.run()) == 10
+    one.origin, oldest = one.source.open(one.id, [table.source for table in one.tables], one.origin, "")
+    assert json.loads(oldest)["lsn"]
+    assert one.run() == []
+    one.check()
+
+
+def test_what_a_table_was_copied_with_is_left_out(sql: Sql, feed: MakeFeed) -> None:
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY)")
+    one = feed("t", "u")
+    for name, number in (("t", 0), ("u", 1)):
+        sql.execute(f"INSERT INTO t VALUES ({number}); INSERT INTO u VALUES ({number})")
+        with one.source.snapshot(one.origin, 2) as snapshot:
+            one.twin.rows[name] = snapshot_rows(snapshot, one.tables[number])
+            one.tables[number] = replace(one.tables[number], since=snapshot.position)
+    sql.execute("INSERT INTO t VALUES (2); INSERT INTO u VALUES (2)")
+    (group,) = one.run()
+    assert group.rows == 3
+    one.check()
+
+
+def test_the_snapshot_and_the_stream_are_the_source_while_it_is_written_to(
+    sql: Sql, database: ConnectionSettings, feed: MakeFeed
+) -> None:
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY, n int, a text)")
+    sql.execute("INSERT INTO t SELECT i, 0, 'x' FROM generate_series(1, 500) i")
+    one = feed("t")
+    ended = threading.Event()
+    with connect(database) as writer, connect(database) as other:
+        threads = [
+            threading.Thread(target=_hammer, args=(connection, number, ended))
+            for number, connection in enumerate((writer, other))
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(3):
+                with one.source.snapshot(one.origin, 1) as snapshot:
+                    one.twin.rows["t"] = snapshot_rows(snapshot, one.tables[0])
+                    one.tables = [replace(one.tables[0], since=snapshot.position)]
+            with one.stream() as stream:
+                one.follow(stream)
+                ended.set()
+                for thread in threads:
+                    thread.join()
+                one.follow(stream)
+        finally:
+            ended.set()
+    one.check()
+
+
+def _hammer(connection: Sql, number: int, ended: threading.Event) -> None:
+    step = 0
+    while not ended.is_set():
+        step += 1
+        with connection.transaction(force_rollback=step % 7 == 0):
+            connection.execute(f"UPDATE t SET n = n + 1 WHERE id % 100 = {step % 100} AND id % 2 = {number}")
+            with connection.transaction(force_rollback=step % 3 == 0):
+                connection.execute(f"INSERT INTO t VALUES ({10_000 + 2 * step + number}, 0, 'new')")
+            connection.execute(f"DELETE FROM t WHERE id = {10_000 + 2 * (step - 9) + number}")
+            if step % 5 == 0:
+                connection.execute(f"UPDATE t SET id = -id WHERE id = {10_000 + 2 * (step - 4) + number}")
+
+
+def test_the_slot_moves_on_while_others_write(sql: Sql, feed: MakeFeed) -> None:
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE of_others (a text)")
+    one = feed("t")
+    with one.stream() as stream:
+        for _ in range(3):
+            sql.execute("INSERT INTO of_others SELECT repeat('x', 100) FROM generate_series(1, 10000)")
+            assert one.follow(stream) == []
+        confirmed = json.loads(one.position)["lsn"]
+        one.until(stream, lambda _: _confirmed(sql, one) >= _lsn(sql, confirmed))
+
+
+def _lsn(sql: Sql, text: str) -> int:
+    row = sql.execute("SELECT pg_wal_lsn_diff(%s, '0/0')", (text,)).fetchone()
+    assert row
+    return int(row[0])
+
+
+def _confirmed(sql: Sql, one: Feed) -> int:
+    row = sql.execute(
+        "SELECT pg_wal_lsn_diff(confirmed_flush_lsn, '0/0') FROM pg_replication_slots WHERE slot_name = %s",
+        (json.loads(one.origin)["slot"],),
+    ).fetchone()
+    assert row
+    return int(row[0])
+
+
+def test_partitions_arrive_as_their_table(sql: Sql, feed: MakeFeed) -> None:
+    sql.execute("CREATE TABLE t (id int, part int, a text, PRIMARY KEY (id, part)) PARTITION BY LIST (part)")
+    sql.execute("CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1)")
+    sql.execute("CREATE TABLE t2 (a text, part int NOT NULL, gone int, id int NOT NULL, PRIMARY KEY (id, part))")
+    sql.execute("ALTER TABLE t2 DROP gone; ALTER TABLE t ATTACH PARTITION t2 FOR VALUES IN (2)")
+    one = feed("t")
+    sql.execute("INSERT INTO t VALUES (1, 1, 'x'), (2, 2, 'y'); UPDATE t SET a = 'z'")
+    sql.execute("UPDATE t SET part = 2 WHERE id = 1; DELETE FROM t WHERE id = 2")
+    one.run()
+    one.check()
+
+
+def test_a_stream_can_be_interrupted_from_another_thread(sql: Sql, feed: MakeFeed) -> None:
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY)")
+    one = feed("t")
+    with one.stream() as stream:
+        groups = stream.groups()
+        assert isinstance(next(groups), Idle)
+        stream.interrupt()
+        with pytest.raises(CancelledError):
+            list(groups)
+
+
+def columns_of(group: ChangeGroup) -> dict[str, str]:
+    (change,) = (part for part in group.parts if isinstance(part, SchemaChange))
+    return {column.name: column.native for column in change.columns}
+
+
+def test_a_change_of_columns_is_told_before_the_rows_behind_it(
+    sql: Sql, database: ConnectionSettings, feed: MakeFeed
+) -> None:
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY, a text); CREATE TABLE u (id int PRIMARY KEY)")
+    one = feed("t", "u")
+    sql.execute("INSERT INTO t VALUES (1, 'x')")
+    sql.execute("ALTER TABLE t ADD b numeric(10,2) NOT NULL DEFAULT 7, ALTER a TYPE varchar(30)")
+    with sql.transaction():
+        sql.execute("INSERT INTO u VALUES (1); INSERT INTO t VALUES (2, 'y', 1.5)")
+    with one.stream() as stream:
+        (before, *rest) = one.until(stream, lambda group: "SchemaChange" in repr(group), settle=False)
+        told = [before, *rest][-1]
+        assert told.whole
+        assert told.position
+        change = told.parts[-1]
+        assert isinstance(change, SchemaChange)
+        assert (change.kind, change.table.name) == (SchemaChangeKind.COLUMNS, "t")
+        assert columns_of(told) == {"id": "integer", "a": "character varying(30)", "b": "numeric(10,2)"}
+        assert change.columns[2].default is not None
+        assert one.twin.rows == {"t": [(b"1", b"x")], "u": []}
+        one.tables[0] = stream_table(database, "t")
+        one.twin.rows["t"] = [(b"1", b"x", b"7.00")]
+        stream.settle(one.tables[0])
+        one.follow(stream)
+    one.check()
+    assert one.run() == []
+    sql.execute("INSERT INTO t VALUES (3, 'z', 0)")
+    (group,) = one.run()  # the columns are known now
+    assert group.rows == 1
+
+
+def test_columns_may_change_within_a_transaction(sql: Sql, database: ConnectionSettings, feed: MakeFeed) -> None:
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY, a text)")
+    one = feed("t")
+    with sql.transaction():
+        sql.execute("INSERT INTO t VALUES (1, 'x'); ALTER TABLE t DROP a, ADD c int DEFAULT 5")
+        sql.execute("INSERT INTO t VALUES (2, 6)")
+    with one.stream() as stream:
+        groups = one.until(stream, lambda group: "SchemaChange" in repr(group), settle=False)
+        assert [group.whole for group in groups] == [False]
+        one.tables = [stream_table(database, "t")]
+        one.twin.rows["t"] = [(b"1", b"5")]
+        stream.settle(one.tables[0])
+        one.follow(stream)
+    one.check()
+
+
+def test_a_column_that_goes_while_it_is_wanted_is_an_error(sql: Sql, feed: MakeFeed) -> None:
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY, a text)")
+    one = feed("t")
+    sql.execute("ALTER TABLE t DROP a; INSERT INTO t VALUES (1)")
+    with pytest.raises(StatementError, match="does not hold column a"):
+        one.run()
+
+
+def test_a_table_that_gets_another_name_is_told(sql: Sql, database: ConnectionSettings, feed: MakeFeed) -> None:
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY)")
+    one = feed("t")
+    with one.stream() as stream:
+        sql.execute("ALTER TABLE t RENAME TO renamed; INSERT INTO renamed VALUES (1)")
+        (group,) = one.until(stream, lambda group: "SchemaChange" in repr(group), settle=False)
+        (change,) = group.parts
+        assert isinstance(change, SchemaChange)
+        assert (change.kind, change.renamed_to) == (SchemaChangeKind.RENAMED, TableId("public", "renamed"))
+        one.tables = [stream_table(database, "renamed")]
+        one.twin.know(one.tables[0])
+        stream.settle(one.tables[0])
+        one.follow(stream)
+    one.check()
+
+
+def test_a_table_that_is_gone_is_told_at_the_start(sql: Sql, feed: MakeFeed) -> None:
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY)")
+    one = feed("t", "u")
+    sql.execute("DROP TABLE t; INSERT INTO u VALUES (1)")
+    told = [part for part in parts_of(one.run()) if isinstance(part, SchemaChange)]
+    assert [(change.kind, change.table.name) for change in told] == [(SchemaChangeKind.DROPPED, "t")]
+    assert one.twin.rows["u"] == [(b"1",)]
+
+
+def test_a_slot_that_is_gone_is_not_made_anew(sql: Sql, feed: MakeFeed) -> None:
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY)")
+    one = feed("t")
+    one.run()
+    slot = json.loads(one.origin)["slot"]
+    slots.drop(sql, slot)
+    tables = [table.source for table in one.tables]
+    for again in (lambda: one.source.open(one.id, tables, one.origin, ""), one.run):
+        with pytest.raises(PositionLostError, match="is gone"):
+            again()
+    assert one.source.retention(one.origin, one.position).lost
+    sql.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", (slot,))
+    with pytest.raises(PositionLostError, match="made anew"):
+        one.run()
+
+
+def test_another_server_is_not_taken_for_the_source(sql: Sql, feed: MakeFeed) -> None:
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY)")
+    one = feed("t")
+    other = json.dumps({**json.loads(one.origin), "system": "1"})
+    with pytest.raises(PositionLostError, match="another server"):
+        one.source.stream(other, one.position, one.tables, GroupLimits())
+
+
+def test_close_leaves_nothing_behind(sql: Sql, feed: MakeFeed) -> None:
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY)")
+    one = feed("t")
+    one.run()
+    one.close()
+    one.close()
+    assert sql.execute("SELECT count(*) FROM pg_replication_slots WHERE database = current_database()").fetchone() == (
+        0,
+    )
+    assert sql.execute("SELECT count(*) FROM pg_publication").fetchone() == (0,)
+
+
+def test_a_slot_and_a_publication_of_the_users_are_used_and_kept(sql: Sql, feed: MakeFeed) -> None:
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION mine FOR ALL TABLES")
+    slot = f"mine_{sql.info.dbname}"
+    sql.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", (slot,))
+    sql.execute("INSERT INTO t VALUES (1)")
+    try:
+        one = feed("t", options=ChangeOptions(slot=slot, publication="mine"))
+        assert sum(group.rows for group in one.run()) == 1
+        one.close()
+        assert sql.execute("SELECT count(*) FROM pg_replication_slots WHERE slot_name = %s", (slot,)).fetchone() == (1,)
+        assert sql.execute("SELECT pubname FROM pg_publication").fetchall() == [("mine",)]
+    finally:
+        slots.drop(sql, slot)
+
+
+@pytest.mark.parametrize(
+    ("publication", "words"),
+    [
+        ("CREATE PUBLICATION mine", "does not have public.t"),
+        ("CREATE PUBLICATION mine FOR TABLE t WITH (publish = 'insert')", "leaves update, delete, truncate out"),
+    ],
+)
+def test_a_publication_that_lacks_something_is_refused(sql: Sql, feed: MakeFeed, publication: str, words: str) -> None:
+    sql.execute(f"CREATE TABLE t (id int PRIMARY KEY); {publication}")
+    with pytest.raises(StatementError, match=words):
+        feed("t", options=ChangeOptions(publication="mine"))
