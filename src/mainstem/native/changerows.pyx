@@ -11,7 +11,7 @@ from libc.string cimport memcmp, memcpy, memset
 from mainstem.native.copyrows cimport plain
 from mainstem.native.memory cimport Block
 from mainstem.native.rows cimport (
-    BAD_CELL, CELL_TOO_BIG, MAX_COLUMN, MISSING_CELLS, NO_MEMORY, OK, SLACK, TRAILING_BYTES, Column, RowBatch, reserve,
+    BAD_CELL, CELL_TOO_BIG, MAX_COLUMN, MISSING_CELLS, NO_MEMORY, OK, SLACK, Column, RowBatch, reserve,
 )
 
 from mainstem.native.ops import LogOp
@@ -62,9 +62,8 @@ cdef Py_ssize_t _money(uint8_t *to, const uint8_t *cell, size_t size, int scale)
     cdef size_t i
     if size == 0 or size >= MAX_AMOUNT - MAX_SCALE:
         return BAD_CELL
-    for i in range(<size_t> scale + 1):
-        digits[count] = c"0"
-        count += 1
+    count = <size_t> scale + 1
+    memset(digits, c"0", count)
     for i in range(size):
         if c"0" <= cell[i] <= c"9":
             digits[count] = cell[i]

@@ -7,11 +7,11 @@ Protocol", "Logical Replication Message Formats", "Functions Associated with the
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
 from mainstem.native.changerows cimport (
-    BAD_TUPLE, BINARY_CELL, DELETE, INSERT, NO_IDENTITY, NOT_SENT, UPDATE, WRONG_WIDTH, ChangeRows, Relation,
+    BAD_TUPLE, BINARY_CELL, DELETE, INSERT, NO_IDENTITY, NOT_SENT, UPDATE, WRONG_WIDTH, Relation,
 )
 from mainstem.native.memory cimport Block
 from mainstem.native.rows cimport BAD_CELL, CELL_TOO_BIG, MISSING_CELLS, NO_MEMORY, OK, TRAILING_BYTES
@@ -312,7 +312,7 @@ cdef class LogDecoder:
         self, const uint8_t *data, Py_ssize_t size, Py_ssize_t *place, Py_ssize_t max_rows, Py_ssize_t max_bytes,
         int *status,
     ) noexcept nogil:
-        """Messages of a spool: their size, the kind, the (sub)transaction, the rest. Stops before one for the caller."""
+        """Messages of a spool: size, kind, (sub)transaction, and the rest. Stops before one for the caller."""
         cdef const uint8_t *at
         cdef Py_ssize_t length
         cdef int code
@@ -353,9 +353,6 @@ cdef class LogDecoder:
             else:
                 high = middle
         return low < self.aborts and self.aborted[low] == xid
-
-    cdef Relation _relation(self, uint32_t oid):
-        return self.relations[oid]
 
     cdef void *_find(self, uint32_t oid) noexcept nogil:
         cdef Py_ssize_t low = 0
