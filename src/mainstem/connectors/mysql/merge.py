@@ -25,8 +25,8 @@ from mainstem.model.net import Net, count_rows, net, only_inserts
 _DIALECT = MysqlDialect()
 _SAVEPOINT = "mainstem_table"
 _THERE = "mainstem_there"
-FEW = 8
-"""Up to so many events of a table are written one by one: a staging table costs more (measured, bench/apply_mysql)."""
+FEW = 6
+"""Up to so many events of a table are written one by one: a staging table costs more (bench/apply_mysql.py)."""
 
 
 @dataclass(frozen=True, slots=True)
