@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import pymysql
 
-from mainstem.connectors.mysql import client
+from mainstem.connectors.mysql import apply_checks, client
+from mainstem.connectors.mysql.config import NOT_OF_THE_LEDGER
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.connectors.mysql.load import TRANSACTIONAL
 from mainstem.contract.inspector import Finding
 from mainstem.model.names import TableId
 from mainstem.model.plan import Severity
-from mainstem.model.run import RowErrorPolicy, RunOptions, SchemaPolicy, WriteMode
+from mainstem.model.run import Mode, RowErrorPolicy, RunOptions, SchemaPolicy, WriteMode
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection
@@ -35,11 +36,11 @@ _BOOK = ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP")
 _STRUCTURE = ("ALTER", "INDEX", "REFERENCES")
 _VARIABLES = (
     "read_only", "super_read_only", "innodb_read_only", "local_infile", "max_allowed_packet", "max_connections",
-    "max_user_connections", "sql_require_primary_key", "innodb_force_primary_key",
+    "max_user_connections", "sql_require_primary_key", "innodb_force_primary_key", "log_bin", "binlog_format",
 )  # fmt: skip
 _TABLES = (
     "SELECT table_name, engine FROM information_schema.tables WHERE table_schema = %s"
-    " AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED') ORDER BY table_name"
+    f" AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED'){NOT_OF_THE_LEDGER} ORDER BY table_name"
 )
 
 
@@ -90,7 +91,10 @@ def run(connection: Connection[Cursor], database: str, options: RunOptions) -> l
     known = {str(name).lower(): str(value).upper() for name, value in variables}
     on_server = database_rights(database, [line for line in grants if " ON *.* " in line or " ON " not in line])
     look = _Look(connection, database, options, known, tuple(kept), database_rights(database, grants), on_server)
-    return [finding for check in _CHECKS for finding in check(look)]
+    found = [finding for check in _CHECKS for finding in check(look)]
+    if options.mode is Mode.CDC:
+        found += apply_checks.run(connection, database, [table for table, _ in kept], options, known)
+    return found
 
 
 def database_rights(database: str, grants: Iterable[str]) -> frozenset[str] | None:
@@ -128,7 +132,8 @@ def _grants(look: _Look) -> Iterator[Finding]:
         return
     views = ("CREATE VIEW",) if look.options.structure.views else ()
     needed = [*_BOOK, *((*_STRUCTURE, *views) if look.makes_tables else ())]
-    needed += ["CREATE TEMPORARY TABLES"] if look.options.write_mode is WriteMode.UPSERT else []
+    staged = look.options.write_mode is WriteMode.UPSERT or look.options.mode is Mode.CDC
+    needed += ["CREATE TEMPORARY TABLES"] if staged else []
     lacking = [right for right in needed if right not in look.rights]
     if lacking:
         (user,) = look.rows("SELECT CURRENT_USER()")[0]
