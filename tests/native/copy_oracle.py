@@ -38,6 +38,11 @@ def decode(data: bytes, ops: Sequence[CopyOp]) -> list[Cell]:
     return [None if field == b"\\N" else _DECODERS[op](field) for field, op in zip(fields, ops, strict=True)]
 
 
+def decode_cell(field: bytes, op: CopyOp) -> bytes:
+    """One cell that is no null."""
+    return _DECODERS[op](field)
+
+
 def _text(field: bytes) -> bytes:
     out, bytes_left = b"", iter(field)
     for byte in bytes_left:

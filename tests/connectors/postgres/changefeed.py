@@ -21,6 +21,7 @@ from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.plan import ColumnPlan, TablePlan
 from mainstem.model.run import ChangeOptions, Mode, RunOptions, TableState
+from mainstem.model.schema import Table
 from mainstem.model.stream import StreamTable
 
 DEADLINE_S = 30.0
@@ -32,12 +33,17 @@ def stream_table(database: ConnectionSettings, name: str, **changes: Any) -> Str
     id_ = TableId("public", name)
     with PostgresInspector(database) as inspector:
         (table,) = (table for table in inspector.catalog([id_]).tables if table.id == id_)
+    return made_of(table, **changes)
+
+
+def made_of(table: Table, **changes: Any) -> StreamTable:
+    """The same for what is known of a table."""
     columns = tuple(
         ColumnPlan(column.name, column.name, column.type, column.native, column.nullable, column.native)
         for column in table.columns
         if column.generated is None
     )
-    plan = TablePlan(id_, id_, columns, table.primary_key)
+    plan = TablePlan(table.id, table.id, columns, table.primary_key)
     return replace(StreamTable(plan, table.columns, TableState.STREAMING), **changes)
 
 
@@ -109,7 +115,10 @@ class Feed:
     def __init__(self, database: ConnectionSettings, *names: str, options: ChangeOptions | None = None) -> None:
         self.database = database
         self.source = PostgresChanges(database, RunOptions(mode=Mode.CDC, changes=options or ChangeOptions()))
-        self.tables = [stream_table(database, name) for name in names]
+        ids = [TableId("public", name) for name in names]
+        with PostgresInspector(database) as inspector:
+            found = {table.id: table for table in inspector.catalog(ids).tables}
+        self.tables = [made_of(found[id_]) for id_ in ids]
         self.id = f"st_{database.database}"
         self.origin, self.position = self.source.open(self.id, [table.source for table in self.tables], "", "")
         self.twin = Twin()
@@ -157,15 +166,19 @@ class Feed:
         with self.stream(limits) as stream:
             return self.follow(stream, end)
 
-    def copied(self, table: StreamTable) -> list[Row]:
-        """The table's rows through the snapshot path."""
+    def copy(self) -> None:
+        """Take all rows from a snapshot; the stream goes on behind it."""
         with self.source.snapshot(self.origin, 1) as snapshot:
-            return snapshot_rows(snapshot, table)
+            for table in self.tables:
+                self.twin.rows[table.source.name] = snapshot_rows(snapshot, table)
+            self.tables = [replace(table, since=snapshot.position) for table in self.tables]
 
     def check(self) -> None:
         """What the stream made of the rows is what a copy would be, cell by cell."""
-        for table in self.tables:
-            assert sorted(self.twin.rows[table.source.name], key=repr) == sorted(self.copied(table), key=repr)
+        with self.source.snapshot(self.origin, 1) as snapshot:
+            for table in self.tables:
+                found = sorted(snapshot_rows(snapshot, table), key=repr)
+                assert sorted(self.twin.rows[table.source.name], key=repr) == found, table.source
 
     def close(self) -> None:
         self.source.close(self.origin)
