@@ -35,15 +35,17 @@ from mainstem.model.net import only_inserts
 from mainstem.model.run import RunOptions, TableState
 from mainstem.model.stream import Checkpoint, DeadLetter, SchemaRecord, StreamTable
 
-FEW = 40
+FEW = 80
 """Events of a table up to which single statements in a pipeline cost less than staging (bench/apply.py)."""
 
 _LOCK_WAIT_S = 15
 _STEPS_AT_ONCE = 4000
 _SAVEPOINT = "mainstem"
+_RELEASE = f"RELEASE SAVEPOINT {_SAVEPOINT}; "
 _DIALECT = PostgresDialect()
 _SESSION = (
-    "SET lc_monetary = 'C'; SET xmloption = content; SET default_transaction_isolation = 'read committed';"
+    "SET lc_monetary = 'C'; SET xmloption = content; SET work_mem = '32MB'; SET temp_buffers = '32MB';"
+    " SET default_transaction_isolation = 'read committed';"
     " SET default_transaction_deferrable = off"
 )
 _OTHERS_ROWS = {"23505", "23503", "23P01"}  # refusals for what other rows are at that moment: order may help
@@ -97,6 +99,7 @@ class PostgresApplier:
         self._staged_before: set[str] = set()
         self._keys: list[ForeignKey] | None = None
         self._position: str | None = None
+        self._begun = False  # the server knows of the transaction
         self._held = False  # a savepoint of this transaction is not released yet
         self._altered = False  # this transaction has changed the structure
         self._stale = False  # prepared statements are of another structure
@@ -116,10 +119,7 @@ class PostgresApplier:
                 self._position = book.read_position(self._connection, self._stream_id)
             if self._position is None:
                 raise ConflictError(f"the target does not know the stream {self._stream_id}", stream=self._stream_id)
-            self._connection.execute("BEGIN")
-            if not self._replica:
-                self._connection.execute("SET CONSTRAINTS ALL DEFERRED")
-        self._held = self._altered = False
+        self._begun = self._held = self._altered = False  # the server hears of it together with what comes first
         self._staged_before = set(self._staged)
 
     def apply(self, changes: Sequence[RowChanges], tables: Mapping[TableId, StreamTable]) -> Applied:
@@ -182,6 +182,8 @@ class PostgresApplier:
         """Make all of it durable together with the checkpoint."""
         failpoints.hit("applier.before_checkpoint")
         with self._translated():
+            if not self._begun:
+                self._execute(self._opening())
             if not book.move_checkpoint(self._connection, self._stream_id, self._position or "", checkpoint):
                 raise ConflictError(
                     f"another process has moved the checkpoint of {self._stream_id}",
@@ -255,11 +257,14 @@ class PostgresApplier:
 
     def _mark(self) -> None:
         """A savepoint in place of the last one. The last one is released only now: its work may be undone no more."""
-        if self._held:
-            self._connection.execute(f"RELEASE SAVEPOINT {_SAVEPOINT}")
-        self._connection.execute(f"SAVEPOINT {_SAVEPOINT}")
-        self._held = True
+        self._connection.execute(f"{self._opening()}{_RELEASE if self._held else ''}SAVEPOINT {_SAVEPOINT}".encode())
+        self._begun = self._held = True
         self._staged_marked = set(self._staged)
+
+    def _opening(self) -> str:
+        if self._begun:
+            return ""
+        return "BEGIN; " if self._replica else "BEGIN; SET CONSTRAINTS ALL DEFERRED; "
 
     def _undo(self) -> None:
         self._staged = set(self._staged_marked)

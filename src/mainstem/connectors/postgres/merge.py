@@ -68,9 +68,18 @@ class Merge:
         if not work.plan.keyed:
             return count_rows(work.changes)
         effect = net(work.changes, work.plan.identity, distinct=self._replace)
-        if effect is None or (effect.moves and not moves):
+        if effect is None or (effect.moves and not moves) or self._out_of_reach(work, effect):
             raise NotBySetsError
         return effect
+
+    def _out_of_reach(self, work: Work, effect: Net) -> bool:
+        """Whether rows change in a column that no UPDATE may set."""
+        said = work.target.statements
+        fixed = {column for column in work.target.every if said.column(column).always} - said.key
+        changed = [partial.columns for partial in effect.partials]
+        if effect.updates.num_rows and not self._replace:
+            changed.append(work.target.every)
+        return any(fixed & set(columns) for columns in changed)
 
     def _delete(self, work: Work, effect: Net) -> None:
         gone = self._delete_keys(work, effect.deletes)
@@ -101,7 +110,7 @@ class Merge:
             return 0
         target = work.target
         self._stage(target, target.statements.keys_table, target.plan.identity, keys)
-        gone = self._execute(target.statements.delete_set())
+        gone = self._execute(target.statements.delete_set(keys.num_rows))
         self._execute(f"TRUNCATE {target.statements.keys_table}")
         return gone
 
@@ -110,7 +119,7 @@ class Merge:
             return
         target, said = work.target, work.target.statements
         self._stage(target, said.rows_table, target.every, rows)
-        sql = said.update_set(target.every)
+        sql = said.update_set(target.every, rows.num_rows)
         found = self._execute(sql) if sql else self._count(said.count_set())
         if found < rows.num_rows:
             self._lacking(work, rows.num_rows - found)
@@ -120,7 +129,7 @@ class Merge:
     def _update_part(self, work: Work, columns: tuple[int, ...], rows: pa.RecordBatch) -> None:
         target, said = work.target, work.target.statements
         self._stage(target, said.rows_table, columns, rows)
-        sql = said.update_set(columns)
+        sql = said.update_set(columns, rows.num_rows)
         found = self._execute(sql) if sql else self._count(said.count_set())
         self._lacking(work, rows.num_rows - found)
         self._execute(f"TRUNCATE {said.rows_table}")

@@ -77,15 +77,17 @@ class Statements:
 
     # Sets of rows
 
-    def delete_set(self) -> str:
-        """Delete the rows whose keys are staged."""
-        return f"DELETE FROM {self.shape.name} t USING {self.keys_table} s WHERE {self._joined(self.plan.identity)}"
+    def delete_set(self, count: int) -> str:
+        """Delete the rows whose keys, so many, are staged."""
+        staged = self._staged(self.keys_table, count)
+        return f"DELETE FROM {self.shape.name} t USING {staged} WHERE {self._joined(self.plan.identity)}"
 
-    def update_set(self, columns: Sequence[int]) -> str:
-        """Change rows to what is staged; empty where there is nothing to set."""
+    def update_set(self, columns: Sequence[int], count: int) -> str:
+        """Change rows to what is staged, so many; empty where there is nothing to set."""
         sets = ", ".join(f"{self.names[column]} = s.{self.names[column]}" for column in self.settable(columns))
         joined = self._joined(self.plan.identity)
-        return f"UPDATE {self.shape.name} t SET {sets} FROM {self.rows_table} s WHERE {joined}" if sets else ""
+        staged = self._staged(self.rows_table, count)
+        return f"UPDATE {self.shape.name} t SET {sets} FROM {staged} WHERE {joined}" if sets else ""
 
     def insert_set(self) -> str:
         """Put in the staged rows whose keys the table does not have."""
@@ -165,6 +167,13 @@ class Statements:
     @property
     def _written(self) -> str:
         return self.shape.name.removeprefix("ONLY ")
+
+    def _staged(self, table: str, count: int) -> str:
+        """A staging table as ``s``: the limit has the planner know how few they are, and in the key's order the pages
+        of table and index are met one after the other."""
+        sorted_ = all(self.column(column).cheap for column in self.plan.identity)
+        order = f" ORDER BY {self.listed(self.plan.identity)}" if sorted_ else ""
+        return f"(SELECT * FROM {table}{order} LIMIT {count}) s"
 
     def _cast(self, column: int, place: int) -> str:
         type_ = self.column(column).type

@@ -48,6 +48,7 @@ _EXACT = frozenset(
         "bool", "bytea",
     }
 )  # fmt: skip
+_TEXTS = frozenset({"text", "varchar", "bpchar"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class TargetColumn:
         always: an identity that takes no value but by OVERRIDING SYSTEM VALUE.
         loose: values may be equal and yet not the same (``citext``, collations that are not deterministic).
         exact: equal values are the same, byte for byte.
+        cheap: to be sorted by.
     """
 
     name: str
@@ -66,6 +68,7 @@ class TargetColumn:
     always: bool
     loose: bool
     exact: bool
+    cheap: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ def read_shape(connection: psycopg.Connection[Any], table: TableId) -> Shape:
         )
     oid, partitioned, inherited = found
     columns = {
-        name: TargetColumn(name, type_, always, loose, base in _EXACT and not loose)
+        name: TargetColumn(name, type_, always, loose, base in _EXACT and not loose, base in _EXACT - _TEXTS)
         for name, type_, base, always, loose in connection.execute(_COLUMNS, (oid,))
     }
     return Shape(f"{'ONLY ' if inherited else ''}{_DIALECT.qualified(table)}", partitioned, columns)
