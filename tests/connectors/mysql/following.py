@@ -34,16 +34,20 @@ def run(settings: ConnectionSettings, *sql: str) -> None:
             query(connection, statement)
 
 
-def table_plan(settings: ConnectionSettings, name: str, *, evidence: bool = False) -> StreamTable:
-    """A table that is read whole, by what the catalog says of it now."""
+def table_plans(settings: ConnectionSettings, *names: str, evidence: bool = False) -> list[StreamTable]:
+    """Tables that are read whole, by what the catalog says of them now."""
+    ids = [TableId(settings.database, name) for name in names]
     with MysqlInspector(settings) as inspector:
-        (table,) = inspector.catalog([TableId(settings.database, name)], evidence=evidence).tables
-    columns = tuple(
-        ColumnPlan(column.name, column.name, column.type, "", column.nullable, column.native)
-        for column in table.columns
-    )
-    plan = TablePlan(table.id, table.id, columns, key=table.primary_key)
-    return StreamTable(plan, table.columns, TableState.STREAMING)
+        found = {table.id: table for table in inspector.catalog(ids, evidence=evidence).tables}
+    tables = []
+    for id_ in ids:
+        columns = tuple(
+            ColumnPlan(column.name, column.name, column.type, "", column.nullable, column.native)
+            for column in found[id_].columns
+        )
+        plan = TablePlan(id_, id_, columns, key=found[id_].primary_key)
+        tables.append(StreamTable(plan, found[id_].columns, TableState.STREAMING))
+    return tables
 
 
 @dataclass
@@ -144,7 +148,9 @@ class Source:
         self.settings = settings
         self.changes = MysqlChangeSource(settings, options or RunOptions())
         self.seen = Following()
-        self.tables = {name: self.seen.know(table_plan(settings, name)) for name in names}
+        self.tables = {
+            table.source.name: self.seen.know(table) for table in (table_plans(settings, *names) if names else [])
+        }
         ids = [table.source for table in self.tables.values()]
         self.origin, self.position = self.changes.open("test", ids, "", "")
         self.seen.position = self.position
@@ -211,5 +217,5 @@ def in_thread(work: Callable[[threading.Event], None]) -> tuple[threading.Thread
 
 
 __all__ = [
-    "LIMITS", "Following", "SchemaChangeKind", "Source", "in_thread", "read_all", "run", "table_plan", "with_columns",
+    "LIMITS", "Following", "SchemaChangeKind", "Source", "in_thread", "read_all", "run", "table_plans", "with_columns",
 ]  # fmt: skip

@@ -17,7 +17,7 @@ from mainstem.errors import StatementError
 
 Ask = Callable[[str, Sequence[object]], list[tuple[Any, ...]]]
 
-AS_IS = frozenset({"", "binary", "utf8", "utf8mb3", "utf8mb4", "ascii"})
+AS_IS = frozenset({"", "binary", "utf8", "utf8mb3", "utf8mb4"})
 _WIDE = {"utf16": "utf-16-be", "utf16le": "utf-16-le", "utf32": "utf-32-be", "ucs2": "utf-16-be"}
 _REMEMBERED_BYTES = 64
 _MAX_REMEMBERED = 50_000

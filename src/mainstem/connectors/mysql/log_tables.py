@@ -11,7 +11,7 @@ from mainstem.connectors.mysql.charsets import AS_IS, Charsets
 from mainstem.connectors.mysql.log_position import LogPosition, load
 from mainstem.connectors.mysql.wire.changes import take_changes
 from mainstem.connectors.mysql.wire.events import Rows
-from mainstem.connectors.mysql.wire.forms import row_forms
+from mainstem.connectors.mysql.wire.forms import default_cells, row_forms
 from mainstem.connectors.mysql.wire.tablemap import MapColumn, TableMap
 from mainstem.errors import WireError
 from mainstem.model.change import RowChanges
@@ -92,6 +92,7 @@ class TableRows:
             forms,
             [places[column.source] for column in there],
             [places[column.source] for column in identity],
+            default_cells(columns),
         )
         self._charsets = charsets
         self._after_charsets = self._conversions(there, places, table.columns, columns)
