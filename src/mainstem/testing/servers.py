@@ -13,8 +13,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -224,16 +224,38 @@ def mariadb(options: Mapping[str, str] | None = None, parent: Path | None = None
         options: server options by name, on top of ours (``{"ssl-cert": …}``).
         parent: where to make the data folder; None is the system's temporary folder.
     """
+    with restartable_mariadb(options, parent) as server:
+        yield server.start()
+
+
+class Restartable:
+    """A server that can be ended and started again on its data, at the same port."""
+
+    def __init__(self, run: Callable[[Mapping[str, str]], AbstractContextManager[Server]]) -> None:
+        self._run = run
+        self._running = ExitStack()
+
+    def start(self, options: Mapping[str, str] | None = None) -> Server:
+        """Start it, with these options on top of those that it always has."""
+        return self._running.enter_context(self._run(options or {}))
+
+    def stop(self) -> None:
+        """End it in order."""
+        self._running.close()
+
+
+@contextmanager
+def restartable_mariadb(options: Mapping[str, str] | None = None, parent: Path | None = None) -> Iterator[Restartable]:
+    """The data folder of a server as `mariadb` runs it, which is not started yet."""
     if not mariadb_available():
         raise NotFoundError("MariaDB is not installed", remedy="apt-get install mariadb-server")
-    server = shutil.which("mariadbd", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or "mariadbd"
     user = unprivileged_user()
-    folder = _owned_folder("mainstem-my-", parent, user)
+    folder, port = _owned_folder("mainstem-my-", parent, user), free_port()
+    server = None
     try:
-        data, port, log = folder / "data", free_port(), folder / "server.log"
         _run(
-            ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal",
-             "--skip-test-db", f"--tmpdir={folder}"],
+            ["mariadb-install-db", "--no-defaults", f"--datadir={folder / 'data'}",
+             "--auth-root-authentication-method=normal", "--skip-test-db", f"--tmpdir={folder}"],
             user,
         )  # fmt: skip
         init = folder / "init.sql"
@@ -244,34 +266,46 @@ def mariadb(options: Mapping[str, str] | None = None, parent: Path | None = None
             "ALTER USER root@localhost IDENTIFIED BY 'root';\n"
         )
         init.chmod(0o644)
-        settings = {
-            "datadir": str(data),
-            "port": str(port),
-            "bind-address": "127.0.0.1",
-            "socket": str(folder / "s"),
-            "pid-file": str(folder / "pid"),
-            "tmpdir": str(folder),  # servers that start at once would take each other's files away
-            "init-file": str(init),
-            "log-error": str(log),
-            "server-id": "1",
-            "log-bin": "binlog",
-            "binlog-format": "ROW",
-            "character-set-server": "utf8mb4",
-            "innodb-flush-log-at-trx-commit": "0",
-            "innodb-buffer-pool-size": "512M",
-            "innodb-log-file-size": "512M",
-            "skip-name-resolve": "ON",
-            "max-allowed-packet": "256M",
-            **(options or {}),
-        }
-        command = [server, "--no-defaults", *(f"--{name}={value}" for name, value in settings.items())]
-        process = subprocess.Popen(
-            command, user=user, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        try:
-            _wait_until_ready(process, log)
-            yield Server(ConnectionSettings("mysql", "127.0.0.1", port, "root", "root"), process.pid, folder)
-        finally:
-            _stop(process, 15)
+        server = Restartable(lambda more: _mariadb_of(folder, port, {**(options or {}), **more}, user))
+        yield server
     finally:
+        if server is not None:
+            server.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _mariadb_of(folder: Path, port: int, options: Mapping[str, str], user: str | None) -> Iterator[Server]:
+    """Run the server of a data folder."""
+    log = folder / "server.log"
+    log.unlink(missing_ok=True)
+    settings = {
+        "datadir": str(folder / "data"),
+        "port": str(port),
+        "bind-address": "127.0.0.1",
+        "socket": str(folder / "s"),
+        "pid-file": str(folder / "pid"),
+        "tmpdir": str(folder),  # servers that start at once would take each other's files away
+        "init-file": str(folder / "init.sql"),
+        "log-error": str(log),
+        "server-id": "1",
+        "log-bin": "binlog",
+        "binlog-format": "ROW",
+        "character-set-server": "utf8mb4",
+        "innodb-flush-log-at-trx-commit": "0",
+        "innodb-buffer-pool-size": "512M",
+        "innodb-log-file-size": "512M",
+        "skip-name-resolve": "ON",
+        "max-allowed-packet": "256M",
+        **options,
+    }
+    binary = shutil.which("mariadbd", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or "mariadbd"
+    command = [binary, "--no-defaults", *(f"--{name}={value}" for name, value in settings.items())]
+    process = subprocess.Popen(
+        command, user=user, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        _wait_until_ready(process, log)
+        yield Server(ConnectionSettings("mysql", "127.0.0.1", port, "root", "root"), process.pid, folder)
+    finally:
+        _stop(process, 15)

@@ -158,6 +158,10 @@ class Source:
     def run(self, *sql: str) -> None:
         run(self.settings, *sql)
 
+    def copied(self, name: str, since: str) -> None:
+        """A table was copied at a position."""
+        self.tables[name] = replace(self.tables[name], since=since)
+
     @contextmanager
     def stream(self, limits: GroupLimits = LIMITS) -> Iterator[ChangeStream]:
         with self.changes.stream(self.origin, self.seen.position, list(self.tables.values()), limits) as stream:
