@@ -69,6 +69,7 @@ class MysqlChangeSource:
 
     def __init__(self, settings: ConnectionSettings, options: RunOptions) -> None:
         self._settings = settings
+        self._log_settings = replace(settings, database="")  # which may be dropped meanwhile
         self._options = options
         self._doomed: set[tuple[int, int]] = set()
 
@@ -122,12 +123,12 @@ class MysqlChangeSource:
     ) -> MysqlChangeStream:
         """See `contract.changes.ChangeSource.stream`."""
         known, start = Origin.load(origin), load(position)
-        side = Side(self._settings)
+        side = Side(self._log_settings)
         try:
             identity = identify(side)
             self._refuse_other(known, identity)
             begin = self._start(side, identity, start)
-            replica = Replica(self._settings, known.server_id, str(uuid.uuid4()), begin)
+            replica = Replica(self._log_settings, known.server_id, str(uuid.uuid4()), begin)
         except BaseException:
             side.close()
             raise
@@ -180,7 +181,7 @@ class MysqlChangeSource:
 
     @contextmanager
     def _side(self) -> Iterator[Side]:
-        side = Side(self._settings)
+        side = Side(self._log_settings)
         try:
             yield side
         finally:

@@ -26,6 +26,7 @@ from mainstem.model.change import ChangeGroup, Part, RowChanges, SchemaChange, S
 from mainstem.model.names import TableId
 
 Groups = Iterable[ChangeGroup]
+_TRIES = 3
 _DUMMY_TABLE = 0xFFFFFF
 _MICROSECONDS = 1_000_000
 _ROWS_ONLY = (
@@ -267,15 +268,19 @@ class LogReading:
         self._mapped[table.table_id] = rows if groups is None or rows is not None else table
         return groups
 
-    def _settled(self, number: int, table: TableMap) -> TableRows | None:
-        """The table of row events whose description made the engine say how it is read from here on."""
-        rows, groups = self._resolve(table)
-        if groups is not None:
+    def _rows_later(self, event: log.Rows, table: TableMap) -> Iterator[ChangeGroup]:
+        """Rows whose description had the engine asked how the table is read from here on."""
+        for _ in range(_TRIES):
+            rows, groups = self._resolve(table)
+            if groups is None:
+                break
+            yield from groups
+        else:
             raise WireError(
                 "rows of a table cannot be read as they are in the log", table=f"{table.schema}.{table.name}"
             )
-        self._mapped[number] = rows
-        return rows
+        self._mapped[event.table_id] = rows
+        yield from self._rows(event) or ()
 
     def _resolve(self, table: TableMap) -> tuple[TableRows | None, Groups | None]:
         """Which table of the stream it is, with a decoder that fits it; and what is to be handed on before."""
@@ -341,7 +346,7 @@ class LogReading:
                 return None
             raise WireError("rows of a table come before its description") from None
         if isinstance(rows, TableMap):
-            rows = self._settled(event.table_id, rows)
+            return self._rows_later(event, rows)
         if rows is None:
             return None
         gathered, limits = self._gathered, self._limits
@@ -388,7 +393,7 @@ class LogReading:
         return groups
 
     def _statement(self, event: log.Query, statement: Statement, text: str) -> Groups | None:
-        databases = self._schema.concerned(text, event.database)
+        databases = self._schema.concerned(statement, event.database)
         if not databases:
             return None
         if statement.what is What.DML:

@@ -30,10 +30,9 @@ class SchemaChanges:
         for database in self._tables.databases():
             self._known[database] = self._watch.names(database)
 
-    def concerned(self, text: str, database: str) -> set[str]:
+    def concerned(self, statement: Statement, database: str) -> set[str]:
         """The databases with tables of the stream that a statement may be about."""
-        lowered = text.lower()
-        return {name for name in self._tables.databases() if name == database or name.lower() in lowered}
+        return {name for name in self._tables.databases() if name == database or statement.names(name)}
 
     def after(
         self, statement: Statement, text: str, databases: Iterable[str], wanted: Callable[[TableRows], bool]
@@ -50,8 +49,8 @@ class SchemaChanges:
             names = self._watch.names(database)
             changes += self._explicit(statement, text, database, ours)
             told = {change.table for change in changes}
-            changes += self._reshaped([rows for rows in ours if rows.table.source not in told], names, text)
-            changes += self._created(database, names, text, {change.renamed_to for change in changes})
+            changes += self._reshaped(statement, text, [rows for rows in ours if rows.table.source not in told], names)
+            changes += self._created(statement, text, database, names, {change.renamed_to for change in changes})
             self._known[database] = names | self._known.get(database, set())
             for change in changes:
                 if change.kind in (SchemaChangeKind.DROPPED, SchemaChangeKind.RENAMED):
@@ -92,10 +91,9 @@ class SchemaChanges:
             return [SchemaChange(SchemaChangeKind.LOST, table, statement=text, reason=_MOVED)]
         return []
 
-    def _reshaped(self, ours: list[TableRows], names: set[str], text: str) -> list[SchemaChange]:
+    def _reshaped(self, statement: Statement, text: str, ours: list[TableRows], names: set[str]) -> list[SchemaChange]:
         """Those that it names and that look otherwise. What is not there was dropped or renamed later, which comes."""
-        lowered = text.lower().replace("``", "`")
-        there = [rows for rows in ours if rows.table.source.name in names and rows.table.source.name.lower() in lowered]
+        there = [rows for rows in ours if rows.table.source.name in names and statement.about(rows.table.source)]
         shapes = self._watch.shapes([rows.table.source for rows in there]) if there else {}
         changes = []
         for rows in there:
@@ -106,10 +104,15 @@ class SchemaChanges:
                     changes.append(SchemaChange(SchemaChangeKind.COLUMNS, table, columns, statement=text))
         return changes
 
-    def _created(self, database: str, names: set[str], text: str, renamed: set[TableId | None]) -> list[SchemaChange]:
-        made = sorted(names - self._known.get(database, names))
+    def _created(
+        self, statement: Statement, text: str, database: str, names: set[str], renamed: set[TableId | None]
+    ) -> list[SchemaChange]:
+        """Tables that were not there before, as far as is known; those that are made in so many words in any case."""
+        made = names - self._known.get(database, names)
+        if statement.what is What.CREATE and not statement.careful:
+            made |= {table.name for table in statement.tables if table.schema == database} & names
         changes = []
-        for name in made:
+        for name in sorted(made):
             table = TableId(database, name)
             if table in renamed or self._tables.get(database, name) is not None:
                 continue

@@ -11,7 +11,7 @@ from mainstem.connectors.mysql.charsets import AS_IS, Charsets
 from mainstem.connectors.mysql.log_position import LogPosition, load
 from mainstem.connectors.mysql.wire.changes import take_changes
 from mainstem.connectors.mysql.wire.events import Rows
-from mainstem.connectors.mysql.wire.forms import default_cells, row_forms
+from mainstem.connectors.mysql.wire.forms import default_cells, fits, row_forms
 from mainstem.connectors.mysql.wire.tablemap import MapColumn, TableMap
 from mainstem.errors import WireError
 from mainstem.model.change import RowChanges
@@ -76,6 +76,9 @@ class TableRows:
         places = {column.name: index for index, column in enumerate(columns) if column is not None}
         plan = self.table.plan
         wanted = {column.source for column in plan.columns}
+        for column, mapped in zip(columns, table.columns, strict=True):
+            if column is not None and not fits(mapped, column.type):
+                raise Mismatch(f"column {column.name} is of another type in the log than the table is known to have")
         try:
             forms = row_forms(
                 table, [column if column is not None and column.name in wanted else None for column in columns]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 
@@ -18,8 +18,8 @@ from mainstem.model.names import TableId
 class What(StrEnum):
     """Kinds of statement, as far as a reader of the log cares.
 
-    OTHER may have changed the structure of tables; EMPTIED also took rows away that no row event tells of, REPLACED
-    also put others in their place; DML changed rows as a statement.
+    CREATE, ALTER and OTHER may have changed the structure of tables; REPLACED also took rows away, or put others in
+    their place, of which no row event tells; DML changed rows as a statement.
     """
 
     BEGIN = "begin"
@@ -34,6 +34,8 @@ class What(StrEnum):
     DROP = "drop"
     RENAME = "rename"
     REPLACED = "replaced"
+    CREATE = "create"
+    ALTER = "alter"
     OTHER = "other"
 
 
@@ -44,14 +46,30 @@ class Statement:
     Attributes:
         name: of a savepoint, of a database that is dropped; of XA the word behind it (``START``, ``COMMIT`` …) and its
             xid: ``COMMIT X'61',X'62',1``.
-        tables: those that are truncated, dropped or replaced, as far as they can be read.
+        tables: those that are truncated, dropped, replaced, made or altered, as far as they can be read.
+        careful: CREATE TABLE IF NOT EXISTS.
         renamed: old and new name, one pair after the other.
+        words: all words and names in it, in lower case; None when it is too long to be looked through.
     """
 
     what: What
     name: str = ""
     tables: tuple[TableId, ...] = ()
-    renamed: tuple[tuple[TableId, TableId], ...] = field(default=())
+    renamed: tuple[tuple[TableId, TableId], ...] = ()
+    words: frozenset[str] | None = frozenset()
+    careful: bool = False
+
+    def about(self, table: TableId) -> bool:
+        """Whether it may have changed this table's structure."""
+        if self.what in (What.CREATE, What.ALTER, What.REPLACED) and self.tables:
+            return table in self.tables
+        if self.what is What.RENAME and self.renamed:
+            return any(table in pair for pair in self.renamed)
+        return self.names(table.name)
+
+    def names(self, name: str) -> bool:
+        """Whether it may be about something of this name."""
+        return self.words is None or name.lower() in self.words
 
 
 _TOKEN = re.compile(
@@ -75,7 +93,8 @@ _SIMPLE = {
 }  # fmt: skip
 _MOVES_ROWS = ("DROP", "TRUNCATE", "EXCHANGE", "CONVERT", "DISCARD", "IMPORT")
 _BEFORE_TABLE = frozenset({"TABLE", "TABLES", "IF", "EXISTS", "NOT", "ONLINE", "OFFLINE", "IGNORE"})
-_LONGEST_READ = 65536
+_PASSED = {What.NOTHING, What.SAVEPOINT, What.ROLLBACK, What.ROLLBACK_TO, What.XA}
+_LONGEST_READ = 1024 * 1024
 
 
 def read(text: str, database: str) -> Statement:
@@ -85,9 +104,10 @@ def read(text: str, database: str) -> Statement:
     tokens = _Tokens(text[:_LONGEST_READ], database)
     first = tokens.word()
     reader = _READERS.get(first)
-    if reader is not None:
-        return reader(tokens)
-    return Statement(_SIMPLE.get(first, What.OTHER))
+    statement = reader(tokens) if reader is not None else Statement(_SIMPLE.get(first, What.OTHER))
+    if statement.what in _PASSED:
+        return statement
+    return replace(statement, words=tokens.words() if len(text) <= _LONGEST_READ else None)
 
 
 class _Tokens:
@@ -97,6 +117,14 @@ class _Tokens:
         self._left = list(_tokens(text))
         self._at = 0
         self._database = database
+
+    def words(self) -> frozenset[str]:
+        """All words and names, in lower case."""
+        return frozenset(
+            (text if plain else text[1:-1].replace(text[0] * 2, text[0])).lower()
+            for text, plain in self._left
+            if plain or text[0] in '`"'
+        )
 
     def peek(self) -> str:
         """The next word in upper case; empty when the next is none."""
@@ -224,13 +252,15 @@ def _drop(tokens: _Tokens) -> Statement:
 
 
 def _create(tokens: _Tokens) -> Statement:
-    replace = tokens.take("OR", "REPLACE")
+    replaced = tokens.take("OR", "REPLACE")
     if tokens.take("TEMPORARY"):
         return Statement(What.NOTHING)
-    if not replace or not tokens.take("TABLE"):
+    if not tokens.take("TABLE"):
         return Statement(What.OTHER)
+    careful = tokens.take("IF", "NOT", "EXISTS")
     table = tokens.table()
-    return Statement(What.TRUNCATE, tables=() if table is None else (table,))
+    tables = () if table is None else (table,)
+    return Statement(What.TRUNCATE if replaced else What.CREATE, tables=tables, careful=careful)
 
 
 def _rename(tokens: _Tokens) -> Statement:
@@ -272,7 +302,7 @@ def _alter(tokens: _Tokens) -> Statement:
         new = tokens.table()
         if new is not None:
             return Statement(What.RENAME, renamed=((table, new),))
-    return Statement(What.OTHER)
+    return Statement(What.ALTER, tables=tables)
 
 
 def _set(tokens: _Tokens) -> Statement:

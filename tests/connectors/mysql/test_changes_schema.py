@@ -1,0 +1,247 @@
+"""What statements do to tables, as the stream tells it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mainstem.connectors.mysql.client import connect, query
+from mainstem.model.change import SchemaChange, SchemaChangeKind, Truncate
+from mainstem.model.connection import ConnectionSettings
+from mainstem.model.names import TableId
+from mainstem.model.run import TableState
+from mainstem.model.stream import StreamTable
+from tests.connectors.mysql.following import Following, Source, run, with_columns
+from tests.connectors.mysql.wire.live import settings_of
+from tests.types.matrix import Database
+
+
+@pytest.fixture
+def source(mysql_db: ConnectionSettings) -> Source:
+    """Tables ``t`` and ``u`` that are followed; a change of columns is taken over."""
+    run(
+        mysql_db,
+        "CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(20), e ENUM('x', 'y'))",
+        "CREATE TABLE u (id INT PRIMARY KEY)",
+    )
+    source = Source(mysql_db, "t", "u")
+
+    def settle(change: SchemaChange) -> StreamTable | None:
+        table = source.tables.get(change.table.name)
+        if table is None or change.kind not in (SchemaChangeKind.COLUMNS, SchemaChangeKind.RENAMED):
+            return None
+        name = (change.renamed_to or change.table).name
+        source.tables[name] = source.seen.know(with_columns(table, change))
+        return source.tables[name]
+
+    source.seen.settle = settle
+    return source
+
+
+def changes(seen: Following) -> list[tuple[str, str]]:
+    return [(str(part.kind), part.table.name) for part in seen.parts if isinstance(part, SchemaChange)]
+
+
+def last(seen: Following, name: str = "t") -> tuple[bytes | None, ...] | None:
+    return seen.events[name][-1][1]
+
+
+@pytest.mark.parametrize(
+    ("statement", "insert", "row"),
+    [
+        ("ADD COLUMN b INT", "(1, 'a', 'y', 7)", (b"1", b"a", b"y", b"7")),
+        ("ADD COLUMN b INT FIRST", "(7, 1, 'a', 'y')", (b"7", b"1", b"a", b"y")),
+        ("DROP COLUMN a", "(1, 'y')", (b"1", b"y")),
+        ("MODIFY a VARCHAR(20) AFTER e", "(1, 'y', 'a')", (b"1", b"y", b"a")),
+        ("MODIFY id BIGINT UNSIGNED", "(18446744073709551615, 'a', 'y')", (b"18446744073709551615", b"a", b"y")),
+        ("MODIFY e ENUM('n', 'y', 'x')", "(1, 'a', 'y')", (b"1", b"a", b"y")),
+        ("CHANGE a name VARCHAR(300)", "(1, 'a', 'y')", (b"1", b"a", b"y")),
+        ("MODIFY a VARCHAR(20) CHARACTER SET latin1", "(1, 'é', 'y')", (b"1", "é".encode(), b"y")),
+        ("CONVERT TO CHARACTER SET latin1", "(1, 'é', 'y')", (b"1", "é".encode(), b"y")),
+    ],
+)
+def test_a_table_with_other_columns_is_told_before_its_rows(
+    source: Source, statement: str, insert: str, row: tuple[bytes, ...]
+) -> None:
+    source.run("INSERT INTO t VALUES (5, 'before', 'x')", f"ALTER TABLE t {statement}")
+    source.follow()
+    source.run(f"INSERT INTO t VALUES {insert}")
+    seen = source.follow()
+    assert seen.events["t"][0][1] == (b"5", b"before", b"x")
+    assert changes(seen) == [("columns", "t")]
+    assert last(seen) == row
+    (told,) = [part for part in seen.parts if isinstance(part, SchemaChange)]
+    assert told.statement == f"ALTER TABLE t {statement}"
+    assert told.columns == source.tables["t"].layout
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE t ADD INDEX (a)", "ALTER TABLE t COMMENT 'x'", "ALTER TABLE t ENGINE = InnoDB", "ANALYZE TABLE t",
+        "CREATE INDEX i ON t (a)", "OPTIMIZE TABLE t", "CREATE VIEW v AS SELECT * FROM t",
+        "GRANT SELECT ON t TO root@localhost",
+        "CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW SET NEW.a = 'b'", "/* ALTER TABLE t */ FLUSH TABLES",
+        "CREATE OR REPLACE PROCEDURE p() BEGIN TRUNCATE TABLE t; END",
+    ],
+)  # fmt: skip
+def test_what_changes_no_columns_is_not_told(source: Source, statement: str) -> None:
+    source.run(statement, "INSERT INTO t VALUES (1, 'b', 'x')")
+    seen = source.follow()
+    assert changes(seen) == []
+    assert len(seen.parts) == 1
+    assert last(seen) == (b"1", b"b", b"x")
+
+
+def test_settled_as_before_the_same_columns_are_read(source: Source) -> None:
+    source.seen.settle = lambda change: None
+    source.run("ALTER TABLE t ADD COLUMN b INT FIRST, DROP COLUMN e", "INSERT INTO t VALUES (7, 1, 'a')")
+    seen = source.follow()
+    assert changes(seen) == [("columns", "t")]
+    assert last(seen) == (b"1", b"a", b"(absent)")
+
+
+def test_a_paused_table_is_not_read_and_others_are(source: Source) -> None:
+    def pause(change: SchemaChange) -> StreamTable:
+        return replace(source.tables["t"], state=TableState.PAUSED)
+
+    source.seen.settle = pause
+    source.run("ALTER TABLE t ADD COLUMN b INT", "INSERT INTO t VALUES (1, 'a', 'x', 7)", "INSERT INTO u VALUES (1)")
+    seen = source.follow()
+    assert "t" not in seen.events
+    assert seen.events["u"] == [("insert", (b"1",), None)]
+
+
+def test_tables_that_come_and_go_are_told(source: Source) -> None:
+    source.run("CREATE TABLE w (id INT PRIMARY KEY, b TEXT)", "DROP TABLE IF EXISTS u, missing")
+    seen = source.follow()
+    assert changes(seen) == [("created", "w"), ("dropped", "u")]
+    created = next(part for part in seen.parts if isinstance(part, SchemaChange))
+    assert [column.name for column in created.columns] == ["id", "b"]
+
+
+def test_a_renamed_table_goes_on_under_its_new_name(source: Source) -> None:
+    source.run("RENAME TABLE t TO t2")
+    seen = source.follow()
+    assert changes(seen) == [("renamed", "t")]
+    (told,) = [part for part in seen.parts if isinstance(part, SchemaChange)]
+    assert told.renamed_to == TableId(source.settings.database, "t2")
+    del source.tables["t"]
+    source.run("INSERT INTO t2 VALUES (1, 'a', 'x')", "ALTER TABLE t2 RENAME TO t3")
+    assert last(source.follow(), "t2") == (b"1", b"a", b"x")
+    assert changes(seen)[-1] == ("renamed", "t2")
+
+
+def test_a_ghost_table_that_takes_the_name_is_a_change_of_columns(source: Source) -> None:
+    source.run(
+        "CREATE TABLE _t_gho LIKE t",
+        "ALTER TABLE _t_gho ADD COLUMN b INT DEFAULT 3",
+        "INSERT INTO t VALUES (1, 'a', 'x')",
+        "INSERT INTO _t_gho (id, a, e) SELECT * FROM t",
+        "RENAME TABLE t TO _t_del, _t_gho TO t",
+        "INSERT INTO t VALUES (2, 'a', 'x', 4)",
+        "DROP TABLE _t_del",
+    )
+    seen = source.follow()
+    assert [change for change in changes(seen) if change[1] == "t"] == [("columns", "t")]
+    assert [row for _, row, _ in seen.events["t"]] == [(b"1", b"a", b"x"), (b"2", b"a", b"x", b"4")]
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ("CREATE TABLE other LIKE t", "RENAME TABLE t TO old, other TO t"),
+        ("CREATE TABLE other LIKE t", "ALTER TABLE t RENAME old", "ALTER TABLE other RENAME t"),
+    ],
+)
+def test_another_table_under_the_name_is_lost(source: Source, statements: tuple[str, ...]) -> None:
+    source.run(*statements)
+    kinds = [kind for kind, name in changes(source.follow()) if name == "t"]
+    assert kinds in (["lost"], ["renamed", "created"])
+
+
+def test_partitions_that_go_take_rows_with_them(mysql_db: ConnectionSettings) -> None:
+    run(
+        mysql_db,
+        "CREATE TABLE p (id INT PRIMARY KEY) PARTITION BY RANGE (id)"
+        " (PARTITION a VALUES LESS THAN (10), PARTITION b VALUES LESS THAN (20))",
+    )
+    source = Source(mysql_db, "p")
+    source.run("INSERT INTO p VALUES (1), (11)", "ALTER TABLE p DROP PARTITION a")
+    seen = source.follow()
+    assert changes(seen) == [("lost", "p")]
+    (told,) = [part for part in seen.parts if isinstance(part, SchemaChange)]
+    assert "partition" in told.reason
+
+
+def test_a_table_that_is_made_anew_has_no_rows(source: Source) -> None:
+    source.run(
+        "INSERT INTO u VALUES (1)",
+        "CREATE OR REPLACE TABLE u (id INT PRIMARY KEY, b INT)",
+        "INSERT INTO u VALUES (1, 2)",
+    )
+    seen = source.follow()
+    assert [type(part) for part in seen.parts if not hasattr(part, "ops")] == [Truncate, SchemaChange]
+    assert seen.tables["u"] == {(b"1",): (b"1", b"2")}
+
+
+def test_a_dropped_table_that_came_back_is_told_as_dropped(source: Source) -> None:
+    """The catalog shows it, and its rows went all the same."""
+    source.run("DROP TABLE u", "CREATE TABLE u (id INT PRIMARY KEY)")
+    assert ("dropped", "u") in changes(source.follow())
+
+
+def test_rows_are_read_by_names_while_the_catalog_is_ahead(source: Source, mariadb_server: ConnectionSettings) -> None:
+    """Of two changes the first shows what both have done; the rows between have the columns of the first alone."""
+    admin = Database(mariadb_server)
+    with settings_of(admin.run, binlog_row_metadata="FULL"):
+        source.run(
+            "ALTER TABLE t ADD COLUMN b INT FIRST",
+            "INSERT INTO t (id, a, b) VALUES (1, 'a', 7)",
+            "ALTER TABLE t ADD COLUMN c INT FIRST",
+            "INSERT INTO t (id, a, b, c) VALUES (2, 'a', 7, 8)",
+        )
+    admin.close()
+    seen = source.follow()
+    assert [row for _, row, _ in seen.events["t"]] == [
+        (b"(absent)", b"7", b"1", b"a", None), (b"8", b"7", b"2", b"a", None),
+    ]  # fmt: skip
+
+
+def test_rows_that_no_layout_explains_lose_their_table_alone(source: Source) -> None:
+    source.run(
+        "ALTER TABLE t ADD COLUMN b INT FIRST",
+        "INSERT INTO t (id, a, b) VALUES (1, 'a', 7)",
+        "ALTER TABLE t DROP COLUMN b, ADD COLUMN c TEXT FIRST",
+        "INSERT INTO u VALUES (1)",
+    )
+
+    def pause(change: SchemaChange) -> StreamTable | None:
+        if change.kind is SchemaChangeKind.LOST:
+            return replace(source.tables["t"], state=TableState.PAUSED)
+        return None
+
+    source.seen.settle = pause
+    seen = source.follow()
+    assert ("lost", "t") in changes(seen)
+    assert "t" not in seen.events
+    assert seen.events["u"] == [("insert", (b"1",), None)]
+
+
+def test_statements_of_other_databases_are_nothing_to_us(source: Source, mariadb_server: ConnectionSettings) -> None:
+    with connect(mariadb_server) as connection:
+        name = f"other_{source.settings.database}"
+        for sql in (
+            f"CREATE DATABASE {name}", f"CREATE TABLE {name}.t (id INT)", f"INSERT INTO {name}.t VALUES (1)",
+            f"ALTER TABLE {name}.t ADD COLUMN b INT", f"TRUNCATE TABLE {name}.t", f"DROP DATABASE {name}",
+        ):  # fmt: skip
+            query(connection, sql)
+    source.run("INSERT INTO u VALUES (1)")
+    seen = source.follow()
+    assert len(seen.parts) == 1
+
+
+def test_a_dropped_database_drops_its_tables(source: Source) -> None:
+    source.run(f"DROP DATABASE {source.settings.database}")
+    assert sorted(changes(source.follow())) == [("dropped", "t"), ("dropped", "u")]
