@@ -327,6 +327,39 @@ def test_foreign_keys_do_what_the_log_leaves_out_and_only_that(mysql_db: Connect
     assert run_sql(mysql_db, "SELECT * FROM child ORDER BY id") == kept
 
 
+def test_many_parents_get_other_keys(mysql_db: ConnectionSettings) -> None:
+    parent, _ = family(mysql_db, "ON DELETE CASCADE ON UPDATE CASCADE")
+    run_sql(mysql_db, *(f"INSERT INTO t VALUES ({number}, 0)" for number in range(100, 120)))
+    numbers = [1, 2, *range(100, 120)]
+    events = [updated([b"%d" % number], b"%d" % (number + 500), b"0") for number in numbers]
+    assert together(mysql_db, (parent, list(range(22)), events), cascades=True) == {}
+    assert run_sql(mysql_db, "SELECT * FROM child ORDER BY id") == [("10", "501"), ("20", "502"), ("30", "3")]
+
+
+@pytest.mark.parametrize("key", [("id",), ()], ids=["keyed", "keyless"])
+def test_a_row_larger_than_a_statement_may_be_goes_by_file_or_is_refused(
+    mysql_db: ConnectionSettings, key: Sequence[str]
+) -> None:
+    run_sql(mysql_db, "CREATE TABLE t (id int NOT NULL, v longblob, KEY (id))")
+    plan = plan_of(mysql_db.database, key, id="int", v="longblob")
+    large = bytes(range(256)) * 8192
+    stream = streamed(plan)
+    with applier_of(mysql_db) as applier:
+        applier._sender.packet_bytes = 1024 * 1024
+        applier.begin()
+        applier.apply([changes_of(plan, inserted(b"1", large), inserted(b"2", b""))], tables_of(stream))
+        whole = (b"1",) if key else (b"1", large)
+        change = changes_of(plan, updated(whole, b"1", large + large))
+        if not key:
+            with pytest.raises(RowError, match="max_allowed_packet"):
+                applier.apply([change], tables_of(stream))
+        else:
+            applier.apply([change], tables_of(stream))
+        applier.commit(Checkpoint("1"))
+    size = len(large) * (2 if key else 1)
+    assert run_sql(mysql_db, "SELECT LENGTH(v) FROM t ORDER BY id") == [(str(size),), ("0",)]
+
+
 @pytest.mark.parametrize(
     ("effect", "expected"),
     [("ON DELETE SET NULL", [("10", None), ("20", None), ("30", "3")]), ("ON DELETE CASCADE", [("30", "3")])],

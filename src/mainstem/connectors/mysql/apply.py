@@ -8,6 +8,7 @@ Source: MySQL manual, "FOREIGN KEY Constraints", "InnoDB Error Handling", "Locki
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -29,7 +30,7 @@ from mainstem.connectors.mysql.sending import Sender
 from mainstem.connectors.mysql.session import connect_writer, interrupt
 from mainstem.connectors.mysql.shape import read_shape
 from mainstem.connectors.mysql.streambook import StreamRows
-from mainstem.connectors.mysql.written import WrittenTable, carried_out, written_table
+from mainstem.connectors.mysql.written import WrittenTable, carried_out, has_updates, written_table
 from mainstem.contract.apply import Applied
 from mainstem.errors import ConflictError, LostConnectionError, MainstemError, TransientError, WireError
 from mainstem.model.change import RowChanges, Truncate
@@ -46,6 +47,12 @@ _SESSION = f"SET foreign_key_checks = 0, innodb_lock_wait_timeout = {_LOCK_WAIT_
 # Without gap locks other users of the target wait less. Statements of this level cannot be logged as statements.
 _ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
 _NO_SAVEPOINT = 1305
+_VARIABLES = (
+    "local_infile", "max_allowed_packet", "log_bin", "binlog_format", "enforce_gtid_consistency", "version",
+)  # fmt: skip
+# Before, a server with GTIDs made no temporary table within a transaction (MySQL manual, "Restrictions on Replication
+# with GTIDs").
+_STAGES_SINCE = (8, 0, 13)
 
 
 class MysqlChangeTarget:
@@ -77,7 +84,7 @@ class MysqlApplier:
             with client.translating():
                 self._sender = self._begin_session()
                 self._take_lock(stream_id)
-                self._rows = StreamRows(self._connection, stream_id)
+                self._rows = StreamRows(self._connection, stream_id, self._sender.packet_bytes)
                 self._revision = self._rows.revision()
         except BaseException:
             self._connection._force_close()
@@ -201,13 +208,15 @@ class MysqlApplier:
 
     def _begin_session(self) -> Sender:
         client.query(self._connection, _SESSION)
-        ((files, packet_bytes, log, form),) = client.query(
-            self._connection, "SELECT @@local_infile, @@max_allowed_packet, @@log_bin, @@binlog_format"
-        )
-        if not (log and form == "STATEMENT"):
+        names = ", ".join(f"'{name}'" for name in _VARIABLES)
+        rows = client.query(self._connection, f"SHOW VARIABLES WHERE Variable_name IN ({names})")
+        values = {str(name).lower(): str(value).upper() for name, value in rows}
+        if values.get("log_bin") != "ON" or values.get("binlog_format") != "STATEMENT":
             client.query(self._connection, _ISOLATION)
-        raw = client.flavor(self._connection) == "mariadb"
-        return Sender(self._connection, self._options, bool(files), raw, int(packet_bytes))
+        mariadb = client.flavor(self._connection) == "mariadb"
+        self._stages = mariadb or values.get("enforce_gtid_consistency") != "ON" or _version(values) >= _STAGES_SINCE
+        packet_bytes = int(values["max_allowed_packet"])
+        return Sender(self._connection, self._options, values["local_infile"] == "ON", mariadb, packet_bytes)
 
     def _take_lock(self, stream_id: str) -> None:
         digest = hashlib.sha256(f"{self._settings.database}\0{stream_id}".encode()).hexdigest()
@@ -235,7 +244,9 @@ class MysqlApplier:
         for part in segment.changes:
             stream, _, merger = self._mergers[part.table]
             with self._guarded(part.table):
-                missing = merger.write(part)
+                # By sets, a row that gets another key would be deleted, with all that refers to it.
+                ordered = segment.carries_out and has_updates(part)
+                missing = merger.write_in_order(part) if ordered else merger.write(part)
             if missing and not stream.until:
                 applied.missing[part.table] = applied.missing.get(part.table, 0) + missing
             coerced = applied.coerced.setdefault(part.table, {})
@@ -248,7 +259,7 @@ class MysqlApplier:
         known = self._mergers.get(stream.source)
         if known is None or (known[0] is not stream and known[0] != stream):
             table = self._look(stream)
-            known = self._mergers[stream.source] = stream, table, Merger(self._sender, table)
+            known = self._mergers[stream.source] = stream, table, Merger(self._sender, table, stages=self._stages)
         return known[1], known[2]
 
     def _look(self, stream: StreamTable) -> WrittenTable:
@@ -306,6 +317,10 @@ class MysqlApplier:
             if error is exc:
                 raise
             raise error from exc
+
+
+def _version(variables: Mapping[str, str]) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", variables["version"])[:3])
 
 
 def _now() -> bytes:

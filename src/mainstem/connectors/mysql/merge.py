@@ -50,8 +50,8 @@ class Merger:
     def write(self, changes: RowChanges) -> int:
         """Apply; returns how many events were about a row that is not there."""
         table = self._table
-        if changes.count <= (1 if only_inserts(changes) else FEW):
-            return self._events.write(changes)
+        if changes.count <= (1 if only_inserts(changes) else FEW) and self._sender.takes(changes):
+            return self.write_in_order(changes)
         if not table.keyed:
             return self._events.write(changes) if table.extras or table.soft else self._count(changes)
         found = net(changes, table.key, distinct=table.overwrites)
@@ -72,6 +72,10 @@ class Merger:
             return self._events.write(changes)
         again = net(changes, table.key, distinct=True)
         return self._events.write(changes) if again is None else self._rewrite(again)
+
+    def write_in_order(self, changes: RowChanges) -> int:
+        """The same, one by one."""
+        return self._events.write(changes)
 
     def _merge(self, found: Net) -> int:
         missing = self._delete(found.deletes)

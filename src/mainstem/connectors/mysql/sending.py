@@ -20,6 +20,7 @@ from mainstem.connectors.mysql.insert import Inserter
 from mainstem.connectors.mysql.outcome import Outcome
 from mainstem.connectors.mysql.shape import Column
 from mainstem.errors import RowError
+from mainstem.model.change import RowChanges
 from mainstem.model.plan import ColumnPlan, TablePlan
 from mainstem.model.run import RunOptions
 from mainstem.model.types import Kind
@@ -29,6 +30,8 @@ NO_FILES = frozenset({1148, 3948, 4166})
 """LOAD DATA LOCAL is forbidden."""
 _ROWS_AT_ONCE = 100_000
 _INSERTED_AT_ONCE = 1000
+_MARGIN_BYTES = 1024
+_WIDENED = 3  # bytes of a statement for one of a cell, in hex or escaped, and some more
 
 
 @dataclass(slots=True)
@@ -70,11 +73,22 @@ class Sender:
             unlabelled: how many warnings about error values of ENUM columns there may be.
             checked: any other warning is a refusal.
         """
+        if len(sql) + _MARGIN_BYTES > self.packet_bytes:
+            raise RowError(
+                f"a row of about {len(sql):,} bytes is larger than the server's max_allowed_packet"
+                f" ({self.packet_bytes:,} bytes)",
+                remedy="raise max_allowed_packet on the server",
+            )
         self.connection.query(sql)
         affected, warnings = self.connection.affected_rows(), self.connection._result.warning_count
         if warnings and checked:
             outcome.check(self.connection, Outcome(affected, 0, warnings), expected=unlabelled)
         return int(affected)
+
+    def takes(self, changes: RowChanges) -> bool:
+        """Whether each of the rows surely fits into a statement; a file has no such bound."""
+        cells = changes.after.nbytes + (0 if changes.before is None else changes.before.nbytes)
+        return int(cells) * _WIDENED < self.packet_bytes
 
     def take_coerced(self) -> dict[str, int]:
         """What policies have changed, counted from 0 from here on."""

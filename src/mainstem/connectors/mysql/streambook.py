@@ -14,6 +14,9 @@ from mainstem.model.names import TableId
 from mainstem.model.stored import table_from_json, table_to_json
 from mainstem.model.stream import Checkpoint, DeadLetter, SchemaRecord, StoredStream, StreamTable
 
+_SMALLEST_PACKET = 1024 * 1024
+_WIDENED = 3  # bytes of a statement for one of an event, escaped, and some more
+_NOT_KEPT = "; the change is too large to be kept here (max_allowed_packet), and cannot be tried again"
 _FORM = "ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 _NAMES = "stream_id varchar(128) NOT NULL, table_schema varchar(128) NOT NULL, table_name varchar(255) NOT NULL"
 
@@ -64,10 +67,14 @@ _CHANGES = (
 
 
 class StreamRows:
-    """The rows of one stream in these tables. Raises the driver's errors; transactions are the caller's."""
+    """The rows of one stream in these tables. Raises the driver's errors; transactions are the caller's.
 
-    def __init__(self, connection: Any, stream_id: str) -> None:
-        self._connection, self._id = connection, stream_id
+    Args:
+        packet_bytes: the server's bound of a packet.
+    """
+
+    def __init__(self, connection: Any, stream_id: str, packet_bytes: int = _SMALLEST_PACKET) -> None:
+        self._connection, self._id, self._packet_bytes = connection, stream_id, packet_bytes
 
     def revision(self) -> int | None:
         """How often the checkpoint was moved; None where there is no such stream."""
@@ -113,10 +120,13 @@ class StreamRows:
         )  # fmt: skip
 
     def reject(self, letter: DeadLetter) -> None:
-        """Put a change aside."""
+        """Put a change aside; one that no statement can hold without the change itself, which its reason then says."""
+        event, reason = letter.event, letter.reason
+        if len(event) * _WIDENED > self._packet_bytes:
+            event, reason = b"", f"{reason}{_NOT_KEPT}"
         self._query(
             _REJECT, self._id, letter.table.schema, letter.table.name, int(letter.op), letter.key, letter.position,
-            letter.column, letter.reason, letter.event,
+            letter.column, reason, event,
         )  # fmt: skip
 
     def record(self, line: SchemaRecord) -> None:

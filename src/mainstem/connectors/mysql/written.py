@@ -120,6 +120,11 @@ def written_table(stream: StreamTable, shape: Shape, soft_delete: str) -> Writte
     return WrittenTable(stream, plan, key, keyed, bool(soft_delete), shape)
 
 
+def has_updates(changes: RowChanges) -> bool:
+    """Whether one of the events is an UPDATE."""
+    return Op.UPDATE in changes.ops.to_pylist()
+
+
 def carried_out(table: WrittenTable, changes: RowChanges) -> list[bool] | None:
     """Which events make the target's foreign keys change rows of other tables; None: none of them does."""
     if not table.stream.cascades or not (table.shape.on_delete or table.shape.on_update):
