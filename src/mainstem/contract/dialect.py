@@ -248,6 +248,25 @@ class TargetDialect(Dialect, Protocol):
         """Phases SEQUENCES, VIEWS, COMMENTS and ANALYZE: counters, ON UPDATE triggers, comments, statistics."""
         ...
 
+    def add_column(self, table: Table, name: str, types: dict[str, TargetType], translate: Translate) -> Rendered:
+        """Phase TABLES: a column that the table on the target lacks, as `create_table` would make it.
+
+        Rows that are there get its default.
+        """
+        ...
+
+    def widen_column(
+        self, table: Table, name: str, there: str, types: dict[str, TargetType], translate: Translate
+    ) -> Rendered:
+        """Phase TABLES: give a column its type in ``types``, which holds all that its present one holds.
+
+        It takes nulls afterwards if the table's column does.
+
+        Args:
+            there: the type that it has on the target.
+        """
+        ...
+
     def create_sequence(self, sequence: SchemaSequence, *, only_missing: bool = False) -> Rendered:
         """Phase TABLES: a stand-alone sequence with its next value; one that is there may be left as it is."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from mainstem.model.types import Kind, LogicalType
 
@@ -39,3 +40,70 @@ def _scale(type_: LogicalType) -> float:
     if type_.kind is Kind.DECIMAL:
         return math.inf if type_.precision is None else type_.scale or 0
     return math.inf if type_.kind is Kind.FLOAT else 0
+
+
+def widens(old: LogicalType, new: LogicalType) -> bool:
+    """Whether every value of the old type is the same value in the new one, so that a column may be changed to it."""
+    if old == new:
+        return True
+    if old.kind is not new.kind:
+        return (old.kind, new.kind) in _ACROSS and _fits_across(old, new)
+    rule = _WIDENS.get(old.kind)
+    return rule is not None and rule(old, new)
+
+
+_ACROSS = {(Kind.BOOLEAN, Kind.INTEGER), (Kind.INTEGER, Kind.DECIMAL), (Kind.ENUM, Kind.TEXT)}
+
+
+def _fits_across(old: LogicalType, new: LogicalType) -> bool:
+    if new.kind is Kind.TEXT:
+        return new.length is None or new.length >= max(map(len, old.members), default=0)
+    if new.kind is Kind.DECIMAL:
+        room = math.inf if new.precision is None else new.precision - (new.scale or 0)
+        return room >= _digits(old) and (old.unsigned or not new.unsigned)
+    return True
+
+
+def _wider_integer(old: LogicalType, new: LogicalType) -> bool:
+    before, after = old.bits or 64, new.bits or 64
+    if old.unsigned == new.unsigned:
+        return after >= before
+    return old.unsigned and after > before
+
+
+def _wider_decimal(old: LogicalType, new: LogicalType) -> bool:
+    if new.unsigned and not old.unsigned:
+        return False
+    if new.precision is None or old.precision is None:
+        return new.precision is None
+    scales = (old.scale or 0), (new.scale or 0)
+    return scales[1] >= scales[0] and new.precision - scales[1] >= old.precision - scales[0]
+
+
+def _longer(old: LogicalType, new: LogicalType) -> bool:
+    if new.fixed:  # blanks or zeros are put at the end of a value
+        return False
+    return new.length is None or (old.length is not None and new.length >= old.length)
+
+
+def _finer(old: LogicalType, new: LogicalType) -> bool:
+    return new.fraction is None or (old.fraction is not None and new.fraction >= old.fraction)
+
+
+def _more_members(old: LogicalType, new: LogicalType) -> bool:
+    return new.members[: len(old.members)] == old.members
+
+
+_WIDENS: dict[Kind, Callable[[LogicalType, LogicalType], bool]] = {
+    Kind.INTEGER: _wider_integer,
+    Kind.DECIMAL: _wider_decimal,
+    Kind.FLOAT: lambda old, new: (new.bits or 64) >= (old.bits or 64) and old.unsigned >= new.unsigned,
+    Kind.TEXT: _longer,
+    Kind.BINARY: _longer,
+    Kind.TIME: _finer,
+    Kind.INTERVAL: _finer,
+    Kind.TIMESTAMP: _finer,
+    Kind.INSTANT: _finer,
+    Kind.ENUM: _more_members,
+    Kind.SET: _more_members,
+}

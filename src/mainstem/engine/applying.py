@@ -11,7 +11,7 @@ from mainstem.contract.apply import Applier
 from mainstem.contract.changes import ChangeStream
 from mainstem.contract.hub import Lane
 from mainstem.engine.control import Limit, RunControl
-from mainstem.engine.evolution import Evolution
+from mainstem.engine.evolution import Evolution, Outcome
 from mainstem.engine.lag import Lag
 from mainstem.engine.letters import key_of, letter
 from mainstem.engine.progress import TableCounts, Tracker
@@ -95,6 +95,7 @@ class Applying:
     _events: int = 0  # of the transaction under way
     _letters: dict[TableId, int] = field(default_factory=dict)
     _told_missing: set[TableId] = field(default_factory=set)
+    _outcome: Outcome | None = None  # of the schema change that the batch ends with
     _idle: str = ""  # where the log was read up to without anything of ours
     _saved_s: float = field(default_factory=time.monotonic)
 
@@ -177,10 +178,10 @@ class Applying:
             self._checkpoint_idle()
         elif last.whole:
             self._commit(last, transactions)
-            self._settle(last)
+            self._settle()
         else:
             self._pieces = True
-            self._settle(last)
+            self._settle()
         if not self._open:
             self.site.lag.durable(batch.number, self.site.standing.checkpoint)
 
@@ -188,7 +189,7 @@ class Applying:
         run: list[RowChanges] = []
         change = group.parts[-1] if group.parts else None
         if isinstance(change, SchemaChange):
-            self._evolve(change, group)
+            self._outcome = self._evolve(change, group)
         for part in group.parts:
             if isinstance(part, RowChanges):
                 wanted = self._operations.wanted(part)
@@ -310,44 +311,52 @@ class Applying:
     def _count(self, table: TableId) -> TableCounts:
         return self._counts.setdefault(table, TableCounts(table))
 
-    def _evolve(self, change: SchemaChange, group: ChangeGroup) -> None:
+    def _evolve(self, change: SchemaChange, group: ChangeGroup) -> Outcome:
         """Change the target's structure ahead of the group's rows, outside of any transaction with rows.
 
         A target that commits at DDL must not make half a transaction durable; and what is done here can wait for
         nobody, as it only adds.
         """
         failpoints.hit("stream.schema_change")
-        statements = self.evolution.decide(change, self.site.standing.tables.get(change.table), group.position)
-        if not statements:
-            return
+        position = group.position or self.site.standing.checkpoint.position
+        outcome = self.evolution.decide(change, self.site.standing.tables.get(change.table), position)
+        if not outcome.statements:
+            return outcome
         if self._open:
             self._rollback()
         self._begin()
         try:
-            self.applier.alter(statements)
-        except (*OF_CHANGES, TransientError) as exc:
+            self.applier.alter(outcome.statements)
+        except OF_CHANGES as exc:
             self._rollback()
-            self.evolution.refused(exc)
+            outcome = self.evolution.refused(outcome, exc)
         else:
             self._end_transaction(self.site.standing.checkpoint)
         failpoints.hit("stream.altered")
         if self._pieces:
-            self._pieces = False
             raise ReadAgainError("the structure was changed in the middle of a transaction")
+        return outcome
 
     def _save_evolved(self) -> None:
+        outcome = self._outcome
+        if outcome is None or not (outcome.tables or outcome.records):
+            return
         self._begin()
-        for table in self.evolution.tables:
+        for name in outcome.gone:
+            self.applier.forget(name)
+            self.site.standing.stage_gone(name)
+        for table in outcome.tables:
             self.save(table)
-        for line in self.evolution.records:
+        for line in outcome.records:
             self.applier.record(line)
 
-    def _settle(self, group: ChangeGroup) -> None:
+    def _settle(self) -> None:
         """Let the stream go on behind a schema change."""
-        if group.parts and isinstance(group.parts[-1], SchemaChange):
+        outcome, self._outcome = self._outcome, None
+        if outcome is not None:
             failpoints.hit("stream.before_settle")
-            self.site.stream.settle(self.evolution.settled)
-            self.evolution.told()
+            self.site.stream.settle(outcome.settled)
+            self.evolution.told(outcome)
 
     def _commit(self, group: ChangeGroup, transactions: int) -> None:
         before = self.site.standing.checkpoint

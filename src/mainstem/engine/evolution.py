@@ -2,67 +2,200 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
+from mainstem.ddl.evolution import Change, Shape, follow
+from mainstem.engine.denied import wanted
+from mainstem.engine.endpoint import Endpoint
 from mainstem.engine.progress import Tracker, now_us
-from mainstem.errors import MainstemError
+from mainstem.errors import MainstemError, NotFoundError, PlanError
 from mainstem.model.change import SchemaChange, SchemaChangeKind
 from mainstem.model.event import Level
-from mainstem.model.run import RunOptions, TableState
+from mainstem.model.names import TableId
+from mainstem.model.run import RunOptions, SchemaChangePolicy, TableState
+from mainstem.model.schema import Column
 from mainstem.model.stream import SchemaRecord, StreamTable
 
 RESYNC = "copy the table anew (resync)"
+APPLIED, IGNORED, PAUSED = "applied", "ignored", "paused"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a schema change comes to.
+
+    Attributes:
+        statements: to run on the target before rows of the new shape come.
+        tables: as they are from here on; to be saved with the change's transaction.
+        gone: names that the stream has no more.
+        records: the lines for the book of schema changes.
+        settled: what the stream is told.
+        created: a table that is to be added.
+    """
+
+    statements: Sequence[str] = ()
+    tables: list[StreamTable] = field(default_factory=list)
+    gone: list[TableId] = field(default_factory=list)
+    records: list[SchemaRecord] = field(default_factory=list)
+    settled: StreamTable | None = None
+    created: TableId | None = None
 
 
 class Evolution:
-    """The decision about one schema change at a time; used by the writer.
+    """Decides about one schema change at a time; used by the writer.
 
-    Attributes:
-        tables: as they are from here on; to be saved with the change's transaction.
-        records: the lines for the book of schema changes.
-        settled: what the stream is told.
+    Args:
+        behind: whether a table's rows are newer than what is read now: its changes of structure are in them already.
+        created: called with a table that was made in the source and is to be copied, once that is durable.
     """
 
-    def __init__(self, options: RunOptions, tracker: Tracker) -> None:
-        self._options, self._tracker = options, tracker
-        self._begin(None)
+    def __init__(
+        self,
+        source: Endpoint,
+        target: Endpoint,
+        options: RunOptions,
+        tracker: Tracker,
+        behind: Callable[[TableId], bool] = lambda table: False,
+        created: Callable[[TableId], None] = lambda table: None,
+    ) -> None:
+        self._source, self._target, self._options, self._tracker = source, target, options, tracker
+        self._behind, self._created = behind, created
 
-    def _begin(self, known: StreamTable | None) -> None:
-        self.tables: list[StreamTable] = []
-        self.records: list[SchemaRecord] = []
-        self.settled: StreamTable | None = known
+    def decide(self, change: SchemaChange, table: StreamTable | None, position: str) -> Outcome:
+        """What is to become of it.
 
-    def decide(self, change: SchemaChange, table: StreamTable | None, position: str) -> Sequence[str]:
-        """What is to run on the target before rows of the new shape come; sets the attributes."""
-        self._begin(table)
+        Raises `LostConnectionError` and `ConnectError`: the target cannot be asked.
+        """
         if table is None:
-            return ()
-        if change.kind is SchemaChangeKind.COLUMNS and change.columns == table.layout:
-            return ()
-        self._pause(table, change, position, f"its columns were changed in the source; make {table.plan.target} match")
-        return ()
+            return self._unknown(change, position)
+        if self._behind(table.source) or table.state not in _FOLLOWING:
+            return Outcome(settled=table)
+        return _KINDS[change.kind](self, change, table, position)
 
-    def refused(self, error: MainstemError) -> None:
+    def refused(self, outcome: Outcome, error: MainstemError) -> Outcome:
         """The target refused a statement: the table waits."""
-        self.records = [replace(line, outcome="paused", detail=error.message) for line in self.records]
-        self.tables = [self._paused(table, error.message) for table in self.tables]
-        self.settled = self.tables[0] if self.tables else self.settled
+        tables = [_paused(table, error.message) for table in outcome.tables]
+        detail = f"{'; '.join(outcome.statements)}: {error.message}"
+        records = [replace(line, outcome=PAUSED, detail=detail) for line in outcome.records]
+        return Outcome(tables=tables, records=records, settled=tables[0] if tables else outcome.settled)
 
-    def told(self) -> None:
+    def told(self, outcome: Outcome) -> None:
         """The change is durable: tell of it."""
-        for line in self.records:
+        for line in outcome.records:
+            waits = line.outcome == PAUSED
             self._tracker.say(
-                f"{line.table}: {line.change}: {line.outcome}: {line.detail}",
-                level=Level.WARN if line.outcome == "paused" else Level.INFO, part="source", table=str(line.table),
+                f"{line.table}: schema change {line.outcome}: {line.detail}",
+                level=Level.WARN if waits else Level.INFO, part="source", table=str(line.table),
             )  # fmt: skip
-        self.records, self.tables = [], []
+        if outcome.created is not None:
+            self._created(outcome.created)
 
-    def _pause(self, table: StreamTable, change: SchemaChange, position: str, detail: str) -> None:
-        paused = self._paused(table, detail)
-        self.tables, self.settled = [paused], paused
-        told = change.statement or str(change.kind)
-        self.records = [SchemaRecord(table.source, told, position, "paused", f"{detail}; then {RESYNC}", now_us())]
+    def _unknown(self, change: SchemaChange, position: str) -> Outcome:
+        """A table that the stream does not have: one that was made is added where all are wanted."""
+        if change.kind is not SchemaChangeKind.CREATED or self._options.tables or self._is_excluded(change.table):
+            return Outcome()
+        adds = self._options.changes.schema_changes is SchemaChangePolicy.APPLY
+        detail = "it is made on the target and copied" if adds else "it is not replicated; add it by a new start"
+        line = self._record(change, position, APPLIED if adds else IGNORED, detail)
+        return Outcome(records=[line], created=change.table if adds else None)
 
-    def _paused(self, table: StreamTable, detail: str) -> StreamTable:
-        return replace(table, state=TableState.PAUSED, error=detail, remedy=RESYNC)
+    def _is_excluded(self, table: TableId) -> bool:
+        return any(name in (table.name, str(table)) for name in self._options.exclude)
+
+    def _columns(self, change: SchemaChange, table: StreamTable, position: str) -> Outcome:
+        if change.columns == table.layout:
+            return Outcome(settled=table)
+        policy = self._options.changes.schema_changes
+        if policy is SchemaChangePolicy.PAUSE:
+            return self._pause(change, table, position, ["its columns were changed in the source"])
+        try:
+            found = self._followed(table, change.columns)
+        except PlanError as exc:
+            return self._pause(change, table, position, [exc.message])
+        if policy is SchemaChangePolicy.IGNORE:
+            return self._ignore(change, table, found, position)
+        if found.obstacles:
+            return self._pause(change, table, position, found.obstacles)
+        detail = "; ".join([*found.told, *found.statements]) or "nothing is to be done on the target"
+        changed = replace(table, plan=found.plan, layout=change.columns)
+        if found.copy:
+            changed = _paused(changed, "; ".join(found.told))
+        line = self._record(change, position, PAUSED if found.copy else APPLIED, detail)
+        return Outcome(found.statements, [changed], records=[line], settled=changed)
+
+    def _followed(self, table: StreamTable, columns: tuple[Column, ...]) -> Change:
+        """Ask the target what it has, and what it would have to become."""
+        plan = table.plan
+        with self._target.spec.inspector(self._target.settings) as inspector:
+            dialect = inspector.target_dialect()
+            try:
+                catalog = inspector.catalog([plan.target])
+            except NotFoundError:
+                raise PlanError(f"table {plan.target} is gone from the target") from None
+        there = {column.name.lower(): column for item in catalog.tables for column in item.columns}
+        if dialect is None:
+            raise PlanError(f"{self._target.spec.title} cannot be a target")
+        selection = wanted([table.source], self._options)[table.source]
+        shape = Shape(plan, table.layout, selection, there)
+        return follow(shape, columns, self._source.spec.dialect, dialect, self._options.type_overrides)
+
+    def _ignore(self, change: SchemaChange, table: StreamTable, found: Change, position: str) -> Outcome:
+        """Go on with the columns that there were, if they are all there."""
+        present = {column.name for column in change.columns}
+        lost = [column.source for column in table.plan.columns if column.source not in present]
+        if lost:
+            return self._pause(change, table, position, [f"the source has dropped or renamed {', '.join(lost)}"])
+        fresh = {column.source: column for column in found.plan.columns}
+        columns = tuple(
+            replace(fresh.get(column.source, column), target=column.target, target_type=column.target_type)
+            for column in table.plan.columns
+        )
+        changed = replace(table, plan=replace(table.plan, columns=columns), layout=change.columns)
+        line = self._record(change, position, IGNORED, "the target keeps the columns that it has")
+        return Outcome(tables=[changed], records=[line], settled=changed)
+
+    def _dropped(self, change: SchemaChange, table: StreamTable, position: str) -> Outcome:
+        detail = f"the source has dropped it; {table.plan.target} stays on the target"
+        changed = replace(table, state=TableState.SKIPPED, error=detail)
+        return Outcome(tables=[changed], records=[self._record(change, position, IGNORED, detail)], settled=changed)
+
+    def _renamed(self, change: SchemaChange, table: StreamTable, position: str) -> Outcome:
+        name = change.renamed_to
+        if name is None or self._options.changes.schema_changes is SchemaChangePolicy.PAUSE:
+            return self._pause(change, table, position, ["it was renamed in the source"])
+        detail = f"it is {name} now, and goes on into {table.plan.target}"
+        changed = replace(table, plan=replace(table.plan, source=name), layout=change.columns or table.layout)
+        line = self._record(change, position, APPLIED, detail)
+        return Outcome(tables=[changed], gone=[table.source], records=[line], settled=changed)
+
+    def _again(self, change: SchemaChange, table: StreamTable, position: str) -> Outcome:
+        """A table of a known name was made: another one, unless it only comes up once more."""
+        if change.columns == table.layout:
+            return Outcome(settled=table)
+        return self._columns(change, table, position)
+
+    def _lost(self, change: SchemaChange, table: StreamTable, position: str) -> Outcome:
+        return self._pause(change, table, position, [change.reason or "its rows are not in the log any more"])
+
+    def _pause(self, change: SchemaChange, table: StreamTable, position: str, why: Sequence[str]) -> Outcome:
+        paused = _paused(table, "; ".join(why))
+        line = self._record(change, position, PAUSED, f"{paused.error}; then {RESYNC}")
+        return Outcome(tables=[paused], records=[line], settled=paused)
+
+    def _record(self, change: SchemaChange, position: str, outcome: str, detail: str) -> SchemaRecord:
+        return SchemaRecord(change.table, change.statement or str(change.kind), position, outcome, detail, now_us())
+
+
+def _paused(table: StreamTable, detail: str) -> StreamTable:
+    return replace(table, state=TableState.PAUSED, error=detail, remedy=RESYNC)
+
+
+_FOLLOWING = (TableState.CATCHING_UP, TableState.STREAMING)
+_KINDS: dict[SchemaChangeKind, Callable[[Evolution, SchemaChange, StreamTable, str], Outcome]] = {
+    SchemaChangeKind.COLUMNS: Evolution._columns,
+    SchemaChangeKind.CREATED: Evolution._again,
+    SchemaChangeKind.DROPPED: Evolution._dropped,
+    SchemaChangeKind.RENAMED: Evolution._renamed,
+    SchemaChangeKind.LOST: Evolution._lost,
+}

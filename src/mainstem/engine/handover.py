@@ -70,10 +70,8 @@ def to_copy(planned: Planned, options: RunOptions) -> tuple[TablePlan, ...]:
     )
 
 
-def stream_tables(
-    planned: Planned, copied: Sequence[TablePlan], source: Endpoint, *, state: TableState
-) -> tuple[StreamTable, ...]:
-    """The tables of a stream: those that are copied in that state, the others following the log from its start."""
+def stream_tables(planned: Planned, copied: Sequence[TablePlan], source: Endpoint) -> tuple[StreamTable, ...]:
+    """The tables of a stream: those that are copied (or made) wait, the others follow the log from its start."""
     layouts: dict[TableId, tuple[Column, ...]] = {table.id: table.columns for table in planned.catalog.tables}
     waiting = {table.source for table in copied}
     missing = [str(table.source) for table in planned.plan.tables if table.source not in layouts]
@@ -86,7 +84,8 @@ def stream_tables(
     return tuple(
         StreamTable(
             replace(table, raw="", merge=False), layouts[table.source],
-            state if table.source in waiting else TableState.STREAMING, cascades=not source.spec.logs_cascades,
+            TableState.PENDING if table.source in waiting else TableState.STREAMING,
+            cascades=not source.spec.logs_cascades,
         )
         for table in planned.plan.tables
     )  # fmt: skip
@@ -115,8 +114,7 @@ class HandOver:
         self._means.control.check_stopped()
         copied = to_copy(planned, options)
         self._tell(planned, copied, options)
-        state = TableState.STREAMING if options.skip_data else TableState.PENDING
-        tables = stream_tables(planned, copied, self._source, state=state)
+        tables = stream_tables(planned, copied, self._source)
         if ledger.known_plan():
             ledger.finish(keep=False)
         ledger.open(plan_to_json(replace(planned.plan, tables=copied)))

@@ -246,11 +246,14 @@ class Replication:
         with applies.applier(self.run_id) as applier:
             session = Session(
                 changes, applier, standing, self._lag, self._milestones, self._orders,
-                Evolution(self._options, self._tracker), self._options, self._control, self._limit, self._tracker,
+                self._evolution(), self._options, self._control, self._limit, self._tracker,
                 self._interrupts, self._make_hub,
             )  # fmt: skip
             self._standing = standing
             session.run()
+
+    def _evolution(self) -> Evolution:
+        return Evolution(self._source, self._target, self._options, self._tracker)
 
 
 def stored_letters(target: Endpoint, options: RunOptions, run_id: str, limit: int = 1000) -> list[DeadLetter]:

@@ -26,7 +26,7 @@ class Standing:
     def __init__(self, stored: StoredStream) -> None:
         self.origin, self.checkpoint = stored.origin, stored.checkpoint
         self._tables = {table.source: table for table in stored.tables}
-        self._staged: dict[TableId, StreamTable] = {}
+        self._staged: dict[TableId, StreamTable | None] = {}
         self._view: dict[TableId, StreamTable] = dict(self._tables)
 
     @property
@@ -48,10 +48,15 @@ class Standing:
         """The transaction under way has saved this."""
         self._staged[table.source] = self._view[table.source] = table
 
+    def stage_gone(self, table: TableId) -> None:
+        """The transaction under way has taken this out."""
+        self._staged[table] = None
+        self._view.pop(table, None)
+
     def adopt(self, checkpoint: Checkpoint) -> tuple[StreamTable, ...]:
         """The transaction is durable; returns the tables that it changed."""
-        changed = tuple(self._staged.values())
-        self._tables.update(self._staged)
+        changed = tuple(table for table in self._staged.values() if table is not None)
+        self._tables = dict(self._view)
         self._staged.clear()
         self.checkpoint = checkpoint
         return changed

@@ -58,7 +58,7 @@ def create_table(making: Making, qualified: str) -> Rendered:
         )
     making.report += [item for type_ in making.types.values() for item in type_.report]
     making.report += _type_remarks(making)
-    lines = [_column(making, column) for column in table.columns]
+    lines = [column_line(making, column) for column in table.columns]
     lines += _primary_key(making)
     lines += [_counter_index(index) for index in counter_indexes(table)]
     body = ",\n".join(f"  {line}" for line in lines)
@@ -106,7 +106,8 @@ def _type_remarks(making: Making) -> Iterable[ReportItem]:
         yield remarks.padded(making.table, making.traits)
 
 
-def _column(making: Making, column: Column) -> str:
+def column_line(making: Making, column: Column) -> str:
+    """The column as CREATE TABLE has it."""
     sql = making.types[column.name].sql
     type_ = own.collated(sql, column, making.table, making.traits) if making.own else sql
     parts = [quote(column.name), type_]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mainstem.connectors.mysql import create, finish, indexes
+from mainstem.connectors.mysql import alter, create, finish, indexes
 from mainstem.connectors.mysql import objects as native_objects
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.connectors.mysql.fitting import fit_types
@@ -119,6 +119,16 @@ class MysqlTargetDialect(MysqlDialect):
     def finish_table(self, table: Table, types: dict[str, TargetType]) -> Rendered:
         """Counter and statistics."""
         return finish.finish_table(table, types, self.qualified(table.id))
+
+    def add_column(self, table: Table, name: str, types: dict[str, TargetType], translate: Translate) -> Rendered:
+        """The column."""
+        return alter.add_column(self._making(table, types, translate), self.qualified(table.id), name)
+
+    def widen_column(
+        self, table: Table, name: str, there: str, types: dict[str, TargetType], translate: Translate
+    ) -> Rendered:
+        """The column as it is to be."""
+        return alter.widen_column(self._making(table, types, translate), self.qualified(table.id), name)
 
     def create_sequence(self, sequence: SchemaSequence, *, only_missing: bool = False) -> Rendered:
         """The sequence; its next value is the one that the source would give."""

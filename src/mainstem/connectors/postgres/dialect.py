@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mainstem.connectors.postgres import features, finish, keys, own, own_keys, own_views, renaming
+from mainstem.connectors.postgres import alter, features, finish, keys, own, own_keys, own_views, renaming
 from mainstem.connectors.postgres.literals import dollar_quoted, literal, now, quoted, string, text_array
 from mainstem.connectors.postgres.raw import raw_format
 from mainstem.connectors.postgres.types import copy_op, native_type
@@ -250,6 +250,22 @@ class PostgresDialect:
     def finish_table(self, table: Table, types: dict[str, TargetType]) -> Rendered:
         """Counter, ON UPDATE trigger, comments and statistics."""
         return finish.finish_table(self, table, types)
+
+    def add_column(self, table: Table, name: str, types: dict[str, TargetType], translate: Translate) -> Rendered:
+        """The types that the column needs, then the column."""
+        column, report = table.column(name), list(types[name].report)
+        if translate.own:
+            line = own.column_line(self, table, column, types[name].sql, translate, self._version, report)
+        else:
+            line, told = self._column(table, column, types[name].sql, translate)
+            report += told
+        return alter.add_column(self, table, types[name], line, report)
+
+    def widen_column(
+        self, table: Table, name: str, there: str, types: dict[str, TargetType], translate: Translate
+    ) -> Rendered:
+        """The type unless the column has it, and DROP NOT NULL."""
+        return alter.widen_column(self, table, table.column(name), there, types[name].sql)
 
     def create_sequence(self, sequence: SchemaSequence, *, only_missing: bool = False) -> Rendered:
         """The sequence; its next value is the one that the source would give."""

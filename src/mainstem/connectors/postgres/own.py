@@ -24,7 +24,7 @@ def create_table(
     """The table; a partition is made by itself and then attached, which keeps the order of its columns."""
     report: list[ReportItem] = []
     own = [column for column in table.columns if not (column.inherited and table.parents)]
-    lines = [_column(names, table, column, types[column.name].sql, translate, version, report) for column in own]
+    lines = [column_line(names, table, column, types[column.name].sql, translate, version, report) for column in own]
     body = "(\n" + ",\n".join(f"  {line}" for line in lines) + "\n)"
     qualified = names.qualified(table.id)
     parts = [f"CREATE {'UNLOGGED ' if table.unlogged and not table.partition_key else ''}TABLE {qualified} {body}"]
@@ -52,7 +52,7 @@ def _statement(table: Table, sql: str) -> Statement:
     return Statement(Phase.TABLES, sql, str(table.id), table.id)
 
 
-def _column(
+def column_line(
     names: Names,
     table: Table,
     column: Column,
@@ -61,6 +61,7 @@ def _column(
     version: int,
     report: list[ReportItem],
 ) -> str:
+    """The column as CREATE TABLE has it."""
     parts = [names.quote(column.name), sql_type]
     if column.collation:
         parts.append(f"COLLATE {column.collation}")

@@ -1,0 +1,76 @@
+"""Changes of structure while a stream runs: carried over where they only add, told of and waited for where not."""
+
+from __future__ import annotations
+
+import pytest
+
+from mainstem.model.run import SchemaChangePolicy, TableState
+from tests.e2e.routes import MYSQL, Route
+from tests.e2e.streams import cdc, following, wait_until
+
+
+def test_what_only_adds_is_carried_over(route: Route) -> None:
+    source = route.source
+    source.run(
+        "CREATE TABLE t (id BIGINT PRIMARY KEY, small SMALLINT NOT NULL, name VARCHAR(10), gone INTEGER NOT NULL)",
+        "INSERT INTO t VALUES (1, 1, 'a', 1), (2, 2, 'b', 2)",
+    )
+    with following(route) as stream:
+        with stream.running() as replication:
+            source.run("INSERT INTO t VALUES (3, 3, 'c', 3)")
+            for change, row in (
+                ("ADD COLUMN plain INTEGER", "(4, 4, 'd', 4, 44)"),
+                ("ADD COLUMN filled VARCHAR(20) DEFAULT 'it''s' NOT NULL", "(5, 5, 'e', 5, 55, 'f')"),
+                ("ADD COLUMN number DECIMAL(10,2) DEFAULT 1.50", "(6, 6, 'f', 6, 66, 'g', 9.25)"),
+                (_type(route, "small", "BIGINT NOT NULL"), f"(7, {2**40}, 'g', 7, 77, 'h', NULL)"),
+                (_type(route, "name", "VARCHAR(100)"), f"(8, 8, '{'x' * 90}', 8, 88, 'i', NULL)"),
+            ):
+                source.run(f"ALTER TABLE t {change}", f"INSERT INTO t VALUES {row}", "UPDATE t SET gone = gone + 1")
+                stream.wait_equal()
+            source.run("ALTER TABLE t DROP COLUMN gone", "INSERT INTO t (id, small) VALUES (9, 9)")
+            stream.wait_rows("SELECT COUNT(*) FROM t WHERE gone IS NULL", [(1,)])
+            outcomes = {record.outcome for record in replication.schema_changes()}
+            state = next(t.state for t in replication.progress().tables if t.source.name == "t")
+        assert (outcomes, state) == ({"applied"}, TableState.STREAMING)
+        source.run("ALTER TABLE t ADD COLUMN late INTEGER DEFAULT 5", "INSERT INTO t (id, small) VALUES (10, 10)")
+        with stream.running():  # the change was made while nobody read
+            stream.wait_rows("SELECT COUNT(*) FROM t WHERE late = 5", [(10,)])
+
+
+def _type(route: Route, column: str, type_: str) -> str:
+    if route.source.settings.type == MYSQL:
+        return f"MODIFY COLUMN {column} {type_}"
+    return f"ALTER COLUMN {column} TYPE {type_.removesuffix(' NOT NULL')}"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("RENAME COLUMN v TO w", "RENAME COLUMN"),
+        ("ADD COLUMN at TIMESTAMP DEFAULT CURRENT_TIMESTAMP", "not in the log"),
+    ],
+)
+def test_what_the_log_does_not_tell_pauses_the_table_and_no_other(route: Route, change: str, told: str) -> None:
+    source = route.source
+    for table in ("t", "other"):
+        source.run(f"CREATE TABLE {table} (id BIGINT PRIMARY KEY, v INTEGER)", f"INSERT INTO {table} VALUES (1, 1)")
+    with following(route) as stream, stream.running() as replication:
+        source.run(f"ALTER TABLE t {change}", "INSERT INTO t (id) VALUES (2)", "INSERT INTO other VALUES (2, 2)")
+        stream.wait_rows("SELECT COUNT(*) FROM other", [(2,)])
+        wait_until(lambda: len(replication.schema_changes()) > 0)
+        t = next(table for table in replication.progress().tables if table.source.name == "t")
+        assert t.state is TableState.PAUSED
+        assert told in t.error
+        assert [(line.outcome, line.table.name) for line in replication.schema_changes()] == [("paused", "t")]
+        assert route.target.run("SELECT COUNT(*) FROM t") == [(1,)]
+
+
+def test_changes_are_ignored_where_that_is_asked_for(route: Route) -> None:
+    source = route.source
+    source.run("CREATE TABLE t (id BIGINT PRIMARY KEY, v INTEGER)", "INSERT INTO t VALUES (1, 1)")
+    options = cdc(schema_changes=SchemaChangePolicy.IGNORE)
+    with following(route, options) as stream, stream.running() as replication:
+        source.run("ALTER TABLE t ADD COLUMN more INTEGER", "INSERT INTO t VALUES (2, 2, 2)")
+        stream.wait_rows("SELECT COUNT(*) FROM t", [(2,)])
+        assert [line.outcome for line in replication.schema_changes()] == ["ignored"]
+        assert len(route.target.run("SELECT * FROM t")[0]) == 2
