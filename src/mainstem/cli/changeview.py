@@ -73,7 +73,7 @@ def summary(view: RunView) -> str:
     head = view.state.lower().replace("_", " ") if view.ended or view.state == "PAUSED" else "streaming"
     total = view.total
     applied = sum(total.operations.values())
-    parts = [head, duration(view.seconds), lag(standing), f"{count(standing.transactions)} transactions"]
+    parts = [head, duration(view.seconds), lag(standing), transactions(standing.transactions)]
     parts += [f"{count(applied)} changes", rates(total.operation_rates)]
     if standing.held_bytes:
         parts.append(f"the source holds {size(standing.held_bytes)} of log")
@@ -86,10 +86,15 @@ def lag(standing: Standing) -> str:
         return "no lag"
     parts = [f"lag {seconds(standing.lag_s)}"]
     if standing.lag_transactions:
-        parts.append(f"{count(standing.lag_transactions)} transactions")
+        parts.append(transactions(standing.lag_transactions))
     if standing.lag_bytes:
         parts.append(size(standing.lag_bytes))
     return ", ".join(parts)
+
+
+def transactions(number: int) -> str:
+    """``1 transaction``, ``1,230 transactions``."""
+    return f"{count(number)} transaction{'s' * (number != 1)}"
 
 
 def seconds(value: float) -> str:

@@ -122,7 +122,8 @@ class ThenCutOver:
             self.report = self._run.cutover(self._deadline_s)
         except MainstemError as exc:
             self.problem = exc.message
-        self._run.stop()
+        finally:
+            self._run.stop()
 
 
 def _print(terminal: Terminal, job: Job, view: RunView, ends: ThenCutOver | None) -> None:
@@ -135,6 +136,8 @@ def _print(terminal: Terminal, job: Job, view: RunView, ends: ThenCutOver | None
     print_run(terminal, view)
     if report is not None:
         print_report(terminal, report_json(report))
+    elif ends is not None and ends.problem:
+        terminal.say(f"no cut-over: {ends.problem}", style="bold red")
     _say_what_next(terminal, job, view.id)
 
 

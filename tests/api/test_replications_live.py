@@ -1,0 +1,117 @@
+"""Streams of mode cdc through the API, on real servers: what their life leaves at the source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from mainstem.model.connection import ConnectionSettings
+from tests.api.conftest import Server
+from tests.api.drive import count, make, mysql, postgres, start, wait_for
+
+SLOTS = "SELECT count(*) FROM pg_replication_slots WHERE database = current_database()"
+
+
+def streaming(api: httpx.Client, source: ConnectionSettings, target: ConnectionSettings, **more: Any) -> str:
+    """A stream of mode cdc that has copied and streams; its id."""
+    stream = start(api, make(api, source, target, mode="cdc", **more))
+    stats = f"/streams/{stream}/stats"
+    wait_for(lambda: api.get(stats).json()["stage"] == "streaming", api.get(stats).text)
+    return stream
+
+
+def rows(target: ConnectionSettings, table: str = "t") -> Callable[[int], bool]:
+    def has(wanted: int) -> bool:
+        try:
+            return count(target, table) == wanted
+        except psycopg.Error:  # it is not there yet
+            return False
+
+    return has
+
+
+def slots(source: ConnectionSettings) -> int:
+    return int(postgres(source, SLOTS)[0][0])
+
+
+def test_a_stream_of_postgresql_holds_its_slot_through_everything_but_a_stop(
+    own_server: Server, postgres15_db: ConnectionSettings, postgres_db: ConnectionSettings
+) -> None:
+    source, has = postgres15_db, rows(postgres_db)
+    postgres(source, "CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t VALUES (1)")
+    own_server.start()
+    with own_server.client() as api:
+        stream = streaming(api, source, postgres_db)
+        postgres(source, "INSERT INTO t VALUES (2)")
+        wait_for(lambda: has(2), "the insert did not arrive")
+        assert "keeps its log" in api.post(f"/streams/{stream}/pause").json()["message"]
+        postgres(source, "INSERT INTO t VALUES (3)")
+        assert slots(source) == 1
+        api.post(f"/streams/{stream}/resume")
+        wait_for(lambda: has(3), "what came during the pause did not arrive")
+        own_server.end(kill=True)
+        postgres(source, "DELETE FROM t WHERE a = 1")
+        own_server.start()
+        wait_for(lambda: has(2), "it did not go on by itself")
+        stats = api.get(f"/streams/{stream}/stats").json()
+        assert (stats["status"], stats["changes"]["transactions"] >= 3) == ("RUNNING", True)
+        own_server.end()
+        postgres(source, "INSERT INTO t VALUES (4)")
+        own_server.start()
+        wait_for(lambda: has(3), "it did not go on after an end in order")
+        assert api.post(f"/streams/{stream}/stop").json()["status"] == "STOPPED"
+        wait_for(lambda: slots(source) == 0, "the slot is still there")
+        assert api.get(f"/streams/{stream}/dead-letters").json() == []
+        assert api.delete(f"/streams/{stream}").status_code == 204
+
+
+def test_a_limit_ends_a_stream_and_frees_its_source(
+    api: httpx.Client, postgres15_db: ConnectionSettings, postgres_db: ConnectionSettings
+) -> None:
+    postgres(postgres15_db, "CREATE TABLE t (a int PRIMARY KEY)")
+    stream = start(api, make(api, postgres15_db, postgres_db, mode="cdc", limits={"elapsedTime": 2}))
+    wait_for(lambda: api.get(f"/streams/{stream}").json()["status"] == "TIME_LIMIT_REACHED", "the limit did not come")
+    wait_for(lambda: slots(postgres15_db) == 0, "the slot is still there")
+
+
+def test_deleting_a_failed_stream_frees_its_source(
+    api: httpx.Client, postgres15_db: ConnectionSettings, postgres_db: ConnectionSettings
+) -> None:
+    postgres(postgres15_db, "CREATE TABLE t (a int PRIMARY KEY)")
+    stream = streaming(api, postgres15_db, postgres_db, onChangeError="stop_stream")
+    postgres(postgres_db, "ALTER TABLE t ADD CHECK (a < 10)")
+    postgres(postgres15_db, "INSERT INTO t VALUES (11)")
+    wait_for(lambda: api.get(f"/streams/{stream}").json()["status"] == "FAILED", "it did not fail")
+    assert slots(postgres15_db) == 1
+    assert api.delete(f"/streams/{stream}").status_code == 204
+    assert slots(postgres15_db) == 0
+
+
+@pytest.mark.parametrize("flow", ["mysql", "postgres"])
+def test_operations_are_counted_and_letters_put_aside(
+    api: httpx.Client, mysql_db: ConnectionSettings, postgres15_db: ConnectionSettings,
+    postgres_db: ConnectionSettings, flow: str,
+) -> None:  # fmt: skip
+    source = mysql_db if flow == "mysql" else postgres15_db
+    write: Any = mysql if flow == "mysql" else postgres
+    write(source, "CREATE TABLE t (a int PRIMARY KEY, b int)")
+    write(source, "INSERT INTO t VALUES (1, 1), (2, 2)")
+    stream = streaming(api, source, postgres_db, onChangeError="quarantine")
+    postgres(postgres_db, "ALTER TABLE t ADD CHECK (b < 100)")
+    for statement in ("INSERT INTO t VALUES (3, 3)", "UPDATE t SET b = 500 WHERE a = 2", "DELETE FROM t WHERE a = 1"):
+        write(source, statement)
+
+    def table() -> dict[str, Any]:
+        return dict(api.get(f"/streams/{stream}/stats").json()["tables"][0])
+
+    wait_for(lambda: table()["deadLetters"] == 1 and table()["operations"]["delete"] == 1, str(table()))
+    assert table()["operations"]["insert"] == 1
+    (letter,) = api.get(f"/streams/{stream}/dead-letters").json()
+    assert (letter["operation"], "2" in letter["key"]) == ("update", True)
+    assert api.post(f"/streams/{stream}/dead-letters/discard", json={"numbers": [letter["number"]]}).is_success
+    assert api.get(f"/streams/{stream}/dead-letters").json() == []
+    api.post(f"/streams/{stream}/stop")
