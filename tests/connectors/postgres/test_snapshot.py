@@ -367,6 +367,31 @@ def test_a_table_that_is_read_cannot_be_rewritten(
             sql.execute("VACUUM FULL t")
 
 
+def test_a_reader_behind_somebody_who_waits_for_the_snapshot_gives_up(
+    sql: psycopg.Connection[Any],
+    database: ConnectionSettings,
+    make_plan: MakePlan,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who alters the table waits for our lock on it, and our other reader behind them: somebody must give way."""
+    numbers(sql, 10)
+    plan = make_plan("t")
+    monkeypatch.setattr(snapshots, "READER_LOCK_WAIT_S", 1)
+    waiting = "SELECT count(*) FROM pg_locks WHERE relation = 't'::regclass AND NOT granted"
+    with connect(database) as other, connect(database) as looker:
+        altering = threading.Thread(target=other.execute, args=("ALTER TABLE t ADD more int",), daemon=True)
+        with PostgresSource(database).snapshot(2) as snapshot:
+            first, second = snapshot.readers
+            first.plan_chunks(plan, 100)
+            altering.start()
+            while looker.execute(waiting).fetchone() == (0,):
+                assert altering.is_alive()
+            with pytest.raises(TransientError, match="lock was not granted"):
+                all_rows(second, plan)
+        altering.join(60)
+        assert not altering.is_alive()
+
+
 KEPT = ["SELECT", "DELETE FROM t WHERE id = 5", "VACUUM t", "INSERT INTO other VALUES (1, '')"]
 MOVED = ["UPDATE t SET filler = '' WHERE id = 5", "INSERT INTO t VALUES (0)", "VACUUM FULL t", "TRUNCATE t"]
 

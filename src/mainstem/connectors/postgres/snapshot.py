@@ -42,6 +42,9 @@ _SESSION = (
     " SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings"
     " WHERE name IN ('lock_timeout', 'idle_session_timeout', 'transaction_timeout')"
 )
+# Who wants to alter a table waits for the lock that the snapshot has on it, and a reader that comes later waits behind
+# them: neither would ever go on. The reader gives up first, and the snapshot with it.
+READER_LOCK_WAIT_S = 5
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _SAVEPOINT = "mainstem"
 _ONE_READER = "one reader only: the server gives no snapshot that several connections could share"
@@ -106,6 +109,7 @@ def open_snapshot(settings: ConnectionSettings, readers: int, exported: Exported
             name = _keep(keeper, exported)
             for _ in range(readers if name else 1):
                 connections.append(opened())
+                connections[-1].execute(f"SET lock_timeout = '{READER_LOCK_WAIT_S}s'".encode())
                 if not _join(connections[-1], name):
                     name = ""
                     break
