@@ -28,10 +28,12 @@ ACCOUNTS, EACH = 20, 1000
 TOTAL = ACCOUNTS * EACH
 TABLES = ("accounts", "items", "events", "pairs", "parents", "children")
 _RANGE = 10_000_000  # ids of one writer
+_MAX_INT = 2**31
 _LETTERS = "abcdefghij ÄÖßéñ漢字😀'\"%_"
 _LARGE = 30_000  # characters of a text that is stored beside its row
 _DEADLINE_S = 60.0  # for a server that is restarted
-_REFUSED = (pymysql.MySQLError, psycopg.Error, OSError, MainstemError)
+# What a server's refusal, or its absence, is raised as.
+REFUSED = (pymysql.MySQLError, psycopg.Error, OSError, MainstemError)
 _TYPES = {
     MYSQL: {"text": "LONGTEXT", "bytes": "LONGBLOB", "at": "DATETIME(6)", "flag": "TINYINT(1)", "double": "DOUBLE"},
     POSTGRES: {"text": "text", "bytes": "bytea", "at": "timestamp(6)", "flag": "boolean", "double": "double precision"},
@@ -154,7 +156,7 @@ class Writer:
         kept = list(self._items), dict(self._pairs), dict(self._parents), list(self._events)
         try:
             changed = self._steps()
-        except _REFUSED:
+        except REFUSED:
             self._items, self._pairs, self._parents, self._events = kept
             self.given_up += 1
             self._reconnect()
@@ -179,12 +181,12 @@ class Writer:
     def _reconnect(self) -> None:
         deadline = time.monotonic() + _DEADLINE_S
         while True:
-            with suppress(*_REFUSED):
+            with suppress(*REFUSED):
                 self.session.connection.close()
             try:
                 self.session.connect()
                 return
-            except _REFUSED:
+            except REFUSED:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
@@ -258,7 +260,7 @@ class Writer:
 
     def add_event(self) -> int:
         """Equal rows in a table without a key."""
-        n = self.number * 1000 + self.random.randrange(5)
+        n = self.number * 10 + self.random.randrange(5)
         self.session.run(f"INSERT INTO events VALUES ({n}, 'again'), ({n}, 'again'), (NULL, NULL)")
         self._events += [n, n]
         return 3
@@ -277,9 +279,9 @@ class Writer:
     def swap(self) -> int:
         """Two rows change a unique value between them."""
         if len(self._pairs) < 2:
-            a = self._id()
-            self._pairs[a % 2**31] = a
-            self.session.run(f"INSERT INTO pairs VALUES ({a % 2**31}, 'p{self.number}', {a})")
+            u = self._id()
+            self._pairs[u % _MAX_INT] = u
+            self.session.run(f"INSERT INTO pairs VALUES ({u % _MAX_INT}, 'p{self.number}', {u})")
             return 1
         (one, mine), (other, theirs) = self.random.sample(sorted(self._pairs.items()), 2)
         self.session.run(
@@ -323,13 +325,19 @@ class Workload:
 
     Args:
         pause_s: between two transactions of a writer.
+        turn: of workloads one after the other on the same tables, each has its own, so that their ids are.
     """
 
-    def __init__(self, settings: ConnectionSettings, seed: int, writers: int = 2, pause_s: float = 0.0) -> None:
+    def __init__(
+        self, settings: ConnectionSettings, seed: int, writers: int = 2, pause_s: float = 0.0, turn: int = 0
+    ) -> None:
         self._over = threading.Event()
         self._pause_s = pause_s
         self._failed: list[BaseException] = []
-        self.writers = [Writer(Session(settings), number, Random(f"{seed}/{number}")) for number in range(writers)]
+        first = turn * writers
+        self.writers = [
+            Writer(Session(settings), first + number, Random(f"{seed}/{number}")) for number in range(writers)
+        ]
         self._threads = [
             threading.Thread(target=self._work, args=(writer,), name=f"writer-{writer.number}", daemon=True)
             for writer in self.writers
@@ -360,9 +368,10 @@ class Workload:
             if thread.ident is not None:
                 thread.join()
         for writer in self.writers:
-            writer.session.connection.close()
+            with suppress(*REFUSED):  # it may be closed already
+                writer.session.connection.close()
         if self._failed:
-            raise self._failed[0]
+            raise self._failed.pop()
 
     def _work(self, writer: Writer) -> None:
         try:

@@ -1,0 +1,68 @@
+"""A source that is written to all the time: during the copy, and after it; afterwards both sides are equal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tools.streamprocess import Job, StreamProcess
+from tools.twins import ROUTES, Twins, twins
+from tools.workload import ACCOUNTS, MYSQL, POSTGRES, TOTAL, Session, Workload, bank_sum, prepare
+
+from mainstem.model.connection import ConnectionSettings
+from mainstem.model.ids import STREAM, new_id
+
+MIN_ROWS_PER_S = 1_000
+
+
+@pytest.fixture(params=ROUTES, ids=lambda route: f"{route[0]}-{route[1]}")
+def ends(
+    request: pytest.FixtureRequest,
+    mariadb_server: ConnectionSettings,
+    postgres15_server: ConnectionSettings,
+    postgres18_server: ConnectionSettings,
+) -> Iterator[Twins]:
+    here = {MYSQL: mariadb_server, POSTGRES: postgres15_server}[request.param[0]]
+    there = {MYSQL: mariadb_server, POSTGRES: postgres18_server}[request.param[1]]
+    with twins(here, there) as found:
+        yield found
+
+
+class Bank:
+    """Looks at the target's accounts again and again: their sum is the same at any moment."""
+
+    def __init__(self, target: Session) -> None:
+        self._target = target
+        self.looks = 0
+
+    def there(self) -> bool:
+        """Whether the copy is through with the accounts."""
+        try:
+            return bank_sum(self._target)[0] == ACCOUNTS
+        except Exception:  # there is no such table yet
+            return False
+
+    def look(self) -> None:
+        assert bank_sum(self._target) == (ACCOUNTS, TOTAL)
+        self.looks += 1
+
+
+def test_a_source_under_load_is_copied_and_followed_without_a_torn_transaction(ends: Twins, tmp_path: Path) -> None:
+    prepare(ends.source, items=20_000)
+    job = Job(new_id(STREAM), ends.source, ends.target, tmp_path / "log")
+    with Session(ends.target) as target, Workload(ends.source, seed=7) as writers, StreamProcess(job) as stream:
+        began, bank = time.monotonic(), Bank(target)
+        stream.wait(bank.there, "the accounts were copied")
+        at_copy = writers.rows
+        while writers.rows < at_copy + 10_000:
+            bank.look()
+            assert stream.alive, stream.story()
+        rate = writers.rows / (time.monotonic() - began)
+        writers.stop()
+        assert ends.wait_until_equal() == [], stream.story()
+        bank.look()
+        assert stream.stop()["state"] == "STOPPED"
+    assert rate > MIN_ROWS_PER_S
+    assert bank.looks > 10

@@ -1,0 +1,16 @@
+"""A value is the same through the snapshot and through the log, whatever its type, in every direction."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.types.matrix import Matrix
+from tests.types.parity import DIRECTIONS, through_both
+
+
+@pytest.mark.parametrize("policies", [False, True], ids=["put aside", "by policy"])
+@pytest.mark.parametrize("name", DIRECTIONS)
+def test_every_value_is_the_same_through_snapshot_and_log(matrix: Matrix, name: str, policies: bool) -> None:
+    found = through_both(dict(matrix.servers), name, policies=policies)
+    assert {case: parity.problems for case, parity in found.items() if parity.problems} == {}
+    assert sum(len(parity.inserted) for parity in found.values()) > 100
