@@ -1,0 +1,236 @@
+"""Kills a replication at every failpoint, in every direction, and compares source and target row by row.
+
+    python -m tools.kill_matrix [--only TEXT] [--page docs/kill-matrix.md]
+
+While writers are at work, a process is started that kills itself (SIGKILL) at the failpoint; then one that does not.
+Afterwards every table is compared by the servers, and the sum of the bank's accounts with what it always was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tools.streamprocess import CDC, Job, StreamProcess
+from tools.twins import ROUTES, Twins, twins
+from tools.workload import ACCOUNTS, MYSQL, POSTGRES, TOTAL, Session, Workload, bank_sum, prepare
+
+import mainstem
+from mainstem.model.connection import ConnectionSettings
+from mainstem.model.ids import STREAM, new_id
+from mainstem.model.run import ChangeErrorPolicy, RunOptions
+from mainstem.testing import servers
+
+_HIT = re.compile(r'failpoints\.hit\("([a-z_.]+)"\)')
+_OFTEN = {"reader.batch": 2, "stream.read": 3, "stream.received": 3, "stream.applied": 3, "stream.before_commit": 3}
+_REACH_S, _AGAIN_S, _EQUAL_S = 20.0, 0.5, 30.0
+_ALTER_EVERY, _EMPTY_EVERY = 4, 9  # rounds; a copy must find a moment in between
+REFUSED = "refused"  # the table whose rows the target refuses
+MORE_TABLES = (
+    "CREATE TABLE shapes (id INT PRIMARY KEY, n INT)",
+    "CREATE TABLE emptied (id INT PRIMARY KEY)",
+    f"CREATE TABLE {REFUSED} (id INT PRIMARY KEY, n INT)",
+)
+OPTIONS = replace(CDC, jobs=1, changes=replace(CDC.changes, row_errors=ChangeErrorPolicy.QUARANTINE))
+
+
+def points() -> list[str]:
+    """Every failpoint of the product, by its source."""
+    folder = Path(mainstem.__file__).parent
+    return sorted({name for file in folder.rglob("*.py") for name in _HIT.findall(file.read_text())})
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one case.
+
+    Attributes:
+        killed: the process was killed there; else a run in this direction does not pass the place.
+        wrong: what was not as it should be afterwards; empty is "equal".
+    """
+
+    point: str
+    route: tuple[str, str]
+    killed: bool
+    wrong: str
+    seconds: float
+
+
+class Nudges:
+    """What writers do not do: schema changes, TRUNCATE, and (if wanted) rows that the target refuses."""
+
+    def __init__(self, ends: Twins, *, refuses: bool = True) -> None:
+        self._source, self._target = Session(ends.source), Session(ends.target)
+        self._number = 0
+        self._refuses = refuses
+        self._checked = False
+
+    def close(self) -> None:
+        """Both connections."""
+        for session in (self._source, self._target):
+            session.connection.close()
+
+    def next(self) -> None:
+        """A round of all of them; the check on the target is made as soon as it has the table."""
+        self._number += 1
+        n = self._number
+        if self._refuses and not self._checked and self._there():
+            self._target.run(f"ALTER TABLE {REFUSED} ADD CONSTRAINT small CHECK (n < 100)")
+            self._checked = True
+        self._source.run(f"INSERT INTO shapes (id, n) VALUES ({n}, {n})", f"INSERT INTO emptied VALUES ({n})")
+        if n % _ALTER_EVERY == 0:
+            self._source.run(
+                f"ALTER TABLE shapes ADD COLUMN c{n} INT", f"INSERT INTO shapes (id, n, c{n}) VALUES ({-n}, {n}, {n})"
+            )
+        if n % _EMPTY_EVERY == 0:
+            self._source.run("TRUNCATE TABLE emptied")
+        if self._refuses:
+            self._source.run(f"INSERT INTO {REFUSED} VALUES ({n}, 1)")
+        if self._checked:
+            self._source.run(f"INSERT INTO {REFUSED} VALUES ({-n}, 1000)")
+
+    def _there(self) -> bool:
+        """The target's table has its key, so that the copy is through with it."""
+        schema = "DATABASE()" if self._target.kind == MYSQL else "'public'"
+        rows = self._target.run(
+            f"SELECT 1 FROM information_schema.table_constraints WHERE table_schema = {schema}"
+            f" AND table_name = '{REFUSED}' AND constraint_type = 'PRIMARY KEY'"
+        )
+        return bool(rows)
+
+
+def _until(condition: Callable[[], bool], seconds: float, step: Callable[[], None]) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        step()
+        time.sleep(0.1)
+    return True
+
+
+def one_case(point: str, ends: Twins, folder: Path, options: RunOptions = OPTIONS) -> Outcome:
+    """Kill at this point, start again, compare."""
+    begin = time.monotonic()
+    prepare(ends.source)
+    with Session(ends.source) as session:
+        session.run(*MORE_TABLES)
+    nudges = Nudges(ends)
+    run_id = new_id(STREAM)
+    log = folder / f"{point}-{ends.source.type}-{ends.target.type}.log"
+    job = Job(run_id, ends.source, ends.target, log, options, f"{point}=kill@{_OFTEN.get(point, 1)}")
+    try:
+        with Workload(ends.source, seed=1, writers=1, pause_s=0.005), ExitStack() as stack:
+            with StreamProcess(job) as first:
+                _until(lambda: not first.alive, _REACH_S, nudges.next)
+                killed = first.code == -signal.SIGKILL
+                if not killed and not first.alive:
+                    return _outcome(point, ends, False, f"ended before: {first.story(3)}", begin)
+            second = stack.enter_context(StreamProcess(replace(job, failpoints="")))
+            _until(lambda: not second.alive, _AGAIN_S, nudges.next)
+            kept = stack.pop_all()  # the writers stop, the stream goes on
+        with kept:
+            wrong = _compared(ends, second) if second.alive else f"did not start again: {second.story(3)}"
+    finally:
+        nudges.close()
+    return _outcome(point, ends, killed, wrong, begin)
+
+
+def _outcome(point: str, ends: Twins, killed: bool, wrong: str, begin: float) -> Outcome:
+    return Outcome(point, (ends.source.type, ends.target.type), killed, wrong, time.monotonic() - begin)
+
+
+def _compared(ends: Twins, process: StreamProcess) -> str:
+    """What is wrong once the stream has caught up; empty if nothing is."""
+    differing = ends.wait_until_equal(without=(REFUSED,), deadline_s=_EQUAL_S)
+    if differing:
+        told = "; ".join(f"{item.name}: {item.source} {item.target} {item.columns}" for item in differing)
+        return f"differs: {told}; {process.story(3)}"
+    with Session(ends.target) as session, Session(ends.source) as source:
+        if bank_sum(session) != (ACCOUNTS, TOTAL):
+            return f"the bank has {bank_sum(session)}"
+        good = f"SELECT COUNT(*) FROM {REFUSED} WHERE n < 100"
+        if session.run(good) != source.run(good):
+            return f"{REFUSED} differs: {session.run(good)} of {source.run(good)} rows"
+    ended = process.stop()
+    return "" if ended.get("state") == "STOPPED" else f"ended as {ended}"
+
+
+def run_all(
+    only: str, here: dict[str, ConnectionSettings], there: dict[str, ConnectionSettings], folder: Path
+) -> Iterator[Outcome]:
+    """Every case, one after the other."""
+    for point in points():
+        for source, target in ROUTES:
+            if only in f"{point} {source}-{target}":
+                with twins(here[source], there[target]) as ends:
+                    yield one_case(point, ends, folder)
+
+
+def page(outcomes: list[Outcome]) -> str:
+    """The matrix as Markdown."""
+    titles = [f"{source} → {target}".replace("postgresql", "PostgreSQL").replace("mysql", "MariaDB")
+              for source, target in ROUTES]  # fmt: skip
+    found = {(item.point, item.route): item for item in outcomes}
+    lines = [
+        "# Kill matrix",
+        "",
+        "Made by `python -m tools.kill_matrix --page docs/kill-matrix.md`. At each place a replication is killed"
+        " (SIGKILL) while",
+        "writers are at work, and started again; then every table of source and target is compared by the servers' own"
+        " sums, and",
+        "the bank's total. *equal*: it was killed there, and all is the same. A dash: a run of this kind does not pass"
+        " there.",
+        "",
+        f"| killed at | {' | '.join(titles)} |",
+        f"|---|{'---|' * len(titles)}",
+    ]
+    for point in sorted({item.point for item in outcomes}):
+        cells = [_cell(found.get((point, route))) for route in ROUTES]
+        lines.append(f"| `{point}` | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(outcome: Outcome | None) -> str:
+    if outcome is None:
+        return ""
+    if outcome.wrong:
+        return f"**{outcome.wrong[:60]}**"
+    return "equal" if outcome.killed else "–"
+
+
+def main() -> int:
+    """The command: 0 when all are equal."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--only", default="", metavar="TEXT", help="only cases with this in their name")
+    parser.add_argument("--page", type=Path, help="write the matrix there")
+    parser.add_argument("--logs", type=Path, help="keep what the streams say there")
+    given = parser.parse_args()
+    outcomes: list[Outcome] = []
+    with (
+        servers.mariadb() as mysql,
+        servers.postgres(servers.system_postgres_bin()) as older,
+        servers.postgres() as newer,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        here = {MYSQL: mysql.settings, POSTGRES: older.settings}
+        there = {MYSQL: mysql.settings, POSTGRES: newer.settings}
+        for item in run_all(given.only, here, there, given.logs or Path(folder)):
+            outcomes.append(item)
+            told = item.wrong or ("equal" if item.killed else "not passed")
+            print(f"{item.point:28} {'-'.join(item.route):22} {item.seconds:5.1f} s  {told}", flush=True)
+    if given.page:
+        given.page.write_text(page(outcomes))
+    return 1 if any(item.wrong for item in outcomes) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
