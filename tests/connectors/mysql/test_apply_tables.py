@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from mainstem.connectors.mysql.client import connect, query
 from mainstem.errors import RowError
 from mainstem.model.change import RowChanges, Truncate
 from mainstem.model.connection import ConnectionSettings
@@ -74,14 +75,18 @@ def test_every_value_arrives_as_the_loader_writes_it(
 @pytest.mark.parametrize("many", [False, True], ids=["few", "many"])
 def test_every_value_is_found_where_a_table_has_no_key(mysql_db: ConnectionSettings, many: bool) -> None:
     lost = []
-    for type_, cell, _ in VALUES:
-        run_sql(mysql_db, f"CREATE OR REPLACE TABLE t (id int, v {type_})")
-        plan = plan_of(mysql_db.database, (), id="int", v=type_)
-        others = [inserted(b"%d" % number, None) for number in range(MANY if many else 1)]
-        apply(mysql_db, plan, *[inserted(b"1", cell)] * 3, *others)
-        missing = apply(mysql_db, plan, deleted(b"1", cell), *(deleted(*event.after) for event in others))  # type: ignore[arg-type]
-        if missing or run_sql(mysql_db, "SELECT COUNT(*) FROM t") != [("2",)]:
-            lost.append((type_, cell, missing))
+    with applier_of(mysql_db) as applier, connect(mysql_db, conv={}) as other:
+        for type_, cell, _ in VALUES:
+            query(other, f"CREATE OR REPLACE TABLE t (id int, v {type_})")
+            plan = plan_of(mysql_db.database, (), id="int", v=type_)
+            others = [inserted(b"%d" % number, None) for number in range(MANY if many else 1)]
+            gone = [deleted(b"1", cell), *(deleted(*event.after) for event in others)]  # type: ignore[arg-type]
+            for events in ([*[inserted(b"1", cell)] * 3, *others], gone):
+                applier.begin()
+                applied = applier.apply([changes_of(plan, *events)], tables_of(streamed(plan)))
+                applier.commit(Checkpoint("1"))
+            if applied.missing or query(other, "SELECT COUNT(*) FROM t") != [("2",)]:
+                lost.append((type_, cell, applied.missing))
     assert lost == []
 
 
@@ -267,6 +272,18 @@ def test_rows_of_a_later_snapshot_are_written_over_and_none_is_missing(mysql_db:
     events = [inserted(b"1", b"1"), inserted(b"2", b"2"), deleted(b"2"), deleted(b"3"), updated([b"4"], b"4", b"4")]
     assert apply(mysql_db, stream, *events, *padding(b"0")) == 0
     assert run_sql(mysql_db, "SELECT * FROM t ORDER BY id") == [("1", "1"), ("4", "4")]
+
+
+def test_a_server_that_makes_no_table_without_a_key_is_written_to(mysql_db: ConnectionSettings) -> None:
+    run_sql(mysql_db, "CREATE TABLE t (id int PRIMARY KEY, v int)", "INSERT INTO t VALUES (1, 5), (2, 5), (3, 5)")
+    plan = plan_of(mysql_db.database, id="int", v="int")
+    run_sql(mysql_db, "SET GLOBAL innodb_force_primary_key = 1")
+    try:
+        events = [updated([b"1"], b"1", b"1"), updated([b"2"], b"2", ABSENT), deleted(b"3"), *padding(b"0")]
+        assert apply(mysql_db, plan, *events) == 0
+    finally:
+        run_sql(mysql_db, "SET GLOBAL innodb_force_primary_key = 0")
+    assert run_sql(mysql_db, "SELECT * FROM t ORDER BY id") == [("1", "1"), ("2", "5")]
 
 
 def test_tables_are_emptied_in_the_transaction(mysql_db: ConnectionSettings) -> None:

@@ -49,6 +49,7 @@ _ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
 _NO_SAVEPOINT = 1305
 _VARIABLES = (
     "local_infile", "max_allowed_packet", "log_bin", "binlog_format", "enforce_gtid_consistency", "version",
+    "sql_require_primary_key", "innodb_force_primary_key",
 )  # fmt: skip
 # Before, a server with GTIDs made no temporary table within a transaction (MySQL manual, "Restrictions on Replication
 # with GTIDs").
@@ -215,8 +216,11 @@ class MysqlApplier:
             client.query(self._connection, _ISOLATION)
         mariadb = client.flavor(self._connection) == "mariadb"
         self._stages = mariadb or values.get("enforce_gtid_consistency") != "ON" or _version(values) >= _STAGES_SINCE
-        packet_bytes = int(values["max_allowed_packet"])
-        return Sender(self._connection, self._options, values["local_infile"] == "ON", mariadb, packet_bytes)
+        return Sender(
+            self._connection, self._options, values["local_infile"] == "ON", mariadb,
+            int(values["max_allowed_packet"]),
+            "ON" in (values.get("sql_require_primary_key"), values.get("innodb_force_primary_key")),
+        )  # fmt: skip
 
     def _take_lock(self, stream_id: str) -> None:
         digest = hashlib.sha256(f"{self._settings.database}\0{stream_id}".encode()).hexdigest()
@@ -269,6 +273,7 @@ class MysqlApplier:
             if soft and soft.lower() not in shape.columns:
                 # On a connection of its own: the statement commits. Nothing of ours has touched the table yet.
                 with connect_writer(self._settings) as other:
+                    client.query(other, _SESSION)
                     name = _DIALECT.qualified(stream.plan.target)
                     client.query(other, f"ALTER TABLE {name} ADD COLUMN {_DIALECT.quote(soft)} datetime(6) NULL")
                 shape = read_shape(self._connection, stream.plan.target, effects=stream.cascades)

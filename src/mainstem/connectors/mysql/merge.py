@@ -166,7 +166,7 @@ class Merger:
         return f"UPDATE {staging} s STRAIGHT_JOIN {self._table.sql} t ON {self._table.same()} SET {', '.join(sets)}"
 
     def _count_sql(self, staging: str) -> str:
-        return f"SELECT s.* FROM {staging} s STRAIGHT_JOIN {self._table.sql} t ON {self._table.same()}"
+        return f"SELECT 1 FROM {staging} s STRAIGHT_JOIN {self._table.sql} t ON {self._table.same()}"
 
     def _insert_sql(self, staging: str) -> str:
         table = self._table

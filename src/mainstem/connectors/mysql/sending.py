@@ -42,6 +42,7 @@ class Sender:
         takes_files: the server lets us send files.
         raw: see `encode.form`.
         packet_bytes: the server's bound of a packet.
+        needs_key: the server makes no table without a primary key, not even a temporary one.
         coerced: values that policies have changed, since `take_coerced`.
     """
 
@@ -50,6 +51,7 @@ class Sender:
     takes_files: bool
     raw: bool
     packet_bytes: int
+    needs_key: bool = False
     coerced: Counter[str] = field(default_factory=Counter)
 
     def send(self, into: str, plan: TablePlan, rows: pa.RecordBatch, required: frozenset[str]) -> int:
@@ -160,6 +162,8 @@ class Staging:
         defined = [f"{_DIALECT.quote(column.name)} {column.declared} NULL" for column in columns]
         # A server may give a TIMESTAMP without a default one that renews itself.
         defined = [f"{text} DEFAULT NULL" for text in defined]
+        if self._sender.needs_key:
+            more = *more, "mainstem_row bigint unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY"
         self._sender.run(f"CREATE TEMPORARY TABLE {name} ({', '.join([*defined, *more])}) ENGINE = InnoDB")
         return name
 
