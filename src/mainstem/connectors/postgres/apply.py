@@ -38,7 +38,7 @@ from mainstem.model.stream import Checkpoint, DeadLetter, SchemaRecord, StreamTa
 FEW = 80
 """Events of a table up to which single statements in a pipeline cost less than staging (bench/apply.py)."""
 
-_LOCK_WAIT_S = 15
+LOCK_WAIT_S = 15
 _STEPS_AT_ONCE = 4000
 _SAVEPOINT = "mainstem"
 _RELEASE = f"RELEASE SAVEPOINT {_SAVEPOINT}; "
@@ -229,7 +229,7 @@ class PostgresApplier:
 
     def _own(self) -> None:
         """Be the only process of this stream; one that has just been killed is waited for."""
-        self._connection.execute(f"SET lock_timeout = '{_LOCK_WAIT_S}s'")
+        self._connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
         try:
             self._connection.execute(
                 "SELECT pg_advisory_lock(hashtextextended(%s, 0))", (f"mainstem.stream:{self._stream_id}",)
@@ -311,11 +311,12 @@ class PostgresApplier:
         found = self._tables.get(table.source)
         if found is None or (found.source_plan is not table.plan and found.source_plan != table.plan):
             soft, name = self._options.changes.soft_delete, table.plan.target
-            shape = read_shape(self._connection, name)
+            shape = read_shape(self._connection, table.plan)
             if soft and soft not in shape.columns:
                 self._altered = True
                 self._execute(f"ALTER TABLE {_DIALECT.qualified(name)} ADD COLUMN {_DIALECT.quote(soft)} timestamptz")
-                shape = read_shape(self._connection, name)
+                shape = read_shape(self._connection, table.plan)
+            self._keys = None
             self._made += 1
             found = self._tables[table.source] = TargetTable(table.plan, shape, self._made, self._options)
         return found

@@ -14,6 +14,7 @@ import psycopg
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.errors import StatementError
 from mainstem.model.names import TableId
+from mainstem.model.plan import TablePlan
 
 _DIALECT = PostgresDialect()
 _FIND = """
@@ -23,13 +24,15 @@ WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p')
 """
 _COLUMNS = """
 SELECT a.attname, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(t.typname), b.typname,
-    a.attidentity = 'a', coalesce(NOT l.collisdeterministic, false) OR b.typname = 'citext'
+    a.attidentity = 'a', coalesce(NOT l.collisdeterministic, false) OR b.typname = 'citext',
+    a.atttypid::bigint, pg_catalog.format_type(a.atttypid, a.atttypmod)
 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
 JOIN pg_catalog.pg_type b ON b.oid = CASE WHEN t.typbasetype = 0 THEN t.oid ELSE t.typbasetype END
 LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
 WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped
 """
+_MEANT = "SELECT name, pg_catalog.to_regtype(type)::oid::bigint FROM unnest(%s::text[], %s::text[]) AS t(name, type)"
 _FOREIGN_KEYS = """
 SELECT k.conname, cn.nspname, c.relname, pn.nspname, p.relname, k.confdeltype, k.confupdtype,
     ARRAY(SELECT a.attname FROM unnest(k.conkey) WITH ORDINALITY x(n, i)
@@ -95,16 +98,19 @@ class Shape:
 
     Attributes:
         name: as SQL writes it, with ONLY where others inherit from it.
+        others: columns of another type than the plan has them in, with the type that they have: someone has changed it.
         partitioned: a row's place (ctid) tells it apart only together with its partition.
     """
 
     name: str
     partitioned: bool
     columns: dict[str, TargetColumn]
+    others: dict[str, str]
 
 
-def read_shape(connection: psycopg.Connection[Any], table: TableId) -> Shape:
+def read_shape(connection: psycopg.Connection[Any], plan: TablePlan) -> Shape:
     """Ask the catalog; raises the driver's errors, and `StatementError` when there is no such table."""
+    table = plan.target
     found = connection.execute(_FIND, (table.schema, table.name)).fetchone()
     if found is None:
         raise StatementError(
@@ -113,11 +119,15 @@ def read_shape(connection: psycopg.Connection[Any], table: TableId) -> Shape:
             table=str(table),
         )
     oid, partitioned, inherited = found
-    columns = {
-        name: TargetColumn(name, type_, always, loose, base in _EXACT and not loose, base in _EXACT - _TEXTS)
-        for name, type_, base, always, loose in connection.execute(_COLUMNS, (oid,))
-    }
-    return Shape(f"{'ONLY ' if inherited else ''}{_DIALECT.qualified(table)}", partitioned, columns)
+    types = [column.target for column in plan.columns], [column.target_type for column in plan.columns]
+    meant = dict(connection.execute(_MEANT, types).fetchall())
+    columns, others = {}, {}
+    for name, type_, base, always, loose, oid_, written in connection.execute(_COLUMNS, (oid,)):
+        exact = base in _EXACT and not loose
+        columns[name] = TargetColumn(name, type_, always, loose, exact, base in _EXACT - _TEXTS)
+        if meant.get(name) not in (None, oid_):
+            others[name] = written
+    return Shape(f"{'ONLY ' if inherited else ''}{_DIALECT.qualified(table)}", partitioned, columns, others)
 
 
 def read_foreign_keys(connection: psycopg.Connection[Any]) -> list[ForeignKey]:

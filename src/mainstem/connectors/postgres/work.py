@@ -32,6 +32,9 @@ class TargetTable:
         self.soft = options.changes.soft_delete
         if self.soft:
             plan = replace(plan, columns=(*plan.columns, ColumnPlan(self.soft, self.soft, _SOFT, "timestamptz")))
+        if shape.others:
+            types = {column: shape.others.get(column.target, column.target_type) for column in plan.columns}
+            plan = replace(plan, columns=tuple(replace(column, target_type=types[column]) for column in plan.columns))
         self.plan = plan
         self.statements = Statements(plan, shape, number)
         self._options = options
