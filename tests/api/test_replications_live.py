@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ import pytest
 from mainstem.model.connection import ConnectionSettings
 from tests.api.conftest import Server
 from tests.api.drive import count, make, mysql, postgres, start, wait_for
+from tests.control.test_alerts import Hook
 
 SLOTS = "SELECT count(*) FROM pg_replication_slots WHERE database = current_database()"
 
@@ -48,7 +50,7 @@ def test_a_stream_of_postgresql_holds_its_slot_through_everything_but_a_stop(
         stream = streaming(api, source, postgres_db)
         postgres(source, "INSERT INTO t VALUES (2)")
         wait_for(lambda: has(2), "the insert did not arrive")
-        assert "keeps its log" in api.post(f"/streams/{stream}/pause").json()["message"]
+        assert "log is kept" in api.post(f"/streams/{stream}/pause").json()["message"]
         postgres(source, "INSERT INTO t VALUES (3)")
         assert slots(source) == 1
         api.post(f"/streams/{stream}/resume")
@@ -72,20 +74,34 @@ def test_a_stream_of_postgresql_holds_its_slot_through_everything_but_a_stop(
 def test_a_limit_ends_a_stream_and_frees_its_source(
     api: httpx.Client, postgres15_db: ConnectionSettings, postgres_db: ConnectionSettings
 ) -> None:
-    postgres(postgres15_db, "CREATE TABLE t (a int PRIMARY KEY)")
-    stream = start(api, make(api, postgres15_db, postgres_db, mode="cdc", limits={"elapsedTime": 2}))
+    postgres(postgres15_db, "CREATE TABLE t (a int PRIMARY KEY); CREATE TABLE u (a int PRIMARY KEY)")
+    postgres(postgres_db, "CREATE TABLE u (a int PRIMARY KEY); INSERT INTO u VALUES (1)")
+    config = make(api, postgres15_db, postgres_db, mode="cdc", limits={"elapsedTime": 2})
+    plan = api.get(f"/stream-configs/{config}/plan").json()
+    assert "tgt.not_copied" in {finding["check"] for finding in plan["findings"]}
+    assert [table["source"] for table in plan["tables"]] == ["public.t", "public.u"]
+    stream = start(api, config)
     wait_for(lambda: api.get(f"/streams/{stream}").json()["status"] == "TIME_LIMIT_REACHED", "the limit did not come")
     wait_for(lambda: slots(postgres15_db) == 0, "the slot is still there")
 
 
-def test_deleting_a_failed_stream_frees_its_source(
-    api: httpx.Client, postgres15_db: ConnectionSettings, postgres_db: ConnectionSettings
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    with Hook(200) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def test_a_failure_is_posted_and_deleting_the_stream_frees_its_source(
+    api: httpx.Client, postgres15_db: ConnectionSettings, postgres_db: ConnectionSettings, hook: Hook
 ) -> None:
     postgres(postgres15_db, "CREATE TABLE t (a int PRIMARY KEY)")
-    stream = streaming(api, postgres15_db, postgres_db, onChangeError="stop_stream")
+    stream = streaming(api, postgres15_db, postgres_db, onChangeError="stop_stream", alertUrl=hook.url)
     postgres(postgres_db, "ALTER TABLE t ADD CHECK (a < 10)")
     postgres(postgres15_db, "INSERT INTO t VALUES (11)")
     wait_for(lambda: api.get(f"/streams/{stream}").json()["status"] == "FAILED", "it did not fail")
+    wait_for(lambda: [alert["alert"] for alert in hook.heard] == ["failure"], str(hook.heard))
     assert slots(postgres15_db) == 1
     assert api.delete(f"/streams/{stream}").status_code == 204
     assert slots(postgres15_db) == 0

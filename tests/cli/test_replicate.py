@@ -12,6 +12,7 @@ ENDS = ("mysql://u@127.0.0.1:1/a", "postgresql://u@127.0.0.1:1/b")
     [
         (("--id", "a b"), "--id"),
         (("--position", "0/1", "--snapshot", "always"), "contradicts --position"),
+        (("--schema-policy", "drop_and_recreate", "--snapshot", "auto"), "needs --snapshot always"),
         (("--alert-url", "ftp://h/"), "must be a URL"),
         (("--alert-url", "http://u:p@h/"), "must not hold a login"),
         (("--forget",), "needs the --id"),

@@ -105,9 +105,16 @@ def test_without_data_nothing_is_copied_first() -> None:
         assert (options.changes.snapshot, options.skip_data) == (SnapshotPolicy.NEVER, False)
 
 
+def test_tables_that_are_dropped_are_copied() -> None:
+    for options in (early(schemaPolicy="drop_and_recreate"), later(db={"schemaPolicy": "drop_and_recreate"})):
+        assert options.changes.snapshot is SnapshotPolicy.ALWAYS
+
+
 @pytest.mark.parametrize(
     ("fields", "members"),
     [
+        (["schemaPolicy"], {"schemaPolicy": "drop_and_recreate", "snapshot": "auto"}),
+        (["schemaPolicy"], {"schemaPolicy": "drop_and_recreate", "position": "0/1"}),
         (["where.t"], {"where": {"t": "a = 1"}}),
         (["tables[1].where"], {"tables": [{"name": "t"}, {"name": "u", "where": "a = 1"}]}),
         (["tables[0].query"], {"tables": [{"name": "t", "query": "SELECT 1 AS a"}]}),

@@ -21,7 +21,8 @@ from mainstem.cli.report import print_run
 from mainstem.cli.terminal import Terminal
 from mainstem.cli.view import RunView, document_of
 from mainstem.control import preflight
-from mainstem.engine.conversion import Endpoint, make_plan
+from mainstem.control.plans import plan_of
+from mainstem.engine.conversion import Endpoint
 from mainstem.errors import InvalidError
 from mainstem.model.event import Event
 from mainstem.model.ids import STREAM, new_id
@@ -56,7 +57,7 @@ def carry_out(job: Job, terminal: Terminal) -> None:
     """Do it and print it; ends the command with the exit code that belongs to the outcome."""
     check_roles(job.source, job.target)
     if job.dry_run:
-        print_plan(terminal, make_plan(job.source, job.target, job.options))
+        print_plan(terminal, plan_of(job.source, job.target, job.options))
         return
     if job.options.mode is Mode.CDC:
         from mainstem.cli.replication import replicate  # with what sends alerts

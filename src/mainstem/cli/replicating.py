@@ -180,7 +180,7 @@ def replicate(
     registry = Registry.installed()
     names = [item.value for item in operation or ()]
     changes = ChangeOptions(
-        snapshot=_snapshot(snapshot, position),
+        snapshot=_snapshot(snapshot, position, schema_policy),
         position="".join(position.split()),
         operations=_operations(names),
         soft_delete=soft_delete,
@@ -236,10 +236,15 @@ def replicate(
     carry_out(job, terminal)
 
 
-def _snapshot(asked_for: SnapshotPolicy | None, position: str) -> SnapshotPolicy:
-    if position and asked_for not in (None, SnapshotPolicy.NEVER):
+def _snapshot(wanted: SnapshotPolicy | None, position: str, policy: SchemaPolicy) -> SnapshotPolicy:
+    drops = policy is SchemaPolicy.DROP_AND_RECREATE
+    if position and wanted not in (None, SnapshotPolicy.NEVER):
         raise typer.BadParameter("contradicts --position, from which nothing is copied", param_hint="--snapshot")
-    return asked_for or (SnapshotPolicy.NEVER if position else _PLAIN.snapshot)
+    if drops and (position or wanted not in (None, SnapshotPolicy.ALWAYS)):
+        raise typer.BadParameter("drops every table: it needs --snapshot always", param_hint="--schema-policy")
+    if wanted is not None:
+        return wanted
+    return SnapshotPolicy.ALWAYS if drops else SnapshotPolicy.NEVER if position else _PLAIN.snapshot
 
 
 def _operations(names: list[str]) -> tuple[str, ...]:

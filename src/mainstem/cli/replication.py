@@ -146,7 +146,7 @@ def _say_what_next(terminal: Terminal, job: Job, stream_id: str) -> None:
     if not job.arguments:
         return
     say_command(terminal, "To go on from here", resume_command(job.arguments, stream_id, "--id"))
-    terminal.hint("The source keeps its log until then. To end it for good, add --forget.")
+    terminal.hint("A PostgreSQL source keeps its log until then. To end the stream for good, add --forget.")
 
 
 def _exit_code(view: RunView, ends: ThenCutOver | None) -> ExitCode:

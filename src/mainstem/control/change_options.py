@@ -20,7 +20,7 @@ from mainstem.control.config_body import (
     Wishes,
 )
 from mainstem.control.validation import invalid
-from mainstem.model.run import ChangeOptions, Mode, SnapshotPolicy, WriteMode
+from mainstem.model.run import ChangeOptions, Mode, SchemaPolicy, SnapshotPolicy, WriteMode
 
 _DEFAULTS = ChangeOptions()
 _NO_CONDITION = "cannot be in mode cdc, whose rows may change from meeting it to not meeting it; use mode convert"
@@ -34,7 +34,7 @@ class Words:
     Attributes:
         positions: path → position.
         conditions, queries: paths at which rows are chosen.
-        write_mode, skip_data: path and value.
+        write_mode, schema_policy, skip_data: path and value.
     """
 
     operations: Operations | None = None
@@ -45,6 +45,7 @@ class Words:
     conditions: tuple[str, ...] = ()
     queries: tuple[str, ...] = ()
     write_mode: tuple[str, WriteMode | None] = ("writeMode", None)
+    schema_policy: tuple[str, SchemaPolicy | None] = ("schemaPolicy", None)
     skip_data: tuple[str, bool] = ("skipData", False)
 
 
@@ -67,9 +68,8 @@ def changes_of(config: EarlyConfig | LaterConfig) -> ChangeOptions:
     if not replicates:
         return _DEFAULTS
     positions = {path: _plain(value) for path, value in words.positions.items()}
-    told = config.snapshot or (SnapshotPolicy.NEVER if positions or words.skip_data[1] else _DEFAULTS.snapshot)
     return ChangeOptions(
-        snapshot=told,
+        snapshot=config.snapshot or _snapshot(words),
         position=next(iter(positions.values()), ""),
         operations=_applied(words.operations) or _DEFAULTS.operations,
         table_operations=words.table_operations,
@@ -83,6 +83,13 @@ def changes_of(config: EarlyConfig | LaterConfig) -> ChangeOptions:
         max_silence_s=_DEFAULTS.max_silence_s if config.max_silence_seconds is None else config.max_silence_seconds,
         alert_url=config.alert_url or "",
     )
+
+
+def _snapshot(words: Words) -> SnapshotPolicy:
+    """What is copied when the config does not say."""
+    if words.schema_policy[1] is SchemaPolicy.DROP_AND_RECREATE:
+        return SnapshotPolicy.ALWAYS
+    return SnapshotPolicy.NEVER if words.positions or words.skip_data[1] else _DEFAULTS.snapshot
 
 
 def applied(names: list[str]) -> tuple[str, ...]:
@@ -105,6 +112,10 @@ def _problems(config: OfCdc, words: Words) -> Iterator[tuple[str, str]]:
     path, write_mode = words.write_mode
     if write_mode not in (None, WriteMode.UPSERT):
         yield path, "must be upsert in mode cdc; snapshot says which tables are copied first"
+    path, policy = words.schema_policy
+    keeps = config.snapshot in (SnapshotPolicy.AUTO, SnapshotPolicy.NEVER) or words.positions or words.skip_data[1]
+    if policy is SchemaPolicy.DROP_AND_RECREATE and keeps:
+        yield path, "drops every table, which must be copied then: it needs snapshot always"
     copies = config.snapshot in (SnapshotPolicy.AUTO, SnapshotPolicy.ALWAYS)
     path, skips = words.skip_data
     if copies and skips:
@@ -137,6 +148,7 @@ def _early_words(config: EarlyConfig) -> Words:
         conditions=(*_conditions(config.where), *_with("tables", tables, "where")),
         queries=tuple(_with("tables", tables, "query")),
         write_mode=("writeMode", config.write_mode),
+        schema_policy=("schemaPolicy", config.schema_policy),
         skip_data=("skipData", bool(config.skip_data)),
     )
 
@@ -158,6 +170,7 @@ def _later_words(config: LaterConfig) -> Words:
         conditions=(*_conditions(config.where), *_with(f"{path}.tables", tables, "where"), *_filters(path, tables)),
         queries=tuple(f"{path}.queries[{number}]" for number in range(len(connection.queries or []))),
         write_mode=("target.spec.db.writeMode", target.write_mode),
+        schema_policy=("target.spec.db.schemaPolicy", target.schema_policy),
         skip_data=("target.spec.db.skipData", bool(target.skip_data)),
     )
 

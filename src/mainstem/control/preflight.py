@@ -15,7 +15,7 @@ from mainstem.engine.present import Present, check_schemas, present
 from mainstem.errors import InvalidError
 from mainstem.model.names import TableId
 from mainstem.model.plan import Severity
-from mainstem.model.run import Mode, RunOptions, SchemaPolicy, SnapshotPolicy, TableSelection, WriteMode
+from mainstem.model.run import Mode, RunOptions, SnapshotPolicy, TableSelection, WriteMode
 
 
 class PreflightError(InvalidError):
@@ -96,7 +96,7 @@ def _check_mode(source: Endpoint, target: Endpoint, options: RunOptions) -> None
 
 def _not_copied(target: Inspector, there: Mapping[TableId, TableId], options: RunOptions) -> list[RoleFinding]:
     """Tables that have rows already, which `SnapshotPolicy.AUTO` takes for copied: what they miss stays missing."""
-    if options.changes.snapshot is not SnapshotPolicy.AUTO or options.schema_policy is SchemaPolicy.DROP_AND_RECREATE:
+    if options.changes.snapshot is not SnapshotPolicy.AUTO:
         return []
     filled = [there[table] for table, status in target.table_status([*there]).items() if not status.empty]
     if not filled:

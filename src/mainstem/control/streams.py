@@ -12,9 +12,9 @@ from mainstem.control.clock import now_us
 from mainstem.control.config_body import read_config
 from mainstem.control.configs import Configs
 from mainstem.control.options import reporting_interval_s
+from mainstem.control.plans import plan_of
 from mainstem.control.states import ACTIVE, StateConflict
 from mainstem.control.supervisor import Ends, Supervisor, is_to_go_on
-from mainstem.engine.conversion import make_plan
 from mainstem.engine.replication import close_stream
 from mainstem.errors import ConflictError, MainstemError, NotFoundError
 from mainstem.model.event import Level
@@ -108,7 +108,7 @@ class Streams:
         """What a start of this config would do, and what its checks would say; touches nothing."""
         definition, source, target = self._configs.resolve(self._configs.get(config_id).body)
         findings = preflight.look(source, target, definition.options)
-        return make_plan(source, target, definition.options), findings
+        return plan_of(source, target, definition.options), findings
 
     def pause(self, stream_id: str) -> StreamRecord:
         """Hold a stream."""

@@ -32,7 +32,10 @@ STOP_WAIT_S = 10.0
 INTERRUPTED = "the server ended while this stream ran; resume goes on from what is durable"
 TO_GO_ON = "the server ended while this stream ran; it goes on by itself when the server is there again"
 PAUSED_BY_REQUEST = "paused on request"
-HOLDS_LOG = "paused on request; the source keeps its log for this stream meanwhile, which takes room there"
+HOLDS_LOG = (
+    "paused on request; meanwhile the source's log is kept for this stream, which takes room there (PostgreSQL),"
+    " or must last that long (MySQL)"
+)
 _PENDING_LINES = 20_000
 _END_ATTEMPTS = 10
 _log = logger(__name__)

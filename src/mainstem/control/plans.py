@@ -1,0 +1,14 @@
+"""What a start would do, by mode."""
+
+from __future__ import annotations
+
+from mainstem.engine.endpoint import Endpoint
+from mainstem.engine.handover import plan_options
+from mainstem.engine.planner import make_plan
+from mainstem.model.plan import MigrationPlan
+from mainstem.model.run import Mode, RunOptions
+
+
+def plan_of(source: Endpoint, target: Endpoint, options: RunOptions) -> MigrationPlan:
+    """The plan of a copy, or of a replication's first copy; touches nothing. Raises as `make_plan`."""
+    return make_plan(source, target, plan_options(options) if options.mode is Mode.CDC else options)
