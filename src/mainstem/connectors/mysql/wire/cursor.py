@@ -57,7 +57,11 @@ class Cursor:
 
     def lenenc(self) -> int:
         """A length-encoded integer. Source: MySQL Internals, "Length-Encoded Integer"."""
-        first = self.integer(1)
+        at = self.at
+        if at >= self.end:
+            raise WireError("an event ends before its last field")
+        first = self.data[at]
+        self.at = at + 1
         if first < 0xFB:
             return first
         width = _LENENC_WIDTHS.get(first)

@@ -1,4 +1,7 @@
-"""Typed events of a binary log, as `wire.reader.EventReader` makes them."""
+"""Typed events of a binary log, as `wire.reader.EventReader` makes them.
+
+Those that come by the hundred thousand are named tuples, which are made several times faster than dataclasses.
+"""
 
 from __future__ import annotations
 
@@ -44,6 +47,10 @@ class FormatDescription:
     checksum: Checksum
     post_header_bytes: tuple[int, ...]
 
+    def post_header(self, event_type: int) -> int | None:
+        """Bytes in front of the body of events of a type; None of a type that the server does not know."""
+        return self.post_header_bytes[event_type - 1] if event_type <= len(self.post_header_bytes) else None
+
     @property
     def mariadb(self) -> bool:
         """Whether a MariaDB wrote the log."""
@@ -59,8 +66,7 @@ class Rotate:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class GtidEvent:
+class GtidEvent(NamedTuple):
     """A MySQL transaction begins.
 
     Attributes:
@@ -81,8 +87,7 @@ class GtidEvent:
     statements: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Xid:
+class Xid(NamedTuple):
     """The transaction is committed."""
 
     header: Header
@@ -102,8 +107,7 @@ class XaId:
         return f"X'{self.gtrid.hex()}',X'{self.bqual.hex()}',{self.format_id}"
 
 
-@dataclass(frozen=True, slots=True)
-class MariadbGtidEvent:
+class MariadbGtidEvent(NamedTuple):
     """A MariaDB event group begins: a transaction, or one statement (``standalone``).
 
     Attributes:
@@ -179,8 +183,7 @@ class StatusVariables:
         return bool((self.sql_mode or 0) & 0x100000)
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """A statement: BEGIN, COMMIT, DDL, XA …, or a change that was logged as a statement.
 
     Attributes:
@@ -209,8 +212,7 @@ class XaPrepare:
     one_phase: bool
 
 
-@dataclass(frozen=True, slots=True)
-class TableMapped:
+class TableMapped(NamedTuple):
     """Row events with this table's number speak of this table.
 
     Attributes:
@@ -221,8 +223,7 @@ class TableMapped:
     table: TableMap
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(NamedTuple):
     """Row images of one table, to be decoded by `native.binlogrows.BinlogRows.feed`.
 
     Attributes:

@@ -46,11 +46,17 @@ from mainstem.errors import WireError
 from mainstem.model.change import Op
 
 HEADER_BYTES = 19
+_CUT = "an event ends before its last field"
 MAGIC = b"\xfebin"
 _HEADER = struct.Struct("<IBIIIH")
+_FORMAT_DESCRIPTION = int(EventType.FORMAT_DESCRIPTION)
 _CHECKSUM_BYTES = 4
 _MAX_MAPS = 4096
-_SHORT_TABLE_ID = 6  # post-header bytes of row events and table maps of old servers, whose table ids have four bytes
+_SHORT_HEAD_BYTES = 6  # of table maps and row events of servers before MySQL 5.1.4, whose table numbers have four
+_CHECKSUM = struct.Struct("<I")
+_XID = struct.Struct("<Q")
+_ROWS_HEAD = struct.Struct("<IHH")
+_MARIADB_GTID = struct.Struct("<QIB")
 _QUERY = struct.Struct("<IIBHH")
 _EXECUTE_LOAD = struct.Struct("<IIIB")
 _TAGGED_FIELDS = 12
@@ -91,11 +97,13 @@ class EventReader:
         self.format: FormatDescription | None = None
         self._maps: dict[bytes, TableMap] = {}
         self._inner = False
+        self.short_table_ids = False
 
     def inner(self) -> EventReader:
         """A reader of events within a TRANSACTION_PAYLOAD, which have no checksums; shares what is known of tables."""
         reader = EventReader()
         reader.format, reader._maps, reader._inner = self.format, self._maps, True
+        reader.short_table_ids = self.short_table_ids
         return reader
 
     def read(self, data: bytes | memoryview) -> Event:
@@ -105,35 +113,26 @@ class EventReader:
             WireError: a wrong size or checksum, bytes that break the format, or a type that is not known; ``position``
                 is where the event ends in its file.
         """
-        if len(data) < HEADER_BYTES:
+        end = len(data)
+        if end < HEADER_BYTES:
             raise WireError("an event is shorter than its header")
-        header = Header._make(_HEADER.unpack_from(data))
-        if header.size != len(data):
-            raise WireError("an event is not as long as its header says", position=header.end, event=header.type)
+        header = Header(*_HEADER.unpack_from(data))
+        kind = header.type
         try:
-            return self._read(header, data)
+            if header.size != end:
+                raise WireError("an event is not as long as its header says")
+            if kind == _FORMAT_DESCRIPTION:
+                return self._format(header, data)
+            if self.checksum:
+                end -= _CHECKSUM_BYTES
+                if end < HEADER_BYTES or crc32(memoryview(data)[:end]) != _CHECKSUM.unpack_from(data, end)[0]:
+                    raise WireError("the checksum of an event is wrong: it was changed on its way, or on disk")
+            read = _READERS.get(kind)
+            return _unknown(header) if read is None else read(self, header, data, end)
         except WireError as exc:
             exc.where.setdefault("position", header.end)
-            exc.where.setdefault("event", header.type)
+            exc.where.setdefault("event", kind)
             raise
-
-    def _read(self, header: Header, data: bytes | memoryview) -> Event:
-        if header.type == EventType.FORMAT_DESCRIPTION:
-            return self._format(header, data)
-        end = len(data)
-        if self.checksum is Checksum.CRC32:
-            end -= _CHECKSUM_BYTES
-            if end < HEADER_BYTES or crc32(data[:end]) != int.from_bytes(data[end:], "little"):
-                raise WireError("the checksum of an event is wrong: it was changed on its way or on the server's disk")
-        read = _READERS.get(header.type)
-        if read is None:
-            if header.flags & EventFlag.IGNORABLE:
-                return Passed(header)
-            raise WireError(
-                f"an event of type {header.type} is not known",
-                remedy="ask for a version that knows this server's log",
-            )
-        return read(self, header, data, end)
 
     def _format(self, header: Header, data: bytes | memoryview) -> FormatDescription:
         cursor = Cursor(data, HEADER_BYTES)
@@ -154,25 +153,17 @@ class EventReader:
             _verify_format(data)
         found = FormatDescription(header, version, checksum, tuple(cursor.rest()))
         self.format, self.checksum = found, checksum
+        self.short_table_ids = found.post_header(EventType.TABLE_MAP) == _SHORT_HEAD_BYTES
         self._maps.clear()
         return found
 
-    def post_header_bytes(self, event_type: int) -> int | None:
-        """What FORMAT_DESCRIPTION says of a type; None when it does not."""
-        sizes = self.format.post_header_bytes if self.format is not None else ()
-        return sizes[event_type - 1] if event_type <= len(sizes) else None
-
-    def table_id_bytes(self, event_type: int) -> int:
-        """How long table numbers are in events of a type."""
-        return 4 if self.post_header_bytes(event_type) == _SHORT_TABLE_ID else 6
-
     def table_map(self, header: Header, data: bytes | memoryview, end: int) -> TableMapped:
         """TABLE_MAP; what was seen before, byte by byte, is not read again."""
-        body = bytes(data[HEADER_BYTES:end])
+        body = bytes(memoryview(data)[HEADER_BYTES:end])
         table = self._maps.get(body)
         if table is None:
             mariadb = self.format is not None and self.format.mariadb
-            table = tablemap.parse(body, self.table_id_bytes(header.type), mariadb=mariadb)
+            table = tablemap.parse(body, 4 if self.short_table_ids else 6, mariadb=mariadb)
             if len(self._maps) >= _MAX_MAPS:
                 self._maps.clear()
             self._maps[body] = table
@@ -189,6 +180,14 @@ class EventReader:
         if 2 not in fields or fields.get(1) != cursor.left:
             raise WireError("a compressed transaction is not as long as it says")
         return TransactionPayload(header, fields[2], fields.get(3, 0), memoryview(data)[cursor.at : end])
+
+
+def _unknown(header: Header) -> Passed:
+    if header.flags & EventFlag.IGNORABLE:
+        return Passed(header)
+    raise WireError(
+        f"an event of type {header.type} is not known", remedy="ask for a version that knows this server's log"
+    )
 
 
 def _has_checksums(version: str) -> bool:
@@ -216,7 +215,9 @@ def _rotate(_: EventReader, header: Header, data: bytes | memoryview, end: int) 
 
 
 def _xid(_: EventReader, header: Header, data: bytes | memoryview, end: int) -> Xid:
-    return Xid(header, Cursor(data, HEADER_BYTES, end).integer(8))
+    if end != HEADER_BYTES + _XID.size:
+        raise WireError("the end of a transaction has not the length of one")
+    return Xid(header, _XID.unpack_from(data, HEADER_BYTES)[0])
 
 
 def _gtid(_: EventReader, header: Header, data: bytes | memoryview, end: int) -> GtidEvent:
@@ -289,23 +290,31 @@ _TAGGED: dict[int, Callable[[Cursor], object]] = {
 }
 
 
+_WITH_MORE = int(MariadbGtidFlag.GROUP_COMMIT_ID | MariadbGtidFlag.PREPARED_XA | MariadbGtidFlag.COMPLETED_XA)
+
+
 def _mariadb_gtid(_: EventReader, header: Header, data: bytes | memoryview, end: int) -> MariadbGtidEvent:
-    cursor = Cursor(data, HEADER_BYTES, end)
-    sequence, domain, flags = cursor.integer(8), cursor.integer(4), cursor.integer(1)
+    if end - HEADER_BYTES < _MARIADB_GTID.size:
+        raise WireError(_CUT)
+    sequence, domain, flags = _MARIADB_GTID.unpack_from(data, HEADER_BYTES)
+    gtid = MariadbGtid(domain, header.server_id, sequence)
+    if not flags & _WITH_MORE:
+        return MariadbGtidEvent(header, gtid, flags)
+    cursor = Cursor(data, HEADER_BYTES + _MARIADB_GTID.size, end)
     commit_id = xid = None
     if flags & MariadbGtidFlag.GROUP_COMMIT_ID:
         commit_id = cursor.integer(8)
-    elif flags & (MariadbGtidFlag.PREPARED_XA | MariadbGtidFlag.COMPLETED_XA):
+    else:
         form, gtrid, bqual = cursor.integer(4), cursor.integer(1), cursor.integer(1)
         xid = XaId(form, cursor.take(gtrid), cursor.take(bqual))
-    return MariadbGtidEvent(header, MariadbGtid(domain, header.server_id, sequence), flags, commit_id, xid)
+    return MariadbGtidEvent(header, gtid, flags, commit_id, xid)
 
 
 def _mariadb_gtid_list(_: EventReader, header: Header, data: bytes | memoryview, end: int) -> MariadbGtidList:
     cursor = Cursor(data, HEADER_BYTES, end)
     count = cursor.integer(4) & 0x0FFFFFFF
     if count * 16 > cursor.left:
-        raise WireError("an event ends before its last field")
+        raise WireError(_CUT)
     return MariadbGtidList(
         header,
         tuple(MariadbGtid(cursor.integer(4), cursor.integer(4), cursor.integer(8)) for _ in range(count)),
@@ -354,12 +363,15 @@ _ROWS: dict[int, tuple[Op, int, bool]] = {
 
 def _rows(reader: EventReader, header: Header, data: bytes | memoryview, end: int) -> Rows:
     op, version, is_compressed = _ROWS[header.type]
-    cursor = Cursor(data, HEADER_BYTES, end)
-    table_id = cursor.integer(reader.table_id_bytes(header.type))
-    flags = cursor.integer(2)
+    if end - HEADER_BYTES < _ROWS_HEAD.size:
+        raise WireError(_CUT)
+    low, high, flags = _ROWS_HEAD.unpack_from(data, HEADER_BYTES)
+    cursor = Cursor(data, HEADER_BYTES + _ROWS_HEAD.size, end)
+    if reader.short_table_ids:
+        high, flags = 0, high
+        cursor.at -= 2
     if version == 2:
-        extra = cursor.integer(2)  # with its own two bytes
-        cursor.take(extra - 2)
+        cursor.take(cursor.integer(2) - 2)  # a length with its own two bytes
     columns = cursor.lenenc()
     bitmap_bytes = (columns + 7) // 8
     present = present_after = cursor.take(bitmap_bytes)
@@ -369,7 +381,8 @@ def _rows(reader: EventReader, header: Header, data: bytes | memoryview, end: in
     if is_compressed and cursor.left:
         data = compressed.inflate(cursor.rest())
         start, end = 0, len(data)
-    return Rows(header, op, table_id, bool(flags & 1), columns, present, present_after, data, start, end)
+    table_id = high << 32 | low
+    return Rows(header, op, table_id, flags & 1 == 1, columns, present, present_after, data, start, end)
 
 
 def _rows_query(_: EventReader, header: Header, data: bytes | memoryview, end: int) -> RowsQuery:
