@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from mainstem.connectors.postgres import absences
 from mainstem.connectors.postgres import slot as slots
 from mainstem.connectors.postgres.client import connect
 from mainstem.contract.changes import GroupLimits
@@ -360,6 +361,46 @@ def test_a_table_that_is_gone_is_told_at_the_start(sql: Sql, feed: MakeFeed) -> 
     told = [part for part in parts_of(one.run()) if isinstance(part, SchemaChange)]
     assert [(change.kind, change.table.name) for change in told] == [(SchemaChangeKind.DROPPED, "t")]
     assert one.twin.rows["u"] == [(b"1",)]
+
+
+@pytest.mark.parametrize("statement", ["DROP TABLE t", "ALTER PUBLICATION {} DROP TABLE t"])
+def test_a_table_that_goes_while_the_stream_runs_is_told(
+    sql: Sql, feed: MakeFeed, statement: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(absences, "LOOK_S", 0.1)
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY)")
+    one = feed("t")
+    with one.stream() as stream:
+        sql.execute("INSERT INTO t VALUES (1)")
+        one.follow(stream)
+        sql.execute("INSERT INTO t VALUES (2)")
+        sql.execute(statement.format(json.loads(one.origin)["publications"][0]))
+        told = parts_of(one.until(stream, lambda group: "DROPPED" in repr(group)))
+        assert told[-1] == SchemaChange(SchemaChangeKind.DROPPED, TableId("public", "t"), statement=told[-1].statement)
+    assert one.twin.rows["t"] == [(b"1",), (b"2",)]
+
+
+def test_a_table_that_was_made_again_meanwhile_is_not_taken_for_the_old_one(sql: Sql, feed: MakeFeed) -> None:
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY)")
+    one = feed("t", "u")
+    one.run()
+    sql.execute("DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1); INSERT INTO u VALUES (1)")
+    for _ in range(2):  # also after a start that got no further
+        one.source.open(one.id, [table.source for table in one.tables], one.origin, "")
+    told = [part for part in parts_of(one.run()) if isinstance(part, SchemaChange)]
+    assert [(change.kind, change.table.name) for change in told] == [(SchemaChangeKind.DROPPED, "t")]
+    one.copy()
+    assert one.run() == []
+    sql.execute("INSERT INTO t VALUES (2)")
+    one.run()
+    one.check()
+
+
+def test_a_stream_goes_on_without_a_table_that_is_gone(sql: Sql, feed: MakeFeed) -> None:
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY)")
+    one = feed("t", "u")
+    sql.execute("DROP TABLE t; ALTER TABLE u DROP CONSTRAINT u_pkey")
+    one.source.open(one.id, [table.source for table in one.tables], one.origin, "")
 
 
 def test_a_slot_that_is_gone_is_not_made_anew(sql: Sql, feed: MakeFeed) -> None:

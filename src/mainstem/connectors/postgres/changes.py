@@ -107,6 +107,8 @@ class PostgresChanges:
         there = slots.find(plain, chosen)
         if there is not None and self._options.slot:
             start, made = slots.require_usable(there, chosen, self._database).confirmed, False
+            if publications.made:  # what was written before it was made is not told
+                start = max(start, end_of_log(plain))
         else:
             slots.drop(plain, chosen)  # left behind by a start that came to nothing
             start, made = slots.create(sender, chosen)[0], True
@@ -130,7 +132,7 @@ class PostgresChanges:
         system, slot = self._require(plain, sender, origin)
         publications = Publications(origin.publications, made=origin.publications_made)
         publications.require(plain)
-        publications.include(plain, tables, self._options)
+        publications.include(plain, tables, self._options, again=True)
         return str(origin), str(Place(slot.confirmed, system.timeline))
 
     def _require(
@@ -168,8 +170,9 @@ class PostgresChanges:
             system, slot = self._require(plain, sender, found)
             slots.require_position(slot, place)
             slots.require_history(sender, system, place)
+            added = Publications(found.publications, made=found.publications_made).added(plain)
         start = Place(place.lsn or slot.confirmed, system.timeline)
-        return PostgresChangeStream(self._settings, found.slot, found.publications, start, tables, limits)
+        return PostgresChangeStream(self._settings, found.slot, found.publications, start, tables, limits, added)
 
     def end_position(self) -> str:
         """Where the log ends now."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 
+from mainstem.connectors.postgres.absences import Absences
 from mainstem.connectors.postgres.gather import Gathered
 from mainstem.connectors.postgres.inprogress import InProgress, Transaction
 from mainstem.connectors.postgres.lsn import Place, read_place
@@ -43,13 +44,19 @@ class PostgresChangeStream:
         place: Place,
         tables: Sequence[StreamTable],
         limits: GroupLimits,
+        added: Mapping[int, int],
     ) -> None:
-        """Start it. Raises as `Walsender`."""
+        """Start it. Raises as `Walsender`.
+
+        Args:
+            added: by a table's oid, from where in the log on it is published.
+        """
         self._limits = limits
         self._timeline = place.timeline
         self._side = Side(settings)
-        self._tables = Tables(self._side, tables)
-        self._sender = Walsender(settings, slot, publications, place.lsn, self._side)
+        self._tables = Tables(self._side, tables, added, place.lsn)
+        self._absences = Absences(self._side, publications, self._tables)
+        self._sender = Walsender(settings, slot, publications, place.lsn, self._side, self._absences.look)
         self._decoder = self._sender.decoder
         self._gathered = Gathered(self._decoder, self._tables)
         self._under_way = InProgress()
@@ -73,10 +80,12 @@ class PostgresChangeStream:
     def groups(self) -> Iterator[ChangeGroup | Idle]:
         """What happens from the position on, without end."""
         steps = {Status.FULL: self._full, Status.SPOOL: self._spool, Status.MESSAGE: self._message}
-        for change in self._tables.missing():
+        for change in self._tables.missing:
             yield from self._tell(change)
         while True:
             self._settle_asked()
+            for change in self._absences.found(self._decoder.position, within=self._decoder.within):
+                yield from self._tell(change)
             status = self._sender.read(self._limits.max_rows, self._limits.max_bytes)
             step = steps.get(status)
             yield from step() if step is not None else self._at_end()

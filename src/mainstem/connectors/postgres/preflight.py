@@ -32,7 +32,7 @@ def run(
     """All findings, in the order of the checks."""
     own = settings.schema or DEFAULT_SCHEMA
     if role is Role.SOURCE:
-        return list(source_checks.checks(Look(connection, options, own)))
+        return list(source_checks.checks(Look(connection, options, own), settings))
     look = Look(connection, options, options.target_schema or own)
     return [finding for check in _TARGET_CHECKS for finding in check(look)]
 

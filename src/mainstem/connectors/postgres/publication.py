@@ -8,6 +8,7 @@ Source: PostgreSQL manual, "CREATE PUBLICATION", "ALTER PUBLICATION", "pg_public
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,10 @@ from typing import Any
 import psycopg
 
 from mainstem.connectors.postgres.dialect import PostgresDialect
+from mainstem.connectors.postgres.literals import string
 from mainstem.connectors.postgres.look import listed
+from mainstem.connectors.postgres.lsn import format_lsn, parse_lsn
+from mainstem.connectors.postgres.side import end_of_log
 from mainstem.errors import NotFoundError, PositionLostError, StatementError
 from mainstem.model.names import TableId
 from mainstem.model.run import ChangeOptions
@@ -27,7 +31,7 @@ _ADDED = "insert, truncate"
 _INSERTS = "_inserts"  # behind the name of the second publication
 
 _MEMBERS = """
-SELECT n.nspname, c.relname, c.relreplident::text AS identity, p.pubname IS NOT NULL AS member,
+SELECT n.nspname, c.relname, c.oid, c.relreplident::text AS identity, p.pubname IS NOT NULL AS member,
     c.relkind::text, c.relpersistence::text, EXISTS (SELECT FROM pg_catalog.pg_index i
         WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid) AS has_key,
     EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisreplident) AS has_index
@@ -40,6 +44,8 @@ LEFT JOIN LATERAL (SELECT pubname FROM pg_catalog.pg_publication_tables t WHERE 
 _PUBLICATIONS = """
 SELECT pubname, pubinsert, pubupdate, pubdelete, pubtruncate FROM pg_catalog.pg_publication WHERE pubname = ANY(%s)
 """
+_ASKED = "SELECT pg_catalog.obj_description(oid, 'pg_publication') FROM pg_catalog.pg_publication WHERE pubname = %s"
+_COMMENT = "mainstem: "
 _WANTED = ("insert", "update", "delete", "truncate")
 
 
@@ -53,6 +59,7 @@ class Member:
     """
 
     id: TableId
+    oid: int
     identity: str
     published: bool
     kind: str
@@ -78,8 +85,13 @@ def inserts_only(options: ChangeOptions, table: TableId) -> bool:
     return not {"update", "delete"} & set(operations(options, table))
 
 
-def members(connection: psycopg.Connection[Any], tables: Sequence[TableId], names: Sequence[str]) -> list[Member]:
+def members(
+    connection: psycopg.Connection[Any], tables: Sequence[TableId], names: Sequence[str], *, gone: bool = False
+) -> list[Member]:
     """What there is of the tables.
+
+    Args:
+        gone: those that do not exist are left out.
 
     Raises:
         NotFoundError: one does not exist.
@@ -88,13 +100,13 @@ def members(connection: psycopg.Connection[Any], tables: Sequence[TableId], name
         _MEMBERS.encode(), ([table.schema for table in tables], [table.name for table in tables], list(names))
     ).fetchall()
     found = {
-        TableId(schema, name): Member(TableId(schema, name), identity, member, *rest)
-        for schema, name, identity, member, *rest in rows
+        TableId(schema, name): Member(TableId(schema, name), oid, identity, member, *rest)
+        for schema, name, oid, identity, member, *rest in rows
     }
     missing = [str(table) for table in tables if table not in found]
-    if missing:
+    if missing and not gone:
         raise NotFoundError(f"there is no table {listed(missing)}", remedy="correct the selection")
-    return [found[table] for table in dict.fromkeys(tables)]
+    return [found[table] for table in dict.fromkeys(tables) if table in found]
 
 
 def refuse_unidentified(found: Sequence[Member], options: ChangeOptions) -> None:
@@ -151,19 +163,47 @@ class Publications:
                 publication=missing[0],
             )
 
-    def include(self, connection: psycopg.Connection[Any], tables: Sequence[TableId], options: ChangeOptions) -> None:
-        """Have all tables published; raises `StatementError` where that cannot be."""
-        found = members(connection, tables, self.names)
-        refuse_unidentified(found, options)
-        lacking = [member.id for member in found if not member.published]
+    def include(
+        self,
+        connection: psycopg.Connection[Any],
+        tables: Sequence[TableId],
+        options: ChangeOptions,
+        *,
+        again: bool = False,
+    ) -> None:
+        """Have all tables published.
+
+        Args:
+            again: a stream goes on: tables that are gone meanwhile do not hinder the others.
+
+        Raises:
+            NotFoundError: a table does not exist.
+            StatementError: it cannot be published.
+        """
+        found = members(connection, tables, self.names, gone=again)
+        lacking = [member for member in found if not member.published]
+        refuse_unidentified(lacking, options)
         if not self.made:
-            self._require_given(connection, lacking, options, tables)
+            self._require_given(connection, [member.id for member in lacking], options, tables)
             return
-        for table in lacking:
-            name = self.names[1] if inserts_only(options, table) else self.names[0]
-            connection.execute(
-                f"ALTER PUBLICATION {_DIALECT.quote(name)} ADD TABLE {_DIALECT.qualified(table)}".encode()
-            )
+        for member in lacking:
+            self._add(connection, member, self.names[1 if inserts_only(options, member.id) else 0])
+
+    def _add(self, connection: psycopg.Connection[Any], member: Member, name: str) -> None:
+        """Publish a table, and write down from where in the log on: see `added`."""
+        quoted = _DIALECT.quote(name)
+        connection.execute(f"ALTER PUBLICATION {quoted} ADD TABLE {_DIALECT.qualified(member.id)}".encode())
+        known = _read_comment(connection, name) | {str(member.oid): format_lsn(end_of_log(connection))}
+        connection.execute(f"COMMENT ON PUBLICATION {quoted} IS {string(_COMMENT + json.dumps(known))}".encode())
+
+    def added(self, connection: psycopg.Connection[Any]) -> dict[int, int]:
+        """By a table's oid, from where in the log on its changes are told; of those that we have published.
+
+        A table that was dropped and made again while the stream did not run is published anew: what was done to it
+        before that is not in the stream.
+        """
+        found = [_read_comment(connection, name) for name in self.names] if self.made else []
+        return {int(oid): parse_lsn(lsn) for known in found for oid, lsn in known.items()}
 
     def _require_given(
         self,
@@ -201,3 +241,15 @@ class Publications:
 def _existing(connection: psycopg.Connection[Any], names: Sequence[str]) -> dict[str, tuple[bool, ...]]:
     rows = connection.execute(_PUBLICATIONS.encode(), (list(names),)).fetchall()
     return {name: tuple(published) for name, *published in rows}
+
+
+def _read_comment(connection: psycopg.Connection[Any], name: str) -> dict[str, str]:
+    row = connection.execute(_ASKED.encode(), (name,)).fetchone()
+    text = str(row[0] or "") if row else ""
+    if not text.startswith(_COMMENT):
+        return {}
+    try:
+        found = json.loads(text.removeprefix(_COMMENT))
+        return {str(oid): str(lsn) for oid, lsn in found.items()}
+    except (ValueError, AttributeError):
+        return {}

@@ -38,6 +38,10 @@ _OIDS = (
     " JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name"
 )
 _ANSWER_S = 15.0
+_PUBLISHED = (
+    "SELECT c.oid FROM pg_catalog.pg_publication_tables t JOIN pg_catalog.pg_namespace n ON n.nspname = t.schemaname"
+    " JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename WHERE t.pubname = ANY(%s)"
+)
 _SENDER = "SELECT EXISTS (SELECT FROM pg_catalog.pg_replication_slots WHERE slot_name = %s AND active_pid = %s)"
 _MONEY = "SELECT pg_catalog.scale(1::money::numeric)"
 
@@ -148,6 +152,10 @@ class Side:
         """Of the tables that exist now."""
         found = self._ask(_OIDS, [table.schema for table in tables], [table.name for table in tables])
         return {TableId(schema, name): oid for schema, name, oid in found}
+
+    def published(self, publications: Sequence[str]) -> set[int]:
+        """The oids of the tables of these publications."""
+        return {int(oid) for (oid,) in self._ask(_PUBLISHED, list(publications))}
 
     def is_served(self, slot: str, pid: int) -> bool:
         """Whether the server still runs the sender of our stream.

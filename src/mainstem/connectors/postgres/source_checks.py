@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from mainstem.connectors.postgres import rights
+from mainstem.connectors.postgres import rights, source_log_checks
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.look import Look, listed
 from mainstem.contract.denials import denial_findings
 from mainstem.contract.inspector import Finding
+from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.plan import Severity
-from mainstem.model.run import TableSelection
+from mainstem.model.run import Mode, TableSelection
 
 _DIALECT = PostgresDialect()
 _OLDEST, _OLDEST_SUPPORTED = 12, 14
@@ -55,7 +56,7 @@ class _Table:
     selection: TableSelection
 
 
-def checks(look: Look) -> Iterator[Finding]:
+def checks(look: Look, settings: ConnectionSettings) -> Iterator[Finding]:
     """All findings about the server as a source, in the order of the checks."""
     tables = list(_selected(look))
     yield from _version(look)
@@ -64,6 +65,9 @@ def checks(look: Look) -> Iterator[Finding]:
     yield from _standby(look, tables)
     yield from _encoding(look)
     yield from _connections(look)
+    if look.options.mode is Mode.CDC:
+        subjects = [source_log_checks.Subject(table.id, table.kind, table.unlogged) for table in tables]
+        yield from source_log_checks.checks(look, settings, subjects)
 
 
 def _selected(look: Look) -> Iterator[_Table]:

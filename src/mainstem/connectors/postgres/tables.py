@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from mainstem.connectors.postgres.cells import needs_money_digits
 from mainstem.connectors.postgres.lsn import read_place
@@ -17,9 +17,18 @@ from mainstem.native.pgoutput import LogDecoder
 
 
 class Tables:
-    """For one thread at a time."""
+    """For one thread at a time.
 
-    def __init__(self, side: Side, tables: Sequence[StreamTable]) -> None:
+    Args:
+        added: see `Publications.added`.
+        start: where in the log the stream begins.
+
+    Attributes:
+        missing: what is to be told at the start.
+        followed_oids: of the tables that are followed now; made anew and not changed, so that any thread may look.
+    """
+
+    def __init__(self, side: Side, tables: Sequence[StreamTable], added: Mapping[int, int], start: int) -> None:
         self._side = side
         self._tables = {table.source: table for table in tables}
         self._oids = {oid: table for table, oid in side.oids(list(self._tables)).items()}
@@ -27,15 +36,27 @@ class Tables:
         self._sent: dict[int, SentTable] = {}
         self._accepted: dict[TableId, SentTable] = {}
         self._money_digits: int | None = None
+        self.missing = self._missing(added, start)
+        self.followed_oids: dict[int, TableId] = {}
+        self._list_followed()
 
-    def missing(self) -> list[SchemaChange]:
-        """Tables that are followed and are there no more."""
-        there = set(self._oids.values())
-        return [
-            SchemaChange(SchemaChangeKind.DROPPED, id_)
-            for id_, table in self._tables.items()
-            if id_ not in there and table.state in FOLLOWED
-        ]
+    def _list_followed(self) -> None:
+        tables, oids = self._tables, self._oids.items()
+        self.followed_oids = {oid: id_ for oid, id_ in oids if id_ in tables and tables[id_].state in FOLLOWED}
+
+    def _missing(self, added: Mapping[int, int], start: int) -> list[SchemaChange]:
+        """Tables that are followed and are there no more, or are others: made again while nobody read the log."""
+        oids = {id_: oid for oid, id_ in self._oids.items()}
+        found = []
+        for id_, table in self._tables.items():
+            if table.state not in FOLLOWED:
+                continue
+            if id_ not in oids:
+                found.append(SchemaChange(SchemaChangeKind.DROPPED, id_))
+            elif added.get(oids[id_], 0) > max(start, read_place(table.since).lsn):
+                statement = "dropped and made again, or taken out of the publication, while the stream did not run"
+                found.append(SchemaChange(SchemaChangeKind.DROPPED, id_, statement=statement))
+        return found
 
     def gathered(self) -> Iterator[tuple[TableId, ChangeRows]]:
         """Where the rows of each table are."""
@@ -54,6 +75,7 @@ class Tables:
         if table.source not in self._tables:
             self._oids.update({oid: id_ for id_, oid in self._side.oids([table.source]).items()})
         self._tables[table.source] = table
+        self._list_followed()
         self._rows.pop(table.source, None)
         self._accepted.pop(table.source, None)
         for sent in list(self._sent.values()):

