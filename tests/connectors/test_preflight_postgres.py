@@ -14,7 +14,7 @@ from mainstem.connectors.postgres.client import connect
 from mainstem.contract.inspector import Role
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.plan import Severity
-from mainstem.model.run import RunOptions, SchemaPolicy, TableSelection, WriteMode
+from mainstem.model.run import ChangeOptions, Mode, RunOptions, SchemaPolicy, TableSelection, WriteMode
 
 
 def findings(settings: ConnectionSettings, options: RunOptions | None = None) -> dict[str, tuple[Severity, str, str]]:
@@ -155,3 +155,47 @@ def test_too_few_connections_are_told_of(postgres_db: ConnectionSettings) -> Non
     with login(postgres_db, "narrow", "CONNECTION LIMIT 3") as narrow:
         assert "tgt.connections" in findings(narrow, RunOptions(jobs=1))
         assert "tgt.connections" not in findings(postgres_db, RunOptions(jobs=1))
+
+
+def test_what_stays_active_while_changes_are_applied_is_told(postgres_db: ConnectionSettings) -> None:
+    cdc = RunOptions(mode=Mode.CDC, schema_policy=SchemaPolicy.CREATE_MISSING)
+    run(
+        postgres_db,
+        "CREATE FUNCTION noop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+        "CREATE TABLE parent (id int PRIMARY KEY)",
+        "CREATE TABLE child (id int PRIMARY KEY, parent int UNIQUE REFERENCES parent ON DELETE CASCADE)",
+        "CREATE TABLE bag (id int)",
+        "CREATE TRIGGER plain AFTER UPDATE ON parent FOR EACH ROW EXECUTE FUNCTION noop()",
+        "CREATE TRIGGER always AFTER UPDATE ON parent FOR EACH ROW EXECUTE FUNCTION noop()",
+        "ALTER TABLE parent ENABLE ALWAYS TRIGGER always",
+    )
+    kept = findings(postgres_db, replace(cdc, write_mode=WriteMode.APPEND))
+    assert set(kept) == {"tgt.triggers", "tgt.unique_secondary", "tgt.no_key"}
+    assert all(remedy for _, _, remedy in kept.values())
+    assert "parent.always" in kept["tgt.triggers"][1]
+    assert "plain" not in kept["tgt.triggers"][1]
+    assert "child.child_parent_key" in kept["tgt.unique_secondary"][1]
+    assert "bag" in kept["tgt.no_key"][1]
+    some = replace(cdc, tables=(TableSelection("parent"),))
+    assert "child.child_parent_fkey" in findings(postgres_db, some)["tgt.fks"][1]
+    soft = replace(cdc, changes=ChangeOptions(soft_delete="gone"))
+    assert "not marked" in findings(postgres_db, soft)["tgt.fks"][1]
+    assert findings(postgres_db, RunOptions(schema_policy=SchemaPolicy.CREATE_MISSING)) == {}
+
+
+def test_a_login_that_may_not_switch_triggers_off_is_told_how_it_may(
+    postgres_db: ConnectionSettings, postgres15_db: ConnectionSettings
+) -> None:
+    cdc = RunOptions(mode=Mode.CDC, schema_policy=SchemaPolicy.CREATE_MISSING)
+    for database in (postgres_db, postgres15_db):
+        run(
+            database,
+            "CREATE TABLE parent (id int PRIMARY KEY)",
+            "CREATE TABLE child (id int PRIMARY KEY, parent int REFERENCES parent)",
+        )
+        with login(database, "plain") as plain:
+            found = findings(plain, cdc)
+            assert found["tgt.replica_role"][0] is Severity.WARNING
+            assert "tgt.fks" in found
+            run(database, f"GRANT SET ON PARAMETER session_replication_role TO {plain.username}")
+            assert {"tgt.replica_role", "tgt.fks"}.isdisjoint(findings(plain, cdc))

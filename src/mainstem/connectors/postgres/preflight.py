@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from mainstem.connectors.postgres import source_checks
+from mainstem.connectors.postgres import apply_checks, source_checks
 from mainstem.connectors.postgres.config import DEFAULT_SCHEMA
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.ledger import SCHEMA as LEDGER_SCHEMA
@@ -20,7 +20,7 @@ from mainstem.contract.inspector import Finding, Role
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.plan import Severity
-from mainstem.model.run import RunOptions, SchemaPolicy, WriteMode
+from mainstem.model.run import Mode, RunOptions, SchemaPolicy, WriteMode
 
 _DIALECT = PostgresDialect()
 _OLDEST, _OLDEST_SUPPORTED = 12, 14
@@ -34,7 +34,10 @@ def run(
     if role is Role.SOURCE:
         return list(source_checks.checks(Look(connection, options, own), settings))
     look = Look(connection, options, options.target_schema or own)
-    return [finding for check in _TARGET_CHECKS for finding in check(look)]
+    found = [finding for check in _TARGET_CHECKS for finding in check(look)]
+    if options.mode is Mode.CDC:
+        found += apply_checks.checks(look, [table for table, kept in _named(look) if kept])
+    return found
 
 
 def _version(look: Look) -> Iterator[Finding]:
@@ -135,6 +138,8 @@ def _may_write(look: Look, table: TableId) -> bool:
         WriteMode.UPSERT: ("SELECT", "INSERT", "UPDATE"),
         WriteMode.TRUNCATE: ("SELECT", "INSERT", "TRUNCATE"),
     }.get(look.options.write_mode, ("SELECT", "INSERT"))
+    if look.options.mode is Mode.CDC:
+        needed = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
     name = _DIALECT.qualified(table)
     return all(look.value("SELECT pg_catalog.has_table_privilege(%s::text, %s)", name, right) for right in needed)
 
