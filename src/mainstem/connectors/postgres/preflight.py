@@ -134,10 +134,11 @@ def _no_right(message: str, remedy: str) -> Finding:
 
 
 def _may_write(look: Look, table: TableId) -> bool:
-    needed = {
+    by_mode: dict[WriteMode, tuple[str, ...]] = {
         WriteMode.UPSERT: ("SELECT", "INSERT", "UPDATE"),
         WriteMode.TRUNCATE: ("SELECT", "INSERT", "TRUNCATE"),
-    }.get(look.options.write_mode, ("SELECT", "INSERT"))
+    }
+    needed = by_mode.get(look.options.write_mode, ("SELECT", "INSERT"))
     if look.options.mode is Mode.CDC:
         needed = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
     name = _DIALECT.qualified(table)
