@@ -23,7 +23,7 @@ from mainstem.connectors.mysql.log_side import (
     server_time,
 )
 from mainstem.connectors.mysql.log_stream import MysqlChangeStream
-from mainstem.connectors.mysql.replica import Replica, Start
+from mainstem.connectors.mysql.replica import Replica, Start, file_made
 from mainstem.connectors.mysql.snapshot import MysqlSource
 from mainstem.connectors.mysql.wire.gtid import GtidSet
 from mainstem.contract.changes import GroupLimits, Retention
@@ -86,13 +86,14 @@ class MysqlChangeSource:
                 return replace(known, server=identity.server).dump(), oldest.dump()
             chosen = self._options.changes.server_id or _OWN_IDS + secrets.randbelow(_MOST_ID - _OWN_IDS - 1)
             made = Origin(identity.mariadb, identity.server, chosen)
-            if not position:
-                return made.dump(), end.dump()
-            start = from_user(position, identity.server, identity.mariadb)
+            start = from_user(position, identity.server, identity.mariadb) if position else end
             if start.file:
                 check_reach(side, identity, start)
-                if identity.mariadb and not start.gtid:
-                    start = replace(start, gtid=gtids_at(side, start.file, start.offset))
+                begun = file_made(self._log_settings, made.server_id, start.file)
+                gtid = start.gtid
+                if identity.mariadb and not gtid:
+                    gtid = gtids_at(side, start.file, start.offset)
+                start = replace(start, made=begun, gtid=gtid)
             return made.dump(), start.dump()
 
     def _refuse_other(self, known: Origin, identity: Identity) -> None:

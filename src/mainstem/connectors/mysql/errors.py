@@ -61,7 +61,26 @@ _TRANSIENT = {
 _FULL = {1021, 1114}
 _STORAGE = {3, 1026, 1030}  # these carry the number of the operating system's error in their text
 # Their texts hold names of databases, tables, columns and users, and no values.
-_SAFE_TEXT = {1044, 1045, 1049, 1051, 1054, 1059, 1060, 1109, 1142, 1143, 1144, 1146, 1193, 1227, 1305, 1356, 1370}
+_SAFE_TEXT = {
+    1044,
+    1045,
+    1049,
+    1051,
+    1054,
+    1059,
+    1060,
+    1109,
+    1142,
+    1143,
+    1144,
+    1146,
+    1193,
+    1227,
+    1236,
+    1305,
+    1356,
+    1370,
+}
 _DENIED = {1044, 1142, 1143, 1227, 1370}
 _MEANING = {
     1064: "the server cannot parse it",

@@ -41,7 +41,8 @@ class LogPosition:
     """A place between two transactions.
 
     Attributes:
-        server: whose files these are: MySQL's server_uuid, or MariaDB's server id (see `identity`).
+        server: whose files these are: MySQL's server_uuid, or MariaDB's server id (see `log_side.Identity`).
+        file: empty where only the GTIDs are known.
         made: when the file was begun, seconds since 1970, as its first event says: a file of the same name that was
             begun at another time is another file. 0 is not known.
         gtid: all transactions up to here, as the server writes it; empty where it has none or they are not known.
@@ -50,7 +51,7 @@ class LogPosition:
     """
 
     server: str
-    file: str
+    file: str = ""
     offset: int = FIRST_OFFSET
     made: int = 0
     gtid: str = ""

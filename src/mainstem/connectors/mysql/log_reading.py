@@ -152,7 +152,16 @@ class LogReading:
             self._skipping = False
 
     def _xid(self, event: log.Xid) -> Groups | None:
+        if not self.busy:
+            raise self._within()
         return self._commit(event.header)
+
+    def _within(self) -> PositionLostError:
+        return PositionLostError(
+            "the position lies within a transaction of the log, not between two",
+            remedy=f"begin where a transaction does, or {RESYNC}",
+            position=f"{self.place.file}:{self.place.before}",
+        )
 
     def _commit(self, header: log.Header) -> Groups | None:
         """The transaction is whole."""
@@ -254,6 +263,8 @@ class LogReading:
 
     def _table(self, event: log.TableMapped) -> Groups | None:
         table = event.table
+        if not self.busy:
+            raise self._within()
         if self._skipping:
             self._mapped[table.table_id] = None
             return None

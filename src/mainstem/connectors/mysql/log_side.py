@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from pymysql.cursors import Cursor
 
 Rows = list[tuple[Any, ...]]
+ANSWER_S = 30
 _LOG_OFF = "the server keeps no binary log"
 _LOG_ON = "start it with log_bin and binlog_format=ROW"
 
 
 class Side:
-    """A connection that is made when it is first needed, and made anew when it was lost. For one thread at a time."""
+    """A connection that is made when it is first needed, and made anew when it was lost. For one thread at a time.
+
+    A server that does not answer within `ANSWER_S` counts as lost.
+    """
 
     def __init__(self, settings: ConnectionSettings) -> None:
         self._settings = settings
@@ -42,7 +46,7 @@ class Side:
     def connection(self) -> Connection[Cursor]:
         """The connection itself; lost ones are noticed by whoever uses it."""
         if self._connection is None:
-            self._connection = client.connect(self._settings)
+            self._connection = client.connect(self._settings, read_timeout=ANSWER_S, write_timeout=ANSWER_S)
         return self._connection
 
     def _ask(self, sql: str, arguments: Sequence[object]) -> Rows:

@@ -11,10 +11,10 @@ from types import TracebackType
 from mainstem.connectors.mysql.charsets import Charsets
 from mainstem.connectors.mysql.log_lag import Lag
 from mainstem.connectors.mysql.log_place import Place
-from mainstem.connectors.mysql.log_position import LogPosition, load
+from mainstem.connectors.mysql.log_position import RESYNC, LogPosition, load
 from mainstem.connectors.mysql.log_reading import LogReading
 from mainstem.connectors.mysql.log_schema import SchemaChanges
-from mainstem.connectors.mysql.log_side import Identity, Side
+from mainstem.connectors.mysql.log_side import Identity, Side, check_reach
 from mainstem.connectors.mysql.log_tables import Tables
 from mainstem.connectors.mysql.replica import Replica
 from mainstem.connectors.mysql.schema_watch import SchemaWatch
@@ -22,10 +22,19 @@ from mainstem.connectors.mysql.wire import payload
 from mainstem.connectors.mysql.wire.events import Event, Heartbeat, TransactionPayload
 from mainstem.connectors.mysql.wire.reader import EventReader
 from mainstem.contract.changes import GroupLimits
-from mainstem.errors import CancelledError, MainstemError
+from mainstem.errors import (
+    CancelledError,
+    LostConnectionError,
+    MainstemError,
+    PositionLostError,
+    StatementError,
+    WireError,
+)
 from mainstem.model.change import ChangeGroup, Idle, SchemaChange, SchemaChangeKind
 from mainstem.model.stream import StreamTable
 
+_REFUSED, _SAME_ID_MARIADB = 1236, 4052
+_SAME_ID = "same server_uuid/server_id"  # MySQL has no number of its own for it
 _IDLE_S = 0.9
 _MOVED_IDLE_S = 0.1  # the same when others' transactions have moved the position
 _MAX_AGE_S = 0.05  # a group is handed on at this age even if there is always more at hand
@@ -78,7 +87,29 @@ class MysqlChangeStream:
         except MainstemError as exc:
             if self._interrupted:
                 raise CancelledError("the stream was interrupted") from exc
+            if isinstance(exc, StatementError):
+                raise self._meaning(exc) from exc
             raise
+
+    def _meaning(self, exc: StatementError) -> MainstemError:
+        """What it means that the server refuses to send (more of) its log; by the state of the log where it can be."""
+        error = exc.where.get("error")
+        if error == _SAME_ID_MARIADB or (error == _REFUSED and _SAME_ID in exc.message):
+            return LostConnectionError(
+                "another reader of the server's log has our server id, and the server sends it to one of them only",
+                remedy="give each stream a server id of its own, or none",
+            )
+        if error != _REFUSED:
+            return exc
+        position = self._place.position()
+        where = f"{position.file}:{position.offset}"
+        if not self._place.is_ours(self._handed):
+            return PositionLostError(exc.message, remedy=RESYNC, position=where)
+        try:
+            check_reach(self._side, self._identity, position)
+        except PositionLostError as lost:
+            return lost
+        return WireError(exc.message, remedy="look into the server's error log", position=where)
 
     def _groups(self) -> Iterator[ChangeGroup | Idle]:
         replica, reading, read = self._replica, self._reading, self._reader.read
@@ -110,14 +141,15 @@ class MysqlChangeStream:
                 yield from self._handed_on(group)
 
     def _handed_on(self, group: ChangeGroup) -> Iterator[ChangeGroup]:
+        began = time.monotonic()
         if group.whole:
             self._handed = load(group.position)
-            self._handed_at = time.monotonic()
+            self._handed_at = began
         yield group
         last = group.parts[-1] if group.parts else None
         if isinstance(last, SchemaChange):
             self._await(last)
-        self._replica.rested()
+        self._replica.rested(time.monotonic() - began)
 
     def _patience(self) -> float:
         """How long to wait for more."""
@@ -145,10 +177,12 @@ class MysqlChangeStream:
         if reading.gathered:
             yield from self._handed_on(reading.flush())
         elif time.monotonic() - self._handed_at >= self._idle_s():
-            self._handed_at = time.monotonic()
-            position = self._handed = self._place.position()
-            yield Idle(position.dump(), self._lag.bytes_behind(position))
-            self._replica.rested()
+            position = self._place.position()
+            behind = self._lag.bytes_behind(position)
+            began = self._handed_at = time.monotonic()
+            self._handed = position
+            yield Idle(position.dump(), behind)
+            self._replica.rested(time.monotonic() - began)
 
     def settle(self, table: StreamTable | None) -> None:
         """See `contract.changes.ChangeStream.settle`."""

@@ -21,7 +21,7 @@ from pymysql.constants import COMMAND
 from pymysql.err import raise_mysql_exception
 
 from mainstem.connectors.mysql.client import connect, query, translate_error, translating
-from mainstem.connectors.mysql.wire.codes import Checksum
+from mainstem.connectors.mysql.wire.codes import Checksum, EventType
 from mainstem.errors import LostConnectionError, WireError
 from mainstem.model.connection import ConnectionSettings
 
@@ -71,7 +71,7 @@ class Replica:
 
         Args:
             server_id: to be known by; the server hangs up on an older reader with the same.
-            uuid: likewise.
+            uuid: likewise; empty where the server id alone should count.
 
         Raises:
             ConnectError, StatementError: `next` tells what the server says of the position.
@@ -133,9 +133,9 @@ class Replica:
             if not self._fill(wait_s):
                 return None
 
-    def rested(self) -> None:
-        """Nothing was read on purpose until now: the silence is counted from here."""
-        self._heard = time.monotonic()
+    def rested(self, seconds: float) -> None:
+        """For so long nothing was read on purpose: that was no silence of the server."""
+        self._heard += seconds
 
     def _ask(self, server_id: int, uuid: str, start: Start) -> None:
         period = int(HEARTBEAT_S * 1e9)
@@ -266,6 +266,20 @@ class Replica:
         return True
 
 
+def file_made(settings: ConnectionSettings, server_id: int, file: str) -> int:
+    """When a file of the log was begun, seconds since 1970, by its first event; 0 if that does not come at once.
+
+    Raises as `Replica`, and `StatementError` when there is no such file.
+    """
+    with Replica(settings, server_id, "", Start(file)) as replica:
+        until = time.monotonic() + HEARTBEAT_S
+        while (left := until - time.monotonic()) > 0:
+            event = replica.next(left)
+            if event is not None and event[4] == EventType.FORMAT_DESCRIPTION:
+                return int.from_bytes(event[:4], "little")
+    return 0
+
+
 def _text(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
@@ -274,8 +288,3 @@ def _hung_up() -> LostConnectionError:
     return LostConnectionError(
         "the server closed the connection that reads its log", remedy="check the server and the network; then try again"
     )
-
-
-def new_server_id(settings_id: int, chosen: int) -> int:
-    """A server id for a replica: the user's, or a number far from those that people give."""
-    return settings_id or 0x80000000 | (chosen & 0x7FFFFFFE) or 0x80000001
