@@ -205,6 +205,7 @@ def test_prometheus_hears_of_lag_changes_and_alerts(api: httpx.Client, stream: s
     assert found["mainstem_alerts", "lag"] == 0
     assert found["target_events_out",] == 8
     assert found["mainstem_transactions",] == 8
+    assert [labels[1::2] for labels in found if labels[0] == "mainstem_stream_state"] == [("cdc", "RUNNING")]
     api.post(f"streams/{stream}/stop")
     assert "mainstem_lag_seconds{" not in api.get("metrics").text
 

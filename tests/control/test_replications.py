@@ -15,7 +15,7 @@ from mainstem.control.events import Broadcaster
 from mainstem.control.replications import Replications
 from mainstem.control.states import StateConflict
 from mainstem.control.streams import Streams
-from mainstem.control.supervisor import HOLDS_LOG, TO_GO_ON, Supervisor
+from mainstem.control.supervisor import HOLDS_LOG, START_ANEW, TO_GO_ON, Supervisor
 from mainstem.engine.endpoint import Endpoint
 from mainstem.errors import ConflictError, InvalidError, NotFoundError, StatementError
 from mainstem.model.event import Category, Event, Level
@@ -104,7 +104,8 @@ def test_what_failed_keeps_what_it_needs_to_go_on(
 ) -> None:
     run.end(RunState.FAILED, "the log does not reach back")
     wait_until(lambda: plane.supervisor.replication(run.run_id) is None)
-    assert (plane.state(run), plane.streams.get(run.run_id).error_code) == (RunState.FAILED, "position_lost")
+    record = plane.streams.get(run.run_id)
+    assert (record.state, record.error_code, record.remedy) == (RunState.FAILED, "position_lost", START_ANEW)
     assert plane.streams.resume(run.run_id).state is RunState.RUNNING
     assert (plane.runs[run.run_id].begun, released) == (True, [])
 

@@ -58,9 +58,14 @@ class _Streams(Collector):
         yield from _table_states(newest)
         yield from _changes(newest)
         yield from self._alerts(newest)
+        state = Metric("mainstem_stream_state", "1 for the state that a stream is in", "gauge")
+        for record, _ in newest:
+            labels = {"stream": record.id, "name": record.config_name, "mode": record.mode, "state": record.state}
+            state.add_sample("mainstem_stream_state", labels, 1)
+        yield state
         states = Metric("mainstem_streams", "Streams by state", "gauge")
-        for state in RunState:
-            states.add_sample("mainstem_streams", {"state": state}, sum(record.state is state for record in records))
+        for one in RunState:
+            states.add_sample("mainstem_streams", {"state": one}, sum(record.state is one for record in records))
         yield states
         build = Metric("mainstem_build_info", "The version that runs", "gauge")
         build.add_sample("mainstem_build_info", {"version": __version__}, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import typer
@@ -22,7 +23,7 @@ from mainstem.control.cutover import report_json
 from mainstem.control.hiding import hide
 from mainstem.control.leftovers import is_known
 from mainstem.engine.replication import Replication
-from mainstem.errors import MainstemError
+from mainstem.errors import MainstemError, PositionLostError
 from mainstem.model.cutover import CutoverReport
 from mainstem.model.event import Category, Event, Level
 from mainstem.model.ids import STREAM, new_id
@@ -30,6 +31,7 @@ from mainstem.model.run import Progress
 
 _STYLES = {Level.WARN: "yellow", Level.ERROR: "red"}
 _LOOK_S = 0.2
+_START_ANEW = "the same command with --forget, and then with --snapshot always, which copies every table anew"
 
 
 def replicate(job: Job, terminal: Terminal) -> None:
@@ -53,6 +55,8 @@ def replicate(job: Job, terminal: Terminal) -> None:
         raise
     finally:
         teller.close()
+    if view.error_code == PositionLostError.code:
+        view = replace(view, remedy=_START_ANEW)
     _print(terminal, job, view, ends)
     raise typer.Exit(_exit_code(view, ends))
 

@@ -127,6 +127,11 @@ class Part(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore")
 
 
+def _with_examples(*examples: dict[str, Any]) -> ConfigDict:
+    """What a model's description shows."""
+    return ConfigDict(json_schema_extra={"examples": list(examples)})
+
+
 class Limits(Part):
     """The run ends at whichever is reached first; 0 is unlimited."""
 
@@ -238,6 +243,15 @@ class EarlySettings(Part):
 
 class EarlyConfig(Ours, EarlySettings):
     """The flat shape: ``source`` and ``target`` are connection ids."""
+
+    model_config = _with_examples(
+        {"name": "move", "source": "conn_…", "target": "conn_…", "mode": "convert", "tables": [{"name": "orders"}]},
+        {
+            "name": "replica", "source": "conn_…", "target": "conn_…", "mode": "cdc",
+            "tables": [{"name": "orders", "operations": ["insert", "update"]}], "onChangeError": "quarantine",
+            "maxLagSeconds": 60, "alertUrl": "https://hooks.example.com/mainstem",
+        },
+    )  # fmt: skip
 
     name: Line | None = None
     source: Line | None = None
@@ -363,6 +377,17 @@ class LaterTarget(Part):
 
 class LaterConfig(Ours):
     """The nested shape."""
+
+    model_config = _with_examples(
+        {
+            "name": "replica", "mode": "cdc",
+            "source": {
+                "connections": [{"connectionId": "conn_…", "tables": [{"name": "orders"}]}],
+                "options": {"operations": ["insert", "update", "delete"], "replicationSlot": "mine"},
+            },
+            "target": {"id": "conn_…", "spec": {"db": {"schema": "public", "schemaPolicy": "create_missing_only"}}},
+        },
+    )  # fmt: skip
 
     name: Line | None = None
     description: Text | None = None

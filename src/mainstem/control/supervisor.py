@@ -20,7 +20,7 @@ from mainstem.control.rates import Rate, RateMeter, averages
 from mainstem.control.states import ENDING_OF, Move, StateConflict, after, is_there_already
 from mainstem.engine.conversion import Endpoint
 from mainstem.engine.replication import Replication
-from mainstem.errors import MainstemError
+from mainstem.errors import MainstemError, PositionLostError
 from mainstem.log import logger
 from mainstem.model.event import Category, Event, Level
 from mainstem.model.names import TableId
@@ -40,6 +40,10 @@ _PENDING_LINES = 20_000
 _END_ATTEMPTS = 10
 _log = logger(__name__)
 _LOG_METHOD = {Level.DEBUG: "debug", Level.INFO: "info", Level.WARN: "warning", Level.ERROR: "error"}
+START_ANEW = (
+    "start the config anew with snapshot always (mainstem streams start CONFIG --snapshot always), then delete this"
+    " stream"
+)
 
 
 class Run(Protocol):
@@ -356,7 +360,7 @@ class Supervisor:
                 progress=to_json(replace(progress, state=state)),
                 error=progress.error,
                 error_code=progress.error_code,
-                remedy=progress.remedy,
+                remedy=START_ANEW if progress.error_code == PositionLostError.code else progress.remedy,
                 message="",
                 finished_us=now_us(),
             )
