@@ -131,6 +131,10 @@ class Inspector(AbstractContextManager["Inspector"], Protocol):
         """For each of the tables that exists: its columns, and whether it is empty."""
         ...
 
+    def count(self, table: TableId, null_column: str = "") -> int:
+        """Rows of a table; with ``null_column`` those in which that column is null."""
+        ...
+
     def denials(self, tables: Sequence[TableSelection]) -> dict[TableId, Denial]:
         """The tables that this login cannot read whole: rights to them, or to the wanted columns, are missing.
 

@@ -28,9 +28,10 @@ from mainstem.errors import (
 )
 from mainstem.model.change import ChangeGroup, Idle, RowChanges, SchemaChange, Truncate
 from mainstem.model.event import Category, Level
+from mainstem.model.letters import unpack
 from mainstem.model.names import TableId
 from mainstem.model.run import ChangeErrorPolicy, RunOptions, RunState, TableState
-from mainstem.model.stream import Checkpoint, StreamTable
+from mainstem.model.stream import Checkpoint, DeadLetter, StreamTable
 
 MAX_ROWS = 200_000
 MAX_BYTES = 32 * 1024 * 1024
@@ -97,6 +98,7 @@ class Applying:
     _told_missing: set[TableId] = field(default_factory=set)
     _outcome: Outcome | None = None  # of the schema change that the batch ends with
     _idle: str = ""  # where the log was read up to without anything of ours
+    _number: int = 0  # of the last frame that is looked at
     _saved_s: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -163,6 +165,7 @@ class Applying:
                 break
 
     def _apply(self, batch: _Batch) -> None:
+        self._number = batch.number
         runs: list[list[RowChanges]] = []
         last: ChangeGroup | None = None
         transactions = 0
@@ -239,7 +242,7 @@ class Applying:
         for part in changes:
             counts = self._count(part.table)
             if not standing.is_active(part.table):
-                counts.dropped += part.count
+                counts.dropped += part.count * (standing.tables[part.table].state is not TableState.COPYING)
                 continue
             for op, number in tally(part).items():
                 counts.ops[op] = counts.ops.get(op, 0) + number
@@ -301,12 +304,41 @@ class Applying:
         self.applier.save(table)
         self.site.standing.stage(table)
 
-    def save_tables(self, tables: Sequence[StreamTable]) -> None:
-        """Write tables' states down in a transaction of their own; only between two others."""
+    def save_tables(self, tables: Sequence[StreamTable], position: str = "") -> None:
+        """Write tables' states down in a transaction of their own; only between two others.
+
+        Args:
+            position: where the stream is to go on from, if that is another place than where it is.
+        """
         if tables:
             for table in tables:
                 self.save(table)
-            self._end_transaction(self.site.standing.checkpoint)
+            here = self.site.standing.checkpoint
+            self._end_transaction(replace(here, position=position or here.position))
+
+    def apply_again(self, letter: DeadLetter) -> bool:
+        """Apply a change that was put aside, in a transaction of its own; whether it went in."""
+        standing = self.site.standing
+        table = standing.tables.get(letter.table)
+        changes = unpack(letter.event)
+        if (
+            table is None
+            or changes.after.num_columns != len(table.plan.columns)
+            or not standing.is_active(table.source)
+        ):
+            return False
+        self._begin()
+        try:
+            self._apply_segment((changes,))
+        except (*OF_CHANGES, TransientError):
+            self._rollback()
+            return False
+        self._end_transaction(standing.checkpoint)
+        return True
+
+    def is_behind(self, table: StreamTable) -> bool:
+        """Whether the table's rows are newer than what is applied: they are of a snapshot that is not reached yet."""
+        return bool(table.since) and not self.site.milestones.reached(table.since, self._number)
 
     def _count(self, table: TableId) -> TableCounts:
         return self._counts.setdefault(table, TableCounts(table))
@@ -319,7 +351,10 @@ class Applying:
         """
         failpoints.hit("stream.schema_change")
         position = group.position or self.site.standing.checkpoint.position
-        outcome = self.evolution.decide(change, self.site.standing.tables.get(change.table), position)
+        table = self.site.standing.tables.get(change.table)
+        if table is not None and self.is_behind(table):
+            return Outcome(settled=table)
+        outcome = self.evolution.decide(change, table, position)
         if not outcome.statements:
             return outcome
         if self._open:
@@ -417,7 +452,7 @@ class Applying:
         site = self.site
         site.milestones.durable(number)
         for work in site.orders.take():
-            work()
+            work(self)
         if site.options.max_rows and site.lag.events >= site.options.max_rows:
             site.limit.state = site.limit.state or RunState.EVENT_LIMIT_REACHED
             self.ended()

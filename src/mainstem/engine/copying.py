@@ -29,6 +29,7 @@ class Copying:
         source: where rows come from.
         fresh: whether a target table holds nothing but what this run writes.
         rounds: what becomes of half-copied tables when the snapshot is another one.
+        aside: a stream runs meanwhile, whose stage the run is in.
     """
 
     def __init__(
@@ -39,9 +40,11 @@ class Copying:
         means: Means,
         fresh: Callable[[TableId], bool],
         rounds: Rounds,
+        *,
+        aside: bool = False,
     ) -> None:
         self._run_id, self._plan, self._source, self._means = run_id, plan, source, means
-        self._fresh, self._rounds = fresh, rounds
+        self._fresh, self._rounds, self._aside = fresh, rounds, aside
         self._control, self._tracker, self._options = means.control, means.tracker, means.options
 
     def copy(self, ledger: Ledger, builder: Builder) -> None:
@@ -49,7 +52,8 @@ class Copying:
         self._prepare(builder)
         self._check_target(ledger)
         self._tracker.set_rejected(ledger.rejected())
-        self._tracker.stage("data")
+        if not self._aside:
+            self._tracker.stage("data")
         if not self._options.skip_data:
             self._copy_rows()
         else:

@@ -85,7 +85,7 @@ class DataPhase:
         with ExitStack() as stack:
             ledger = stack.enter_context(self._target.ledger(self._run_id))
             queue = self._queue(ledger)
-            begun = any(table.chunks_done for table in self._tracker.snapshot().tables)
+            begun = any(self._tracker.table(table.source).chunks_done for table in self._plan.tables)
             over = self._control.limit is not None or not queue.unfinished()
             if begun and not over:
                 ledger.note(RENEWED)

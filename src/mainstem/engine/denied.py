@@ -84,3 +84,21 @@ def left(options: RunOptions, denials: Mapping[TableId, Denial]) -> RunOptions:
         exclude_columns=tuple(key for key in options.exclude_columns if not about(key)),
         filters={key: condition for key, condition in options.filters.items() if not about(key)},
     )
+
+
+def only(options: RunOptions, tables: Sequence[TableId]) -> RunOptions:
+    """The options with these tables selected, and what they say of them."""
+    names = {name for table in tables for name in (table.name, str(table))}
+
+    def about(key: str) -> bool:
+        return key in names or any(key.startswith(f"{name}.") for name in names)
+
+    chosen = wanted(tables, options)
+    return replace(
+        options,
+        tables=tuple(chosen.values()),
+        exclude=(),
+        renames={key: name for key, name in options.renames.items() if about(key)},
+        exclude_columns=(),  # the selections have them
+        filters={key: condition for key, condition in options.filters.items() if about(key)},
+    )

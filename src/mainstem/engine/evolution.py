@@ -46,7 +46,6 @@ class Evolution:
     """Decides about one schema change at a time; used by the writer.
 
     Args:
-        behind: whether a table's rows are newer than what is read now: its changes of structure are in them already.
         created: called with a table that was made in the source and is to be copied, once that is durable.
     """
 
@@ -56,11 +55,10 @@ class Evolution:
         target: Endpoint,
         options: RunOptions,
         tracker: Tracker,
-        behind: Callable[[TableId], bool] = lambda table: False,
         created: Callable[[TableId], None] = lambda table: None,
     ) -> None:
         self._source, self._target, self._options, self._tracker = source, target, options, tracker
-        self._behind, self._created = behind, created
+        self._created = created
 
     def decide(self, change: SchemaChange, table: StreamTable | None, position: str) -> Outcome:
         """What is to become of it.
@@ -69,7 +67,7 @@ class Evolution:
         """
         if table is None:
             return self._unknown(change, position)
-        if self._behind(table.source) or table.state not in _FOLLOWING:
+        if table.state not in _FOLLOWING:
             return Outcome(settled=table)
         return _KINDS[change.kind](self, change, table, position)
 

@@ -97,18 +97,25 @@ class HandOver:
     Args:
         run_id: of the ledger.
         source: for questions about its tables.
+        aside: others stream meanwhile, so that the run is in no other stage.
     """
 
-    def __init__(self, run_id: str, source: Endpoint, changes: ChangeSource, means: Means) -> None:
+    def __init__(
+        self, run_id: str, source: Endpoint, changes: ChangeSource, means: Means, *, aside: bool = False
+    ) -> None:
         self._run_id, self._source, self._changes, self._means = run_id, source, changes, means
-        self._tracker = means.tracker
+        self._tracker, self._aside = means.tracker, aside
+
+    def _stage(self, name: str) -> None:
+        if not self._aside:
+            self._tracker.stage(name)
 
     def begin(self, stream_id: str, book: StreamBook, ledger: Ledger) -> StoredStream:
         """Plan, have the log kept, write both down. Nothing of the target is touched but our own tables.
 
         What a start that got no further has left is not gone on with: nothing was copied yet.
         """
-        self._tracker.stage("planning")
+        self._stage("planning")
         options = plan_options(self._means.options)
         planned = look(self._source, self._means.end, options)
         self._means.control.check_stopped()
@@ -151,7 +158,7 @@ class HandOver:
         """
         plan = plan_from_json(ledger.known_plan())
         self._tracker.plan(plan)
-        self._tracker.stage("structure")
+        self._stage("structure")
         known = {table.source: table for table in tables}
         with ExitStack() as stack:
             builder = stack.enter_context(self._means.target.builder(self._run_id))
@@ -180,22 +187,28 @@ class HandOver:
         since = positions[0] if positions else ""
         return replace(table, state=TableState.STREAMING, since=since, until="", error="", remedy="")
 
-    def finish(self, origin: str, ledger: Ledger) -> None:
-        """Foreign keys, counters, views, comments and statistics of the ledger's plan; then the ledger goes."""
-        self._tracker.stage("finishing")
+    def finish(self, origin: str, ledger: Ledger, *, forget: bool = True) -> None:
+        """Foreign keys, counters, views, comments and statistics of the ledger's plan; then the ledger goes.
+
+        Args:
+            forget: whether the ledger goes.
+        """
+        self._stage("finishing")
         plan = plan_from_json(ledger.known_plan())
         with self._means.target.builder(self._run_id) as builder:
             self._means.interrupts.add(builder.interrupt)
             failed = {table.target for table in self._tracker.failed_tables()}
             kept = tuple(statement for statement in plan.statements if statement.table not in failed)
             self._copying(replace(plan, statements=kept), origin).finish(builder, partial=False, strict=False)
-        ledger.finish(keep=False)
-        failpoints.hit("handover.finished")
+        if forget:
+            ledger.finish(keep=False)
+            failpoints.hit("handover.finished")
 
     def _copying(self, plan: MigrationPlan, origin: str) -> Copying:
         means = replace(self._means, options=plan_options(self._means.options))
         rounds = AnchoredRounds(self._tracker, self._goes_on())
-        return Copying(self._run_id, plan, LogSnapshots(self._changes, origin), means, _ours, rounds)
+        source = LogSnapshots(self._changes, origin)
+        return Copying(self._run_id, plan, source, means, _ours, rounds, aside=self._aside)
 
     def _goes_on(self) -> Callable[[TablePlan], bool]:
         """Whether a half-copied table may go on from another snapshot: its key alone must be unique."""

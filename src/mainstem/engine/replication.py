@@ -14,25 +14,38 @@ from mainstem.contract.hub import Hub
 from mainstem.contract.target import Ledger
 from mainstem.engine.applying import ReadAgainError
 from mainstem.engine.control import Interrupts, Limit, RunControl
+from mainstem.engine.cutover import Cutover
 from mainstem.engine.data import wait_after
 from mainstem.engine.endpoint import Endpoint
 from mainstem.engine.evolution import Evolution
 from mainstem.engine.handover import WAITING, HandOver
 from mainstem.engine.lag import Lag
+from mainstem.engine.letters import replay
 from mainstem.engine.means import Means
 from mainstem.engine.planjson import plan_from_json
+from mainstem.engine.present import selected
 from mainstem.engine.progress import Tracker
+from mainstem.engine.resync import Copier, Requests, open_hold
 from mainstem.engine.retry import Backoff
 from mainstem.engine.standing import Milestones, Orders, Standing
 from mainstem.engine.streaming import Session
 from mainstem.engine.watch import Watch
-from mainstem.errors import CancelledError, MainstemError, PlanError, TargetChangedError
+from mainstem.errors import (
+    CancelledError,
+    ConflictError,
+    MainstemError,
+    NotFoundError,
+    PlanError,
+    TargetChangedError,
+)
 from mainstem.model.alert import Alert
 from mainstem.model.cutover import CutoverReport
-from mainstem.model.event import Event
+from mainstem.model.event import Event, Level
 from mainstem.model.names import TableId
 from mainstem.model.run import Progress, RunOptions, RunState
-from mainstem.model.stream import DeadLetter, SchemaRecord, StoredStream
+from mainstem.model.stream import DeadLetter, SchemaRecord, StoredStream, StreamTable
+
+_ALL = 1_000_000
 
 
 class Replication:
@@ -67,9 +80,10 @@ class Replication:
         self._backoff = Backoff(options.retry_seconds)
         self._lag, self._milestones, self._orders = Lag(), Milestones(), Orders()
         self._watch = Watch(self._tracker, self._control, self._limit, self._lag, options, self._interrupts.run)
+        self._requests = Requests()
         self._begun = begun
         self._entered = False  # the target's book holds the stream: from here on lost connections are tried again
-        self._standing: Standing | None = None  # while it streams
+        self._standing: Standing | None = None  # once it streams, until the run ends
 
     def run(self) -> Progress:
         """Work until stopped, a limit or a failure; never raises `MainstemError`.
@@ -87,6 +101,7 @@ class Replication:
             except MainstemError as exc:
                 ended = RunState.STOPPED if self._control.stopped else self._limit.state
                 state, error = (ended, None) if ended else (RunState.FAILED, exc)
+        self._standing = None
         self._watch.ended(error)
         return self._with_changes(self._tracker.finish(state, error))
 
@@ -123,6 +138,12 @@ class Replication:
             NotFoundError: the stream has no such table.
             ConflictError: the stream does not run yet, or any more, or the table is being copied already.
         """
+        known = self._running().durable_tables
+        found = [_find(known, table) for table in tables]
+        for table in found:
+            if table.state in WAITING:
+                raise ConflictError(f"{table.source} is being copied already", table=str(table.source))
+        self._requests.add([table.source for table in found])
 
     def cutover(self, deadline_s: float, *, quiet_s: float = 3.0) -> CutoverReport:
         """Wait until the source is quiet and all of it is applied; then set counters and compare the rows' numbers.
@@ -136,7 +157,17 @@ class Replication:
         Raises:
             ConflictError: the stream does not run yet, or any more.
         """
-        raise NotImplementedError
+        self._running()
+        applies = _open_target(self._target, self._options)
+        return Cutover(
+            self.run_id, self._source, self._target, self._options, _open_source(self._source, self._options), applies,
+            self._lag, self._milestones, self._running,
+        ).run(deadline_s, quiet_s)  # fmt: skip
+
+    def _running(self) -> Standing:
+        if self._standing is None:
+            raise ConflictError("the stream does not run now", remedy="start or resume it, and wait until it streams")
+        return self._standing
 
     def letters(self, limit: int = 1000) -> list[DeadLetter]:
         """Changes that were put aside, in their order."""
@@ -153,7 +184,14 @@ class Replication:
         Raises:
             ConflictError: the stream does not run yet, or any more.
         """
-        raise NotImplementedError
+        self._running()
+        with _open_target(self._target, self._options).book(self.run_id) as book:
+            wanted = set(numbers)
+            letters = [letter for letter in book.letters(_ALL) if not numbers or letter.number in wanted]
+            done, refused = replay(letters, self._orders, lambda: self._standing is not None)
+            book.discard(done)
+            self._tracker.set_letters(book.count_letters())
+        return len(done), refused
 
     def schema_changes(self, limit: int = 1000) -> list[SchemaRecord]:
         """The source's schema changes that were seen, and what became of them, newest last."""
@@ -179,8 +217,6 @@ class Replication:
                         raise
                     self._backoff.advanced(self._tracker.done() + self._lag.snapshot().transactions)
                     wait_after(exc, self._backoff, self._control, self._tracker)
-            finally:
-                self._standing = None
             self._control.check_stopped()
             if self._limit.state is not None:
                 return self._limit.state
@@ -204,7 +240,9 @@ class Replication:
                 self._tracker.set_letters(book.count_letters())
                 if ledger.known_plan():
                     stored = self._copy(stored, book, ledger, handover)
-            self._stream(stored, changes, applies)
+                else:
+                    self._requests.add(self._new_tables(stored))
+            self._stream(stored, changes, applies, means)
 
     def _stored(self, book: StreamBook, ledger: Ledger, handover: HandOver, changes: ChangeSource) -> StoredStream:
         """The stream as the target knows it; begun now if it does not."""
@@ -227,6 +265,19 @@ class Replication:
         self._watch.follow(changes, stored.origin)
         return stored
 
+    def _new_tables(self, stored: StoredStream) -> list[TableId]:
+        """Tables that the selection means and the stream does not have: made, or selected, since its start."""
+        known = {table.source for table in stored.tables}
+        with self._source.spec.inspector(self._source.settings) as inspector:
+            schemas = self._options.source_schemas if self._source.spec.has_schemas else ()
+            try:
+                named = selected(inspector, self._source, self._options)
+            except NotFoundError as exc:  # one that was dropped or renamed since must not stop the others
+                self._tracker.say(str(exc), level=Level.WARN, part="source")
+                return []
+            wanted = inspector.tables(schemas) if named is None else named
+        return [table for table in wanted if table not in known]
+
     def _copy(self, stored: StoredStream, book: StreamBook, ledger: Ledger, handover: HandOver) -> StoredStream:
         """The first copy, and the structure that comes after it."""
         tables = {table.source: table for table in stored.tables}
@@ -238,22 +289,25 @@ class Replication:
         handover.finish(stored.origin, ledger)
         return StoredStream(stored.origin, stored.checkpoint, tuple(tables.values()))
 
-    def _stream(self, stored: StoredStream, changes: ChangeSource, applies: ChangeTarget) -> None:
+    def _stream(self, stored: StoredStream, changes: ChangeSource, applies: ChangeTarget, means: Means) -> None:
         """Read and apply until something ends it."""
+        copier = Copier(self.run_id, self._source, changes, means, self._requests, open_hold(means, self.run_id))
         self._tracker.stream_tables(stored.tables)
-        self._tracker.stage("streaming")
         standing = Standing(stored)
         with applies.applier(self.run_id) as applier:
             session = Session(
                 changes, applier, standing, self._lag, self._milestones, self._orders,
                 self._evolution(), self._options, self._control, self._limit, self._tracker,
-                self._interrupts, self._make_hub,
+                self._interrupts, self._make_hub, copier,
             )  # fmt: skip
             self._standing = standing
+            self._tracker.stage("streaming")
             session.run()
 
     def _evolution(self) -> Evolution:
-        return Evolution(self._source, self._target, self._options, self._tracker)
+        return Evolution(
+            self._source, self._target, self._options, self._tracker, lambda table: self._requests.add([table])
+        )
 
 
 def stored_letters(target: Endpoint, options: RunOptions, run_id: str, limit: int = 1000) -> list[DeadLetter]:
@@ -296,3 +350,13 @@ def _open_target(target: Endpoint, options: RunOptions) -> ChangeTarget:
     if target.spec.applies is None:
         raise PlanError(f"{target.spec.title} cannot be the target of a replication yet")
     return target.spec.applies(target.settings, options)
+
+
+def _find(tables: Sequence[StreamTable], name: TableId | str) -> StreamTable:
+    """The stream's table of that name; one without a schema may be the only one of its name."""
+    same = [table for table in tables if name == table.source or name in (str(table.source), table.source.name)]
+    exact = [table for table in same if name in (table.source, str(table.source))]
+    if len(exact or same) != 1:
+        told = "is in several schemas; write schema.table" if same else "is not a table of the stream"
+        raise NotFoundError(f"{name} {told}", remedy="name a table of the source", table=str(name))
+    return (exact or same)[0]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mainstem.model.names import TableId
 from mainstem.model.run import TableState
 from mainstem.model.stream import Checkpoint, StoredStream, StreamTable
+
+if TYPE_CHECKING:
+    from mainstem.engine.applying import Applying
 
 ACTIVE = (TableState.CATCHING_UP, TableState.STREAMING)
 """Only changes of tables in these states are applied."""
@@ -68,56 +71,62 @@ class Standing:
             self._view = dict(self._tables)
 
 
-@dataclass(slots=True)
-class _Milestone:
-    position: str
-    then: Callable[[], None]
-    number: int = 0
-
-
 class Milestones:
     """Positions of the log, and what to do once all up to them is durable.
 
     A position is known to be reached by the reader alone, and known to be durable by the writer alone: between them
-    goes the number of the frame.
+    goes the number of the frame with which it was reached.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: list[_Milestone] = []
+        self._numbers: dict[str, int] = {}  # 0: not reached yet
+        self._unreached = 0
+        self._waiting: list[tuple[str, Callable[[], None]]] = []
+
+    def watch(self, position: str) -> None:
+        """Have `reached` know of a position."""
+        with self._lock:
+            if position not in self._numbers:
+                self._numbers[position] = 0
+                self._unreached += 1
 
     def add(self, position: str, then: Callable[[], None]) -> None:
         """Have the writer call ``then``, between two transactions."""
+        self.watch(position)
         with self._lock:
-            self._waiting.append(_Milestone(position, then))
+            self._waiting.append((position, then))
+
+    def reached(self, position: str, number: int) -> bool:
+        """Whether that frame, or one before it, reaches a position that is watched."""
+        return 0 < self._numbers.get(position, 0) <= number
 
     def read(self, number: int, passed: Callable[[str], bool]) -> None:
         """The reader got the frame of that number; ``passed`` says whether a position is behind it now."""
-        if not self._waiting:
+        if not self._unreached:
             return
         with self._lock:
-            answers: dict[str, bool] = {}
-            for item in self._waiting:
-                if item.number == 0:
-                    if item.position not in answers:
-                        answers[item.position] = passed(item.position)
-                    item.number = number if answers[item.position] else 0
+            for position, known in self._numbers.items():
+                if known == 0 and passed(position):
+                    self._numbers[position] = number
+                    self._unreached -= 1
 
     def durable(self, number: int) -> None:
         """All up to that frame is durable."""
         if not self._waiting:
             return
         with self._lock:
-            due = [item for item in self._waiting if 0 < item.number <= number]
+            due = [item for item in self._waiting if self.reached(item[0], number)]
             self._waiting = [item for item in self._waiting if item not in due]
-        for item in due:
-            item.then()
+        for _, then in due:
+            then()
 
     def begin(self) -> None:
         """A new connection reads from the checkpoint: what was read and not applied comes again."""
         with self._lock:
-            for item in self._waiting:
-                item.number = 0
+            wanted = {position for position, _ in self._waiting}
+            self._numbers = dict.fromkeys(wanted, 0)
+            self._unreached = len(wanted)
 
 
 class Orders:
@@ -125,14 +134,14 @@ class Orders:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: deque[Callable[[], None]] = deque()
+        self._waiting: deque[Callable[[Applying], None]] = deque()
 
-    def add(self, work: Callable[[], None]) -> None:
+    def add(self, work: Callable[[Applying], None]) -> None:
         """Have the writer do this, within about a second when nothing else happens."""
         with self._lock:
             self._waiting.append(work)
 
-    def take(self) -> Iterable[Callable[[], None]]:
+    def take(self) -> Iterable[Callable[[Applying], None]]:
         """What waits, once."""
         while True:
             with self._lock:

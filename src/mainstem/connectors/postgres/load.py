@@ -25,7 +25,7 @@ from mainstem.model.batch import ChangeBatch, RawBatch
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.frame import Chunk
 from mainstem.model.plan import TablePlan
-from mainstem.model.run import Rejected, RunOptions, RunState
+from mainstem.model.run import Mode, Rejected, RunOptions, RunState
 
 _DIALECT = PostgresDialect()
 _STAGING = "mainstem_staging"
@@ -73,6 +73,9 @@ class PostgresLoader:
         self._connection: psycopg.Connection[Any] = connect(settings)
         with translating():
             self._connection.execute(_SESSION)
+        if options.mode is Mode.CDC:  # a table that is copied anew is of another moment than its parents
+            with suppress(psycopg.errors.InsufficientPrivilege):
+                self._connection.execute("SET session_replication_role = replica")
         self._chunk: Chunk | None = None
 
     def __enter__(self) -> PostgresLoader:

@@ -1,0 +1,260 @@
+"""Tables that are copied while others stream: copied anew, or added.
+
+The stream goes on for the others, and drops what comes for the copied ones. Of the log nothing is let go meanwhile
+that is newer than where the copy began (the hold). Once the copy is done, the stream is read again from there: each
+copied table takes what came after its snapshot, every other table what came after the moment of that change, which is
+written down in one transaction. So nothing has to be kept here, however long a copy takes.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+
+from mainstem import failpoints
+from mainstem.contract.changes import ChangeSource
+from mainstem.contract.target import Ledger
+from mainstem.ddl.selection import matches
+from mainstem.engine.applying import Applying, ReadAgainError
+from mainstem.engine.control import Interrupts
+from mainstem.engine.denied import only
+from mainstem.engine.endpoint import Endpoint
+from mainstem.engine.handover import RESYNC_REMEDY, WAITING, HandOver, plan_options, stream_tables, to_copy
+from mainstem.engine.means import Means
+from mainstem.engine.planjson import plan_from_json, plan_to_json
+from mainstem.engine.planner import look
+from mainstem.engine.standing import ACTIVE, Standing
+from mainstem.errors import CancelledError, MainstemError, Retry
+from mainstem.model.event import Level
+from mainstem.model.names import TableId
+from mainstem.model.plan import MigrationPlan
+from mainstem.model.run import SchemaPolicy, SnapshotPolicy, TableSelection, TableState, WriteMode
+from mainstem.model.stream import StreamTable
+
+_NOTE = "hold:"  # a note of the ledger: the position from which the stream is to be read again
+
+
+def ledger_id(stream_id: str) -> str:
+    """The run under which a stream's later copies keep their ledger: one copy at a time."""
+    return f"{stream_id}.more"
+
+
+def held(ledger: Ledger) -> str:
+    """The position that an unfinished copy needs the log from, or empty."""
+    notes = (note for note in ledger.notes() if note.startswith(_NOTE))
+    return next((str(json.loads(note.removeprefix(_NOTE))) for note in notes), "")
+
+
+class Requests:
+    """Tables that are to be copied, from any thread; outlives connections."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._waiting: deque[TableId] = deque()
+
+    def add(self, tables: Iterable[TableId]) -> None:
+        """Have these copied once what is being copied is done."""
+        with self._changed:
+            self._waiting.extend(table for table in tables if table not in self._waiting)
+            self._changed.notify_all()
+
+    def wake(self) -> None:
+        """Have those who wait look whether it is over."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def take(self, over: threading.Event) -> list[TableId]:
+        """All that waits; waits for some. `CancelledError` when it is over."""
+        with self._changed:
+            while not self._waiting:
+                if over.is_set():
+                    raise CancelledError("the connection is over")
+                self._changed.wait(0.5)
+            found = list(self._waiting)
+            self._waiting.clear()
+            return found
+
+
+class Copier:
+    """One connection's thread that copies tables. `run` ends when the connection does.
+
+    Args:
+        requests: what is wanted.
+        means: what the run works with; interrupts are the copier's own.
+    """
+
+    def __init__(
+        self, stream_id: str, source: Endpoint, changes: ChangeSource, means: Means, requests: Requests, hold: str
+    ) -> None:
+        self._stream_id, self._source, self._changes = stream_id, source, changes
+        self._interrupts = Interrupts(means.control)
+        snapshot = replace(means.options.changes, snapshot=SnapshotPolicy.AUTO, position="")
+        options = replace(means.options, changes=snapshot, skip_data=False, write_mode=WriteMode.APPEND)
+        self._means = replace(means, interrupts=self._interrupts, options=options)
+        self._handover = HandOver(ledger_id(stream_id), source, changes, self._means, aside=True)
+        self._tracker, self._requests = means.tracker, requests
+        self._over = threading.Event()
+        self._hold = hold
+
+    def hold(self) -> str:
+        """The position that the source must keep its log from, or empty."""
+        return self._hold
+
+    def cancel(self) -> None:
+        """The connection is over; what is copied by now stays."""
+        self._over.set()
+        self._requests.wake()
+        self._interrupts.run()
+
+    def run(self, writer: Applying) -> None:
+        """Go on with what an earlier connection or start has left, then copy what is asked for."""
+        standing = writer.site.standing
+        with self._means.target.ledger(ledger_id(self._stream_id)) as ledger:
+            if ledger.known_plan():
+                self._copy(ledger, writer, standing)
+            left = [table.source for table in standing.durable_tables if table.state in WAITING]
+            if left:
+                self._requests.add(left)
+        while True:
+            tables = self._requests.take(self._over)
+            with self._means.target.ledger(ledger_id(self._stream_id)) as ledger:
+                self._try(tables, ledger, writer, standing)
+
+    def _try(self, tables: list[TableId], ledger: Ledger, writer: Applying, standing: Standing) -> None:
+        """Copy tables; one that cannot even be planned does not end the stream."""
+        try:
+            self._begin(tables, ledger, writer, standing)
+        except CancelledError:
+            raise
+        except MainstemError as exc:
+            if exc.retry is Retry.BACKOFF or self._over.is_set():
+                self._requests.add(tables)
+                raise
+            self._failed(tables, exc, writer, standing)
+            return
+        self._copy(ledger, writer, standing)
+
+    def _begin(self, tables: Sequence[TableId], ledger: Ledger, writer: Applying, standing: Standing) -> None:
+        """Plan, mark the tables as being copied, empty them, and hold the log from here on."""
+        there = {table.source: table for table in standing.durable_tables}
+        known = {table: there[table] for table in tables if table in there}
+        plan, planned = self._plan(tables, known, standing)
+        copied = {table.source for table in plan.tables}
+        following = [table for table in planned if table.source not in copied]
+        waiting = [_copying(table) for table in planned if table.source in copied]
+
+        def mark() -> None:
+            here = standing.checkpoint.position
+            self._hold = self._hold or here
+            writer.save_tables([*waiting, *(replace(table, since=here) for table in following)])
+
+        self._order(writer, mark)
+        ledger.open(plan_to_json(plan))
+        ledger.note(_NOTE + json.dumps(self._hold))
+        failpoints.hit("resync.marked")
+        for table in waiting:
+            if table.source in known:
+                ledger.forget(table.source, table.plan.target)
+                self._tracker.say(f"{table.source}: its rows in {table.plan.target} are deleted, and copied anew")
+
+    def _plan(
+        self, tables: Sequence[TableId], known: Mapping[TableId, StreamTable], standing: Standing
+    ) -> tuple[MigrationPlan, tuple[StreamTable, ...]]:
+        """The plan of these tables as they are now; the log of those that are new is kept from here on.
+
+        Of the new ones those that the target has with rows are not copied, as at a stream's start.
+        """
+        options = only(plan_options(self._means.options), tables)
+        options = replace(
+            options,
+            tables=tuple(_into(item, known) for item in options.tables),
+            structure=replace(options.structure, views=False),
+            schema_policy=SchemaPolicy.CREATE_MISSING,
+        )
+        planned = look(self._source, self._means.end, options)
+        new = [table for table in tables if table not in known]
+        if new:
+            every = [*(table.source for table in standing.durable_tables), *new]
+            self._changes.open(self._stream_id, every, standing.origin, "")
+        first = {table.source for table in to_copy(planned, options)}
+        copied = tuple(table for table in planned.plan.tables if table.source in known or table.source in first)
+        self._tracker.plan(planned.plan)
+        return replace(planned.plan, tables=copied), stream_tables(planned, copied, self._source)
+
+    def _copy(self, ledger: Ledger, writer: Applying, standing: Standing) -> None:
+        """Copy what the ledger's plan names, unless that is done; then the stream is read again."""
+        names = [table.source for table in plan_from_json(ledger.known_plan()).tables]
+        there = {table.source: table for table in standing.durable_tables}
+        tables = [there[name] for name in names if name in there]
+        if any(table.state in WAITING for table in tables):
+            copied = self._handover.copy(standing.origin, tables, ledger)
+            failpoints.hit("resync.copied")
+            self._handover.finish(standing.origin, ledger, forget=False)
+            self._order(writer, lambda: self._rewind(copied, writer, standing))
+        else:  # the stream was read again already
+            self._handover.finish(standing.origin, ledger)
+            self._hold = ""
+
+    def _rewind(self, copied: Sequence[StreamTable], writer: Applying, standing: Standing) -> None:
+        """In one transaction: where each table goes on, and the stream from the hold."""
+        mine = {table.source for table in copied}
+        here = standing.checkpoint.position
+        others = [
+            replace(table, since=here)
+            for table in standing.durable_tables
+            if table.source not in mine and table.state in ACTIVE and not writer.is_behind(table)
+        ]
+        writer.save_tables([*others, *copied], position=self._hold)
+        failpoints.hit("resync.rewound")
+        raise ReadAgainError("tables were copied")
+
+    def _failed(self, tables: list[TableId], error: MainstemError, writer: Applying, standing: Standing) -> None:
+        for table in tables:
+            self._tracker.say(
+                f"{table} cannot be copied: {error}", level=Level.ERROR, part="source", table=str(table),
+                code=error.code,
+            )  # fmt: skip
+        failed = [
+            replace(table, state=TableState.FAILED, error=error.message, remedy=RESYNC_REMEDY)
+            for table in standing.durable_tables
+            if table.source in tables
+        ]
+        self._order(writer, lambda: writer.save_tables(failed))
+
+    def _order(self, writer: Applying, work: Callable[[], None]) -> None:
+        """Have the writer do this, and wait for it."""
+        done = threading.Event()
+
+        def ordered(_: Applying) -> None:
+            if self._over.is_set():  # of a connection that is over
+                return
+            work()
+            done.set()
+
+        writer.site.orders.add(ordered)
+        while not done.wait(0.2):
+            if self._over.is_set():
+                raise CancelledError("the connection is over")
+
+
+def _copying(table: StreamTable) -> StreamTable:
+    return replace(table, state=TableState.COPYING, since="", until="", error="", remedy="")
+
+
+def _into(selection: TableSelection, known: Mapping[TableId, StreamTable]) -> TableSelection:
+    """The selection of a table that the stream has: it goes on into the table of the target that it went into."""
+    for table, own in known.items():
+        if matches(table, selection.name) and own.plan.target.name != table.name:
+            return replace(selection, target=own.plan.target.name)
+    return selection
+
+
+def open_hold(means: Means, stream_id: str) -> str:
+    """The hold of a copy that an earlier start has left."""
+    with ExitStack() as stack:
+        ledger = stack.enter_context(means.target.ledger(ledger_id(stream_id)))
+        return held(ledger) if ledger.known_plan() else ""
