@@ -59,6 +59,7 @@ class Following:
         tables: rows by identity, as the events leave them; of a table without a key how many there are of each.
         parts: in their order.
         groups: with ``whole``; Idle ones are left out.
+        strict: a row that is inserted must not be there, one that is changed must.
     """
 
     settle: Callable[[SchemaChange], StreamTable | None] = lambda change: None
@@ -69,6 +70,7 @@ class Following:
     parts: list[Part] = field(default_factory=list)
     groups: list[ChangeGroup] = field(default_factory=list)
     position: str = ""
+    strict: bool = False
 
     def know(self, table: StreamTable) -> StreamTable:
         """A table's identity."""
@@ -131,9 +133,12 @@ class Following:
         after: Cells | None,
         absent: set[int],
     ) -> None:
+        if self.strict:
+            assert before is None or before in rows
         old = rows.pop(before, None) if before is not None else None
         if after is not None:
             whole = tuple(old[index] if index in absent and old else cell for index, cell in enumerate(after))
+            assert not self.strict or tuple(whole[index] for index in key) not in rows
             rows[tuple(whole[index] for index in key)] = whole
 
 
