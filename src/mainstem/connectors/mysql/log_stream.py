@@ -19,7 +19,7 @@ from mainstem.connectors.mysql.log_tables import Tables
 from mainstem.connectors.mysql.replica import Replica
 from mainstem.connectors.mysql.schema_watch import SchemaWatch
 from mainstem.connectors.mysql.wire import payload
-from mainstem.connectors.mysql.wire.events import Event, Heartbeat, TransactionPayload
+from mainstem.connectors.mysql.wire.events import Heartbeat, TransactionPayload
 from mainstem.connectors.mysql.wire.reader import EventReader
 from mainstem.contract.changes import GroupLimits
 from mainstem.errors import (
@@ -112,7 +112,8 @@ class MysqlChangeStream:
         return WireError(exc.message, remedy="look into the server's error log", position=where)
 
     def _groups(self) -> Iterator[ChangeGroup | Idle]:
-        replica, reading, read = self._replica, self._reading, self._reader.read
+        replica, reading = self._replica, self._reading
+        read, move, take = self._reader.read, self._place.move, reading.read
         self._handed_at = time.monotonic()
         while True:
             if self._settlements and not reading.busy:
@@ -123,22 +124,20 @@ class MysqlChangeStream:
             if data is None:
                 yield from self._at_rest()
                 continue
-            yield from self._read(read(data))
+            event = read(data)
+            if not isinstance(event, Heartbeat):
+                move(event.header)
+            groups = self._inner(event) if isinstance(event, TransactionPayload) else take(event)
+            if groups is not None:
+                for group in groups:
+                    yield from self._handed_on(group)
             if not reading.busy and self._is_due():
                 yield from self._at_rest()
 
-    def _read(self, event: Event) -> Iterator[ChangeGroup]:
-        """What an event, or those in it, completes."""
-        place, reading = self._place, self._reading
-        if type(event) is not Heartbeat:
-            place.move(event.header)
-        if type(event) is not TransactionPayload:
-            for group in reading.read(event) or ():
-                yield from self._handed_on(group)
-            return
+    def _inner(self, event: TransactionPayload) -> Iterator[ChangeGroup]:
+        """What the events of a compressed transaction complete."""
         for inner in payload.events(event, self._reader):
-            for group in reading.read(inner) or ():
-                yield from self._handed_on(group)
+            yield from self._reading.read(inner) or ()
 
     def _handed_on(self, group: ChangeGroup) -> Iterator[ChangeGroup]:
         began = time.monotonic()

@@ -13,6 +13,12 @@ from mainstem.connectors.mysql.wire.gtid import Gtid, GtidSet, MariadbGtid
 from mainstem.connectors.mysql.wire.tablemap import TableMap
 from mainstem.model.change import Op
 
+# Plain numbers: the operators of flags make an object each, for every event.
+_ARTIFICIAL = int(EventFlag.ARTIFICIAL)
+_STANDALONE, _PREPARED_XA, _COMPLETED_XA = map(
+    int, (MariadbGtidFlag.STANDALONE, MariadbGtidFlag.PREPARED_XA, MariadbGtidFlag.COMPLETED_XA)
+)
+
 
 class Header(NamedTuple):
     """What every event begins with.
@@ -35,7 +41,7 @@ class Header(NamedTuple):
     @property
     def artificial(self) -> bool:
         """Made for the replica: it stands in no file, and its position means nothing."""
-        return bool(self.flags & EventFlag.ARTIFICIAL)
+        return bool(self.flags & _ARTIFICIAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +130,17 @@ class MariadbGtidEvent(NamedTuple):
     @property
     def standalone(self) -> bool:
         """One event follows, and it ends the group."""
-        return bool(self.flags & MariadbGtidFlag.STANDALONE)
+        return bool(self.flags & _STANDALONE)
 
     @property
     def prepares(self) -> bool:
         """The group ends with XA PREPARE; nothing of it may be visible before it is completed by another group."""
-        return bool(self.flags & MariadbGtidFlag.PREPARED_XA)
+        return bool(self.flags & _PREPARED_XA)
 
     @property
     def completes(self) -> bool:
         """The group is the XA COMMIT or XA ROLLBACK (its QUERY says which) of a prepared one."""
-        return bool(self.flags & MariadbGtidFlag.COMPLETED_XA)
+        return bool(self.flags & _COMPLETED_XA)
 
 
 @dataclass(frozen=True, slots=True)

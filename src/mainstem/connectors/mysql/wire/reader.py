@@ -293,6 +293,10 @@ _TAGGED: dict[int, Callable[[Cursor], object]] = {
 _WITH_MORE = int(MariadbGtidFlag.GROUP_COMMIT_ID | MariadbGtidFlag.PREPARED_XA | MariadbGtidFlag.COMPLETED_XA)
 
 
+_GROUP_COMMIT_ID = int(MariadbGtidFlag.GROUP_COMMIT_ID)
+_OF_XA = int(MariadbGtidFlag.PREPARED_XA | MariadbGtidFlag.COMPLETED_XA)
+
+
 def _mariadb_gtid(_: EventReader, header: Header, data: bytes | memoryview, end: int) -> MariadbGtidEvent:
     if end - HEADER_BYTES < _MARIADB_GTID.size:
         raise WireError(_CUT)
@@ -302,7 +306,7 @@ def _mariadb_gtid(_: EventReader, header: Header, data: bytes | memoryview, end:
         return MariadbGtidEvent(header, gtid, flags)
     cursor = Cursor(data, HEADER_BYTES + _MARIADB_GTID.size, end)
     commit_id = xid = None
-    if flags & MariadbGtidFlag.GROUP_COMMIT_ID:
+    if flags & _GROUP_COMMIT_ID:
         commit_id = cursor.integer(8)
     else:
         form, gtrid, bqual = cursor.integer(4), cursor.integer(1), cursor.integer(1)
