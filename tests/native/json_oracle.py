@@ -41,7 +41,7 @@ def number(value: float) -> str:
         return f"{sign}0.0"
     if -15 < point <= 0:
         return f"{sign}0.{'0' * -point}{digits}"
-    if 0 < point <= 15:
+    if 0 < point <= 15 or 0 < point < len(digits):
         return f"{sign}{digits[:point].ljust(point, '0')}.{digits[point:] or '0'}"
     return f"{sign}{digits[0]}{'.' if digits[1:] else ''}{digits[1:]}e{point - 1}"
 

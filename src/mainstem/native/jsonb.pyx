@@ -117,6 +117,21 @@ cdef inline int _escape(uint8_t *text, uint8_t letter) noexcept nogil:
     return 2
 
 
+cdef bint _next_up(char *text) noexcept nogil:
+    """Count the last digit up: around a power of two the next decimal may read back where the nearest does not."""
+    cdef int i = 0
+    while text[i] != c"e":
+        i += 1
+    while i > 0:
+        i -= 1
+        if 48 <= text[i] < 57:
+            text[i] += 1
+            return True
+        if text[i] == 57:
+            text[i] = 48
+    return False
+
+
 cdef int _double(Column *column, double value) noexcept nogil:
     """As few digits as read back to the same value; an exponent where there would be many zeros."""
     cdef char[40] text
@@ -133,6 +148,8 @@ cdef int _double(Column *column, double value) noexcept nogil:
     while True:
         snprintf(text, 40, b"%.*e", count - 1, value)
         if count == 17 or strtod(text, NULL) == value:
+            break
+        if count == 16 and _next_up(text) and strtod(text, NULL) == value:
             break
         count += 1
     out = column.data + column.size
@@ -173,7 +190,7 @@ cdef int _spread(uint8_t *out, const char *found, int count, int point) noexcept
         memset(out + 2, 48, -point)
         memcpy(out + 2 - point, found, count)
         return 2 - point + count
-    if 0 < point <= MOST_PLAIN:
+    if 0 < point <= MOST_PLAIN or 0 < point < count:
         if count <= point:
             memcpy(out, found, count)
             memset(out + count, 48, point - count)

@@ -10,7 +10,7 @@ import zlib
 
 from mainstem.errors import WireError
 
-_MARK, _MARK_BITS = 0x80, 0xE0
+_MARK, _MARK_BITS = 0x80, 0xF0  # zlib is the only algorithm
 _LENGTH_BITS = 0x07
 MAX_BYTES = 1 << 30
 """No packet of a server, and so no event, is longer."""

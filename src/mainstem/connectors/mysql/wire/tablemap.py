@@ -5,7 +5,7 @@ Source: MySQL source documentation, "Table_map_event"; MariaDB documentation, "T
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from mainstem.connectors.mysql.wire.codes import ColumnType
@@ -13,9 +13,9 @@ from mainstem.connectors.mysql.wire.cursor import Cursor, text
 from mainstem.errors import WireError
 
 T = ColumnType
+_PREFIXED = (T.BLOB, T.TINY_BLOB, T.MEDIUM_BLOB, T.LONG_BLOB, T.BLOB_COMPRESSED, T.JSON, T.GEOMETRY, T.VECTOR)
 _METADATA_BYTES: dict[int, int] = {
-    **dict.fromkeys((T.FLOAT, T.DOUBLE, T.BLOB, T.TINY_BLOB, T.MEDIUM_BLOB, T.LONG_BLOB, T.BLOB_COMPRESSED), 1),
-    **dict.fromkeys((T.JSON, T.GEOMETRY, T.VECTOR, T.TIMESTAMP2, T.DATETIME2, T.TIME2), 1),
+    **dict.fromkeys((*_PREFIXED, T.FLOAT, T.DOUBLE, T.TIMESTAMP2, T.DATETIME2, T.TIME2), 1),
     **dict.fromkeys((T.VARCHAR, T.VARCHAR_COMPRESSED, T.BIT, T.NEWDECIMAL, T.STRING, T.VAR_STRING, T.ENUM, T.SET), 2),
 }
 _KNOWN = frozenset(int(member) for member in T)
@@ -28,6 +28,13 @@ _CHARACTER = {
 }
 _LABELLED = {T.ENUM, T.SET}
 _MAX_COLUMNS = 4096
+_LENGTHS: dict[int, Sequence[int]] = {
+    **dict.fromkeys(_PREFIXED, range(1, 5)),
+    T.FLOAT: (4,),
+    T.DOUBLE: (8,),
+    T.ENUM: (1, 2),
+    T.SET: range(1, 9),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +91,7 @@ def _string(column_type: int, meta: bytes) -> MapColumn:
     """CHAR and BINARY; ENUM and SET hide behind the same type. Lengths above 255 have two bits in the first byte."""
     first, second = meta
     if not first:
-        return MapColumn(column_type, second)
+        first = column_type
     if first & 0x30 != 0x30:
         return MapColumn(first | 0x30, second | (first & 0x30 ^ 0x30) << 4)
     return MapColumn(first, second)
@@ -174,6 +181,8 @@ def _column(column_type: int, metadata: Cursor) -> MapColumn:
     column = _READ.get(column_type, _plain)(column_type, meta)
     if column.type not in _KNOWN:
         raise WireError(f"a table map has a column of type {column.type}, which is not known")
+    if column.length not in _LENGTHS.get(column.type, (column.length,)):
+        raise WireError(f"a table map has a {T(column.type).name} of impossible size")
     return column
 
 
