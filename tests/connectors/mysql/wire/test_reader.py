@@ -190,7 +190,7 @@ def test_statement_with_what_is_told_of_its_session() -> None:
     assert (told.databases, told.microseconds, told.commit_xid) == (("one", "two"), 513, 99)
 
 
-@pytest.mark.parametrize("status", [b"\1\0", b"\4\1", b"\5\x09UTC", b"\x0c\1one", b"\x83\5"])
+@pytest.mark.parametrize("status", [b"\1\0", b"\4\1", b"\5\x09UTC", b"\x0c\1one", b"\x83\5", b"\x82\4\0"])
 def test_cut_status_variables_are_refused(status: bytes) -> None:
     with pytest.raises(WireError, match="status variables"):
         status_of(status)

@@ -13,6 +13,7 @@ from mainstem.connectors.mysql.wire.events import StatusVariables
 from mainstem.errors import WireError
 
 _OVER_MAX_DATABASES = 254
+_ENDS_ALTER = 4 | 8
 
 
 def _number(name: str, size: int) -> Callable[[Cursor], dict[str, object]]:
@@ -57,6 +58,13 @@ def _databases(cursor: Cursor) -> dict[str, object]:
     return {"databases": tuple(names)}
 
 
+def _gtid_flags(cursor: Cursor) -> dict[str, object]:
+    """With the number of the START ALTER that a COMMIT ALTER or ROLLBACK ALTER ends."""
+    if cursor.integer(1) & _ENDS_ALTER:
+        cursor.take(8)
+    return {}
+
+
 def _collations(cursor: Cursor) -> dict[str, object]:
     cursor.take(4 * cursor.integer(1))
     return {}
@@ -84,7 +92,7 @@ _VARIABLES: dict[int, Callable[[Cursor], dict[str, object]]] = {
     20: _passed(1),
     128: _number("microseconds", 3),
     129: _number("commit_xid", 8),
-    130: _passed(2),
+    130: _gtid_flags,
     131: _collations,
 }
 
