@@ -18,6 +18,7 @@ ENDS = ("mysql://u@127.0.0.1:1/a", "postgresql://u@127.0.0.1:1/b")
         (("--forget",), "needs the --id"),
         (("--operation", "upsert"), "upsert"),
         (("--rename", "x"), "--rename"),
+        (("--table-operations", "t=insert,upsert"), "'upsert' is none of"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_at_once(arguments: tuple[str, ...], told: str) -> None:

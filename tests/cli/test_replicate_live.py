@@ -66,6 +66,8 @@ def test_a_replication_copies_streams_stops_and_goes_on(pair: Pair, tmp_path: Pa
     assert again.interrupted().code == 0
     forgotten = mainstem("replicate", *pair.urls, "--id", "shop", "--forget")
     assert (forgotten.code, "is forgotten" in forgotten.out) == (0, True), forgotten.err
+    unknown = mainstem("replicate", *pair.urls, "--id", "shop", "--forget")
+    assert (unknown.code, "knows no stream called shop" in unknown.err) == (2, True)
 
 
 @pytest.mark.parametrize("cdc", [True, False])

@@ -15,6 +15,7 @@ from mainstem.cli.endpoints import check_roles, endpoint
 from mainstem.cli.names import checked_id
 from mainstem.cli.terminal import JsonFlag, Terminal
 from mainstem.contract.registry import Registry
+from mainstem.errors import NotFoundError
 from mainstem.model.config import REPLICATION_RETRY_S
 from mainstem.model.run import (
     ChangeErrorPolicy,
@@ -38,6 +39,7 @@ CUTOVER_S = 300.0
 _CHANGES = "Changes"
 _SOURCE = "The source's log"
 _WATCH = "Alerts and limits"
+_TABLE_OPERATIONS = "--table-operations"
 _PLAIN = ChangeOptions()
 
 
@@ -85,6 +87,12 @@ def replicate(
     operation: Annotated[
         list[Applied] | None,
         typer.Option(help="Only changes of this kind; may be repeated.", rich_help_panel=_CHANGES, show_default="all"),
+    ] = None,
+    table_operations: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TABLE=KIND[,KIND]", help="The same for one table; may be repeated.", rich_help_panel=_CHANGES
+        ),
     ] = None,
     soft_delete: Annotated[
         str,
@@ -182,7 +190,8 @@ def replicate(
     changes = ChangeOptions(
         snapshot=_snapshot(snapshot, position, schema_policy),
         position="".join(position.split()),
-        operations=_operations(names),
+        operations=_operations(names) or _PLAIN.operations,
+        table_operations=_by_table(table_operations),
         soft_delete=soft_delete,
         row_errors=on_change_error,
         schema_changes=schema_changes,
@@ -249,10 +258,20 @@ def _snapshot(wanted: SnapshotPolicy | None, position: str, policy: SchemaPolicy
 
 def _operations(names: list[str]) -> tuple[str, ...]:
     if not names:
-        return _PLAIN.operations
+        return ()
     from mainstem.control.change_options import applied  # brings all shapes of a config with it
 
     return applied(names)
+
+
+def _by_table(texts: list[str] | None) -> dict[str, tuple[str, ...]]:
+    found = {}
+    for table, kinds in assignments(_TABLE_OPERATIONS, "TABLE=KIND[,KIND]", texts).items():
+        names = [kind.strip().lower() for kind in kinds.split(",")]
+        if wrong := [name for name in names if name not in set(Applied)]:
+            raise typer.BadParameter(f"{wrong[0]!r} is none of {', '.join(Applied)}", param_hint=_TABLE_OPERATIONS)
+        found[table] = _operations(names)
+    return found
 
 
 def _alert_url(text: str) -> str:
@@ -268,11 +287,17 @@ def _alert_url(text: str) -> str:
 
 def _forget(job: Job, terminal: Terminal) -> None:
     """Have source and target forget a stream."""
+    from mainstem.control.leftovers import is_known
     from mainstem.engine.replication import close_stream
 
     if not job.resume:
         raise typer.BadParameter("needs the --id of the stream to forget", param_hint="--forget")
     check_roles(job.source, job.target)
+    if not is_known(job.target, job.options, job.resume):
+        raise NotFoundError(
+            f"{job.target.settings.label} knows no stream called {job.resume}",
+            remedy="give the --id it was started with",
+        )
     close_stream(job.source, job.target, job.options, job.resume)
     if terminal.json:
         terminal.document({"id": job.resume, "status": "forgotten"})
