@@ -13,7 +13,7 @@ help: ## list these targets
 	@echo
 	@echo "  PYTHON=python3.12 picks another interpreter (3.11 or later)."
 
-demo: servers-demo $(VENV)/.demo $(VENV)/.compiled ## a sample shop from MariaDB to PostgreSQL, live; EXIT=1 ends by itself
+demo: servers-demo $(VENV)/.demo $(VENV)/.compiled ## a sample shop from MariaDB to PostgreSQL, then kept equal, live; EXIT=1 ends by itself
 	@$(PY) -m demo $(if $(EXIT),--exit)
 
 test: servers-test check ## install what is missing, then run every check and test

@@ -1,4 +1,4 @@
-"""The demo: two servers and a Mainstem of its own, one migration by HTTP, and nothing left of it afterwards."""
+"""The demo: two servers and a Mainstem of its own, a migration and a replication by HTTP, and nothing left of them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import secrets
 import shutil
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from demo import shop
+from demo import live, shop
 from demo.api import Api, Mainstem
 from demo.processes import end_processes_of, has_ended
 from demo.stage import Stage
@@ -32,22 +32,26 @@ from mainstem.testing import servers
 DATABASE = "shop"
 POLL_S = 0.15
 LOG_LINES = 20
+LIVE_S = 10.0
+MOMENT_S = 15.0
+STAYS = "Everything stays up"
 RUN_DEADLINE_S = 1800.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How it is played. ``rows``: about so many in the shop; ``stay``: until Ctrl-C."""
+    """How it is played. ``rows``: about so many in the shop; ``stay``: until Ctrl-C, else customers shop ``live_s``."""
 
     rows: int
     port: int
     stay: bool
     svg: Path | None = None
+    live_s: float = LIVE_S
 
 
 def play(options: Options, stage: Stage) -> None:
-    """From nothing to a migrated database, and back to nothing."""
+    """From nothing to a database that is migrated and kept equal, and back to nothing."""
     stage.title("Mainstem demo", "a sample shop, from MariaDB to PostgreSQL")
     with workspace() as folder, ExitStack() as stack:
         stage.heading("Servers of our own, on free ports of this machine")
@@ -71,25 +75,32 @@ def play(options: Options, stage: Stage) -> None:
                 f"port {options.port} is taken by someone else, so this server listens on {mainstem.port}", "yellow"
             )
         api = stack.enter_context(mainstem.client(stage))
-        migrate(api, stage, source, target)
+        config = migrate(api, stage, source, target)
         _compare(stage, source, target)
-        if options.svg is not None:
-            stage.write_picture(options.svg, "make demo")
-        _what_next(stage, mainstem, source, target)
+        replica = live.begin(api, stage, config, source)
         if options.stay:
+            _what_next(stage, mainstem, source, target)
+            stage.console.print()
+            stage.say(f"{STAYS} until Ctrl-C, which ends it and removes every trace.", "bold")
             _stay(
-                stage,
+                replica,
                 {
                     "MariaDB": (mariadb.pid, mariadb.folder / "server.log"),
                     "PostgreSQL": (postgres.pid, postgres.folder / "server.log"),
                     "mainstem serve": (mainstem.process.pid, mainstem.log),
                 },
             )
+        else:
+            transactions = live.watch(replica, lambda seconds: seconds >= options.live_s)
+            live.cut_over(replica, transactions, target)
+            if options.svg is not None:
+                stage.write_picture(options.svg, "make demo")
+            _what_next(stage, mainstem, source, target)
         stage.console.print()
 
 
-def migrate(api: Api, stage: Stage, source: ConnectionSettings, target: ConnectionSettings) -> RunView:
-    """What a user does: six calls, then a look at the figures until the run has ended."""
+def migrate(api: Api, stage: Stage, source: ConnectionSettings, target: ConnectionSettings) -> dict[str, Any]:
+    """What a user does: six calls, then a look at the figures until the run has ended. Returns the config."""
     stage.heading("By HTTP, as anyone would")
     api.call("GET", "/user/configs", lambda _: "the key is good")
     ends = {}
@@ -113,7 +124,7 @@ def migrate(api: Api, stage: Stage, source: ConnectionSettings, target: Connecti
         stage.say(f"the report has {len(view.report)} items, {len(warnings)} of them warnings:")
         for item in warnings:
             stage.say(f"  {item.object}: {item.message}", "yellow")
-    return view
+    return config
 
 
 def _follow(api: Api, stage: Stage, stream: str) -> RunView:
@@ -207,22 +218,36 @@ def _what_next(stage: Stage, mainstem: Mainstem, source: ConnectionSettings, tar
     )
 
 
-def _stay(stage: Stage, running: Mapping[str, tuple[int, Path]]) -> None:
-    """Wait for Ctrl-C, which is the good end here; a server that ends before it is a failure.
+def _stay(replica: live.Replica, running: Mapping[str, tuple[int, Path]]) -> None:
+    """Customers shop until Ctrl-C, which is the good end here; a server that ends before it is a failure.
 
     Args:
         running: the process id and the log of each server.
     """
+
+    def gone() -> list[str]:
+        return [name for name, (pid, _) in running.items() if has_ended(pid)]
+
     try:
-        stage.console.print()
-        stage.say("Everything stays up until Ctrl-C, which ends it and removes every trace.", "bold")
-        while not (gone := [name for name, (pid, _) in running.items() if has_ended(pid)]):
-            time.sleep(0.5)
+        live.watch(replica, lambda _: bool(gone()))
     except KeyboardInterrupt:
-        stage.say("ending …")
+        replica.stage.say("ending …")
         return
-    tail = running[gone[0]][1].read_text(errors="replace").splitlines()[-LOG_LINES:]
-    raise StatementError("\n".join([f"{gone[0]} has ended by itself; the end of its log:", *tail]))
+    except Exception:
+        if not _come_true(gone):
+            raise
+    tail = running[gone()[0]][1].read_text(errors="replace").splitlines()[-LOG_LINES:]
+    raise StatementError("\n".join([f"{gone()[0]} has ended by itself; the end of its log:", *tail]))
+
+
+def _come_true(condition: Callable[[], Sequence[str]]) -> bool:
+    """Whether it comes true within a moment: a call may fail before its server's process is seen to have ended."""
+    deadline = time.monotonic() + MOMENT_S
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 @contextmanager

@@ -70,6 +70,16 @@ def test_a_replication_copies_streams_stops_and_goes_on(pair: Pair, tmp_path: Pa
     assert (unknown.code, "knows no stream called shop" in unknown.err) == (2, True)
 
 
+def test_a_cut_over_ends_it_and_says_that_it_is_safe(pair: Pair) -> None:
+    done = mainstem("replicate", *pair.urls, "--cutover", "--json", "--id", "move")
+    assert done.code == 0, done.err + done.out
+    report = done.document["cutover"]
+    assert (report["safe"], report["problems"]) == (True, [])
+    assert {(table["sourceRows"], table["targetRows"]) for table in report["tables"]} == {(200, 200), (1000, 1000)}
+    assert pair.postgres("INSERT INTO customer (name) VALUES ('after') RETURNING id > 200") == [(True,)]
+    assert mainstem("replicate", *pair.urls, "--id", "move", "--forget").code == 0
+
+
 @pytest.mark.parametrize("cdc", [True, False])
 def test_doctor_looks_at_what_a_replication_needs_when_asked(pair: Pair, cdc: bool) -> None:
     done = mainstem("doctor", *pair.urls, "--json", *(["--cdc"] if cdc else []))

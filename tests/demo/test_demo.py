@@ -19,7 +19,7 @@ from mainstem.model.connection import ConnectionSettings
 from mainstem.testing.servers import free_port, mariadb_available
 
 ROOT = Path(__file__).resolve().parents[2]
-DEADLINE_S = 150
+DEADLINE_S = 170
 ROWS = "2000"
 pytestmark = pytest.mark.skipif(not mariadb_available(), reason="MariaDB is not installed")
 
@@ -63,13 +63,16 @@ def _nothing_left(folder: Path) -> bool:
 def test_it_plays_to_its_end_and_leaves_nothing_behind(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        process = _start(folder, "--exit", port=port)
+        process = _start(folder, "--exit", "--seconds", "6", port=port)
         out, _ = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 0, out
     assert f"port {port} is taken" in out
     assert "POST /stream-configs" in out
     assert "rows add up" in out
     assert "the same on both servers" in out
+    assert "streaming  ·" in out
+    assert "safe to switch" in out
+    assert "equal on both servers" in out
     assert "API key" in out
     assert "psql" in out
     assert _nothing_left(folder)
