@@ -114,7 +114,9 @@ class Feed:
 
     def __init__(self, database: ConnectionSettings, *names: str, options: ChangeOptions | None = None) -> None:
         self.database = database
-        self.source = PostgresChanges(database, RunOptions(mode=Mode.CDC, changes=options or ChangeOptions()))
+        self.options = RunOptions(mode=Mode.CDC, changes=options or ChangeOptions())
+        self.limits = GroupLimits()
+        self.source = PostgresChanges(database, self.options)
         ids = [TableId("public", name) for name in names]
         with PostgresInspector(database) as inspector:
             found = {table.id: table for table in inspector.catalog(ids).tables}
@@ -129,7 +131,7 @@ class Feed:
     @contextmanager
     def stream(self, limits: GroupLimits | None = None) -> Iterator[PostgresChangeStream]:
         """From where the last one ended."""
-        with self.source.stream(self.origin, self.position, self.tables, limits or GroupLimits()) as stream:
+        with self.source.stream(self.origin, self.position, self.tables, limits or self.limits) as stream:
             self._groups = stream.groups()
             yield stream
 

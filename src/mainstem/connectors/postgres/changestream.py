@@ -54,9 +54,13 @@ class PostgresChangeStream:
         self._limits = limits
         self._timeline = place.timeline
         self._side = Side(settings)
-        self._tables = Tables(self._side, tables, added, place.lsn)
-        self._absences = Absences(self._side, publications, self._tables)
-        self._sender = Walsender(settings, slot, publications, place.lsn, self._side, self._absences.look)
+        try:
+            self._tables = Tables(self._side, tables, added, place.lsn)
+            self._absences = Absences(self._side, publications, self._tables)
+            self._sender = Walsender(settings, slot, publications, place.lsn, self._side, self._absences.look)
+        except BaseException:
+            self._side.close()
+            raise
         self._decoder = self._sender.decoder
         self._gathered = Gathered(self._decoder, self._tables)
         self._under_way = InProgress()

@@ -38,11 +38,13 @@ _SESSION = (
     " SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings"
     " WHERE name IN ('lock_timeout', 'idle_session_timeout', 'transaction_timeout')"
 )
+_TIMEOUT = "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'"  # milliseconds
 _STREAMED = 140_000  # from here on transactions under way are sent
 _IN_USE = "55006"
 _BUSY_S = 20.0  # for how long a slot may be held by a sender whose reader is gone
 _TRY_AGAIN_S = 0.25
 _ANSWER_S = 10.0
+_ANSWERS = 4  # at least so many within the time after which the server gives up
 _SOON_S = 0.5  # to tell of progress
 _SILENCE_S = 60.0
 _TLS_POLL_S = 0.2  # what TLS has decrypted already does not show at the socket
@@ -74,7 +76,8 @@ class Walsender:
         """
         self._slot, self._side, self._look = slot, side, look
         self.decoder = LogDecoder(start)
-        self._connection, self._messages = _started(settings, slot, publications, start)
+        self._connection, self._messages, timeout_s = _started(settings, slot, publications, start)
+        self._answer_s = min(_ANSWER_S, timeout_s / _ANSWERS) if timeout_s else _ANSWER_S
         self._pid = self._connection.info.backend_pid
         self._lock = threading.Lock()  # of the connection
         self._error: MainstemError | None = None
@@ -172,11 +175,11 @@ class Walsender:
 
     def _keep(self) -> None:
         """The thread: answers while the reader is busy, and listens for silence."""
-        while not self._ended.wait(_SOON_S):
+        while not self._ended.wait(min(_SOON_S, self._answer_s)):
             self.log_end = self._side.end()
             self._look()
             self._listen()
-            ask = time.monotonic() - self._told_at >= _ANSWER_S
+            ask = time.monotonic() - self._told_at >= self._answer_s
             received = max(self.decoder.received, self.decoder.position)
             if ask or self._told != (max(received, self._confirmed), self._confirmed):
                 with self._lock, suppress(psycopg.Error):
@@ -219,13 +222,16 @@ class Walsender:
 
 def _started(
     settings: ConnectionSettings, slot: str, publications: Sequence[str], start: int
-) -> tuple[psycopg.Connection[Any], LogMessages]:
+) -> tuple[psycopg.Connection[Any], LogMessages, float]:
+    """The connection, its messages, and for how long the server bears silence; 0 is forever."""
     deadline = time.monotonic() + _BUSY_S
     while True:
         connection = replication_connection(settings)
         try:
             with translating(slot=slot):
-                return connection, _start(connection, slot, publications, start)
+                row = connection.execute(_TIMEOUT).fetchone()
+                timeout_s = int(row[0]) / 1000 if row else 0.0
+                return connection, _start(connection, slot, publications, start), timeout_s
         except TransientError as exc:
             connection.close()
             if time.monotonic() > deadline:
