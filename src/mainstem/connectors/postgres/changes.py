@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from mainstem.connectors.postgres import slot as slots
 from mainstem.connectors.postgres.changestream import PostgresChangeStream
 from mainstem.connectors.postgres.client import connect, translating
 from mainstem.connectors.postgres.config import BOOTSTRAP_DATABASE
+from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.lsn import Place, format_lsn, parse_lsn, read_place
 from mainstem.connectors.postgres.publication import Publications
 from mainstem.connectors.postgres.side import end_of_log
@@ -26,6 +27,7 @@ from mainstem.model.names import TableId
 from mainstem.model.run import RunOptions
 from mainstem.model.stream import StreamTable
 
+_DIALECT = PostgresDialect()
 _HELD = (
     "SELECT pg_catalog.pg_wal_lsn_diff(CASE WHEN pg_catalog.pg_is_in_recovery()"
     " THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_lsn() END, restart_lsn)::bigint"
@@ -157,8 +159,12 @@ class PostgresChanges:
                 name = f"{found.slot[:40]}_{keeper.info.backend_pid}_copy"
                 lsn, exported = slots.create(keeper, name, temporary=True)
             place = json.loads(str(Place(lsn, system.timeline)))
-            with open_snapshot(self._settings, readers, Exported(exported, place)) as snapshot:
-                yield snapshot
+            try:
+                with open_snapshot(self._settings, readers, Exported(exported, place)) as snapshot:
+                    yield snapshot
+            finally:
+                with suppress(psycopg.Error):  # its place is free at once, and not only when the server notices
+                    keeper.execute(f"DROP_REPLICATION_SLOT {_DIALECT.quote(name)}".encode())
 
     def stream(
         self, origin: str, position: str, tables: Sequence[StreamTable], limits: GroupLimits
