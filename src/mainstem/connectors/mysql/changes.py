@@ -84,12 +84,12 @@ class MysqlChangeSource:
                 files = log_files(side)
                 oldest = LogPosition(identity.server, files[0][0]) if files else end
                 return replace(known, server=identity.server).dump(), oldest.dump()
-            chosen = self._options.changes.server_id or _OWN_IDS + secrets.randbelow(_MOST_ID - _OWN_IDS - 1)
+            chosen = self._options.changes.server_id or _random_id()
             made = Origin(identity.mariadb, identity.server, chosen)
             start = from_user(position, identity.server, identity.mariadb) if position else end
             if start.file:
                 check_reach(side, identity, start)
-                begun = file_made(self._log_settings, made.server_id, start.file)
+                begun = file_made(self._log_settings, _random_id(), start.file)
                 gtid = start.gtid
                 if identity.mariadb and not gtid:
                     gtid = gtids_at(side, start.file, start.offset)
@@ -187,6 +187,10 @@ class MysqlChangeSource:
             yield side
         finally:
             side.close()
+
+
+def _random_id() -> int:
+    return _OWN_IDS + secrets.randbelow(_MOST_ID - _OWN_IDS - 1)
 
 
 def _gtids_to_skip(side: Side, position: LogPosition) -> bytes:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pymysql
 
-from mainstem.connectors.mysql import client, rights
+from mainstem.connectors.mysql import client, rights, source_log_checks
 from mainstem.connectors.mysql.config import NOT_OF_THE_LEDGER
 from mainstem.connectors.mysql.consistency import START
 from mainstem.connectors.mysql.dialect import MysqlDialect
@@ -23,7 +23,7 @@ from mainstem.contract.inspector import Finding, Role
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.plan import Severity
-from mainstem.model.run import RunOptions, TableSelection
+from mainstem.model.run import Mode, RunOptions, TableSelection
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection
@@ -45,6 +45,9 @@ _VIEWS = "SELECT table_name FROM information_schema.views WHERE table_schema = %
 _KEYED = (
     "SELECT DISTINCT table_name FROM (SELECT table_name FROM information_schema.statistics"
     " WHERE table_schema = %s AND non_unique = 0 GROUP BY table_name, index_name HAVING MAX(nullable = 'YES') = 0) AS k"
+)
+_PRIMARY = (
+    "SELECT DISTINCT table_name FROM information_schema.statistics WHERE table_schema = %s AND index_name = 'PRIMARY'"
 )
 
 
@@ -80,7 +83,24 @@ def run(connection: Connection[Cursor], settings: ConnectionSettings, role: Role
 
         return target_checks.run(connection, settings.database, options)
     look = _Look(connection, settings, options, tuple(_selected(connection, settings.database, options)))
-    return [finding for check in _CHECKS for finding in check(look)]
+    found = [finding for check in _CHECKS for finding in check(look)]
+    return found if options.mode is not Mode.CDC else [*found, *_log(look)]
+
+
+def _log(look: _Look) -> Iterator[Finding]:
+    """Those of a server whose log is to be followed."""
+    names = [table.id.name for table in look.tables]
+    keyed = {name for (name,) in look.rows(_PRIMARY, look.settings.database)}
+    yield from source_log_checks.checks(
+        source_log_checks.look(
+            look.rows,
+            look.settings.database,
+            names,
+            [name for name in names if name not in keyed],
+            look.options,
+            mariadb=client.flavor(look.connection) == "mariadb",
+        )
+    )
 
 
 def _selected(connection: Connection[Cursor], database: str, options: RunOptions) -> Iterator[_Table]:
