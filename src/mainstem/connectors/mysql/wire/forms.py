@@ -12,12 +12,12 @@ from mainstem.model.schema import Column, DefaultKind
 from mainstem.model.types import Kind, LogicalType
 from mainstem.native.ops import BinlogForm, BinlogOp
 
-_BINARY_CHARSET = 63
-_UTF8_CHARSETS = {
-    *(11, 33, 45, 46, 63, 65, 76, 83, 223),  # ascii, utf8mb3, utf8mb4 and binary
-    *range(192, 216), *range(224, 248), *range(255, 324),
-    *range(576, 608), *range(2048, 4096),  # MariaDB's UCA collations of utf8mb3 and utf8mb4 lie among these
-}  # fmt: skip
+_UTF8_COLLATIONS = frozenset({
+    *(11, 33, 45, 46, 63, 65, 76, 83, 223),  # ascii, binary, utf8mb3, utf8mb4
+    *range(192, 216), *range(224, 248), *range(255, 324), *range(576, 579), *range(608, 611),
+    *range(2048, 2560),  # of Unicode 14, in MariaDB
+})  # fmt: skip
+_NO_PAD, _UCA_1400 = 1024, 2048  # MariaDB counts collations that do not pad from here on
 _PLAIN_DEFAULTS = {Kind.INTEGER, Kind.ENUM, Kind.DATE}
 _INTEGER_BYTES = {T.TINY: 1, T.SHORT: 2, T.INT24: 3, T.LONG: 4, T.LONGLONG: 8}
 _UUID_BYTES, _INET4_BYTES, _INET6_BYTES = 16, 4, 16
@@ -96,7 +96,10 @@ def _unwanted(mapped: MapColumn) -> BinlogForm:
         return BinlogForm(BinlogOp.UINT, mapped.length)
     if mapped.type in _PREFIXED or mapped.type in (T.VARCHAR, T.VAR_STRING, T.STRING, T.VARCHAR_COMPRESSED):
         return BinlogForm(BinlogOp.BYTES, _prefix(mapped))
-    return _FORMS[mapped.type](mapped, None)
+    make = _FORMS.get(mapped.type)
+    if make is None:
+        raise WireError(f"a column is {T(mapped.type).name} in the log, whose size is not known", column=mapped.name)
+    return make(mapped, None)
 
 
 def _prefix(mapped: MapColumn) -> int:
@@ -124,11 +127,17 @@ def _string(mapped: MapColumn, column: Described | None) -> BinlogForm:
     return BinlogForm(BinlogOp.BYTES, _prefix(mapped))
 
 
+def in_utf8(collation: int) -> bool:
+    """Whether text of a collation, by its number, can be taken for UTF-8: it is that, ASCII, or bytes."""
+    padded = collation - _NO_PAD if _NO_PAD < collation < _UCA_1400 else collation
+    return padded in _UTF8_COLLATIONS
+
+
 def _labels(mapped: MapColumn, column: Described | None) -> tuple[bytes, ...]:
     """The labels of the event itself where they are in UTF-8, else those of the schema; as many there must be."""
     own = mapped.members
     known = tuple(member.encode() for member in column.type.members) if column is not None else ()
-    if own is not None and (mapped.charset is None or mapped.charset in _UTF8_CHARSETS):
+    if own is not None and (mapped.charset is None or in_utf8(mapped.charset)):
         return own
     if own is not None and known and len(own) != len(known):
         raise WireError("an ENUM or SET has other labels in the log than in its schema", column=mapped.name)
