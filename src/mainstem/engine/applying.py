@@ -352,8 +352,6 @@ class Applying:
         failpoints.hit("stream.schema_change")
         position = group.position or self.site.standing.checkpoint.position
         table = self.site.standing.tables.get(change.table)
-        if table is not None and self.is_behind(table):
-            return Outcome(settled=table)
         outcome = self.evolution.decide(change, table, position)
         if not outcome.statements:
             return outcome

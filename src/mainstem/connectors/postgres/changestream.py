@@ -219,11 +219,11 @@ class PostgresChangeStream:
 
     def _relation(self, body: bytes) -> Iterator[ChangeGroup]:
         sent = read_relation(body)
-        change = self._tables.describe(sent)
+        change = self._tables.describe(sent, self._decoder.commit_lsn)
         if change is not None:
             yield from self._tell(change)
             self._settle_asked()
-        self._tables.relate(sent, self._decoder)
+        self._tables.relate(sent, self._decoder, self._decoder.commit_lsn)
 
     def _truncate(self, body: bytes) -> None:
         oids, restart = read_truncate(body)

@@ -15,6 +15,8 @@ from mainstem.model.stream import StreamTable
 from mainstem.native.changerows import ChangeRows
 from mainstem.native.pgoutput import LogDecoder
 
+_FOR_EVER = 2**64
+
 
 class Tables:
     """For one thread at a time.
@@ -85,11 +87,15 @@ class Tables:
                 except StatementError:  # it has changed since; the server describes it again before the next row
                     decoder.forget(sent.oid)
 
-    def describe(self, sent: SentTable) -> SchemaChange | None:
-        """What has changed of a table, by what the server says of it now; None: nothing, or it is not followed."""
+    def describe(self, sent: SentTable, commit_lsn: int) -> SchemaChange | None:
+        """What has changed of a table, by what the server says of it now; None: nothing, or it is not followed.
+
+        Args:
+            commit_lsn: of the transaction; what a table's snapshot holds already is no change.
+        """
         known = self._oids.get(sent.oid)
         table = self._tables.get(known or sent.id)
-        if table is None or table.state not in FOLLOWED:
+        if table is None or table.state not in FOLLOWED or commit_lsn < read_place(table.since).lsn:
             return None
         if known is None:  # another table has this name now
             return SchemaChange(SchemaChangeKind.DROPPED, sent.id)
@@ -102,14 +108,19 @@ class Tables:
             return SchemaChange(SchemaChangeKind.COLUMNS, known, self._side.columns(sent))
         return None
 
-    def relate(self, sent: SentTable, decoder: LogDecoder) -> None:
-        """Have the table's rows decoded by what the server says of it now."""
+    def relate(self, sent: SentTable, decoder: LogDecoder, commit_lsn: int | None = None) -> None:
+        """Have the table's rows decoded by what the server says of it now.
+
+        Args:
+            commit_lsn: of the transaction; rows that a table's snapshot holds already may be of another shape.
+        """
         id_ = self._oids.get(sent.oid)
         if id_ is not None and id_ != sent.id and sent.id in self._tables:  # settled under its new name
             id_ = self._oids[sent.oid] = sent.id
         table = self._tables.get(id_) if id_ is not None else None
         self._sent[sent.oid] = sent
-        if table is None or table.state not in FOLLOWED:
+        early = commit_lsn is not None and table is not None and commit_lsn < read_place(table.since).lsn
+        if table is None or table.state not in FOLLOWED or (early and self.describe(sent, _FOR_EVER) is not None):
             decoder.relate(relation(sent, None, None, 0))
             return
         self._accepted[table.source] = sent
