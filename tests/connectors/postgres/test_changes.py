@@ -11,15 +11,17 @@ from typing import Any
 import psycopg
 import pytest
 
-from mainstem.connectors.postgres import absences
+from mainstem.connectors.postgres import absences, walsender
 from mainstem.connectors.postgres import slot as slots
+from mainstem.connectors.postgres.changes import PostgresChanges
 from mainstem.connectors.postgres.client import connect
 from mainstem.contract.changes import GroupLimits
 from mainstem.errors import CancelledError, PositionLostError, StatementError
 from mainstem.model.change import ChangeGroup, Idle, RowChanges, SchemaChange, SchemaChangeKind, Truncate
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
-from mainstem.model.run import ChangeOptions
+from mainstem.model.plan import ColumnPlan
+from mainstem.model.run import ChangeOptions, Mode, RunOptions
 from tests.connectors.postgres.changefeed import Feed, parts_of, snapshot_rows, stream_table
 
 Sql = psycopg.Connection[Any]
@@ -158,6 +160,46 @@ def test_a_large_transaction_comes_in_pieces_that_hold_nothing_of_others(sql: Sq
     assert groups[0].rows == 1
     assert {group.position for group in groups if not group.whole} == {""}
     assert sum(group.transactions for group in groups) == 3
+
+
+def test_the_oldest_protocol_gives_the_same(sql: Sql, feed: MakeFeed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walsender, "_STREAMED", 1_000_000)
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY, a text)")
+    one = feed("t")
+    with sql.transaction():
+        sql.execute("INSERT INTO t SELECT i, 'x' FROM generate_series(1, 3000) i")
+        with sql.transaction(force_rollback=True):
+            sql.execute("DELETE FROM t")
+        sql.execute("UPDATE t SET a = 'y' WHERE id < 100; TRUNCATE t; INSERT INTO t VALUES (1, 'z')")
+    one.run(GroupLimits(max_rows=1000))
+    one.check()
+
+
+def test_a_condition_on_rows_is_refused(sql: Sql, database: ConnectionSettings) -> None:
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY)")
+    source = PostgresChanges(database, RunOptions(mode=Mode.CDC, filters={"t": "id > 5"}))
+    with pytest.raises(StatementError, match="only some rows"):
+        source.open("st_1", [TableId("public", "t")], "", "")
+
+
+def test_stored_generated_columns_come_from_18_on(sql: Sql, database: ConnectionSettings, feed: MakeFeed) -> None:
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY, twice int GENERATED ALWAYS AS (id * 2) STORED, a text)")
+    one = feed("t")
+    sql.execute("INSERT INTO t (id, a) VALUES (1, 'x')")
+    one.run()
+    one.check()
+    table = one.tables[0]
+    twice = next(column for column in table.layout if column.name == "twice")
+    wanted = ColumnPlan("twice", "twice", twice.type, "integer", native="integer")
+    one.tables = [replace(table, plan=replace(table.plan, columns=(*table.plan.columns, wanted)))]
+    sql.execute("UPDATE t SET a = 'y'")
+    one.twin.rows["t"] = [(b"1", b"x", None)]
+    if sql.info.server_version >= 180_000:
+        one.run()
+        assert one.twin.rows["t"] == [(b"1", b"y", b"2")]
+    else:
+        with pytest.raises(StatementError, match="does not hold column twice"):
+            one.run()
 
 
 def test_a_stream_goes_on_where_the_last_one_ended(sql: Sql, feed: MakeFeed) -> None:

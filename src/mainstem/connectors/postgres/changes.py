@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -73,10 +73,13 @@ class PostgresChanges:
     def __init__(self, settings: ConnectionSettings, options: RunOptions) -> None:
         self._settings = settings
         self._options = options.changes
+        self._conditions = sorted({*options.filters, *(item.name for item in options.tables if item.where)})
         self._database = settings.database or BOOTSTRAP_DATABASE
 
     def open(self, stream_id: str, tables: Sequence[TableId], origin: str, position: str) -> tuple[str, str]:
         """Have the log kept from here on for these tables: a publication and a slot."""
+        if self._conditions:
+            raise _conditional(self._conditions[0])
         with self._connections() as (plain, sender):
             if origin:
                 return self._find(plain, sender, Origin.read(origin), tables)
@@ -153,25 +156,22 @@ class PostgresChanges:
     def snapshot(self, origin: str, readers: int) -> Iterator[Snapshot]:
         """What a temporary slot exports: exactly what committed before its first place."""
         found = Origin.read(origin)
-        with closing(slots.replication_connection(self._settings)) as keeper:
-            with translating():
+        with ExitStack() as stack:
+            with closing(slots.replication_connection(self._settings)) as keeper, translating():
                 system = slots.identify(keeper)
                 name = f"{found.slot[:40]}_{keeper.info.backend_pid}_copy"
                 lsn, exported = slots.create(keeper, name, temporary=True)
-            place = json.loads(str(Place(lsn, system.timeline)))
-            try:
-                with open_snapshot(self._settings, readers, Exported(exported, place)) as snapshot:
-                    yield snapshot
-            finally:
-                with suppress(psycopg.Error):  # its place is free at once, and not only when the server notices
-                    keeper.execute(f"DROP_REPLICATION_SLOT {_DIALECT.quote(name)}".encode())
+                place = json.loads(str(Place(lsn, system.timeline)))
+                snapshot = stack.enter_context(open_snapshot(self._settings, readers, Exported(exported, place)))
+                # All have joined it: neither slot nor connection is needed any more.
+                keeper.execute(f"DROP_REPLICATION_SLOT {_DIALECT.quote(name)}".encode())
+            yield snapshot
 
     def stream(
         self, origin: str, position: str, tables: Sequence[StreamTable], limits: GroupLimits
     ) -> PostgresChangeStream:
         """Read the log from a position."""
         found, place = Origin.read(origin), read_place(position)
-        _refuse_conditions(tables)
         with self._connections() as (plain, sender):
             system, slot = self._require(plain, sender, found)
             slots.require_position(slot, place)
@@ -210,12 +210,10 @@ class PostgresChanges:
             Publications(found.publications, made=found.publications_made).drop(connection)
 
 
-def _refuse_conditions(tables: Sequence[StreamTable]) -> None:
-    for table in tables:
-        if table.plan.where or table.plan.query:
-            raise StatementError(
-                f"of table {table.source} only some rows are wanted: the log does not tell when a row becomes one of"
-                " them, or ceases to be",
-                remedy="leave the condition out, or use mode convert",
-                table=str(table.source),
-            )
+def _conditional(table: str) -> StatementError:
+    return StatementError(
+        f"of table {table} only some rows are wanted: the log does not tell when a row becomes one of them, or ceases"
+        " to be",
+        remedy="leave the condition out, or use mode convert",
+        table=table,
+    )

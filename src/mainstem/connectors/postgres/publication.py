@@ -25,6 +25,7 @@ from mainstem.model.names import TableId
 from mainstem.model.run import ChangeOptions
 
 _DIALECT = PostgresDialect()
+_ROOTS = 130_000  # before, a partitioned table cannot be published
 _GENERATED = 180_000  # from here on a publication can hold generated columns
 _ALL = "insert, update, delete, truncate"
 _ADDED = "insert, truncate"
@@ -145,11 +146,12 @@ class Publications:
         pair = [chosen, chosen + _INSERTS]
         for old in _existing(connection, pair):  # left behind by a start that came to nothing
             connection.execute(f"DROP PUBLICATION {_DIALECT.quote(old)}".encode())
-        generated = ", publish_generated_columns = stored" * (connection.info.server_version >= _GENERATED)
+        version = connection.info.server_version
+        more = ", publish_via_partition_root = true" * (version >= _ROOTS)
+        more += ", publish_generated_columns = stored" * (version >= _GENERATED)
         for made, published in zip(pair, (_ALL, _ADDED), strict=True):
             connection.execute(
-                f"CREATE PUBLICATION {_DIALECT.quote(made)}"
-                f" WITH (publish = '{published}', publish_via_partition_root = true{generated})".encode()
+                f"CREATE PUBLICATION {_DIALECT.quote(made)} WITH (publish = '{published}'{more})".encode()
             )
         return cls(pair, made=True)
 
