@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
 from mainstem.connectors.mysql.wire.events import (
     MariadbGtidEvent,
     Query,
@@ -13,7 +20,10 @@ from mainstem.connectors.mysql.wire.events import (
     Xid,
 )
 from mainstem.connectors.mysql.wire.reader import events_of_file
+from mainstem.errors import WireError
 from mainstem.model.connection import ConnectionSettings
+from mainstem.testing import servers
+from tests.connectors.mysql.following import Source, run
 from tests.connectors.mysql.wire.live import binlog
 from tests.types.matrix import Database
 
@@ -83,3 +93,30 @@ def test_table_that_is_made_with_its_rows_is_one_group(mysql_db: ConnectionSetti
     assert groups_of(mysql_db, "CREATE TABLE c AS SELECT 1 AS i") == [
         ["", "CREATE TABLE `c` (\n  `i` int(1) NOT NULL\n)", "INSERT", "Xid"]
     ]
+
+
+@pytest.fixture
+def key_file() -> Iterator[Path]:
+    """A key for the server to encrypt with, where its own user can read it."""
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        keys = Path(folder) / "keys"
+        keys.write_text("1;770A8A65DA156D24EE2A093277530142\n")
+        yield keys
+
+
+def test_log_that_is_encrypted_on_disk_is_read_from_the_server(key_file: Path) -> None:
+    options = {
+        "plugin-load-add": "file_key_management",
+        "file-key-management-filename": str(key_file),
+        "encrypt-binlog": "ON",
+    }
+    with servers.mariadb(options) as server:
+        run(server.settings, "CREATE DATABASE d", "CREATE TABLE d.t (id INT PRIMARY KEY)")
+        source = Source(replace(server.settings, database="d"), "t")
+        source.run("INSERT INTO t VALUES (1)", "FLUSH BINARY LOGS", "INSERT INTO t VALUES (2)")
+        assert [event[1] for event in source.follow().events["t"]] == [(b"1",), (b"2",)]
+        admin = Database(server.settings)
+        with pytest.raises(WireError, match="encrypted"):
+            list(events_of_file(binlog(admin.run)))
+        admin.close()

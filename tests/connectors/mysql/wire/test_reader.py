@@ -317,7 +317,6 @@ def test_event_that_is_not_known_is_refused_and_never_passed_over(kind: int) -> 
     ("kind", "message", "remedy"),
     [
         (EventType.PARTIAL_UPDATE_ROWS, "partial updates", "binlog_row_value_options"),
-        (EventType.START_ENCRYPTION, "encrypted", "from the server"),
         (EventType.PARTIAL_ROW_DATA, "fragments", "binlog_row_event_fragment_threshold"),
     ],
 )
@@ -374,6 +373,11 @@ def test_compressed_transaction_that_is_cut_is_refused() -> None:
         fields = b"\1\1" + bytes([size]) + b"\2\1\0" + b"\3\3\xfc" + len(whole).to_bytes(2, "little") + b"\0"
         with pytest.raises(WireError):
             inside(event(EventType.TRANSACTION_PAYLOAD, fields + packed[:size]))
+
+
+def test_encrypted_file_is_refused() -> None:
+    with pytest.raises(WireError, match="encrypted"):
+        list(events_of_file(b"\xfebin" + description() + event(EventType.START_ENCRYPTION, bytes(17)) + b"\x8f" * 40))
 
 
 def test_file_that_is_no_log_is_refused() -> None:

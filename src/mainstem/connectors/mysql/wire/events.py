@@ -319,8 +319,8 @@ class TransactionPayload:
 class Passed:
     """An event that says nothing about data.
 
-    BINLOG_CHECKPOINT, TRANSACTION_CONTEXT, VIEW_CHANGE, IGNORABLE, and types that are not known but whose header says
-    that they may be ignored.
+    BINLOG_CHECKPOINT, TRANSACTION_CONTEXT, VIEW_CHANGE, START_ENCRYPTION, IGNORABLE, and types that are not known but
+    whose header says that they may be ignored.
     """
 
     header: Header

@@ -71,7 +71,10 @@ def events_of_file(data: bytes | memoryview, reader: EventReader | None = None) 
     at = len(MAGIC)
     while at < len(data):
         size = event_bytes(data, at)
-        yield reader.read(data[at : at + size])
+        event = reader.read(data[at : at + size])
+        if event.header.type == EventType.START_ENCRYPTION:
+            raise WireError("a binary log is encrypted", remedy="read it from its server, which sends it decrypted")
+        yield event
         at += size
 
 
@@ -441,7 +444,8 @@ _Read = Callable[[EventReader, Header, "bytes | memoryview", int], Event]
 _BARE = (
     (StatementContext, "INTVAR RAND USER_VAR APPEND_BLOCK DELETE_FILE BEGIN_LOAD_QUERY"),
     (Stop, "STOP"),
-    (Passed, "IGNORABLE TRANSACTION_CONTEXT VIEW_CHANGE BINLOG_CHECKPOINT"),
+    # A server sends START_ENCRYPTION too, and then what follows decrypted.
+    (Passed, "IGNORABLE TRANSACTION_CONTEXT VIEW_CHANGE BINLOG_CHECKPOINT START_ENCRYPTION"),
 )
 
 
@@ -474,9 +478,6 @@ _READERS: dict[int, _Read] = {
     EventType.PARTIAL_UPDATE_ROWS: _refuse(
         "the log holds JSON columns as partial updates, of which the whole value cannot be told",
         "SET GLOBAL binlog_row_value_options = ''; reconnect the writers; copy the table again",
-    ),
-    EventType.START_ENCRYPTION: _refuse(
-        "the log is encrypted", "read it from the server, which sends it decrypted, not from its file"
     ),
     EventType.PARTIAL_ROW_DATA: _refuse(
         "the log holds a row in several fragments",
