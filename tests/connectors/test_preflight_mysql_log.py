@@ -13,7 +13,7 @@ from mainstem.connectors.mysql.client import connect, query
 from mainstem.contract.inspector import Finding
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.plan import Severity
-from mainstem.model.run import ChangeOptions, Mode, RunOptions
+from mainstem.model.run import ChangeOptions, Mode, RunOptions, StructureOptions
 from mainstem.testing import servers
 from tests.connectors.mysql.following import Source
 from tests.connectors.test_preflight_mysql import findings, login, run
@@ -90,12 +90,12 @@ def test_rights_that_are_missing_are_named(
             assert source.follow().tables["t"] == source.rows("t")
 
 
-def _found(settings: ConnectionSettings) -> list[Finding]:
+def _found(settings: ConnectionSettings, options: RunOptions = CDC) -> list[Finding]:
     from mainstem.connectors.mysql import SPEC
     from mainstem.contract.inspector import Role
 
     with SPEC.inspector(settings) as inspector:
-        return inspector.preflight(Role.SOURCE, CDC)
+        return inspector.preflight(Role.SOURCE, options)
 
 
 def test_tables_that_are_hard_to_follow_are_named(mysql_db: ConnectionSettings) -> None:
@@ -124,6 +124,29 @@ def _found_in(settings: ConnectionSettings, table: str) -> list[Finding]:
     run(settings, f"CREATE TABLE {table} (id INT PRIMARY KEY)")
     with SPEC.inspector(settings) as inspector:
         return inspector.preflight(Role.SOURCE, replace(CDC, tables=(TableSelection(table),)))
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (CDC, [(Severity.INFO, "other, t")]),
+        (replace(CDC, structure=StructureOptions(foreign_keys=False)), [(Severity.WARNING, "other, t")]),
+        (replace(CDC, exclude=("t",)), [(Severity.WARNING, "other")]),
+        (replace(CDC, exclude=("other", "t")), []),
+    ],
+)
+def test_rows_that_foreign_keys_change_are_told_of(
+    mysql_db: ConnectionSettings, options: RunOptions, expected: list[tuple[Severity, str]]
+) -> None:
+    run(
+        mysql_db,
+        "CREATE TABLE t (id INT PRIMARY KEY, up INT, FOREIGN KEY (up) REFERENCES t (id) ON UPDATE SET NULL)",
+        "CREATE TABLE other (id INT PRIMARY KEY, FOREIGN KEY (id) REFERENCES t (id) ON DELETE CASCADE)",
+        "CREATE TABLE quiet (id INT PRIMARY KEY, FOREIGN KEY (id) REFERENCES t (id))",
+    )
+    found = [item for item in _found(mysql_db, options) if item.check == "my.fk_effects"]
+    named = [item.message.partition(":")[0].replace(f"{mysql_db.database}.", "") for item in found]
+    assert list(zip([item.severity for item in found], named, strict=True)) == expected
 
 
 def test_prepared_transactions_are_told_of(mysql_db: ConnectionSettings) -> None:

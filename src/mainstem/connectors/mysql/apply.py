@@ -51,8 +51,8 @@ _VARIABLES = (
     "local_infile", "max_allowed_packet", "log_bin", "binlog_format", "enforce_gtid_consistency", "version",
     "sql_require_primary_key", "innodb_force_primary_key",
 )  # fmt: skip
-# Before, a server with GTIDs made no temporary table within a transaction (MySQL manual, "Restrictions on Replication
-# with GTIDs").
+# Before, and when it logs statements, a server with GTIDs makes no temporary table within a transaction (MySQL manual,
+# "Restrictions on Replication with GTIDs").
 _STAGES_SINCE = (8, 0, 13)
 
 
@@ -215,7 +215,8 @@ class MysqlApplier:
         if values.get("log_bin") != "ON" or values.get("binlog_format") != "STATEMENT":
             client.query(self._connection, _ISOLATION)
         mariadb = client.flavor(self._connection) == "mariadb"
-        self._stages = mariadb or values.get("enforce_gtid_consistency") != "ON" or _version(values) >= _STAGES_SINCE
+        by_rows = values.get("binlog_format") != "STATEMENT" and _version(values) >= _STAGES_SINCE
+        self._stages = mariadb or values.get("enforce_gtid_consistency") != "ON" or by_rows
         return Sender(
             self._connection, self._options, values["local_infile"] == "ON", mariadb,
             int(values["max_allowed_packet"]),

@@ -36,6 +36,11 @@ _COLUMNS = (
 _VERSIONED = (
     "SELECT table_name FROM information_schema.tables WHERE table_schema = %s AND table_type = 'SYSTEM VERSIONED'"
 )
+_EFFECTS = (
+    "SELECT DISTINCT table_name, unique_constraint_schema, referenced_table_name, delete_rule, update_rule"
+    " FROM information_schema.referential_constraints WHERE constraint_schema = %s ORDER BY 1, 3"
+)
+_QUIET_RULES = frozenset({"RESTRICT", "NO ACTION"})
 _READERS = ("SHOW REPLICAS", "SHOW SLAVE HOSTS")
 
 Rows = list[tuple[Any, ...]]
@@ -299,6 +304,32 @@ def _xa(it: LogLook) -> Iterator[Finding]:
         )
 
 
+def _effects(it: LogLook) -> Iterator[Finding]:
+    """Rows that InnoDB's foreign keys change are not in the log: the target's own keys have to change them."""
+    tables = set(it.tables)
+    told: dict[bool, list[str]] = {True: [], False: []}
+    for child, schema, parent, *rules in it.rows(_EFFECTS, it.database):
+        if child in tables and set(rules) - _QUIET_RULES:
+            told[schema == it.database and parent in tables].append(child)
+    lost, carried = (list(dict.fromkeys(told[followed])) for followed in (False, True))
+    what = "rows that ON DELETE or ON UPDATE of a foreign key changes are not in the log"
+    if lost:
+        yield _warning(
+            "my.fk_effects", f"{_listed(it, lost)}: {what}, and the tables that these refer to are not replicated",
+            "replicate those tables too, or change such rows by statements of their own",
+        )  # fmt: skip
+    if carried and not it.options.structure.foreign_keys:
+        yield _warning(
+            "my.fk_effects", f"{_listed(it, carried)}: {what}, and the target gets no foreign keys that would do it",
+            "have foreign keys made, or make them there by hand",
+        )  # fmt: skip
+    elif carried:
+        yield _info(
+            "my.fk_effects", f"{_listed(it, carried)}: {what}; the target's own foreign keys do it again there",
+            "see that tables which the target has already have the same foreign keys",
+        )  # fmt: skip
+
+
 def _listed(it: LogLook, names: Sequence[str]) -> str:
     shown = [str(TableId(it.database, name)) for name in names[:_LISTED]]
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
@@ -307,5 +338,5 @@ def _listed(it: LogLook, names: Sequence[str]) -> str:
 
 _CHECKS: tuple[Callable[[LogLook], Iterator[Finding]], ...] = (
     _format, _row_image, _row_metadata, _partial_json, _compression, _gtids, _server_id, _retention, _grants, _packet,
-    _no_key, _special_columns, _xa,
+    _no_key, _special_columns, _effects, _xa,
 )  # fmt: skip
