@@ -18,7 +18,7 @@ from mainstem.settings import Settings
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
-_FINDING = re.compile(r'"((?:my|pg|tgt|append|upsert|key|where|names)\.[a-z_]+)"')
+_FINDING = re.compile(r'"((?:my|maria|pg|tgt|append|upsert|key|where|names)\.[a-z_]+)"')
 
 
 def _page(name: str) -> str:
