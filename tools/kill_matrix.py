@@ -71,7 +71,7 @@ class Nudges:
         self._source, self._target = Session(ends.source), Session(ends.target)
         self._number = 0
         self._refuses = refuses
-        self._checked = False
+        self._copied = self._checked = False
 
     def close(self) -> None:
         """Both connections."""
@@ -79,14 +79,15 @@ class Nudges:
             session.connection.close()
 
     def next(self) -> None:
-        """A round of all of them; the check on the target is made as soon as it has the table."""
+        """A round of all of them. Structure is changed, and the check made, once the target has its keys."""
         self._number += 1
         n = self._number
-        if self._refuses and not self._checked and self._there():
+        self._copied = self._copied or self._there()
+        if self._refuses and self._copied and not self._checked:
             self._target.run(f"ALTER TABLE {REFUSED} ADD CONSTRAINT small CHECK (n < 100)")
             self._checked = True
         self._source.run(f"INSERT INTO shapes (id, n) VALUES ({n}, {n})", f"INSERT INTO emptied VALUES ({n})")
-        if n % _ALTER_EVERY == 0:
+        if self._copied and n % _ALTER_EVERY == 0:
             self._source.run(
                 f"ALTER TABLE shapes ADD COLUMN c{n} INT", f"INSERT INTO shapes (id, n, c{n}) VALUES ({-n}, {n}, {n})"
             )
@@ -98,13 +99,13 @@ class Nudges:
             self._source.run(f"INSERT INTO {REFUSED} VALUES ({-n}, 1000)")
 
     def _there(self) -> bool:
-        """The target's table has its key, so that the copy is through with it."""
+        """The tables have their keys, so that the copy is through with them."""
         schema = "DATABASE()" if self._target.kind == MYSQL else "'public'"
         rows = self._target.run(
             f"SELECT 1 FROM information_schema.table_constraints WHERE table_schema = {schema}"
-            f" AND table_name = '{REFUSED}' AND constraint_type = 'PRIMARY KEY'"
+            f" AND table_name IN ('shapes', '{REFUSED}', 'children') AND constraint_type IN ('PRIMARY KEY', 'FOREIGN KEY')"
         )
-        return bool(rows)
+        return len(rows) >= (4 if self._refuses else 3)
 
 
 def _until(condition: Callable[[], bool], seconds: float, step: Callable[[], None]) -> bool:
