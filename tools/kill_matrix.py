@@ -103,7 +103,8 @@ class Nudges:
         schema = "DATABASE()" if self._target.kind == MYSQL else "'public'"
         rows = self._target.run(
             f"SELECT 1 FROM information_schema.table_constraints WHERE table_schema = {schema}"
-            f" AND table_name IN ('shapes', '{REFUSED}', 'children') AND constraint_type IN ('PRIMARY KEY', 'FOREIGN KEY')"
+            f" AND table_name IN ('shapes', '{REFUSED}', 'children')"
+            " AND constraint_type IN ('PRIMARY KEY', 'FOREIGN KEY')"
         )
         return len(rows) >= (4 if self._refuses else 3)
 

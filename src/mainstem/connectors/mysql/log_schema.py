@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from mainstem.connectors.mysql.log_layout import layout_behind
 from mainstem.connectors.mysql.log_tables import TableRows, Tables
 from mainstem.connectors.mysql.schema_watch import SchemaWatch, shape
 from mainstem.connectors.mysql.statements import Statement, What
@@ -14,6 +15,7 @@ from mainstem.model.schema import Column
 # How tools for changes of a table's structure name the copy that they put in its place, with all of its rows.
 _SHADOWS = ("_{}_gho", "_{}_new", "__{}_new", "lhmn_{}", "__osc_new_{}")
 _MOVED = "another table took its name; whether it holds the same rows is not told by the log"
+_REORDERED = "its columns were put into another order by a later statement, and the log does not tell their names"
 _REPLACED = "rows came or went with a partition or a tablespace, which the log does not tell row by row"
 
 
@@ -100,8 +102,11 @@ class SchemaChanges:
             table = rows.table.source
             if table in shapes and shapes[table] != shape(rows.layout):
                 columns = self._watch.columns(table, rows.layout)
-                if columns:
-                    changes.append(SchemaChange(SchemaChangeKind.COLUMNS, table, columns, statement=text))
+                behind = layout_behind(statement, rows.layout, columns) if columns else ()
+                if behind is None:
+                    changes.append(SchemaChange(SchemaChangeKind.LOST, table, statement=text, reason=_REORDERED))
+                elif behind and shape(behind) != shape(rows.layout):
+                    changes.append(SchemaChange(SchemaChangeKind.COLUMNS, table, behind, statement=text))
         return changes
 
     def _created(
