@@ -9,7 +9,7 @@ import pytest
 
 from mainstem.connectors.mysql.client import connect, query
 from mainstem.contract.changes import GroupLimits
-from mainstem.errors import PositionLostError, StatementError
+from mainstem.errors import InvalidError, PositionLostError, StatementError
 from mainstem.model.change import RowChanges, Truncate
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
@@ -209,6 +209,29 @@ def test_cells_that_the_log_lacks_are_absent_and_not_null(mysql_db: ConnectionSe
     assert seen.tables["t"] == {(b"3",): (b"3", b"c", None)}
     lacking = {"MINIMAL": (b"1", b"c", b"(absent)"), "NOBLOB": (b"1", b"c", b"(absent)")}[image]
     assert ("update", lacking, (b"1",)) in seen.events["t"]
+
+
+def test_generated_and_invisible_columns_are_told(mysql_db: ConnectionSettings) -> None:
+    run(
+        mysql_db,
+        "CREATE TABLE g (id INT PRIMARY KEY, a INT, v INT AS (a + 1) VIRTUAL, s INT AS (a + 2) STORED,"
+        " c VARCHAR(20) AS (CONCAT('x', a)) VIRTUAL, i INT INVISIBLE DEFAULT 4)",
+        "CREATE TABLE h (a INT, v INT AS (a + 1) VIRTUAL)",
+    )
+    source = Source(mysql_db, "g", "h")
+    source.run(
+        "INSERT INTO g (id, a) VALUES (1, 1), (2, 2)", "UPDATE g SET a = 5 WHERE id = 1",
+        "UPDATE g SET id = 7 WHERE id = 2", "INSERT INTO h (a) VALUES (1), (2)", "DELETE FROM h WHERE a = 1",
+    )  # fmt: skip
+    seen = source.follow()
+    assert seen.tables["g"] == source.rows("g")
+    assert +seen.bags["h"] == Counter({(b"2", b"3"): 1})
+
+
+def test_a_system_versioned_table_is_refused(mysql_db: ConnectionSettings) -> None:
+    run(mysql_db, "CREATE TABLE h (id INT PRIMARY KEY) WITH SYSTEM VERSIONING")
+    with pytest.raises(InvalidError, match=r"system-versioned tables cannot be replicated: .*\.h "):
+        Source(mysql_db, "h")
 
 
 def test_a_position_of_before_is_gone_when_its_file_was_purged(source: Source) -> None:

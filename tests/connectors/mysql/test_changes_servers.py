@@ -79,6 +79,15 @@ def outcome(stream: ChangeStream, meanwhile: Callable[[], object]) -> MainstemEr
     raise AssertionError("the stream ended")
 
 
+def test_a_table_in_memory_is_empty_behind_a_restart(own: Own) -> None:
+    run(own.settings, "CREATE OR REPLACE TABLE m (id INT PRIMARY KEY) ENGINE = MEMORY")
+    source = Source(own.settings, "m")
+    source.run("INSERT INTO m VALUES (1), (2)")
+    own.restart()
+    source.run("INSERT INTO m VALUES (3)")
+    assert set(source.follow().tables["m"]) == {(b"3",)}
+
+
 def in_another_second(own: Own) -> None:
     began = ask(own.settings, "SELECT UNIX_TIMESTAMP()")
     wait_for(lambda: ask(own.settings, "SELECT UNIX_TIMESTAMP()") != began)

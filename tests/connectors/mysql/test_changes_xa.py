@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -113,6 +114,30 @@ def test_what_is_in_the_copy_is_not_told_again(source: Source) -> None:
         two.run(f"XA COMMIT {second}")
     source.copied("t", since)
     assert set(source.follow().tables["t"]) == {(b"2",)}
+
+
+def test_a_stream_that_begins_sees_what_is_prepared_meanwhile(source: Source) -> None:
+    """It waits for what was prepared before, so that each is committed before its position, or known to it."""
+    with xa(source) as one, xa(source) as two, xa(source) as three:
+        first = one.prepare("1", "INSERT INTO t VALUES (1, 'a')")
+
+        def meanwhile() -> None:
+            second = two.prepare("2", "INSERT INTO t VALUES (2, 'b')")
+            three.prepare("3", "INSERT INTO t VALUES (3, 'c')")
+            one.run(f"XA COMMIT {first}")
+            source.changes.end_position()
+            two.run(f"XA COMMIT {second}")
+
+        timer = threading.Timer(0.3, meanwhile)
+        timer.start()
+        fresh = Source(source.settings, "t")
+        timer.join()
+        assert b'"xid": ""'.replace(b" ", b"") in fresh.position.encode()
+        three.run("XA COMMIT " + f"'{source.settings.database}','3'")
+    told = set(fresh.follow().tables["t"])
+    assert (b"3",) in told
+    assert (b"1",) not in told
+    assert "prepared" not in fresh.seen.position
 
 
 def test_rows_that_were_prepared_before_the_stream_began_are_missed_loudly(source: Source) -> None:

@@ -20,6 +20,7 @@ from mainstem.connectors.mysql.log_side import (
     identify,
     log_end,
     log_files,
+    now,
     server_time,
 )
 from mainstem.connectors.mysql.log_stream import MysqlChangeStream
@@ -77,16 +78,17 @@ class MysqlChangeSource:
         """See `contract.changes.ChangeSource.open`. Nothing is made on the server: it keeps its log by age."""
         with self._side() as side:
             identity = identify(side)
-            end = log_end(side, identity)
+            if identity.mariadb:
+                _refuse_versioned(side, tables)
             if origin:
                 known = Origin.load(origin)
                 self._refuse_other(known, identity)
                 files = log_files(side)
-                oldest = LogPosition(identity.server, files[0][0]) if files else end
+                oldest = LogPosition(identity.server, files[0][0]) if files else log_end(side, identity)
                 return replace(known, server=identity.server).dump(), oldest.dump()
             chosen = self._options.changes.server_id or _random_id()
             made = Origin(identity.mariadb, identity.server, chosen)
-            start = from_user(position, identity.server, identity.mariadb) if position else end
+            start = from_user(position, identity.server, identity.mariadb) if position else now(side, identity)
             if start.file:
                 check_reach(side, identity, start)
                 begun = file_made(self._log_settings, _random_id(), start.file)
@@ -187,6 +189,26 @@ class MysqlChangeSource:
             yield side
         finally:
             side.close()
+
+
+def _refuse_versioned(side: Side, tables: Sequence[TableId]) -> None:
+    """The log of a system-versioned table has rows of its history as if they were rows like others."""
+    databases = sorted({table.schema for table in tables})
+    if not databases:
+        return
+    rows = side.ask(
+        "SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'SYSTEM VERSIONED'"
+        f" AND table_schema IN ({', '.join(['%s'] * len(databases))})",
+        databases,
+    )
+    found = {TableId(str(schema), str(name)) for schema, name in rows} & set(tables)
+    if found:
+        names = ", ".join(sorted(map(str, found)))
+        raise InvalidError(
+            f"system-versioned tables cannot be replicated: {names}",
+            fields={"tables": f"{names}: system-versioned"},
+            remedy="leave them out (exclude), or copy them once in mode convert",
+        )
 
 
 def _random_id() -> int:

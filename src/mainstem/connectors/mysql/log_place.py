@@ -101,6 +101,7 @@ class Place:
         """
         if (self._number, self.offset) >= self._target:
             self._boundary = (self.file, self.offset, self._made)
+            self.prepared.pop("", None)
             self._at_s = at_s or self._at_s
 
     def position(self) -> LogPosition:

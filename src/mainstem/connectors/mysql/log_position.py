@@ -25,7 +25,7 @@ class Prepared:
     """An XA transaction that was prepared and neither committed nor rolled back up to a position.
 
     Attributes:
-        xid: its name, as the log writes it.
+        xid: its name, as the log writes it; empty stands for any.
         file, offset: where its rows begin; the log is read again from there.
         gtid: of its rows, or empty.
     """

@@ -148,8 +148,7 @@ class LogReading:
         self._explicit = True
         self._xa_name = xid.lower()
         self._held = Held()
-        if self._xa_name in self.place.prepared:
-            self._skipping = False
+        self._skipping = False  # even if it was passed over: its commit may come
 
     def _xid(self, event: log.Xid) -> Groups | None:
         if not self.busy:
@@ -487,16 +486,15 @@ class LogReading:
         held = self._prepared.pop(xid, None)
         groups = [self.flush()] if self.gathered else []  # its position still needs what is prepared
         self.place.prepared.pop(xid, None)
-        if held is None:
-            if commit and not self._skipping:
+        if commit and not self._skipping:
+            if held is None:
                 raise PositionLostError(
                     "an XA transaction is committed that was prepared before the stream began: its rows are not known",
                     remedy=RESYNC,
                     position=f"{self.place.file}:{self.place.before}",
                 )
-        elif commit:
             self._held = held
-        else:
+        elif held is not None:
             held.close()
         return chain(groups, self._commit(header) or ())
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mainstem.connectors.mysql import client
-from mainstem.connectors.mysql.log_position import RESYNC, LogPosition
+from mainstem.connectors.mysql.log_position import RESYNC, LogPosition, Prepared
 from mainstem.errors import LostConnectionError, MainstemError, PositionLostError, StatementError
 from mainstem.model.connection import ConnectionSettings
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 Rows = list[tuple[Any, ...]]
 ANSWER_S = 30
+XA_WAIT_S = 10.0
 _LOG_OFF = "the server keeps no binary log"
 _LOG_ON = "start it with log_bin and binlog_format=ROW"
 
@@ -100,6 +102,25 @@ def log_end(side: Side, identity: Identity) -> LogPosition:
     file, offset = str(row[0]), int(row[1])
     gtid = gtids_at(side, file, offset) if identity.mariadb else _flat(row[4] if len(row) > 4 else "")
     return LogPosition(identity.server, file, offset, gtid=gtid)
+
+
+def now(side: Side, identity: Identity) -> LogPosition:
+    """Where the log ends, for a stream that begins there.
+
+    The rows of an XA transaction come before its commit, which may be behind this place: the log is to be read from
+    where those began that are under way, which are waited for a little. One that stays prepared for longer is not
+    seen; if it is committed one day, the stream says so.
+    """
+    begin = log_end(side, identity)
+    with suppress(StatementError):  # a right that MySQL 8 asks for
+        waited_for = set(side.ask("XA RECOVER"))
+        deadline = time.monotonic() + XA_WAIT_S
+        while waited_for & set(side.ask("XA RECOVER")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+    end = log_end(side, identity)
+    if end.order == begin.order:
+        return end
+    return replace(end, prepared=(Prepared("", begin.file, begin.offset),))
 
 
 def _status(side: Side) -> tuple[Any, ...]:

@@ -80,6 +80,8 @@ _TOKEN = re.compile(
     | (?P<other>.)""",
     re.X | re.S,
 )
+# What a server writes when it finds a table of engine MEMORY without the rows that it had before a restart.
+_EMPTIED = re.compile(r"DELETE FROM `((?:[^`]|``)+)`\.`((?:[^`]|``)+)`(?:\s*/\*.*\*/)?\s*", re.S)
 _SIMPLE = {
     "BEGIN": What.BEGIN,
     "COMMIT": What.COMMIT,
@@ -101,6 +103,10 @@ def read(text: str, database: str) -> Statement:
     """What a statement is about; names without a database are of ``database``."""
     if text in ("BEGIN", "COMMIT"):  # nearly all
         return Statement(What(text.lower()))
+    emptied = _EMPTIED.fullmatch(text)
+    if emptied is not None:
+        table = TableId(*(emptied[part].replace("``", "`") for part in (1, 2)))
+        return Statement(What.TRUNCATE, tables=(table,), words=frozenset({table.schema.lower(), table.name.lower()}))
     tokens = _Tokens(text[:_LONGEST_READ], database)
     first = tokens.word()
     reader = _READERS.get(first)
