@@ -21,6 +21,8 @@ from mainstem.model.run import Progress, RunOptions, RunState
 
 MYSQL, POSTGRES = "mysql", "postgresql"
 ROUTES = ((MYSQL, POSTGRES), (POSTGRES, MYSQL), (POSTGRES, POSTGRES), (MYSQL, MYSQL))
+CROSSING = ROUTES[:2]
+"""Routes that have each system once as the source and once as the target."""
 # How either spells what these tests make.
 WORDS = {
     MYSQL: {"bytes": "LONGBLOB", "text": "LONGTEXT", "time": "DATETIME(6)", "q": "`", "rows": "seq_1_to_{} AS s",

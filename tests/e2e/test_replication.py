@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from mainstem.model.run import RunState, SnapshotPolicy, TableState
-from tests.e2e.routes import MYSQL, Route
+from tests.e2e.routes import CROSSING, MYSQL, Route
 from tests.e2e.streams import cdc, ended_by_request, following
+
+CROSS = pytest.mark.parametrize("route", CROSSING, indirect=True, ids="-".join)
 
 
 def _fill(route: Route) -> None:
@@ -55,6 +57,7 @@ def test_a_copy_and_every_change_after_it_arrive(route: Route) -> None:
         assert [event.message for event in stream.events if event.level == "error"] == []
 
 
+@CROSS
 @pytest.mark.parametrize("snapshot", ["auto", "always", "never"])
 def test_tables_are_copied_first_by_policy(route: Route, snapshot: str) -> None:
     for end in (route.source, route.target):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from mainstem.model.run import SchemaChangePolicy, TableState
-from tests.e2e.routes import MYSQL, Route
+from tests.e2e.routes import CROSSING, MYSQL, Route
 from tests.e2e.streams import cdc, following, wait_until
+
+CROSS = pytest.mark.parametrize("route", CROSSING, indirect=True, ids="-".join)
 
 
 def test_what_only_adds_is_carried_over(route: Route) -> None:
@@ -65,6 +67,7 @@ def test_what_the_log_does_not_tell_pauses_the_table_and_no_other(route: Route, 
         assert route.target.run("SELECT COUNT(*) FROM t") == [(1,)]
 
 
+@CROSS
 def test_changes_are_ignored_where_that_is_asked_for(route: Route) -> None:
     source = route.source
     source.run("CREATE TABLE t (id BIGINT PRIMARY KEY, v INTEGER)", "INSERT INTO t VALUES (1, 1)")
