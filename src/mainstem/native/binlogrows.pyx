@@ -24,10 +24,10 @@ from mainstem.native.rows cimport (
     reserve,
 )
 
-import zlib
 from collections import namedtuple
 
 from mainstem.errors import WireError
+from mainstem.native.inflate import inflate
 from mainstem.native.ops import BinlogOp
 
 cdef enum:
@@ -48,6 +48,7 @@ cdef enum:
 
     MAX_ROWS = 0x7FFFFFFF - 64
     MOST_COLUMNS = 4096
+    SMALL_EVENT = 4096  # bytes
 
 cdef str _FULL_IMAGES = (
     "SET GLOBAL binlog_row_image = 'FULL'; reconnect the writers, or have them not set it; copy the table again"
@@ -223,8 +224,11 @@ cdef class BinlogRows:
                 raise ValueError("start and end must lie within the data")
             first = <const uint8_t *> view.buf
             at = first + start
-            with nogil:
+            if end - start < SMALL_EVENT:  # others would take the lock, and keep it for longer than this takes
                 code = self._feed(&at, first + end, first + view.len, op, old_bits, new_bits, seq, max_bytes)
+            else:
+                with nogil:
+                    code = self._feed(&at, first + end, first + view.len, op, old_bits, new_bits, seq, max_bytes)
             start = at - first
         finally:
             self.busy = False
@@ -477,12 +481,11 @@ cdef class BinlogRows:
 
 
 cdef int _inflate(Column *column, const uint8_t *cell, size_t size) noexcept with gil:
-    """A value of a compressed column: a byte, the length in big-endian order, and what zlib made of the rest."""
     cdef bytes data
     cdef const uint8_t *start
     cdef size_t length
     try:
-        data = _inflated((<const char *> cell)[:size])
+        data = inflate((<const char *> cell)[:size])
     except MemoryError:
         return NO_MEMORY
     except Exception:
@@ -496,21 +499,3 @@ cdef int _inflate(Column *column, const uint8_t *cell, size_t size) noexcept wit
     memcpy(column.data + column.size, start, length)
     column.size += length
     return OK
-
-
-cdef bytes _inflated(bytes cell):
-    """Source: MariaDB source, "Storage-Engine Independent Column Compression", `compress_zlib`."""
-    if not cell:
-        return b""
-    head = cell[0]
-    if head == 0:
-        return cell[1:]
-    if head & 0xF0 != 0x80:
-        raise ValueError("a method that is not known")
-    start = 1 + (head & 7)
-    size = int.from_bytes(cell[1:start], "big")
-    machine = zlib.decompressobj(-zlib.MAX_WBITS if head & 8 else zlib.MAX_WBITS)
-    data = machine.decompress(cell[start:], size + 1)
-    if len(data) != size or not machine.eof:
-        raise ValueError("not as long as it says")
-    return data
