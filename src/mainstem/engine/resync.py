@@ -164,7 +164,7 @@ class Copier:
     def _plan(
         self, tables: Sequence[TableId], known: Mapping[TableId, StreamTable], standing: Standing
     ) -> tuple[MigrationPlan, tuple[StreamTable, ...]]:
-        """The plan of these tables as they are now; the log of those that are new is kept from here on.
+        """The plan of these tables as they are now; the log of those that are new (or made anew) is kept.
 
         Of the new ones those that the target has with rows are not copied, as at a stream's start.
         """
@@ -176,10 +176,8 @@ class Copier:
             schema_policy=SchemaPolicy.CREATE_MISSING,
         )
         planned = look(self._source, self._means.end, options)
-        new = [table for table in tables if table not in known]
-        if new:
-            every = [*(table.source for table in standing.durable_tables), *new]
-            self._changes.open(self._stream_id, every, standing.origin, "")
+        every = dict.fromkeys([*(table.source for table in standing.durable_tables), *tables])
+        self._changes.open(self._stream_id, list(every), standing.origin, "")
         first = {table.source for table in to_copy(planned, options)}
         copied = tuple(table for table in planned.plan.tables if table.source in known or table.source in first)
         self._tracker.plan(planned.plan)

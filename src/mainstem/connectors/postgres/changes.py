@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -13,10 +14,11 @@ import psycopg
 from mainstem.connectors.postgres import slot as slots
 from mainstem.connectors.postgres.changestream import PostgresChangeStream
 from mainstem.connectors.postgres.client import connect, translating
-from mainstem.connectors.postgres.config import BOOTSTRAP_DATABASE
+from mainstem.connectors.postgres.config import BOOTSTRAP_DATABASE, DEFAULT_SCHEMA
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.lsn import Place, format_lsn, parse_lsn, read_place
-from mainstem.connectors.postgres.publication import Publications
+from mainstem.connectors.postgres.publication import Publications, inserts_only
+from mainstem.connectors.postgres.roster import Wanted
 from mainstem.connectors.postgres.side import end_of_log
 from mainstem.connectors.postgres.snapshot import Exported, open_snapshot
 from mainstem.contract.changes import GroupLimits, Retention
@@ -28,6 +30,7 @@ from mainstem.model.run import RunOptions
 from mainstem.model.stream import StreamTable
 
 _DIALECT = PostgresDialect()
+_NEWEST = "SELECT coalesce(max(oid), 1)::bigint FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p')"
 _HELD = (
     "SELECT pg_catalog.pg_wal_lsn_diff(CASE WHEN pg_catalog.pg_is_in_recovery()"
     " THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_lsn() END, restart_lsn)::bigint"
@@ -44,6 +47,7 @@ class Origin:
         slot_made, publications_made: they are ours, and are dropped with the stream.
         system: the server's identifier.
         start: the slot's first place.
+        newest: the highest oid of a table at the start; 0 is not known.
     """
 
     slot: str
@@ -52,6 +56,7 @@ class Origin:
     publications_made: bool
     system: str
     start: str
+    newest: int = 0
 
     @classmethod
     def read(cls, text: str) -> Origin:
@@ -73,6 +78,9 @@ class PostgresChanges:
     def __init__(self, settings: ConnectionSettings, options: RunOptions) -> None:
         self._settings = settings
         self._options = options.changes
+        self._schemas: tuple[str, ...] = ()  # whose new tables are wanted too
+        if not options.tables:
+            self._schemas = options.source_schemas or (settings.schema or DEFAULT_SCHEMA,)
         self._conditions = sorted({*options.filters, *(item.name for item in options.tables if item.where)})
         self._database = settings.database or BOOTSTRAP_DATABASE
 
@@ -107,6 +115,8 @@ class PostgresChanges:
         name = slots.own_name(stream_id)
         chosen = self._options.slot or name
         system = slots.identify(sender)
+        row = plain.execute(_NEWEST.encode()).fetchone()
+        newest = int(row[0]) if row else 0
         publications = Publications.begin(plain, name, self._options.publication)
         publications.include(plain, tables, self._options)
         there = slots.find(plain, chosen)
@@ -120,10 +130,10 @@ class PostgresChanges:
         if wanted and wanted < start:
             raise PositionLostError(
                 f"the log is kept from {format_lsn(start)} on, and {position} lies before",
-                remedy="begin now (no position), or name a slot that reaches back so far (changes.slot)",
+                remedy="begin now (no position), or name a slot that reaches back so far (replicationSlotName)",
             )
         origin = Origin(
-            chosen, made, tuple(publications.names), publications.made, system.identifier, format_lsn(start)
+            chosen, made, tuple(publications.names), publications.made, system.identifier, format_lsn(start), newest
         )
         return str(origin), str(Place(wanted or start, system.timeline))
 
@@ -178,7 +188,10 @@ class PostgresChanges:
             slots.require_history(sender, system, place)
             added = Publications(found.publications, made=found.publications_made).added(plain)
         start = Place(place.lsn or slot.confirmed, system.timeline)
-        return PostgresChangeStream(self._settings, found.slot, found.publications, start, tables, limits, added)
+        wanted = Wanted(found.publications, self._schemas if found.newest else (), found.newest)
+        return PostgresChangeStream(
+            self._settings, found.slot, wanted, start, tables, limits, added, partial(inserts_only, self._options)
+        )
 
     def end_position(self) -> str:
         """Where the log ends now."""

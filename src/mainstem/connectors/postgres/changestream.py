@@ -8,14 +8,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 
-from mainstem.connectors.postgres.absences import Absences
 from mainstem.connectors.postgres.gather import Gathered
 from mainstem.connectors.postgres.inprogress import InProgress, Transaction
 from mainstem.connectors.postgres.lsn import Place, read_place
 from mainstem.connectors.postgres.relations import read_relation, read_truncate
+from mainstem.connectors.postgres.roster import Roster, Wanted
 from mainstem.connectors.postgres.side import Side
 from mainstem.connectors.postgres.tables import Tables
 from mainstem.connectors.postgres.walsender import Walsender
@@ -40,24 +40,25 @@ class PostgresChangeStream:
         self,
         settings: ConnectionSettings,
         slot: str,
-        publications: Sequence[str],
+        wanted: Wanted,
         place: Place,
         tables: Sequence[StreamTable],
         limits: GroupLimits,
         added: Mapping[int, int],
+        inserts_only: Callable[[TableId], bool],
     ) -> None:
         """Start it. Raises as `Walsender`.
 
         Args:
-            added: by a table's oid, from where in the log on it is published.
+            added, inserts_only: as for `Tables`.
         """
         self._limits = limits
         self._timeline = place.timeline
         self._side = Side(settings)
         try:
-            self._tables = Tables(self._side, tables, added, place.lsn)
-            self._absences = Absences(self._side, publications, self._tables)
-            self._sender = Walsender(settings, slot, publications, place.lsn, self._side, self._absences.look)
+            self._tables = Tables(self._side, tables, added, place.lsn, inserts_only)
+            self._roster = Roster(self._side, wanted, self._tables)
+            self._sender = Walsender(settings, slot, wanted.publications, place.lsn, self._side, self._roster.look)
         except BaseException:
             self._side.close()
             raise
@@ -88,7 +89,7 @@ class PostgresChangeStream:
             yield from self._tell(change)
         while True:
             self._settle_asked()
-            for change in self._absences.found(self._decoder.position, within=self._decoder.within):
+            for change in self._roster.found(self._decoder.position, within=self._decoder.within):
                 yield from self._tell(change)
             status = self._sender.read(self._limits.max_rows, self._limits.max_bytes)
             step = steps.get(status)
@@ -219,10 +220,11 @@ class PostgresChangeStream:
 
     def _relation(self, body: bytes) -> Iterator[ChangeGroup]:
         sent = read_relation(body)
-        change = self._tables.describe(sent, self._decoder.commit_lsn)
-        if change is not None:
-            yield from self._tell(change)
-            self._settle_asked()
+        for look in (self._tables.describe, self._tables.obstacle):
+            change = look(sent, self._decoder.commit_lsn)
+            if change is not None:
+                yield from self._tell(change)
+                self._settle_asked()
         self._tables.relate(sent, self._decoder, self._decoder.commit_lsn)
 
     def _truncate(self, body: bytes) -> None:

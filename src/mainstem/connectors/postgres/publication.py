@@ -119,7 +119,7 @@ def refuse_unidentified(found: Sequence[Member], options: ChangeOptions) -> None
             f"UPDATE and DELETE in {listed(names)} do not say which row they are about: there is no primary key, or the"
             " replica identity is nothing",
             remedy=f"ALTER TABLE {_DIALECT.qualified(lacking[0])} REPLICA IDENTITY FULL (or give it a primary key), or"
-            " have only inserts of it applied (tableOperations)",
+            " have only inserts of it applied (operations)",
             table=names[0],
         )
 
@@ -161,7 +161,7 @@ class Publications:
         if missing:
             raise PositionLostError(
                 f"the publication {missing[0]} of this stream is gone, and with it the changes since",
-                remedy="copy the tables anew: mainstem resync",
+                remedy="copy the tables anew: start with snapshot always",
                 publication=missing[0],
             )
 

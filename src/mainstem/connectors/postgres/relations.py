@@ -6,7 +6,7 @@ Source: PostgreSQL manual, "Logical Replication Message Formats" (Relation), "Re
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mainstem.connectors.postgres.cells import log_op
@@ -107,17 +107,29 @@ def read_truncate(data: bytes) -> tuple[tuple[int, ...], bool]:
 
 
 def identity_columns(table: StreamTable) -> list[ColumnPlan]:
-    """What `RowChanges.before` consists of: the plan's key, or every column."""
-    if not table.plan.key:
-        return list(table.plan.columns)
-    planned = {column.source: column for column in table.plan.columns}
-    layout = {column.name: column for column in table.layout}
-    return [planned.get(name) or _unplanned(name, layout) for name in table.plan.key]
+    """What `RowChanges.before` consists of."""
+    return [table.plan.columns[number] for number in table.plan.identity]
 
 
-def _unplanned(name: str, layout: Mapping[str, Column]) -> ColumnPlan:
-    column = layout[name]
-    return ColumnPlan(name, name, column.type, "", native=column.native)
+def missing_columns(sent: SentTable, table: StreamTable) -> str:
+    """Which columns that are to be copied are not sent, in words; empty if all are."""
+    names = {column.name for column in sent.columns}
+    lacking = [column.source for column in table.plan.columns if column.source not in names]
+    if not lacking:
+        return ""
+    return f"the log does not hold its column {lacking[0]}: it is generated, was dropped, or is not published"
+
+
+def no_identity(sent: SentTable, table: StreamTable) -> str:
+    """Which columns that rows are told apart by are not of the replica identity, in words; empty if all are."""
+    keys = {column.name for column in sent.columns if column.key}
+    lacking = [column.source for column in identity_columns(table) if column.source not in keys]
+    if not lacking:
+        return ""
+    return (
+        f"its UPDATE and DELETE do not say which row they are about: column {lacking[0]} is not of the replica identity"
+        " (ALTER TABLE … REPLICA IDENTITY FULL helps)"
+    )
 
 
 def change_rows(table: StreamTable, money_digits: int) -> ChangeRows:
@@ -135,15 +147,12 @@ def relation(sent: SentTable, table: StreamTable | None, rows: ChangeRows | None
     """
     if table is None or rows is None:
         return Relation(sent.oid, len(sent.columns), None, [], 0)
-    places = {column.name: number for number, column in enumerate(sent.columns)}
-    missing = [column.source for column in table.plan.columns if column.source not in places]
-    if missing:
+    lacking = missing_columns(sent, table)
+    if lacking:
         raise StatementError(
-            f"the log does not hold column {missing[0]} of table {sent.id}: it is generated, or was dropped",
-            remedy="leave it out (excludeColumns), and begin anew",
-            table=str(sent.id),
-            column=missing[0],
+            f"{sent.id}: {lacking}", remedy="leave it out (excludeColumns), and begin anew", table=str(sent.id)
         )
+    places = {column.name: number for number, column in enumerate(sent.columns)}
     keys = {column.name for column in sent.columns if column.key}
     sources = [places[column.source] for column in table.plan.columns]
     sources += [

@@ -17,6 +17,7 @@ from mainstem.connectors.postgres.relations import SentTable
 from mainstem.errors import MainstemError, NotFoundError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
+from mainstem.model.run import ALL_SCHEMAS
 from mainstem.model.schema import Column
 
 _END = (
@@ -42,6 +43,14 @@ _PUBLISHED = (
     "SELECT c.oid FROM pg_catalog.pg_publication_tables t JOIN pg_catalog.pg_namespace n ON n.nspname = t.schemaname"
     " JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename WHERE t.pubname = ANY(%s)"
 )
+_EXISTING = "SELECT oid FROM pg_catalog.pg_class WHERE oid = ANY(%s::oid[])"
+_NEWER = """
+SELECT c.oid, n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid > %s AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p'
+    AND (n.nspname = ANY(%s) OR %s AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'mainstem'))
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+        AND x.objid = c.oid AND x.deptype = 'e')
+"""
 _SENDER = "SELECT EXISTS (SELECT FROM pg_catalog.pg_replication_slots WHERE slot_name = %s AND active_pid = %s)"
 _MONEY = "SELECT pg_catalog.scale(1::money::numeric)"
 
@@ -156,6 +165,19 @@ class Side:
     def published(self, publications: Sequence[str]) -> set[int]:
         """The oids of the tables of these publications."""
         return {int(oid) for (oid,) in self._ask(_PUBLISHED, list(publications))}
+
+    def existing(self, oids: Sequence[int]) -> set[int]:
+        """Those of the relations that are there."""
+        return {int(oid) for (oid,) in self._ask(_EXISTING, list(oids))} if oids else set()
+
+    def newer(self, schemas: Sequence[str], oid: int) -> dict[int, TableId]:
+        """Tables of these schemas, or of all, that were made after the one with an oid."""
+        every = ALL_SCHEMAS in schemas
+        return {found: TableId(schema, name) for found, schema, name in self._ask(_NEWER, oid, list(schemas), every)}
+
+    def columns_of(self, table: TableId) -> tuple[Column, ...]:
+        """All columns of a table as they are now; none if it is gone."""
+        return self._catalog(table)
 
     def is_served(self, slot: str, pid: int) -> bool:
         """Whether the server still runs the sender of our stream.

@@ -29,7 +29,7 @@ _FAILOVER = 170_000  # from here on a slot can be copied to standbys
 _WAL_STATUS = 130_000
 _RELEASED_S = 10.0
 _TRY_AGAIN_S = 0.1
-RESYNC = "copy the tables anew: mainstem resync"
+RESYNC = "copy the tables anew: start with snapshot always"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ def require_usable(slot: Slot | None, name: str, database: str) -> Slot:
         raise StatementError(
             f"the replication slot {name} is of plugin {slot.plugin or '(none)'} and database"
             f" {slot.database or '(none)'}; needed are {_PLUGIN} and {database}",
-            remedy="name another slot (changes.slot), or none",
+            remedy="name another slot (replicationSlotName), or none",
             slot=name,
         )
     if slot.lost:

@@ -185,14 +185,14 @@ def _pub_owner(it: LogLook) -> Iterator[Finding]:
         yield _error(
             "pg.pub_owner",
             f"{it.look.user} may not make a publication",
-            f"GRANT CREATE ON DATABASE {database} TO {user}, or name a publication that is there (changes.publication)",
+            f"GRANT CREATE ON DATABASE {database} TO {user}, or name a publication that is there (publicationName)",
         )
     others = [str(member.id) for member in it.members if not it.look.value(_OWNED, member.oid)]
     if others:
         yield _error(
             "pg.pub_owner",
             f"{it.look.user} does not own {listed(others)}, and so may not publish their changes",
-            "name a publication of their owner's (changes.publication), or GRANT the owner's role TO this user",
+            "name a publication of their owner's (publicationName), or GRANT the owner's role TO this user",
         )
 
 
@@ -205,7 +205,7 @@ def _replica_identity(it: LogLook) -> Iterator[Finding]:
             f"UPDATE and DELETE in {listed([str(id_) for id_ in lacking])} would not say which row they are about, and"
             " would fail once they are published: there is no primary key, or the replica identity is nothing",
             f"ALTER TABLE {_DIALECT.qualified(lacking[0])} REPLICA IDENTITY FULL (or give it a primary key), or have"
-            " only inserts of it applied (tableOperations)",
+            " only inserts of it applied (operations)",
         )
     indexed = [member.id for member in it.members if member.identity == "i" and member.identified]
     for id_ in indexed:
@@ -320,7 +320,7 @@ def _failover(it: LogLook) -> Iterator[Finding]:
             "pg.failover_slot",
             f"the server has standbys, and PostgreSQL {it.version // 10_000} does not copy slots to them: after a"
             " failover the stream's position is lost",
-            "after a failover copy the tables anew (mainstem resync); PostgreSQL 17 can keep the slot",
+            "after a failover copy the tables anew (snapshot always); PostgreSQL 17 can keep the slot",
         )
     elif not it.look.value("SHOW synchronized_standby_slots"):
         yield _warning(
@@ -344,7 +344,7 @@ def _standby_source(it: LogLook) -> Iterator[Finding]:
         yield _error(
             "pg.standby_source",
             "the server is a standby, where no publication can be made",
-            "make one at the primary and name it (changes.publication), or connect to the primary",
+            "make one at the primary and name it (publicationName), or connect to the primary",
         )
     else:
         yield _warning(

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from mainstem.connectors.postgres.cells import needs_money_digits
 from mainstem.connectors.postgres.lsn import read_place
-from mainstem.connectors.postgres.relations import FOLLOWED, SentTable, change_rows, differs, relation
+from mainstem.connectors.postgres.relations import (
+    FOLLOWED,
+    SentTable,
+    change_rows,
+    differs,
+    missing_columns,
+    no_identity,
+    relation,
+)
 from mainstem.connectors.postgres.side import Side
 from mainstem.errors import StatementError
 from mainstem.model.change import SchemaChange, SchemaChangeKind
@@ -24,14 +32,24 @@ class Tables:
     Args:
         added: see `Publications.added`.
         start: where in the log the stream begins.
+        inserts_only: whether neither UPDATE nor DELETE of a table are wanted.
 
     Attributes:
         missing: what is to be told at the start.
-        followed_oids: of the tables that are followed now; made anew and not changed, so that any thread may look.
+        known: the stream's tables.
+        followed_oids: of those that are followed now. Both are made anew and not changed, so that any thread may look.
     """
 
-    def __init__(self, side: Side, tables: Sequence[StreamTable], added: Mapping[int, int], start: int) -> None:
+    def __init__(
+        self,
+        side: Side,
+        tables: Sequence[StreamTable],
+        added: Mapping[int, int],
+        start: int,
+        inserts_only: Callable[[TableId], bool],
+    ) -> None:
         self._side = side
+        self._inserts_only = inserts_only
         self._tables = {table.source: table for table in tables}
         self._oids = {oid: table for table, oid in side.oids(list(self._tables)).items()}
         self._rows: dict[TableId, ChangeRows] = {}
@@ -44,6 +62,7 @@ class Tables:
 
     def _list_followed(self) -> None:
         tables, oids = self._tables, self._oids.items()
+        self.known = frozenset(tables)
         self.followed_oids = {oid: id_ for oid, id_ in oids if id_ in tables and tables[id_].state in FOLLOWED}
 
     def _missing(self, added: Mapping[int, int], start: int) -> list[SchemaChange]:
@@ -56,8 +75,8 @@ class Tables:
             if id_ not in oids:
                 found.append(SchemaChange(SchemaChangeKind.DROPPED, id_))
             elif added.get(oids[id_], 0) > max(start, read_place(table.since).lsn):
-                statement = "dropped and made again, or taken out of the publication, while the stream did not run"
-                found.append(SchemaChange(SchemaChangeKind.DROPPED, id_, statement=statement))
+                reason = "it was dropped and made again, or taken out of the publication, while the stream did not run"
+                found.append(SchemaChange(SchemaChangeKind.LOST, id_, reason=reason))
         return found
 
     def gathered(self) -> Iterator[tuple[TableId, ChangeRows]]:
@@ -74,8 +93,10 @@ class Tables:
 
     def settle(self, table: StreamTable, decoder: LogDecoder) -> None:
         """How a table's rows are read from here on; those that were gathered have been taken."""
-        if table.source not in self._tables:
-            self._oids.update({oid: id_ for id_, oid in self._side.oids([table.source]).items()})
+        found = self._side.oids([table.source])
+        if found:
+            self._oids = {oid: id_ for oid, id_ in self._oids.items() if id_ != table.source}
+            self._oids.update({oid: id_ for id_, oid in found.items()})
         self._tables[table.source] = table
         self._list_followed()
         self._rows.pop(table.source, None)
@@ -98,7 +119,7 @@ class Tables:
         if table is None or table.state not in FOLLOWED or commit_lsn < read_place(table.since).lsn:
             return None
         if known is None:  # another table has this name now
-            return SchemaChange(SchemaChangeKind.DROPPED, sent.id)
+            return SchemaChange(SchemaChangeKind.LOST, sent.id, reason="another table has its name now")
         accepted = self._accepted.get(known)
         if accepted is not None and (accepted.id, accepted.columns) == (sent.id, sent.columns):
             return None
@@ -107,6 +128,14 @@ class Tables:
         if differs(sent, self._side.types(sent), table.layout):
             return SchemaChange(SchemaChangeKind.COLUMNS, known, self._side.columns(sent))
         return None
+
+    def obstacle(self, sent: SentTable, commit_lsn: int) -> SchemaChange | None:
+        """Why a table's rows cannot be read as they are sent now, if they cannot."""
+        table = self._tables.get(self._oids.get(sent.oid, sent.id))
+        if table is None or table.state not in FOLLOWED or commit_lsn < read_place(table.since).lsn:
+            return None
+        reason = missing_columns(sent, table) or ("" if self._inserts_only(table.source) else no_identity(sent, table))
+        return SchemaChange(SchemaChangeKind.LOST, table.source, reason=reason) if reason else None
 
     def relate(self, sent: SentTable, decoder: LogDecoder, commit_lsn: int | None = None) -> None:
         """Have the table's rows decoded by what the server says of it now.

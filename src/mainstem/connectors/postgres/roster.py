@@ -1,0 +1,78 @@
+"""Which tables there are: those that leave a stream while it runs, and those that come; the log tells of neither."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from mainstem.connectors.postgres.side import Side
+from mainstem.connectors.postgres.tables import Tables
+from mainstem.errors import MainstemError
+from mainstem.model.change import SchemaChange, SchemaChangeKind
+from mainstem.model.names import TableId
+
+LOOK_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a stream is about.
+
+    Attributes:
+        publications: that it reads.
+        schemas: whose new tables are told of; empty is none.
+        newest: tables with a higher oid are new.
+    """
+
+    publications: Sequence[str]
+    schemas: Sequence[str] = ()
+    newest: int = 0
+
+
+class Roster:
+    """`look` is for one thread, `found` for another."""
+
+    def __init__(self, side: Side, wanted: Wanted, tables: Tables) -> None:
+        self._side, self._wanted, self._tables = side, wanted, tables
+        self._looked_at = float("-inf")
+        self._told: set[int] = set()
+        self._waiting: deque[tuple[int, SchemaChange]] = deque()
+
+    def look(self) -> None:
+        """Ask the server, if it is time to; it may not answer."""
+        if time.monotonic() - self._looked_at < LOOK_S:
+            return
+        self._looked_at = time.monotonic()
+        with suppress(MainstemError):
+            self._look()
+
+    def _look(self) -> None:
+        followed, known = self._tables.followed_oids, self._tables.known
+        gone = set(followed) - self._side.published(self._wanted.publications) - self._told
+        new = {} if not self._wanted.schemas else self._side.newer(self._wanted.schemas, self._wanted.newest)
+        came = {oid: id_ for oid, id_ in new.items() if id_ not in known and oid not in self._told}
+        if not gone and not came:
+            return
+        left = self._side.existing(sorted(gone))
+        changes = [_left(followed[oid], there=oid in left) for oid in sorted(gone)]
+        for _, id_ in sorted(came.items()):
+            changes.append(SchemaChange(SchemaChangeKind.CREATED, id_, self._side.columns_of(id_)))
+        end = self._side.end()
+        if end is not None:
+            self._told |= gone | set(came)
+            self._waiting.extend((end, change) for change in changes)
+
+    def found(self, position: int, *, within: bool) -> Iterator[SchemaChange]:
+        """What was found, once all that was written before is read."""
+        while self._waiting and not within and self._waiting[0][0] <= position:
+            yield self._waiting.popleft()[1]
+
+
+def _left(table: TableId, *, there: bool) -> SchemaChange:
+    if there:
+        reason = "it was taken out of the publication"
+        return SchemaChange(SchemaChangeKind.LOST, table, reason=reason)
+    return SchemaChange(SchemaChangeKind.DROPPED, table)
