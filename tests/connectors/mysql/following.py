@@ -179,6 +179,10 @@ class Source:
 
     def read(self, stream: ChangeStream, end: str) -> Following:
         """Read until the position is passed."""
+        return self.read_until(stream, lambda: stream.passed(end))
+
+    def read_until(self, stream: ChangeStream, reached: Callable[[], bool]) -> Following:
+        """Read until then."""
         deadline = time.monotonic() + DEADLINE_S
         for group in stream.groups():
             assert time.monotonic() < deadline, "the stream does not come to the end of the log"
@@ -186,7 +190,7 @@ class Source:
                 self.seen.position = group.position
             else:
                 self.seen.take(group, stream)
-            if stream.passed(end):
+            if reached():
                 return self.seen
         raise AssertionError("the stream has an end")
 

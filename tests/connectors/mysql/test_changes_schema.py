@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from mainstem.connectors.mysql.client import connect, query
+from mainstem.contract.changes import GroupLimits
 from mainstem.model.change import SchemaChange, SchemaChangeKind, Truncate
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
@@ -209,6 +211,78 @@ def test_columns_are_those_behind_the_statement_while_the_catalog_is_ahead(
     seen = source.follow()
     assert changes(seen) == [("columns", "t"), ("columns", "t")]
     assert [row for _, row, _ in seen.events["t"]] == [(b"7", b"1", b"a", None), (b"8", b"7", b"2", b"a", None)]
+
+
+@pytest.mark.parametrize("metadata", ["FULL", "MINIMAL"])
+def test_what_a_later_statement_may_have_hidden_is_read_by_names_or_not_at_all(
+    source: Source, mariadb_server: ConnectionSettings, metadata: str
+) -> None:
+    """The catalog shows b behind id; where it was before that, only the log can tell."""
+
+    def settle(change: SchemaChange) -> StreamTable | None:
+        table = source.tables[change.table.name]
+        if change.kind is SchemaChangeKind.LOST:
+            return replace(table, state=TableState.PAUSED)
+        source.tables[change.table.name] = source.seen.know(with_columns(table, change))
+        return source.tables[change.table.name]
+
+    source.seen.settle = settle
+    admin = Database(mariadb_server)
+    with settings_of(admin.run, binlog_row_metadata=metadata):
+        source.run(
+            "ALTER TABLE t ADD COLUMN b INT FIRST",
+            "INSERT INTO u VALUES (1)",
+            "INSERT INTO t (id, a, b) VALUES (1, 'a', 7)",
+            "ALTER TABLE t MODIFY b INT AFTER id",
+            "INSERT INTO t (id, a, b) VALUES (2, 'a', 8)",
+        )
+    admin.close()
+    seen = source.follow()
+    assert seen.events["u"] == [("insert", (b"1",), None)]
+    if metadata == "FULL":
+        assert [row for _, row, _ in seen.events["t"]] == [(b"1", b"7", b"a", None), (b"2", b"8", b"a", None)]
+    else:
+        assert "t" not in seen.events
+        assert changes(seen)[-1] == ("lost", "t")
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_the_doubt_outlives_a_restart_and_ends_with_the_last_statement(source: Source, restart: bool) -> None:
+    source.run(
+        "ALTER TABLE t ADD COLUMN b INT FIRST",
+        "INSERT INTO u VALUES (1)",
+        "ALTER TABLE t MODIFY b INT AFTER id",
+        "INSERT INTO t (id, a, b) VALUES (2, 'a', 8)",
+    )
+    if restart:
+        with source.stream(GroupLimits(max_rows=1)) as stream:
+            source.read_until(stream, lambda: "u" in source.seen.events)
+        assert "unsure" in source.seen.position
+    seen = source.follow()
+    assert last(seen) == (b"2", b"8", b"a", None)
+    assert "lost" not in [kind for kind, _ in changes(seen)]
+    assert "unsure" not in seen.position
+
+
+def test_a_stream_from_the_past_reads_rows_of_tables_that_have_grown_since(source: Source) -> None:
+    source.run("INSERT INTO t VALUES (1, 'a', 'x')", "ALTER TABLE t ADD COLUMN b INT")
+    source.run("INSERT INTO t VALUES (2, 'b', 'y', 7)")
+    past = Source(source.settings, "t")
+    file, offset = (json.loads(source.position)[part] for part in ("file", "offset"))
+    past.origin, past.seen.position = past.changes.open("test", [], "", f"{file}:{offset}")
+    seen = past.follow()
+    assert [row for _, row, _ in seen.events["t"]] == [(b"1", b"a", b"x", b"(absent)"), (b"2", b"b", b"y", b"7")]
+
+
+def test_a_stream_from_the_past_does_not_guess_columns(source: Source) -> None:
+    source.run("INSERT INTO t VALUES (1, 'a', 'x')", "ALTER TABLE t MODIFY e ENUM('y', 'x')")
+    past = Source(source.settings, "t")
+    past.seen.settle = lambda change: replace(past.tables["t"], state=TableState.PAUSED)
+    file, offset = (json.loads(source.position)[part] for part in ("file", "offset"))
+    past.origin, past.seen.position = past.changes.open("test", [], "", f"{file}:{offset}")
+    seen = past.follow()
+    assert changes(seen) == [("lost", "t")]
+    assert "t" not in seen.events
 
 
 def test_rows_that_no_layout_explains_lose_their_table_alone(source: Source) -> None:

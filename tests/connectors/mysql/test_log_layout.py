@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mainstem.connectors.mysql.log_layout import layout_behind
+from mainstem.connectors.mysql.log_layout import is_known, layout_behind
 from mainstem.connectors.mysql.statements import read
 from mainstem.model.schema import Column
 from mainstem.model.types import Kind, LogicalType
@@ -50,3 +50,31 @@ def test_an_order_of_a_later_statement_is_not_guessed() -> None:
 def test_a_table_that_is_made_anew_has_the_columns_that_the_catalog_says() -> None:
     statement = read("CREATE TABLE t LIKE u", "shop")
     assert layout_behind(statement, columns("a"), columns("b c")) == columns("b c")
+
+
+@pytest.mark.parametrize(
+    ("statement", "before", "later", "after", "known"),
+    [
+        ("ADD c INT", "a b", "ADD d INT", "a b c d", True),
+        ("ADD c INT FIRST", "a b", "ADD d INT FIRST", "d c a b", True),
+        ("ADD c INT", "a b x", "DROP x", "a b c", True),
+        ("ADD c INT", "a b", "MODIFY b BIGINT", "a b:bigint c", True),
+        ("ADD c INT AFTER a", "a x", "DROP x", "a c", False),  # where was x?
+        ("ADD c INT FIRST", "a b", "MODIFY c INT AFTER b", "a b c", False),  # where was c?
+        ("ADD c INT", "a b", "MODIFY c BIGINT", "a b c:bigint", False),  # of which type was c?
+        ("ADD c INT", "a b", "RENAME COLUMN a TO d", "d b c", False),
+        ("ADD c TEXT", "a b", "CONVERT TO CHARACTER SET latin1", "a b c", False),
+    ],
+)
+def test_what_later_statements_may_have_hidden_is_not_taken_for_known(
+    statement: str, before: str, later: str, after: str, known: bool
+) -> None:
+    first, second = (read(f"ALTER TABLE t {text}", "shop") for text in (statement, later))
+    behind = layout_behind(first, columns(before), columns(after))
+    assert behind is not None
+    assert is_known(first, behind, second.words) is known
+
+
+def test_more_than_an_alter_table_hides_everything() -> None:
+    assert not is_known(read("ALTER TABLE t ADD c INT", "shop"), columns("a c"), None)
+    assert not is_known(read("CREATE TABLE t LIKE u", "shop"), columns("a c"), frozenset())

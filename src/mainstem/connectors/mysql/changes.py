@@ -135,7 +135,7 @@ class MysqlChangeSource:
         except BaseException:
             side.close()
             raise
-        return MysqlChangeStream(replica, side, identity, start, tables, limits, self._doomed)
+        return MysqlChangeStream(self._log_settings, replica, side, identity, start, tables, limits, self._doomed)
 
     def _start(self, side: Side, identity: Identity, position: LogPosition) -> Start:
         """By file where the server is the same; else, or where the file is not known, by GTID."""

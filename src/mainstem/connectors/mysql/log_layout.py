@@ -13,6 +13,7 @@ from mainstem.model.schema import Column
 
 _OF_ALL_COLUMNS = frozenset({"convert", "character", "charset", "collate"})
 _OF_ORDER = frozenset({"first", "after"})
+_OF_PLACE_OR_NAME = _OF_ORDER | {"change", "rename"}
 
 
 def layout_behind(statement: Statement, before: Sequence[Column], now: Sequence[Column]) -> tuple[Column, ...] | None:
@@ -44,6 +45,18 @@ def layout_behind(statement: Statement, before: Sequence[Column], now: Sequence[
             behind = max((index + 1 for index, one in enumerate(found) if _key(one) in ahead), default=0)
             found.insert(behind, column)
     return tuple(found)
+
+
+def is_known(statement: Statement, behind: Sequence[Column], later: frozenset[str] | None) -> bool:
+    """Whether `layout_behind` can be right only, with statements that come later in the log.
+
+    Args:
+        later: the words of these ALTER TABLE; None when they are more than that.
+    """
+    if later is None or statement.what is not What.ALTER or statement.words is None or later & _OF_ALL_COLUMNS:
+        return False
+    touched = {_key(column) for column in behind} & later
+    return not touched or (not touched & statement.words and not (statement.words | later) & _OF_PLACE_OR_NAME)
 
 
 def _key(column: Column) -> str:

@@ -7,12 +7,14 @@ from mainstem.connectors.mysql.log_position import (
     GtidState,
     LogPosition,
     Prepared,
+    Unsure,
     file_number,
 )
 from mainstem.connectors.mysql.log_side import Identity
 from mainstem.connectors.mysql.wire.events import FormatDescription, Header, Rotate
 from mainstem.connectors.mysql.wire.gtid import Gtid, GtidSet, MariadbGtid, MariadbPosition
 from mainstem.errors import PositionLostError
+from mainstem.model.names import TableId
 
 _LOW = 0xFFFFFFFF
 
@@ -25,6 +27,8 @@ class Place:
         offset: where it ends.
         gtids: all transactions up to the last boundary between two.
         prepared: XA transactions that are under way, by xid.
+        unsure: tables whose layout is ahead of this place.
+        chosen: it is not known yet which those are.
     """
 
     def __init__(self, identity: Identity, start: LogPosition) -> None:
@@ -43,6 +47,8 @@ class Place:
         self.gtids = GtidState(identity.mariadb, start.gtid)
         self._at_s = start.at_s
         self.prepared: dict[str, Prepared] = {one.xid: one for one in start.prepared}
+        self.chosen = start.chosen
+        self.unsure = {TableId(one.schema, one.name): one for one in start.unsure}
         self._boundary = (start.file, start.offset, start.made)
 
     def move(self, header: Header) -> None:
@@ -80,6 +86,11 @@ class Place:
             self._start = start.__class__(start.server, "")
 
     @property
+    def where(self) -> str:
+        """The event that is being read, for people."""
+        return f"{self.file}:{self.before}"
+
+    @property
     def order(self) -> tuple[int, int]:
         """Where the event that is being read begins, to be compared with `LogPosition.order`."""
         return self._number, self.before
@@ -115,7 +126,21 @@ class Place:
             str(self.gtids),
             self._at_s,
             tuple(self.prepared.values()),
+            tuple(self.unsure.values()),
+            self.chosen,
         )
+
+    def has_reached(self, order: tuple[int, int]) -> bool:
+        """Whether the last event that was read ends there or further on."""
+        return (self._number, self.offset) >= order
+
+    def doubt(self, table: TableId, order: tuple[int, int]) -> Unsure | None:
+        """What is not known of a table's layout in a transaction that began there."""
+        found = self.unsure.get(table)
+        if found is not None and order >= found.order:
+            del self.unsure[table]
+            return None
+        return found
 
     def is_at(self, file: str, offset: int) -> bool:
         """Whether this is the last boundary."""

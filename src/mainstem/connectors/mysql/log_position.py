@@ -37,6 +37,27 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
+class Unsure:
+    """A table whose layout was read when the log already held more statements about it.
+
+    Attributes:
+        file, offset: where the last of them is; from there on the layout is right.
+        columns: until then the table has the layout's first columns, at least so many; -1 is "nobody knows".
+    """
+
+    schema: str
+    name: str
+    file: str
+    offset: int
+    columns: int = -1
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """As `LogPosition.order`."""
+        return file_number(self.file), self.offset
+
+
+@dataclass(frozen=True, slots=True)
 class LogPosition:
     """A place between two transactions.
 
@@ -48,6 +69,8 @@ class LogPosition:
         gtid: all transactions up to here, as the server writes it; empty where it has none or they are not known.
         at_s: when the last transaction was committed; 0 is not known.
         prepared: XA transactions that are under way here.
+        unsure: tables whose layout is ahead of the log here.
+        chosen: by a user: the layouts are those of today, wherever in the log this is.
     """
 
     server: str
@@ -57,6 +80,8 @@ class LogPosition:
     gtid: str = ""
     at_s: int = 0
     prepared: tuple[Prepared, ...] = ()
+    unsure: tuple[Unsure, ...] = ()
+    chosen: bool = False
 
     @property
     def order(self) -> tuple[int, int]:
@@ -103,7 +128,8 @@ def load(text: str) -> LogPosition:
     try:
         fields = json.loads(text)
         prepared = tuple(Prepared(**one) for one in fields.pop("prepared", ()))
-        return replace(LogPosition(**fields), prepared=prepared)
+        unsure = tuple(Unsure(**one) for one in fields.pop("unsure", ()))
+        return replace(LogPosition(**fields), prepared=prepared, unsure=unsure)
     except (ValueError, TypeError, AttributeError) as exc:
         raise InvalidError("this is no position in a MySQL server's log", remedy=RESYNC) from exc
 
@@ -117,7 +143,7 @@ def from_user(text: str, server: str, mariadb: bool) -> LogPosition:
     text = text.strip()
     found = _FILE_AND_OFFSET.fullmatch(text)
     if found is not None and not text.partition(":")[0].count("-") > 1:
-        return LogPosition(server, found[1], max(int(found[2]), FIRST_OFFSET))
+        return LogPosition(server, found[1], max(int(found[2]), FIRST_OFFSET), chosen=True)
     if text.startswith("{"):
         return load(text)
     try:
@@ -129,7 +155,7 @@ def from_user(text: str, server: str, mariadb: bool) -> LogPosition:
             fields={"position": f"is neither a file and an offset such as binlog.000002:154 nor {form}"},
             remedy="take it from SHOW MASTER STATUS or SHOW BINARY LOG STATUS",
         ) from exc
-    return LogPosition(server, "", gtid=gtid)
+    return LogPosition(server, "", gtid=gtid, chosen=True)
 
 
 class GtidState:

@@ -9,30 +9,35 @@ from typing import Any
 
 from mainstem.connectors.mysql import statements
 from mainstem.connectors.mysql.charsets import Charsets
+from mainstem.connectors.mysql.log_ahead import Ahead
 from mainstem.connectors.mysql.log_group import Gathering, divided
 from mainstem.connectors.mysql.log_held import Held
+from mainstem.connectors.mysql.log_maps import MustFlushError, TableMaps
 from mainstem.connectors.mysql.log_place import Place
-from mainstem.connectors.mysql.log_position import RESYNC, Prepared
+from mainstem.connectors.mysql.log_position import Prepared
+from mainstem.connectors.mysql.log_refusals import (
+    incident,
+    not_as_rows,
+    prepared_before,
+    rolled_back_late,
+    within_transaction,
+)
 from mainstem.connectors.mysql.log_schema import SchemaChanges
-from mainstem.connectors.mysql.log_tables import Mismatch, TableRows, Tables
-from mainstem.connectors.mysql.schema_watch import SchemaWatch, shape
+from mainstem.connectors.mysql.log_tables import TableRows, Tables
+from mainstem.connectors.mysql.schema_watch import SchemaWatch
 from mainstem.connectors.mysql.statements import Statement, What
 from mainstem.connectors.mysql.wire import events as log
 from mainstem.connectors.mysql.wire.gtid import Gtid, MariadbGtid
 from mainstem.connectors.mysql.wire.tablemap import TableMap
 from mainstem.contract.changes import GroupLimits
-from mainstem.errors import LostConnectionError, PositionLostError, StatementError, WireError
-from mainstem.model.change import ChangeGroup, Part, RowChanges, SchemaChange, SchemaChangeKind, Truncate
+from mainstem.errors import WireError
+from mainstem.model.change import ChangeGroup, Part, RowChanges, SchemaChange, Truncate
 from mainstem.model.names import TableId
 
 Groups = Iterable[ChangeGroup]
 _TRIES = 3
 _DUMMY_TABLE = 0xFFFFFF
 _MICROSECONDS = 1_000_000
-_ROWS_ONLY = (
-    "SET GLOBAL binlog_format = 'ROW', have the writers connect anew, and let no session set it otherwise; then copy"
-    " the tables anew"
-)
 
 
 class LogReading:
@@ -44,7 +49,7 @@ class LogReading:
     """
 
     def __init__(
-        self, place: Place, tables: Tables, schema: SchemaChanges, watch: SchemaWatch, charsets: Charsets,
+        self, place: Place, tables: Tables, schema: SchemaChanges, watch: SchemaWatch, charsets: Charsets, ahead: Ahead,
         limits: GroupLimits, doomed: set[tuple[int, int]],
     ) -> None:  # fmt: skip
         """
@@ -55,13 +60,11 @@ class LogReading:
         self.place = place
         self._tables = tables
         self._schema = schema
-        self._watch = watch
-        self._charsets = charsets
+        self._maps = TableMaps(place, tables, watch, charsets, ahead)
         self._limits = limits
         self._gathered = Gathering()
         self._parts: list[Part] = []
         self._mapped: dict[int, TableRows | TableMap | None] = {}
-        self._resolved: dict[int, tuple[TableMap, TableRows | None]] = {}
         self.busy = False
         self.since = 0.0
         self._transactions = 0
@@ -110,7 +113,7 @@ class LogReading:
 
     def forget_maps(self) -> None:
         """Tables are read otherwise from here on."""
-        self._resolved.clear()
+        self._maps.forget()
 
     def flush(self) -> ChangeGroup:
         """All that was gathered, as a whole group; no transaction may be under way."""
@@ -138,6 +141,9 @@ class LogReading:
         self._order = self.place.order
         self._gtid = gtid
         self._committed_us = committed_us
+        if self.place.chosen and not self._skipping:
+            self.place.chosen = False
+            self._maps.look_ahead_of_all()
         if self._savepoints:
             self._savepoints.clear()
         if self._doomed and self._order in self._doomed:
@@ -152,15 +158,8 @@ class LogReading:
 
     def _xid(self, event: log.Xid) -> Groups | None:
         if not self.busy:
-            raise self._within()
+            raise within_transaction(self.place.where)
         return self._commit(event.header)
-
-    def _within(self) -> PositionLostError:
-        return PositionLostError(
-            "the position lies within a transaction of the log, not between two",
-            remedy=f"begin where a transaction does, or {RESYNC}",
-            position=f"{self.place.file}:{self.place.before}",
-        )
 
     def _commit(self, header: log.Header) -> Groups | None:
         """The transaction is whole."""
@@ -249,10 +248,7 @@ class LogReading:
         """
         if self._begun and sequence < self._first_row:
             self._doomed.add(self._order)
-            raise LostConnectionError(
-                "a large transaction of the source was rolled back in its log after parts of it were read",
-                remedy="the log is read again from the last position",
-            )
+            raise rolled_back_late()
         groups = self._piece(sequence)
         if self._held is not None:
             self._held.cut(sequence)
@@ -263,90 +259,63 @@ class LogReading:
     def _table(self, event: log.TableMapped) -> Groups | None:
         table = event.table
         if not self.busy:
-            raise self._within()
+            raise within_transaction(self.place.where)
         if self._skipping:
             self._mapped[table.table_id] = None
             return None
-        known = self._resolved.get(id(table))
-        groups: Groups | None = None
-        if known is not None and known[0] is table and (known[1] is None or known[1].map is table):
-            rows = known[1]
-        else:
-            rows, groups = self._resolve(table)
-        if rows is not None and rows.since is not None and self._held is None and not self._is_beyond(rows):
-            rows = None
-        self._mapped[table.table_id] = rows if groups is None or rows is not None else table
-        return groups
+        known = self._maps.known(table)
+        if known is None:
+            return self._found(table)
+        self._mapped[table.table_id] = self._wanted(known[0])
+        return None
+
+    def _wanted(self, rows: TableRows | None) -> TableRows | None:
+        """The table if its rows of this transaction are to be read; one that is put aside is asked when it comes."""
+        if rows is None or rows.since is None or self._held is not None or self._is_beyond(rows):
+            return rows
+        return None
+
+    def _found(self, table: TableMap) -> list[ChangeGroup] | None:
+        """Map a table that was not mapped like this before; what is to be handed on, or settled, first."""
+        groups: list[ChangeGroup] = []
+        rows = self._tables.get(table.schema, table.name)
+        if rows is not None and rows.read and self._wanted(rows) is None:
+            self._mapped[table.table_id] = None
+            return None
+        try:
+            found = self._maps.find(table, self._order)
+        except MustFlushError:
+            groups = self._piece()
+            found = self._maps.find(table, self._order)
+        if isinstance(found, SchemaChange):
+            self._mapped[table.table_id] = table
+            return [*groups, *self._before(found)]
+        self._mapped[table.table_id] = found
+        return groups or None
+
+    def _before(self, change: SchemaChange) -> list[ChangeGroup]:
+        """A change of a table that is to be settled before rows of it are read."""
+        if self._begun or self._held is not None:
+            why = change.reason or "a table has other columns"
+            raise WireError(f"{why}, in the middle of a transaction", table=str(change.table))
+        head, tail = self._gathered.split(self._first_row)
+        groups = [self._group((*self._parts, *head, change))]
+        return [*groups, self._part(tail)] if tail else groups
 
     def _rows_later(self, event: log.Rows, table: TableMap) -> Iterator[ChangeGroup]:
         """Rows whose description had the engine asked how the table is read from here on."""
         for _ in range(_TRIES):
-            rows, groups = self._resolve(table)
-            if groups is None:
+            yield from self._found(table) or ()
+            if self._mapped[event.table_id] is not table:
                 break
-            yield from groups
         else:
-            raise WireError(
-                "rows of a table cannot be read as they are in the log", table=f"{table.schema}.{table.name}"
-            )
-        self._mapped[event.table_id] = rows
+            name = f"{table.schema}.{table.name}"
+            raise WireError("rows of a table cannot be read as they are in the log", table=name)
         yield from self._rows(event) or ()
-
-    def _resolve(self, table: TableMap) -> tuple[TableRows | None, Groups | None]:
-        """Which table of the stream it is, with a decoder that fits it; and what is to be handed on before."""
-        rows = self._tables.get(table.schema, table.name)
-        groups: Groups | None = None
-        if rows is None or not rows.read:
-            self._resolved[id(table)] = (table, None)
-            return None, None
-        if rows.since is not None and self._held is None and not self._is_beyond(rows):
-            return None, None
-        if rows.map is not None and rows.map.columns == table.columns:
-            rows.map = table
-        else:
-            if rows.rows:
-                groups = self._piece()
-            try:
-                rows.fit(table, self._charsets)
-            except Mismatch as exc:
-                told = self._mismatch(rows, table, str(exc))
-                if told is not None:
-                    return None, [*(groups or []), *told]
-        self._resolved[id(table)] = (table, rows)
-        return rows, groups
-
-    def _mismatch(self, rows: TableRows, table: TableMap, why: str) -> Groups | None:
-        """The log's columns are others than those that the table is known to have; None if they can be read even so."""
-        source = rows.table.source
-        columns = self._watch.columns(source, rows.layout)
-        change = SchemaChange(SchemaChangeKind.LOST, source, reason=why)
-        try:
-            if columns and shape(columns) != shape(rows.layout):
-                TableRows(rows.table, columns).fit(table, self._charsets)
-                change = SchemaChange(SchemaChangeKind.COLUMNS, source, columns)
-            else:  # it changed once more since
-                rows.fit(table, self._charsets, strict=False)
-                return None
-        except Mismatch:
-            pass
-        if self._begun or self._held is not None:
-            raise WireError(f"{why}, in the middle of a transaction", table=str(source))
-        head, tail = self._gathered.split(self._first_row)
-        groups = [self._group((*self._parts, *head, change))]
-        if tail:
-            groups.append(self._part(tail))
-        return groups
 
     def _is_beyond(self, rows: TableRows) -> bool:
         """Whether the transaction came after the table's copy."""
-        since = rows.since
-        if since is None:
-            return True
-        if not self.place.is_beyond(since, self._order, self._gtid):
-            return False
-        if self.place.is_ours(since):
-            rows.since = None
-        return True
+        return self._maps.is_beyond(rows, self._order, self._gtid)
 
     def _rows(self, event: log.Rows) -> Groups | None:
         try:
@@ -407,7 +376,7 @@ class LogReading:
         if not databases:
             return None
         if statement.what is What.DML:
-            raise self._not_as_rows(event.database)
+            raise not_as_rows(event.database, self.place.where)
         if statement.what is What.TRUNCATE:
             tables = self._truncated(statement)
             if tables:
@@ -416,6 +385,7 @@ class LogReading:
                 self._transactions += 1
                 self.since = self.since or time.monotonic()
         changes = self._schema.after(statement, text, databases, lambda rows: rows.read and self._is_beyond(rows))
+        self._maps.look_ahead(statement, changes)
         return self._told(changes, event.header) if changes else None
 
     def _truncated(self, statement: Statement) -> tuple[TableId, ...]:
@@ -432,17 +402,9 @@ class LogReading:
         groups.append(self._group((*self._parts, *self._gathered.take(), changes[-1])))
         return groups
 
-    def _not_as_rows(self, database: str) -> StatementError:
-        return StatementError(
-            f"rows of database {database} were changed by a statement that the log holds as such, not as rows"
-            " (binlog_format)",
-            remedy=_ROWS_ONLY,
-            position=f"{self.place.file}:{self.place.before}",
-        )
-
     def _load_query(self, event: log.LoadQuery) -> None:
         if event.database in self._tables.databases():
-            raise self._not_as_rows(event.database)
+            raise not_as_rows(event.database, self.place.where)
 
     def _roll_back(self, header: log.Header) -> Groups:
         """The transaction has come to nothing (a part of it could not be kept out of the log)."""
@@ -488,11 +450,7 @@ class LogReading:
         self.place.prepared.pop(xid, None)
         if commit and not self._skipping:
             if held is None:
-                raise PositionLostError(
-                    "an XA transaction is committed that was prepared before the stream began: its rows are not known",
-                    remedy=RESYNC,
-                    position=f"{self.place.file}:{self.place.before}",
-                )
+                raise prepared_before(self.place.where)
             self._held = held
         elif held is not None:
             held.close()
@@ -507,7 +465,7 @@ class LogReading:
     def _format(self, event: log.FormatDescription) -> None:
         self.place.begin_file(event)
         self._mapped.clear()
-        self._resolved.clear()
+        self._maps.forget()
 
     def _previous(self, event: log.PreviousGtids) -> None:
         self.place.gtids.reset(event.gtids)
@@ -517,8 +475,4 @@ class LogReading:
             self.place.gtids.reset(event.gtids)
 
     def _incident(self, event: log.Incident) -> None:
-        raise WireError(
-            "the server's log has a gap: it notes that events were lost",
-            remedy="look into the server's error log; then copy the tables anew",
-            position=f"{self.place.file}:{self.place.before}",
-        )
+        raise incident(self.place.where)

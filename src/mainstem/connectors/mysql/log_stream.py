@@ -9,6 +9,7 @@ from threading import Condition
 from types import TracebackType
 
 from mainstem.connectors.mysql.charsets import Charsets
+from mainstem.connectors.mysql.log_ahead import Ahead
 from mainstem.connectors.mysql.log_lag import Lag
 from mainstem.connectors.mysql.log_place import Place
 from mainstem.connectors.mysql.log_position import RESYNC, LogPosition, load
@@ -31,6 +32,7 @@ from mainstem.errors import (
     WireError,
 )
 from mainstem.model.change import ChangeGroup, Idle, SchemaChange, SchemaChangeKind
+from mainstem.model.connection import ConnectionSettings
 from mainstem.model.stream import StreamTable
 
 _REFUSED, _SAME_ID_MARIADB = 1236, 4052
@@ -45,6 +47,7 @@ class MysqlChangeStream:
 
     def __init__(
         self,
+        settings: ConnectionSettings,
         replica: Replica,
         side: Side,
         identity: Identity,
@@ -63,7 +66,10 @@ class MysqlChangeStream:
         watch = SchemaWatch(side)
         self._schema = SchemaChanges(watch, self._tables)
         self._place = Place(identity, position)
-        self._reading = LogReading(self._place, self._tables, self._schema, watch, Charsets(side.ask), limits, doomed)
+        ahead = Ahead(settings, side, identity, lambda: self._interrupted)
+        self._reading = LogReading(
+            self._place, self._tables, self._schema, watch, Charsets(side.ask), ahead, limits, doomed
+        )
         self._handed = position
         self._handed_at = 0.0
         self._interrupted = False

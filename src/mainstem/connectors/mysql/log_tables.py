@@ -63,16 +63,17 @@ class TableRows:
         """Rows that are gathered."""
         return self._decoder.rows if self._decoder is not None else 0
 
-    def fit(self, table: TableMap, charsets: Charsets, *, strict: bool = True) -> None:
+    def fit(self, table: TableMap, charsets: Charsets, *, strict: bool = True, least: int = -1) -> None:
         """Make a decoder for rows as this TABLE_MAP describes them. No rows may be gathered.
 
         Args:
             strict: the columns must be the same; else, where the log tells names, those that it has are enough.
+            least: without names, it may have the layout's first columns alone, at least so many; -1: all.
 
         Raises:
             Mismatch: the layout is not that of the moment.
         """
-        columns = self._columns(table, strict)
+        columns = self._columns(table, strict, least)
         places = {column.name: index for index, column in enumerate(columns) if column is not None}
         plan = self.table.plan
         wanted = {column.source for column in plan.columns}
@@ -102,7 +103,7 @@ class TableRows:
         self._before_charsets = self._conversions(identity, places, table.columns, columns)
         self.map = table
 
-    def _columns(self, table: TableMap, strict: bool) -> Sequence[Column | None]:
+    def _columns(self, table: TableMap, strict: bool, least: int) -> Sequence[Column | None]:
         """The layout in the order of the log: by name where the log tells names, else as it is."""
         if table.full:
             known = {column.name: column for column in self.layout}
@@ -112,6 +113,8 @@ class TableRows:
             }:
                 raise Mismatch("the log holds other columns than the table is known to have")
             return [known.get(name) for name in names]
+        if 0 <= least <= len(table.columns) < len(self.layout):
+            return self.layout[: len(table.columns)]
         if len(table.columns) != len(self.layout):
             raise Mismatch(
                 f"the log holds {len(table.columns)} columns, and the table is known to have {len(self.layout)}"

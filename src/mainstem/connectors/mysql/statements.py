@@ -252,7 +252,7 @@ def _drop(tokens: _Tokens) -> Statement:
         tokens.skip(_BEFORE_TABLE)
         return Statement(What.DROP, tokens.name())
     if tokens.peek() not in ("TABLE", "TABLES"):
-        return Statement(What.OTHER)
+        return Statement(What.NOTHING)  # of an index, a view, a user …
     tokens.skip(_BEFORE_TABLE)
     return Statement(What.DROP, tables=tokens.tables())
 
@@ -262,7 +262,7 @@ def _create(tokens: _Tokens) -> Statement:
     if tokens.take("TEMPORARY"):
         return Statement(What.NOTHING)
     if not tokens.take("TABLE"):
-        return Statement(What.OTHER)
+        return Statement(What.NOTHING)  # an index, a view, a user …: columns stay what they are
     careful = tokens.take("IF", "NOT", "EXISTS")
     table = tokens.table()
     tables = () if table is None else (table,)
@@ -290,7 +290,7 @@ def _alter(tokens: _Tokens) -> Statement:
     """Partitions and tablespaces that come or go take their rows with them."""
     ignore = tokens.take("IGNORE") or tokens.take("ONLINE", "IGNORE")  # rows that break a new unique key go
     if not tokens.take("TABLE") and not tokens.take("ONLINE", "TABLE"):
-        return Statement(What.OTHER)
+        return Statement(What.NOTHING)  # a view, a user, a database's default character set …
     tokens.skip(_BEFORE_TABLE)
     table = tokens.table()
     tables = () if table is None else (table,)

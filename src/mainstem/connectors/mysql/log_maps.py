@@ -1,0 +1,136 @@
+"""From the descriptions of tables in the log to the tables of a stream, each with a decoder that fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mainstem.connectors.mysql.charsets import Charsets
+from mainstem.connectors.mysql.log_ahead import Ahead, Later
+from mainstem.connectors.mysql.log_layout import is_known
+from mainstem.connectors.mysql.log_place import Place
+from mainstem.connectors.mysql.log_position import Unsure
+from mainstem.connectors.mysql.log_tables import Mismatch, TableRows, Tables
+from mainstem.connectors.mysql.schema_watch import SchemaWatch, shape
+from mainstem.connectors.mysql.statements import Statement
+from mainstem.connectors.mysql.wire.gtid import Gtid, MariadbGtid
+from mainstem.connectors.mysql.wire.tablemap import TableMap
+from mainstem.model.change import SchemaChange, SchemaChangeKind
+from mainstem.model.names import TableId
+
+_TWICE = (
+    "its columns were changed more than once while the stream was behind, and the log does not name columns"
+    " (binlog_row_metadata)"
+)
+
+
+class MustFlushError(Exception):
+    """Rows of the table were gathered as it was described before: they are to be handed on first."""
+
+
+class TableMaps:
+    """Finds tables. For one thread at a time."""
+
+    def __init__(self, place: Place, tables: Tables, watch: SchemaWatch, charsets: Charsets, ahead: Ahead) -> None:
+        self._place = place
+        self._tables = tables
+        self._watch = watch
+        self._charsets = charsets
+        self._ahead = ahead
+        self._resolved: dict[int, tuple[TableMap, TableRows | None]] = {}
+
+    def forget(self) -> None:
+        """Tables are read otherwise from here on."""
+        self._resolved.clear()
+
+    def known(self, table: TableMap) -> tuple[TableRows | None] | None:
+        """What `find` found for this very description; None: it was not asked, or would find something else now."""
+        found = self._resolved.get(id(table))
+        if found is None or found[0] is not table or (found[1] is not None and found[1].map is not table):
+            return None
+        return (found[1],)
+
+    def find(self, table: TableMap, order: tuple[int, int]) -> TableRows | SchemaChange | None:
+        """The table of the stream, with a decoder that fits.
+
+        Args:
+            order: where the transaction begins.
+        Returns:
+            None for one that is not read; a `SchemaChange` that the engine has to settle before its rows can be read.
+
+        Raises:
+            MustFlushError: ask again when the rows that are gathered were taken.
+        """
+        rows = self._tables.get(table.schema, table.name)
+        if rows is None or not rows.read:
+            self._resolved[id(table)] = (table, None)
+            return None
+        was_doubted = rows.table.source in self._place.unsure
+        doubt = self._place.doubt(rows.table.source, order)
+        if rows.map is not None and rows.map.columns == table.columns and not was_doubted:
+            rows.map = table
+        else:
+            if rows.rows:
+                raise MustFlushError
+            change = self._fitted(rows, table, doubt)
+            if change is not None:
+                return change
+        self._resolved[id(table)] = (table, rows)
+        return rows
+
+    def _fitted(self, rows: TableRows, table: TableMap, doubt: Unsure | None) -> SchemaChange | None:
+        """Give it a decoder; or say why there is none."""
+        if doubt is not None and not table.full and doubt.columns < 0:
+            return SchemaChange(SchemaChangeKind.LOST, rows.table.source, reason=_TWICE)
+        least = doubt.columns if doubt is not None else -1
+        try:
+            rows.fit(table, self._charsets, strict=doubt is None, least=least)
+        except Mismatch as exc:
+            return self._reread(rows, table, str(exc))
+        return None
+
+    def _reread(self, rows: TableRows, table: TableMap, why: str) -> SchemaChange | None:
+        """The log's columns are others than those that the table is known to have; None if they can be read even so."""
+        source = rows.table.source
+        columns = self._watch.columns(source, rows.layout)
+        try:
+            if not columns or shape(columns) == shape(rows.layout):  # it changed once more since
+                rows.fit(table, self._charsets, strict=False)
+                return None
+            later = self._ahead.later(self._place.file, self._place.before, [source]).get(source)
+            least = len(table.columns) if later is not None and later.appends else -1
+            TableRows(rows.table, columns).fit(table, self._charsets, strict=later is None, least=least)
+        except Mismatch:
+            return SchemaChange(SchemaChangeKind.LOST, source, reason=why)
+        if later is not None:
+            if not table.full and least < 0:
+                return SchemaChange(SchemaChangeKind.LOST, source, reason=_TWICE)
+            self._doubt(source, later, least)
+        return SchemaChange(SchemaChangeKind.COLUMNS, source, columns)
+
+    def look_ahead(self, statement: Statement, changes: Iterable[SchemaChange]) -> None:
+        """Columns were taken from the catalog behind a statement: for how long do they not hold yet?"""
+        fresh = {change.table: change.columns for change in changes if change.kind is SchemaChangeKind.COLUMNS}
+        later = self._ahead.later(self._place.file, self._place.offset, fresh.keys()) if fresh else {}
+        for table, last in later.items():
+            if not is_known(statement, fresh[table], last.words):
+                self._doubt(table, last, -1)
+
+    def look_ahead_of_all(self) -> None:
+        """The stream begins somewhere in the log, with the tables as they are today."""
+        tables = [rows.table.source for rows in self._tables.all()]
+        for table, last in self._ahead.later(self._place.file, self._place.before, tables).items():
+            self._doubt(table, last, 0 if last.appends else -1)
+
+    def _doubt(self, table: TableId, last: Later, columns: int) -> None:
+        self._place.unsure[table] = Unsure(table.schema, table.name, last.file, last.offset, columns)
+
+    def is_beyond(self, rows: TableRows, order: tuple[int, int], gtid: Gtid | MariadbGtid | None) -> bool:
+        """Whether a transaction that begins there came after the table's copy."""
+        since = rows.since
+        if since is None:
+            return True
+        if not self._place.is_beyond(since, order, gtid):
+            return False
+        if self._place.is_ours(since):
+            rows.since = None
+        return True
