@@ -274,6 +274,15 @@ def test_rows_of_a_later_snapshot_are_written_over_and_none_is_missing(mysql_db:
     assert run_sql(mysql_db, "SELECT * FROM t ORDER BY id") == [("1", "1"), ("4", "4")]
 
 
+@pytest.mark.parametrize("other", ["v int NOT NULL", "v int"], ids=["anchored", "none"])
+def test_a_key_that_takes_null_on_the_target_is_joined_all_the_same(mysql_db: ConnectionSettings, other: str) -> None:
+    run_sql(mysql_db, f"CREATE TABLE t (id int UNIQUE, {other})", "INSERT INTO t VALUES (NULL, 5), (2, 5), (3, 5)")
+    plan = plan_of(mysql_db.database, id="int", v="int")
+    assert apply(mysql_db, plan, updated([b"4"], b"4", b"4"), updated([b"2"], b"2", b"2"), deleted(b"3"),
+                 *padding(b"0")) == 1  # fmt: skip
+    assert run_sql(mysql_db, "SELECT * FROM t ORDER BY v") == [("2", "2"), ("4", "4"), (None, "5")]
+
+
 def test_a_server_that_makes_no_table_without_a_key_is_written_to(mysql_db: ConnectionSettings) -> None:
     run_sql(mysql_db, "CREATE TABLE t (id int PRIMARY KEY, v int)", "INSERT INTO t VALUES (1, 5), (2, 5), (3, 5)")
     plan = plan_of(mysql_db.database, id="int", v="int")

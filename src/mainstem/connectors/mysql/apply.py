@@ -43,6 +43,7 @@ from mainstem.model.stream import Checkpoint, DeadLetter, SchemaRecord, StreamTa
 _DIALECT = MysqlDialect()
 _SAVEPOINT = "mainstem_apply"
 _LOCK_WAIT_S = 30
+_OTHER_WAIT_S = 60  # a process that was killed holds its lock until the server has ended its last statement
 _SESSION = f"SET foreign_key_checks = 0, innodb_lock_wait_timeout = {_LOCK_WAIT_S}, lock_wait_timeout = {_LOCK_WAIT_S}"
 # Without gap locks other users of the target wait less. Statements of this level cannot be logged as statements.
 _ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
@@ -226,7 +227,7 @@ class MysqlApplier:
     def _take_lock(self, stream_id: str) -> None:
         digest = hashlib.sha256(f"{self._settings.database}\0{stream_id}".encode()).hexdigest()
         name = f"mainstem.{digest[:48]}"
-        ((granted,),) = client.query(self._connection, "SELECT GET_LOCK(%s, %s)", (name, _LOCK_WAIT_S))
+        ((granted,),) = client.query(self._connection, "SELECT GET_LOCK(%s, %s)", (name, _OTHER_WAIT_S))
         if not granted:
             ((holder,),) = client.query(self._connection, "SELECT IS_USED_LOCK(%s)", (name,))
             raise ConflictError(

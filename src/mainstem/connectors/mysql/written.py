@@ -60,13 +60,13 @@ class WrittenTable:
 
     @property
     def findable(self) -> bool:
-        """One column of the key is never NULL, so that a join tells whether there is such a row."""
+        """One column is never NULL, so that a join tells whether there is a row of a key."""
         return self.keyed and self.anchor is not None
 
     @property
     def anchor(self) -> str | None:
         """Such a column, quoted."""
-        names = [self.plan.columns[index].target for index in self.key]
+        names = [*(self.plan.columns[index].target for index in self.key), *sorted(self.required)]
         return next((_DIALECT.quote(name) for name in names if name.lower() in self.required), None)
 
     @property
