@@ -90,3 +90,29 @@ def test_a_connection_that_is_lost_on_the_way_loses_and_doubles_nothing(
                 wait_until(lambda: replication.progress().changes.transactions > 3, stream.said)  # type: ignore[union-attr]
         with stream.running():
             stream.wait_equal()
+
+
+@pytest.mark.parametrize("route", CROSSING, indirect=True, ids="-".join)
+def test_foreign_keys_wait_until_tables_are_of_one_moment(route: Route) -> None:
+    kept = "CREATE TABLE parents (id BIGINT PRIMARY KEY, v BIGINT)"
+    for end in (route.source, route.target):
+        end.run(kept, "INSERT INTO parents VALUES (1, 1)")
+    route.source.run(
+        "CREATE TABLE children (id BIGINT PRIMARY KEY, parent BIGINT, FOREIGN KEY (parent) REFERENCES parents (id))"
+    )
+    with following(route) as stream:
+        route.source.run("INSERT INTO children VALUES (1, 1)")
+        with stream.running():
+            route.source.run("INSERT INTO parents VALUES (2, 2)", "INSERT INTO children VALUES (2, 2)")
+            stream.wait_equal()
+            wait_until(lambda: _foreign_keys(route) == 1, stream.said)
+            assert [item for item in stream.said() if "foreign key was not made" in item] == []
+
+
+def _foreign_keys(route: Route) -> int:
+    schema = "DATABASE()" if route.target.settings.type == MYSQL else "'public'"
+    question = (
+        "SELECT COUNT(*) FROM information_schema.table_constraints"
+        f" WHERE constraint_type = 'FOREIGN KEY' AND table_schema = {schema}"
+    )
+    return int(route.target.run(question)[0][0])

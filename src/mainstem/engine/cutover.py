@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from mainstem.contract.apply import ChangeTarget
@@ -82,7 +82,7 @@ class Cutover:
     def _reach(self, position: str, deadline: float) -> bool:
         """Wait until everything up to a position is durable in the target."""
         done = threading.Event()
-        self.milestones.add(position, done.set)
+        self.milestones.add(position, done.set, lasts=True)
         while not done.wait(_TICK_S):
             self.standing()
             if time.monotonic() > deadline:
@@ -98,19 +98,21 @@ class Cutover:
         if letters:
             self._problems.append(f"{letters:,} changes are put aside; replay or discard them")
 
-    def _counts(self, tables: Iterable[StreamTable]) -> Iterable[TableCount]:
+    def _counts(self, tables: Sequence[StreamTable]) -> Iterable[TableCount]:
         operations = Operations(self.options.changes)
         soft = self.options.changes.soft_delete
         with (
             self.source.spec.inspector(self.source.settings) as source,
             self.target.spec.inspector(self.target.settings) as target,
         ):
+            status = target.table_status([table.plan.target for table in tables]) if soft else {}
             for table in tables:
                 left_out = sorted(_EVERY - operations.of(table.source))
                 note = f"{', '.join(left_out)} is not applied, so that the numbers may differ" if left_out else ""
                 plan = table.plan
+                marked = soft if soft and soft in status[plan.target].columns else ""
                 yield TableCount(
-                    plan.source, plan.target, source.count(plan.source), target.count(plan.target, soft), note
+                    plan.source, plan.target, source.count(plan.source), target.count(plan.target, marked), note
                 )
 
     def _check_counts(self, counts: Iterable[TableCount]) -> None:

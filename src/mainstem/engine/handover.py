@@ -19,7 +19,7 @@ from mainstem.engine.planjson import plan_from_json, plan_to_json
 from mainstem.engine.planner import Planned, look
 from mainstem.errors import InvalidError
 from mainstem.model.names import TableId
-from mainstem.model.plan import MigrationPlan, ReportItem, Severity, TablePlan
+from mainstem.model.plan import MigrationPlan, Phase, ReportItem, Severity, TablePlan
 from mainstem.model.run import RunOptions, SnapshotPolicy, TableState, WriteMode
 from mainstem.model.schema import Column
 from mainstem.model.stream import Checkpoint, StoredStream, StreamTable
@@ -89,6 +89,19 @@ def stream_tables(planned: Planned, copied: Sequence[TablePlan], source: Endpoin
         )
         for table in planned.plan.tables
     )  # fmt: skip
+
+
+def moments(plan: MigrationPlan, tables: Sequence[StreamTable]) -> frozenset[str]:
+    """The positions that all have to be passed before foreign keys hold; empty if they hold as it is.
+
+    Rows of one snapshot hold them among each other; those of several, or beside tables that only follow, do later.
+    """
+    if not plan.phase(Phase.FOREIGN_KEYS):
+        return frozenset()
+    own = {table.source for table in plan.tables}
+    mine = [table for table in tables if table.source in own]
+    found = frozenset(position for table in mine for position in (table.since, table.until) if position)
+    return found if len(found) > 1 or len(mine) < len(tables) else frozenset()
 
 
 class HandOver:

@@ -6,6 +6,7 @@ The same ``run_id`` again goes on where the target says that the stream stood.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from mainstem import failpoints
 from mainstem.contract.apply import ChangeTarget, StreamBook
@@ -18,7 +19,7 @@ from mainstem.engine.cutover import Cutover
 from mainstem.engine.data import wait_after
 from mainstem.engine.endpoint import Endpoint
 from mainstem.engine.evolution import Evolution
-from mainstem.engine.handover import WAITING, HandOver
+from mainstem.engine.handover import WAITING, HandOver, moments
 from mainstem.engine.lag import Lag
 from mainstem.engine.letters import replay
 from mainstem.engine.means import Means
@@ -28,7 +29,7 @@ from mainstem.engine.progress import Tracker
 from mainstem.engine.resync import Copier, Requests, open_hold
 from mainstem.engine.retry import Backoff
 from mainstem.engine.standing import Milestones, Orders, Standing
-from mainstem.engine.streaming import Session
+from mainstem.engine.streaming import Later, Session
 from mainstem.engine.watch import Watch
 from mainstem.errors import (
     CancelledError,
@@ -83,6 +84,7 @@ class Replication:
         self._requests = Requests()
         self._begun = begun
         self._entered = False  # the target's book holds the stream: from here on lost connections are tried again
+        self._moments: frozenset[str] = frozenset()  # behind them the first copy's structure is finished
         self._standing: Standing | None = None  # once it streams, until the run ends
 
     def run(self) -> Progress:
@@ -280,14 +282,31 @@ class Replication:
 
     def _copy(self, stored: StoredStream, book: StreamBook, ledger: Ledger, handover: HandOver) -> StoredStream:
         """The first copy, and the structure that comes after it."""
+        plan = plan_from_json(ledger.known_plan())
         tables = {table.source: table for table in stored.tables}
-        if any(tables[table.source].state in WAITING for table in plan_from_json(ledger.known_plan()).tables):
+        if any(tables[table.source].state in WAITING for table in plan.tables):
             for table in handover.copy(stored.origin, stored.tables, ledger):
                 book.save(table)
                 tables[table.source] = table
             failpoints.hit("handover.saved")
-        handover.finish(stored.origin, ledger)
-        return StoredStream(stored.origin, stored.checkpoint, tuple(tables.values()))
+        stored = StoredStream(stored.origin, stored.checkpoint, tuple(tables.values()))
+        self._moments = moments(plan, stored.tables)
+        if not self._moments:
+            handover.finish(stored.origin, ledger)
+        return stored
+
+    def _later(self, stored: StoredStream, changes: ChangeSource, means: Means) -> Later:
+        """What finishes the first copy's structure once its tables are all of one moment."""
+        handover = HandOver(self.run_id, self._source, changes, means, aside=True)
+        waiting, self._moments = set(self._moments), frozenset()
+
+        def passed(position: str) -> None:
+            waiting.discard(position)
+            if not waiting:
+                with means.target.ledger(self.run_id) as ledger:
+                    handover.finish(stored.origin, ledger)
+
+        return [(position, partial(passed, position)) for position in sorted(waiting)]
 
     def _stream(self, stored: StoredStream, changes: ChangeSource, applies: ChangeTarget, means: Means) -> None:
         """Read and apply until something ends it."""
@@ -298,7 +317,7 @@ class Replication:
             session = Session(
                 changes, applier, standing, self._lag, self._milestones, self._orders,
                 self._evolution(), self._options, self._control, self._limit, self._tracker,
-                self._interrupts, self._make_hub, copier,
+                self._interrupts, self._make_hub, copier, self._later(stored, changes, means),
             )  # fmt: skip
             self._standing = standing
             self._tracker.stage("streaming")

@@ -82,7 +82,7 @@ class Milestones:
         self._lock = threading.Lock()
         self._numbers: dict[str, int] = {}  # 0: not reached yet
         self._unreached = 0
-        self._waiting: list[tuple[str, Callable[[], None]]] = []
+        self._waiting: list[tuple[str, Callable[[], None], bool]] = []
 
     def watch(self, position: str) -> None:
         """Have `reached` know of a position."""
@@ -91,11 +91,15 @@ class Milestones:
                 self._numbers[position] = 0
                 self._unreached += 1
 
-    def add(self, position: str, then: Callable[[], None]) -> None:
-        """Have the writer call ``then``, between two transactions."""
+    def add(self, position: str, then: Callable[[], None], *, lasts: bool = False) -> None:
+        """Have the writer call ``then``, between two transactions.
+
+        Args:
+            lasts: also if that is the writer of a later connection.
+        """
         self.watch(position)
         with self._lock:
-            self._waiting.append((position, then))
+            self._waiting.append((position, then, lasts))
 
     def reached(self, position: str, number: int) -> bool:
         """Whether that frame, or one before it, reaches a position that is watched."""
@@ -118,13 +122,14 @@ class Milestones:
         with self._lock:
             due = [item for item in self._waiting if self.reached(item[0], number)]
             self._waiting = [item for item in self._waiting if item not in due]
-        for _, then in due:
+        for _, then, _ in due:
             then()
 
     def begin(self) -> None:
         """A new connection reads from the checkpoint: what was read and not applied comes again."""
         with self._lock:
-            wanted = {position for position, _ in self._waiting}
+            self._waiting = [item for item in self._waiting if item[2]]
+            wanted = {position for position, _, _ in self._waiting}
             self._numbers = dict.fromkeys(wanted, 0)
             self._unreached = len(wanted)
 

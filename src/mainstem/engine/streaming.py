@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from mainstem import failpoints
@@ -47,12 +47,16 @@ class Following:
             self.lane.close()
 
 
+Later = Sequence[tuple[str, Callable[[], None]]]
+
+
 @dataclass(slots=True)
 class Session:
     """Reads and applies from the checkpoint on. `run` returns at the limit of events, and raises at anything else.
 
     Attributes:
         copier: copies tables meanwhile.
+        later: what is to be done behind positions.
     """
 
     source: ChangeSource
@@ -69,6 +73,7 @@ class Session:
     interrupts: Interrupts
     make_hub: Callable[[int], Hub]
     copier: Copier | None = None
+    later: Later = ()
 
     def run(self) -> None:
         """One connection to its end."""
@@ -78,33 +83,16 @@ class Session:
         self.milestones.begin()
         with self.source.stream(standing.origin, standing.checkpoint.position, tables, GroupLimits()) as stream:
             hub = self.make_hub(self.options.memory_bytes)
-            lane = hub.lane(0)
-            site = Site(
-                stream,
-                lane,
-                standing,
-                self.lag,
-                self.milestones,
-                self.orders,
-                self.control,
-                self.limit,
-                self.tracker,
-                self.options,
-            )
-
-            def ended() -> None:
-                hub.close()
-                stream.interrupt()
+            lane, copier = hub.lane(0), self.copier
 
             def cancel() -> None:
-                ended()
+                hub.close()
+                stream.interrupt()
                 self.applier.interrupt()
                 if copier is not None:
                     copier.cancel()
 
-            copier = self.copier
-            hold = copier.hold if copier is not None else lambda: ""
-            writer = Applying(self.applier, site, self.evolution, cancel, hold)
+            writer = self._writer(stream, lane, cancel)
             self._watch(writer, tables)
             self.interrupts.add(cancel)
             with ThreadGroup(cancel) as group:
@@ -113,10 +101,20 @@ class Session:
                 if copier is not None:
                     group.start("copier", lambda: copier.run(writer))
 
+    def _writer(self, stream: ChangeStream, lane: Lane, cancel: Callable[[], None]) -> Applying:
+        site = Site(
+            stream, lane, self.standing, self.lag, self.milestones, self.orders, self.control, self.limit, self.tracker,
+            self.options,
+        )  # fmt: skip
+        hold = self.copier.hold if self.copier is not None else lambda: ""
+        return Applying(self.applier, site, self.evolution, cancel, hold)
+
     def _watch(self, writer: Applying, tables: tuple[StreamTable, ...]) -> None:
         """A table whose rows are of several snapshots is as good as any other behind the last of them."""
         for position in {table.since for table in tables if table.since}:
             self.milestones.watch(position)
+        for position, work in self.later:
+            self.milestones.add(position, work)
         positions = {table.until for table in tables if table.state is TableState.CATCHING_UP and table.until}
         for position in positions:
 

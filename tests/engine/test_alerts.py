@@ -1,0 +1,51 @@
+"""Which alerts a stream's state gives, and that each is told once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.engine.memory import table_id
+
+from mainstem.contract.changes import Retention
+from mainstem.engine.alerts import AlertBook, Vitals, due
+from mainstem.model.alert import Alert, AlertKind
+from mainstem.model.run import ChangeOptions, ChangeProgress, TableProgress, TableState
+
+WELL = Vitals(ChangeProgress(), heard_s=1, durable_s=1, waiting=False, streaming=True, retention=None)
+FAILED = TableProgress(table_id("a"), table_id("a"), TableState.FAILED, error="why")
+
+
+@pytest.mark.parametrize(
+    ("vitals", "kinds"),
+    [
+        (WELL, []),
+        (replace(WELL, progress=ChangeProgress(lag_s=301)), [AlertKind.LAG]),
+        (replace(WELL, progress=ChangeProgress(lag_s=301), streaming=False), []),
+        (replace(WELL, heard_s=301), [AlertKind.SILENCE]),
+        (replace(WELL, durable_s=301), []),
+        (replace(WELL, durable_s=301, waiting=True), [AlertKind.SILENCE]),
+        (replace(WELL, retention=Retention(held_bytes=51, limit_bytes=100)), [AlertKind.RETENTION]),
+        (replace(WELL, retention=Retention(held_bytes=50, limit_bytes=100)), []),
+        (replace(WELL, retention=Retention(held_bytes=2**60)), []),
+        (replace(WELL, retention=Retention(oldest_s=51, limit_s=100)), [AlertKind.RETENTION]),
+        (replace(WELL, retention=Retention(lost=True)), [AlertKind.RETENTION]),
+        (replace(WELL, tables=(FAILED,)), [AlertKind.TABLE]),
+    ],
+)
+def test_alerts_follow_from_how_a_stream_stands(vitals: Vitals, kinds: list[AlertKind]) -> None:
+    assert [alert.kind for alert in due(vitals, ChangeOptions())] == kinds
+
+
+def test_no_limit_means_no_alert() -> None:
+    late = replace(WELL, progress=ChangeProgress(lag_s=1e6), heard_s=1e6)
+    assert due(late, ChangeOptions(max_lag_s=0, max_silence_s=0)) == []
+
+
+def test_an_alert_is_told_when_it_begins_and_when_it_is_over() -> None:
+    book, lag = AlertBook(), Alert(AlertKind.LAG, "behind")
+    assert book.update([lag]) == [lag]
+    assert book.update([replace(lag, message="further behind")]) == []
+    assert [alert.message for alert in book.current] == ["further behind"]
+    (over,) = book.update([])
+    assert (over.kind, over.over, book.current) == (AlertKind.LAG, True, ())
