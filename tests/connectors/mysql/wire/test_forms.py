@@ -92,6 +92,14 @@ def test_column_of_a_size_that_is_not_known_is_refused_though_it_is_not_wanted()
         form_of(MapColumn(0), None)
 
 
+def test_history_of_a_system_versioned_table_is_refused() -> None:
+    ends = tuple(MapColumn(17, scale=6, nullable=False, name=name) for name in ("row_start", "row_end"))
+    table = TableMap(1, 0, "s", "t", (MapColumn(3, name="id"), *ends))
+    with pytest.raises(WireError, match="history of a system-versioned table"):
+        row_forms(table, [column("int"), None, None])
+    assert len(row_forms(table, [column("int"), column("timestamp(6)"), None])) == 3
+
+
 def test_other_number_of_columns_is_noticed() -> None:
     with pytest.raises(WireError, match="the log has 1 columns of a table, its schema 2"):
         row_forms(TableMap(1, 0, "s", "t", (MapColumn(3),)), [None, None])

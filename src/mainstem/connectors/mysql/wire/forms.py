@@ -17,6 +17,7 @@ _UTF8_COLLATIONS = frozenset({
     *range(192, 216), *range(224, 248), *range(255, 324), *range(576, 579), *range(608, 611),
     *range(2048, 2560),  # of Unicode 14, in MariaDB
 })  # fmt: skip
+_PERIOD, _PERIOD_TYPES = ["row_start", "row_end"], (T.TIMESTAMP2, T.LONGLONG)
 _NO_PAD, _UCA_1400 = 1024, 2048  # MariaDB counts collations that do not pad from here on
 _PLAIN_DEFAULTS = {Kind.INTEGER, Kind.ENUM, Kind.DATE}
 _INTEGER_BYTES = {T.TINY: 1, T.SHORT: 2, T.INT24: 3, T.LONG: 4, T.LONGLONG: 8}
@@ -51,10 +52,25 @@ def row_forms(table: TableMap, columns: Sequence[Described | None]) -> tuple[Bin
             f"the log has {len(table.columns)} columns of a table, its schema {len(columns)}",
             table=f"{table.schema}.{table.name}",
         )
+    _refuse_history(table, columns)
     return tuple(
         _unwanted(mapped) if column is None else _form(table, index, mapped, column)
         for index, (mapped, column) in enumerate(zip(table.columns, columns, strict=True))
     )
+
+
+def _refuse_history(table: TableMap, columns: Sequence[Described | None]) -> None:
+    """MariaDB logs rows of a system-versioned table's past like others, and a DELETE as an UPDATE of its hidden end."""
+    hidden = [column.name for column, wanted in zip(table.columns, columns, strict=True) if wanted is None]
+    ends = table.columns[-2:]
+    if hidden[-2:] != _PERIOD or [column.name for column in ends] != _PERIOD:
+        return
+    if not any(column.nullable for column in ends) and all(column.type in _PERIOD_TYPES for column in ends):
+        raise WireError(
+            "the log holds the history of a system-versioned table as if its rows were like others",
+            remedy="leave the table out, or ALTER TABLE … DROP SYSTEM VERSIONING and copy it again",
+            table=f"{table.schema}.{table.name}",
+        )
 
 
 def default_cells(columns: Sequence[Column | None]) -> dict[int, bytes | None]:
