@@ -98,7 +98,8 @@ class Ahead:
             place.begin_file(event)
         elif isinstance(event, Query) and not place.passed_over:
             statement = statements.read(event.statement.decode("utf-8", "replace"), event.database)
-            if statement.what in _SHAPES:
+            emptied = statement.what is What.TRUNCATE and not statement.names("create")
+            if statement.what in _SHAPES and not emptied:
                 for table in tables:
                     if statement.about(table):
                         before = found.get(table)

@@ -53,11 +53,13 @@ class Place:
 
     def move(self, header: Header) -> None:
         """An event was read."""
-        self.before = self.offset
         end = header.end
         if end and not header.artificial:
             full = (self.offset & ~_LOW) | end
             self.offset = full if full >= self.offset else full + _LOW + 1
+            self.before = self.offset - header.size  # there may be others between, which the server did not send
+        else:
+            self.before = self.offset
 
     def rotate(self, event: Rotate) -> None:
         """The log goes on in another file."""
