@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
@@ -71,6 +71,21 @@ _SHAPES: dict[str, tuple[dict[str, str], Callable[[Event], bool]]] = {
 }
 
 
+def fill_at_once(source: Database, cases: Sequence[Case]) -> None:
+    """A table for each case with a NULL and its values, in as few statements as can be."""
+    for case in cases:
+        source.run(f"CREATE TABLE v_{case.name} (id INT PRIMARY KEY, v {case.native})")
+        rows = ["(0, NULL)"]
+        for number, value in enumerate(case.values, 1):
+            if value.session:
+                source.run(value.session)
+                source.run(f"INSERT INTO v_{case.name} VALUES ({number}, {value.sql})")
+                source.run("SET time_zone = '+00:00'")
+            else:
+                rows.append(f"({number}, {value.sql})")
+        source.run(f"INSERT INTO v_{case.name} VALUES {', '.join(rows)}")
+
+
 @pytest.fixture(params=_SHAPES)
 def shaped(
     request: pytest.FixtureRequest, mariadb_server: ConnectionSettings
@@ -84,10 +99,14 @@ def shaped(
 
 
 def test_every_value_of_every_type_is_the_same_through_the_log(
-    shaped: tuple[Database, Callable[[Event], bool]],
+    request: pytest.FixtureRequest, shaped: tuple[Database, Callable[[Event], bool]]
 ) -> None:
     source, sign = shaped
-    fill(source, [*CASES, *_MORE])
+    cases = [*CASES, *_MORE]
+    if request.node.callspec.id == "full metadata":  # with each type as a key too
+        fill(source, cases)
+    else:
+        fill_at_once(source, cases)
     assert source.settings.database is not None
     tables = plans(source.run, source.settings.database)
     expected = snapshot(source.settings, tables)
