@@ -16,6 +16,7 @@ ALL = (
     ("rows of 100 MiB", "bench.big"),
     ("reading a binary log", "bench.decode_binlog"),
     ("changes", "bench.changes"),
+    ("PostgreSQL's log alone", "bench.decode_pg"),
 )
 
 
