@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
@@ -28,11 +29,11 @@ from mainstem.connectors.mysql.outcome import row_error
 from mainstem.connectors.mysql.segments import Segment, segments
 from mainstem.connectors.mysql.sending import Sender
 from mainstem.connectors.mysql.session import connect_writer, interrupt
-from mainstem.connectors.mysql.shape import read_shape
+from mainstem.connectors.mysql.shape import Effect, read_effects, read_shape
 from mainstem.connectors.mysql.streambook import StreamRows
 from mainstem.connectors.mysql.written import WrittenTable, carried_out, has_updates, written_table
 from mainstem.contract.apply import Applied
-from mainstem.errors import ConflictError, LostConnectionError, MainstemError, TransientError, WireError
+from mainstem.errors import ConflictError, LostConnectionError, MainstemError, StatementError, TransientError, WireError
 from mainstem.model.change import RowChanges, Truncate
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
@@ -93,6 +94,7 @@ class MysqlApplier:
             raise
         self._alterations = Alterations(self._connection, stream_id)
         self._mergers: dict[TableId, tuple[StreamTable, WrittenTable, Merger]] = {}
+        self._effects: dict[str, Effect] | None = None
         self._over: MainstemError | None = None
         self._changed = False
 
@@ -114,10 +116,12 @@ class MysqlApplier:
     def apply(self, changes: Sequence[RowChanges], tables: Mapping[TableId, StreamTable]) -> Applied:
         """Bring the tables to where these changes leave them; all of it or, with an error, nothing."""
         applied = Applied()
+        failpoints.hit("applier.before_apply")
         with self._guarded(), self._all_or_nothing():
             self._sender.take_coerced()
             for segment in self._segments(changes, tables):
                 self._write(segment, applied)
+        failpoints.hit("applier.after_apply")
         return applied
 
     def truncate(self, part: Truncate, tables: Mapping[TableId, StreamTable]) -> None:
@@ -146,7 +150,6 @@ class MysqlApplier:
             changed = self._changed
             if waiting:
                 self._connection.rollback()
-                self._mergers.clear()
                 for statement in waiting:
                     if not self._alterations.run(statement):
                         break
@@ -156,11 +159,13 @@ class MysqlApplier:
                     )
                 self._connection.begin()
             self._changed = True
+            self._look_again()
             self._alterations.settle(statements)
 
     def save(self, table: StreamTable) -> None:
         """Write down the state of a table."""
         with self._noted():
+            self._look_again()
             self._rows.save(table)
 
     def forget(self, table: TableId) -> None:
@@ -198,7 +203,6 @@ class MysqlApplier:
         if not isinstance(self._over, LostConnectionError | WireError):
             self._over = None
         self._changed = False
-        self._mergers.clear()
         try:
             self._connection.rollback()
         except (pymysql.Error, OSError, AttributeError):
@@ -268,17 +272,27 @@ class MysqlApplier:
             known = self._mergers[stream.source] = stream, table, Merger(self._sender, table, stages=self._stages)
         return known[1], known[2]
 
+    def _look_again(self) -> None:
+        """Tables may be others from here on, or have other foreign keys."""
+        self._mergers.clear()
+        self._effects = None
+
     def _look(self, stream: StreamTable) -> WrittenTable:
         soft = self._options.changes.soft_delete
         with self._guarded(stream.source):
-            shape = read_shape(self._connection, stream.plan.target, effects=stream.cascades)
+            target = stream.plan.target
+            shape = read_shape(self._connection, target)
             if soft and soft.lower() not in shape.columns:
                 # On a connection of its own: the statement commits. Nothing of ours has touched the table yet.
                 with connect_writer(self._settings) as other:
                     client.query(other, _SESSION)
-                    name = _DIALECT.qualified(stream.plan.target)
+                    name = _DIALECT.qualified(target)
                     client.query(other, f"ALTER TABLE {name} ADD COLUMN {_DIALECT.quote(soft)} datetime(6) NULL")
-                shape = read_shape(self._connection, stream.plan.target, effects=stream.cascades)
+                shape = read_shape(self._connection, target)
+            if stream.cascades:
+                if self._effects is None:
+                    self._effects = read_effects(self._connection, target.schema)
+                shape = replace(shape, effect=self._effects.get(target.name, Effect()))
         return written_table(stream, shape, soft)
 
     @contextmanager
@@ -321,6 +335,8 @@ class MysqlApplier:
                 error.where.setdefault("table", str(table))
             if isinstance(error, TransientError | LostConnectionError | WireError):
                 self._over = error
+            elif isinstance(error, StatementError):
+                self._look_again()
             if error is exc:
                 raise
             raise error from exc

@@ -1,7 +1,7 @@
 """The shape of a target table, as far as applying changes to it depends on it.
 
-Source: MySQL manual, "The INFORMATION_SCHEMA COLUMNS Table", "The INFORMATION_SCHEMA STATISTICS Table", "FOREIGN KEY
-Constraints"; MariaDB manual, "Information Schema COLUMNS Table".
+Source: MySQL manual, "The INFORMATION_SCHEMA COLUMNS Table", "The INFORMATION_SCHEMA
+REFERENTIAL_CONSTRAINTS Table", "FOREIGN KEY Constraints"; MariaDB manual, "Information Schema COLUMNS Table".
 """
 
 from __future__ import annotations
@@ -20,16 +20,11 @@ _COLUMNS = (
     " ORDER BY ordinal_position"
 )
 _ENGINE = "SELECT engine FROM information_schema.tables WHERE table_schema = {0} AND table_name = {1}"
-_UNIQUE = (
-    "SELECT index_name, column_name, sub_part FROM information_schema.statistics WHERE table_schema = {0}"
-    " AND table_name = {1} AND non_unique = 0 ORDER BY index_name, seq_in_index"
-)
 _EFFECTS = (
-    "SELECT r.delete_rule, r.update_rule, k.referenced_column_name FROM information_schema.referential_constraints r"
-    " JOIN information_schema.key_column_usage k ON k.constraint_schema = r.constraint_schema"
-    " AND k.constraint_name = r.constraint_name AND k.table_name = r.table_name"
-    " WHERE r.unique_constraint_schema = {0} AND k.referenced_table_schema = {0} AND r.referenced_table_name = {1}"
-    " AND k.referenced_table_name = {1}"
+    "SELECT r.referenced_table_name, r.delete_rule, r.update_rule, k.referenced_column_name"
+    " FROM information_schema.referential_constraints r JOIN information_schema.key_column_usage k"
+    " ON k.table_name = r.table_name AND k.constraint_name = r.constraint_name"
+    " WHERE r.constraint_schema = {0} AND k.table_schema = {0} AND r.unique_constraint_schema = {0}"
 )
 _CARRIED_OUT = frozenset({"CASCADE", "SET NULL", "SET DEFAULT"})
 
@@ -57,20 +52,24 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """A table of the target.
+class Effect:
+    """What foreign keys that refer to a table do to rows of other tables, or of itself.
 
     Attributes:
-        columns: by name in lower case, which is how the server compares names of columns.
-        unique: columns of each unique key, in lower case; those with prefixes of columns are left out.
-        on_delete: a row that goes takes rows of other tables with it, or changes them, as its foreign keys say.
+        on_delete: a row that goes takes other rows with it, or changes them.
         on_update: columns, in lower case, whose change does.
     """
 
-    columns: dict[str, Column]
-    unique: tuple[frozenset[str], ...]
     on_delete: bool = False
     on_update: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A table of the target, its columns by name in lower case, which is how the server compares these."""
+
+    columns: dict[str, Column]
+    effect: Effect = Effect()
 
     @property
     def required(self) -> frozenset[str]:
@@ -78,11 +77,26 @@ class Shape:
         return frozenset(name for name, column in self.columns.items() if not column.nullable)
 
 
-def read_shape(connection: Any, table: TableId, *, effects: bool) -> Shape:
-    """Ask the server. Raises the driver's errors, and `StatementError` where the table cannot be written exactly once.
+def read_effects(connection: Any, schema: str) -> dict[str, Effect]:
+    """What the foreign keys within a database do, by the name of the table that they refer to.
 
-    Args:
-        effects: also ask what foreign keys do to other tables.
+    One query for all tables: the server opens each of them to answer it. Raises the driver's errors.
+    """
+    found: dict[str, Effect] = {}
+    database = connection.escape(schema) if schema else "DATABASE()"
+    for table, on_delete, on_update, column in client.query(connection, _EFFECTS.format(database)):
+        known = found.get(table, Effect())
+        found[table] = Effect(
+            known.on_delete or on_delete in _CARRIED_OUT,
+            known.on_update | ({column.lower()} if on_update in _CARRIED_OUT else set()),
+        )
+    return found
+
+
+def read_shape(connection: Any, table: TableId) -> Shape:
+    """Ask the server, but for effects.
+
+    Raises the driver's errors, and `StatementError` where the table cannot be written exactly once.
     """
     schema = connection.escape(table.schema) if table.schema else "DATABASE()"
     names = schema, connection.escape(table.name)
@@ -100,13 +114,7 @@ def read_shape(connection: Any, table: TableId, *, effects: bool) -> Shape:
             table=str(table),
         )
     columns = [_column(*row) for row in client.query(connection, _COLUMNS.format(*names))]
-    rules = client.query(connection, _EFFECTS.format(*names)) if effects else []
-    return Shape(
-        {column.name.lower(): column for column in columns},
-        _unique_keys(client.query(connection, _UNIQUE.format(*names))),
-        any(on_delete in _CARRIED_OUT for on_delete, _, _ in rules),
-        frozenset(name.lower() for _, on_update, name in rules if on_update in _CARRIED_OUT),
-    )
+    return Shape({column.name.lower(): column for column in columns})
 
 
 def _column(
@@ -119,13 +127,3 @@ def _column(
         name, declared, kind.lower(), charset or "", nullable == "YES", "on update" in flags,
         bool(expression) or "generated" in flags.replace("default_generated", ""),
     )  # fmt: skip
-
-
-def _unique_keys(rows: list[tuple[Any, ...]]) -> tuple[frozenset[str], ...]:
-    keys: dict[str, set[str]] = {}
-    prefixed = set()
-    for index, column, part in rows:
-        keys.setdefault(index, set()).add(str(column or "").lower())
-        if part is not None or column is None:
-            prefixed.add(index)
-    return tuple(frozenset(columns) for index, columns in keys.items() if index not in prefixed)

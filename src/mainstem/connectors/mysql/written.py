@@ -127,12 +127,12 @@ def has_updates(changes: RowChanges) -> bool:
 
 def carried_out(table: WrittenTable, changes: RowChanges) -> list[bool] | None:
     """Which events make the target's foreign keys change rows of other tables; None: none of them does."""
-    if not table.stream.cascades or not (table.shape.on_delete or table.shape.on_update):
+    if not table.stream.cascades or not (table.shape.effect.on_delete or table.shape.effect.on_update):
         return None
     ops = changes.ops.to_pylist()
     moved = _moved(table, changes)
     marks = [
-        (op == Op.DELETE and table.shape.on_delete) or (op == Op.UPDATE and moves)
+        (op == Op.DELETE and table.shape.effect.on_delete) or (op == Op.UPDATE and moves)
         for op, moves in zip(ops, moved, strict=True)
     ]
     return marks if any(marks) else None
@@ -141,12 +141,12 @@ def carried_out(table: WrittenTable, changes: RowChanges) -> list[bool] | None:
 def _moved(table: WrittenTable, changes: RowChanges) -> list[bool]:
     """Which UPDATEs may change a column that foreign keys refer to; what such a column was is known of the key only."""
     places = {table.plan.columns[index].target.lower(): (place, index) for place, index in enumerate(table.key)}
-    if not table.shape.on_update or changes.before is None:
+    if not table.shape.effect.on_update or changes.before is None:
         return [False] * changes.count
-    if not table.shape.on_update <= places.keys():
+    if not table.shape.effect.on_update <= places.keys():
         return [True] * changes.count
     moved: Any = pa.array([False] * changes.count)
-    for name in table.shape.on_update:
+    for name in table.shape.effect.on_update:
         place, index = places[name]
         differs: Any = pc.not_equal(changes.before.column(place), changes.after.column(index))
         changed = pc.fill_null(differs, False)
