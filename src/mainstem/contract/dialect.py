@@ -271,6 +271,10 @@ class TargetDialect(Dialect, Protocol):
         """Phase TABLES: a stand-alone sequence with its next value; one that is there may be left as it is."""
         ...
 
+    def set_sequence(self, sequence: SchemaSequence) -> Rendered:
+        """Phase SEQUENCES: have a sequence that is there give the next value of this one; nothing where it cannot."""
+        ...
+
     def create_view(self, id_: TableId, query: str, view: View) -> Rendered:
         """Phase VIEWS: the view over a query that `render_expression` made."""
         ...

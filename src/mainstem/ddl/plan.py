@@ -27,6 +27,7 @@ from mainstem.model.names import TableId
 from mainstem.model.plan import MigrationPlan, Phase, ReportItem, Statement, TablePlan
 from mainstem.model.run import RunOptions, SchemaPolicy, WriteMode
 from mainstem.model.schema import Catalog, Column, NativeObject
+from mainstem.model.schema import Sequence as SchemaSequence
 
 _PHASES = tuple(Phase)
 _ALWAYS = (Phase.SEQUENCES, Phase.ANALYZE)
@@ -86,6 +87,26 @@ def build_plan(
     settle_parts(layouts)
     planner = _Planner(catalog, options, source, target, placement, found, layouts, existing, own)
     return planner.plan()
+
+
+def sequences_there(
+    catalog: Catalog,
+    options: RunOptions,
+    source: Dialect,
+    target: TargetDialect,
+    target_schema: str,
+    source_schema: str = "",
+    apart: bool = False,
+) -> list[SchemaSequence]:
+    """The source's sequences that stand alone, under the names that a plan gives them on the target.
+
+    Args: as of `build_plan`.
+    """
+    own = source.sql_name == target.sql_name
+    placement = Placement(target.names, target_schema, source_schema, options.schema_names, apart)
+    chosen = choose(catalog, options, {}, source_schema, own=own)
+    found = places(catalog, chosen, options, placement, own=own)
+    return [replace(item, id=found[item.id]) for item in catalog.sequences if item.id in found and item.owner is None]
 
 
 @dataclass(slots=True)

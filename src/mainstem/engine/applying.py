@@ -336,6 +336,17 @@ class Applying:
         self._end_transaction(standing.checkpoint)
         return True
 
+    def run_statement(self, sql: str) -> str:
+        """Run a statement that is no row's, between two transactions; why it was refused, or empty."""
+        self._begin()
+        try:
+            self.applier.alter([sql])
+        except (*OF_CHANGES, TransientError) as exc:
+            self._rollback()
+            return exc.message
+        self._end_transaction(self.site.standing.checkpoint)
+        return ""
+
     def is_behind(self, table: StreamTable) -> bool:
         """Whether the table's rows are newer than what is applied: they are of a snapshot that is not reached yet."""
         return bool(table.since) and not self.site.milestones.reached(table.since, self._number)

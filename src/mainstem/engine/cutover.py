@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 
 from mainstem.contract.apply import ChangeTarget
 from mainstem.contract.changes import ChangeSource
+from mainstem.engine.applying import Applying
 from mainstem.engine.endpoint import Endpoint
 from mainstem.engine.lag import Lag
+from mainstem.engine.planner import sequences
 from mainstem.engine.segments import Operations
-from mainstem.engine.standing import ACTIVE, Milestones, Standing
+from mainstem.engine.standing import ACTIVE, Milestones, Orders, Standing
+from mainstem.errors import MainstemError
 from mainstem.model.cutover import CutoverReport, TableCount
 from mainstem.model.run import RunOptions
 from mainstem.model.stream import StreamTable
@@ -20,6 +23,7 @@ from mainstem.model.stream import StreamTable
 _TICK_S = 0.1
 _EVERY = {"insert", "delete", "truncate"}
 _LISTED = 10
+_GRACE_S = 10.0
 
 
 @dataclass(slots=True)
@@ -38,6 +42,7 @@ class Cutover:
     applies: ChangeTarget
     lag: Lag
     milestones: Milestones
+    orders: Orders
     standing: Callable[[], Standing]
     _problems: list[str] = field(default_factory=list)
 
@@ -55,7 +60,7 @@ class Cutover:
         followed = [table for table in tables if table.state in ACTIVE]
         with self.applies.book(self.stream_id) as book:
             self._check_letters(sum(book.count_letters().values()))
-            counters = book.advance_counters(followed)
+            counters = [*book.advance_counters(followed), *self._set_sequences(followed, deadline)]
         counts = tuple(self._counts(followed))
         end = self.changes.end_position()
         if not self._reach(end, max(deadline, time.monotonic() + quiet_s)) or self.lag.events != events:
@@ -97,6 +102,34 @@ class Cutover:
     def _check_letters(self, letters: int) -> None:
         if letters:
             self._problems.append(f"{letters:,} changes are put aside; replay or discard them")
+
+    def _set_sequences(self, tables: Sequence[StreamTable], deadline: float) -> list[str]:
+        """Sequences that stand alone; returns those that were set."""
+        done = threading.Event()
+        told: list[str] = []
+        try:
+            statements = sequences(self.source, self.target, self.options, [table.source for table in tables])
+        except MainstemError as exc:
+            self._problems.append(f"sequences cannot be set: {exc.message}")
+            return []
+
+        def work(writer: Applying) -> None:
+            for statement in statements:
+                problem = writer.run_statement(statement.sql)
+                if problem:
+                    self._problems.append(f"sequence {statement.object} cannot be set: {problem}")
+                else:
+                    told.append(f"sequence {statement.object}")
+            done.set()
+
+        if statements:
+            self.orders.add(work)
+            while not done.wait(_TICK_S):
+                self.standing()
+                if time.monotonic() > deadline + _GRACE_S:
+                    self._problems.append("sequences were not set in time")
+                    break
+        return told
 
     def _counts(self, tables: Sequence[StreamTable]) -> Iterable[TableCount]:
         operations = Operations(self.options.changes)

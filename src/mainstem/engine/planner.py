@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mainstem.contract.dialect import TargetDialect
 from mainstem.contract.inspector import TableStatus
 from mainstem.contract.network import same_host
-from mainstem.ddl.plan import build_plan
+from mainstem.ddl.plan import build_plan, sequences_there
 from mainstem.engine.denied import denied, left, told, without
 from mainstem.engine.endpoint import Endpoint
 from mainstem.engine.existing import collisions, fitted, kept, suspects, triggers
 from mainstem.engine.present import check_schemas, selected
 from mainstem.errors import DeniedError, InvalidError, NotFoundError, SchemaConflictError
 from mainstem.model.names import TableId
-from mainstem.model.plan import MigrationPlan
+from mainstem.model.plan import MigrationPlan, Statement
 from mainstem.model.run import Mode, RunOptions, SchemaPolicy, WriteMode
 from mainstem.model.schema import Catalog, Column, Table
 
@@ -194,3 +194,21 @@ def _check_existing(plan: MigrationPlan, existing: Mapping[TableId, TableStatus]
 def _listed(names: list[str], most: int = 10) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def sequences(source: Endpoint, target: Endpoint, options: RunOptions, tables: Sequence[TableId]) -> list[Statement]:
+    """What sets the target's sequences that stand alone to the source's next values, as they are now."""
+    schemas = options.source_schemas if source.spec.has_schemas else ()
+    with source.spec.inspector(source.settings) as inspector:
+        catalog = inspector.catalog(tables, schemas=schemas)
+    if not any(item.owner is None for item in catalog.sequences):
+        return []
+    with target.spec.inspector(target.settings) as inspector:
+        dialect = inspector.target_dialect()
+    if dialect is None:
+        return []
+    found = sequences_there(
+        catalog, options, source.spec.dialect, dialect, options.target_schema or target.schema,
+        source.schema if source.spec.has_schemas else "", source.spec.has_schemas and target.spec.has_schemas,
+    )  # fmt: skip
+    return [statement for item in found for statement in dialect.set_sequence(item).statements]

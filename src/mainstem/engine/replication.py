@@ -163,7 +163,7 @@ class Replication:
         applies = _open_target(self._target, self._options)
         return Cutover(
             self.run_id, self._source, self._target, self._options, _open_source(self._source, self._options), applies,
-            self._lag, self._milestones, self._running,
+            self._lag, self._milestones, self._orders, self._running,
         ).run(deadline_s, quiet_s)  # fmt: skip
 
     def _running(self) -> Standing:

@@ -58,7 +58,7 @@ def create_sequence(sequence: Sequence, qualified: str, traits: Traits, *, only_
             "use an AUTO_INCREMENT column",
         )  # fmt: skip
         return Rendered(report=(item,))
-    low, high = max(sequence.minimum, _LOWEST), min(sequence.maximum, _HIGHEST)
+    low, high = _bounds(sequence)
     start = min(max(sequence.start, low), high)
     sql = (
         f"CREATE SEQUENCE {'IF NOT EXISTS ' if only_missing else ''}{qualified} START WITH {start} MINVALUE {low}"
@@ -85,3 +85,18 @@ def _exhausted(object_: str) -> ReportItem:
         "the sequence has given out its last value; it is made in that state",
         "ALTER SEQUENCE … MAXVALUE …, if more values are needed",
     )
+
+
+def _bounds(sequence: Sequence) -> tuple[int, int]:
+    return max(sequence.minimum, _LOWEST), min(sequence.maximum, _HIGHEST)
+
+
+def set_sequence(sequence: Sequence, qualified: str, traits: Traits) -> Rendered:
+    """Phase SEQUENCES: the next value of a sequence that is there; MySQL has none."""
+    if not traits.sequences:
+        return Rendered()
+    low, high = _bounds(sequence)
+    sql = f"ALTER SEQUENCE {qualified} RESTART WITH {sequence.next_value}"
+    if not low <= sequence.next_value <= high:
+        sql = f"SELECT SETVAL({qualified}, {high if sequence.increment > 0 else low}, 1)"
+    return Rendered((Statement(Phase.SEQUENCES, sql, str(sequence.id)),))

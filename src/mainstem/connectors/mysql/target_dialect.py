@@ -134,6 +134,10 @@ class MysqlTargetDialect(MysqlDialect):
         """The sequence; its next value is the one that the source would give."""
         return finish.create_sequence(sequence, self.qualified(sequence.id), self._traits, only_missing=only_missing)
 
+    def set_sequence(self, sequence: SchemaSequence) -> Rendered:
+        """Its next value."""
+        return finish.set_sequence(sequence, self.qualified(sequence.id), self._traits)
+
     def create_view(self, id_: TableId, query: str, view: View) -> Rendered:
         """The view, with its user's or its owner's rights as in the source."""
         security = "INVOKER" if view.invoker else "DEFINER"

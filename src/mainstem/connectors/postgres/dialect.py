@@ -285,6 +285,10 @@ class PostgresDialect:
             statements.append(Statement(Phase.TABLES, f"SELECT setval({string(name)}, {start}, true)", object_))
         return Rendered(tuple(statements), (_exhausted(sequence.id),) if exhausted else ())
 
+    def set_sequence(self, sequence: SchemaSequence) -> Rendered:
+        """Its next value."""
+        return Rendered((Statement(Phase.SEQUENCES, own.set_next(self, sequence), str(sequence.id)),))
+
     def create_view(self, id_: TableId, query: str, view: View) -> Rendered:
         """The view, which runs with its owner's rights unless its options say otherwise."""
         if view.materialized:
