@@ -19,6 +19,7 @@ from mainstem.model.change import Op, RowChanges
 from mainstem.native.compact import compact, tally
 from mainstem.native.memory import Block
 
+_FEW = 1000
 _KINDS = [pa.scalar(op, pa.uint8()) for op in (Op.INSERT, Op.UPDATE, Op.DELETE)]
 
 
@@ -199,10 +200,17 @@ def _chosen(rows: pa.RecordBatch, columns: Sequence[int]) -> pa.RecordBatch:
 def _rows(after: pa.RecordBatch, masked: Sequence[int], events: Block, takes: list[Block]) -> pa.RecordBatch:
     chosen = _numbers(events)
     if not masked or not len(chosen):
-        return after.take(chosen)
+        return _taken(after, chosen)
     columns = list(after.columns)
     own = {column: _numbers(take) for column, take in zip(masked, takes, strict=True)}
     return _batch([array.take(own.get(column, chosen)) for column, array in enumerate(columns)])
+
+
+def _taken(rows: pa.RecordBatch, events: pa.Int32Array) -> pa.RecordBatch:
+    """These rows; few of them, which may be large, are not copied without need."""
+    if len(events) == rows.num_rows <= _FEW and events.to_pylist() == list(range(len(events))):
+        return rows
+    return rows.take(events)
 
 
 def _partial(

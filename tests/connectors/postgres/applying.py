@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg
+import pytest
 
+from mainstem.connectors.postgres import apply
 from mainstem.connectors.postgres.apply import PostgresApplier, PostgresChangeTarget
 from mainstem.connectors.postgres.book import PostgresBook
 from mainstem.contract.apply import Applied
@@ -21,6 +23,16 @@ from mainstem.model.stream import Checkpoint, StoredStream, StreamTable
 from tests.native.net_oracle import Event, changes_of
 
 STREAM = "s1"
+WAYS = [pytest.param(("postgres_db", 0), id="by sets"), pytest.param(("postgres15_db", 1000), id="one by one")]
+"""A database, and how many events are few: each way on one of the versions."""
+
+
+def database_of(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ConnectionSettings:
+    """That of a parameter out of `WAYS`, whose other half is set."""
+    name, few = request.param
+    monkeypatch.setattr(apply, "FEW", few)
+    settings: ConnectionSettings = request.getfixturevalue(name)
+    return settings
 
 
 @dataclass

@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
+from hashlib import md5
 from typing import Any
 
 import psycopg
 import pytest
 
 from mainstem.connectors.postgres import apply as module
-from mainstem.errors import RowError, TransientError
+from mainstem.connectors.postgres.client import connect
+from mainstem.errors import CancelledError, RowError, TransientError
 from mainstem.model.change import Op, Truncate
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.run import ChangeOptions, TableState
-from tests.connectors.postgres.applying import Stream, rows, streaming
+from tests.connectors.postgres.applying import WAYS, Stream, database_of, rows, streaming
 from tests.connectors.postgres.conftest import MakePlan
 from tests.native.net_oracle import Cell, Event
 
 INSERT, UPDATE, DELETE = Op.INSERT, Op.UPDATE, Op.DELETE
 
 
-@pytest.fixture(params=[0, 1000], ids=["by sets", "one by one"])
-def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    """How many events are few."""
-    limit: int = request.param
-    monkeypatch.setattr(module, "FEW", limit)
-    return limit
+@pytest.fixture(params=WAYS)
+def database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ConnectionSettings:
+    """An empty database of this test, for either way."""
+    return database_of(request, monkeypatch)
 
 
 def insert(*row: Cell) -> Event:
@@ -45,9 +47,7 @@ def delete(*key: Cell) -> Event:
 
 
 @pytest.fixture
-def stream(
-    few: int, database: ConnectionSettings, sql: psycopg.Connection[Any], make_plan: MakePlan
-) -> Iterator[Stream]:
+def stream(database: ConnectionSettings, sql: psycopg.Connection[Any], make_plan: MakePlan) -> Iterator[Stream]:
     """Of a table ``t`` whose second column is unique and third may be large."""
     sql.execute("CREATE TABLE t (id int PRIMARY KEY, u text UNIQUE, v text);")
     with streaming(database, [make_plan("t")]) as made:
@@ -136,7 +136,7 @@ BAG: list[tuple[str, list[Event], list[tuple[int | None, str]], int]] = [
 
 @pytest.mark.parametrize("kind", ["", "PARTITION BY LIST (v)"], ids=["plain", "partitioned"])
 def test_each_event_of_a_table_without_a_key_is_about_one_row(
-    few: int, kind: str, database: ConnectionSettings, sql: psycopg.Connection[Any], make_plan: MakePlan
+    kind: str, database: ConnectionSettings, sql: psycopg.Connection[Any], make_plan: MakePlan
 ) -> None:
     sql.execute(f"CREATE TABLE t (id int, v text) {kind}".encode())
     if kind:
@@ -151,7 +151,7 @@ def test_each_event_of_a_table_without_a_key_is_about_one_row(
 
 
 def test_rows_of_types_that_cannot_be_compared_are_told_apart_by_their_text(
-    few: int, database: ConnectionSettings, sql: psycopg.Connection[Any], make_plan: MakePlan
+    database: ConnectionSettings, sql: psycopg.Connection[Any], make_plan: MakePlan
 ) -> None:
     sql.execute(
         "CREATE TABLE t (a json, b point, c numeric, d jsonb, e double precision, f char(4), g interval, h bit(3))"
@@ -172,7 +172,7 @@ def test_rows_of_types_that_cannot_be_compared_are_told_apart_by_their_text(
 
 
 def test_columns_that_the_server_fills_are_written_over(
-    few: int, database: ConnectionSettings, sql: psycopg.Connection[Any], make_plan: MakePlan
+    database: ConnectionSettings, sql: psycopg.Connection[Any], make_plan: MakePlan
 ) -> None:
     sql.execute(
         "CREATE DOMAIN small AS numeric(5,1) CHECK (VALUE < 100);"
@@ -195,7 +195,7 @@ def test_columns_that_the_server_fills_are_written_over(
 
 
 def test_a_column_that_takes_no_other_value_changes_with_its_row(
-    few: int, database: ConnectionSettings, sql: psycopg.Connection[Any], make_plan: MakePlan
+    database: ConnectionSettings, sql: psycopg.Connection[Any], make_plan: MakePlan
 ) -> None:
     sql.execute("CREATE TABLE t (id int PRIMARY KEY, n int GENERATED ALWAYS AS IDENTITY, v text)")
     with streaming(database, [make_plan("t")]) as stream:
@@ -208,9 +208,9 @@ def test_a_column_that_takes_no_other_value_changes_with_its_row(
 
 
 def test_keys_that_only_the_target_takes_to_be_equal_do_not_write_over_each_other(
-    few: int, database: ConnectionSettings, sql: psycopg.Connection[Any], make_plan: MakePlan
+    database: ConnectionSettings, sql: psycopg.Connection[Any], make_plan: MakePlan
 ) -> None:
-    try:
+    try:  # on either way where the distribution's server has them
         sql.execute("CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
     except psycopg.errors.FeatureNotSupported:
         pytest.skip("this server knows no such collations")
@@ -238,7 +238,7 @@ def test_a_refused_event_is_named_and_leaves_the_rest_as_it_was(stream: Stream, 
 
 
 def test_a_lock_that_is_held_is_a_reason_to_try_again(
-    few: int, database: ConnectionSettings, sql: psycopg.Connection[Any], make_plan: MakePlan
+    database: ConnectionSettings, sql: psycopg.Connection[Any], make_plan: MakePlan
 ) -> None:
     sql.execute("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 1)")
     with streaming(database, [make_plan("t")], ChangeOptions(lock_timeout_s=1)) as stream:
@@ -252,8 +252,49 @@ def test_a_lock_that_is_held_is_a_reason_to_try_again(
     assert rows(sql, "SELECT v FROM t") == [(3,)]
 
 
+@pytest.mark.parametrize(("ours", "error"), [(True, CancelledError), (False, TransientError)])
+def test_a_statement_that_is_cancelled_says_nothing_about_its_rows(
+    *, ours: bool, error: type[Exception], database: ConnectionSettings, sql: psycopg.Connection[Any],
+    make_plan: MakePlan,
+) -> None:  # fmt: skip
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 1)")
+    blocked = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with streaming(database, [make_plan("t")]) as stream, ThreadPoolExecutor(1) as pool, connect(database) as other:
+        stream.applier.begin()
+        with sql.transaction():
+            sql.execute("LOCK TABLE t")
+            applying = pool.submit(stream.applier.apply, stream.parts(("t", update(b"1", b"1", b"2"))), stream.tables)
+            deadline = time.monotonic() + 30
+            while not (waiting := rows(other, blocked)) and time.monotonic() < deadline:
+                pass
+            if ours:
+                stream.applier.interrupt()
+            else:
+                other.execute("SELECT pg_cancel_backend(%s)", waiting[0])
+            with pytest.raises(error):
+                applying.result(30)
+        stream.applier.rollback()
+        stream.events(("t", update(b"1", b"1", b"3")))
+    assert rows(sql, "SELECT v FROM t") == [(3,)]
+
+
+@pytest.mark.parametrize("limit", [0, 2**40], ids=["staged", "as parameters"])
+def test_large_values_pass(
+    limit: int, database: ConnectionSettings, sql: psycopg.Connection[Any], make_plan: MakePlan,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(module, "FEW_BYTES", limit)
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'x'), (2, 'y')")
+    large = b"large " * 4_000_000
+    with streaming(database, [make_plan("t")]) as stream:
+        stream.events(("t", update(b"1", b"1", large)), ("t", update(b"2", b"2", b"z")), ("t", insert(b"3", large)))
+    assert rows(sql, "SELECT id, md5(v) FROM t ORDER BY id") == [
+        (1, md5(large).hexdigest()), (2, md5(b"z").hexdigest()), (3, md5(large).hexdigest()),
+    ]  # fmt: skip
+
+
 def test_rows_of_several_copies_are_caught_up_with(
-    few: int, database: ConnectionSettings, sql: psycopg.Connection[Any], make_plan: MakePlan
+    database: ConnectionSettings, sql: psycopg.Connection[Any], make_plan: MakePlan
 ) -> None:
     """Of events that the copy may have seen already, each leaves its row as it says."""
     sql.execute(
@@ -268,7 +309,7 @@ def test_rows_of_several_copies_are_caught_up_with(
 
 
 def test_deleted_rows_are_kept_and_marked(
-    few: int, database: ConnectionSettings, sql: psycopg.Connection[Any], make_plan: MakePlan
+    database: ConnectionSettings, sql: psycopg.Connection[Any], make_plan: MakePlan
 ) -> None:
     sql.execute("CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE bag (v text)")
     with streaming(database, [make_plan("t"), make_plan("bag")], ChangeOptions(soft_delete="gone at")) as stream:

@@ -10,12 +10,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from mainstem.connectors.postgres import apply as module
 from mainstem.errors import RowError
 from mainstem.model.change import Op, Truncate
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
-from tests.connectors.postgres.applying import Stream, rows, streaming
+from tests.connectors.postgres.applying import WAYS, Stream, database_of, rows, streaming
 from tests.connectors.postgres.conftest import MakePlan
 from tests.native.net_oracle import Cell, Event
 
@@ -49,10 +48,10 @@ def delete(key: Cell) -> Event:
     return Event(Op.DELETE, (key,))
 
 
-@pytest.fixture(params=[0, 1000], ids=["by sets", "one by one"])
-def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """How many events are few."""
-    monkeypatch.setattr(module, "FEW", request.param)
+@pytest.fixture(params=WAYS)
+def database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ConnectionSettings:
+    """An empty database of this test, for either way."""
+    return database_of(request, monkeypatch)
 
 
 @pytest.fixture
@@ -79,7 +78,6 @@ def _fill(sql: psycopg.Connection[Any], login: ConnectionSettings, tables: str) 
     sql.execute(f"SET ROLE {login.username}; {tables}; RESET ROLE".encode())
 
 
-@pytest.mark.usefixtures("few")
 def test_parents_and_children_hold_together_in_any_order(
     login: ConnectionSettings, sql: psycopg.Connection[Any], make_plan: MakePlan
 ) -> None:
@@ -100,7 +98,6 @@ def test_parents_and_children_hold_together_in_any_order(
         assert rows(sql, "SELECT * FROM late") == [(1, 3)]
 
 
-@pytest.mark.usefixtures("few")
 def test_a_child_without_a_parent_is_refused_where_keys_cannot_be_switched_off(
     owner: ConnectionSettings, sql: psycopg.Connection[Any], make_plan: MakePlan
 ) -> None:
@@ -111,7 +108,6 @@ def test_a_child_without_a_parent_is_refused_where_keys_cannot_be_switched_off(
                 stream.events((name, row))
 
 
-@pytest.mark.usefixtures("few")
 @pytest.mark.parametrize("granted", [False, True])
 def test_triggers_do_not_fire_where_they_can_be_switched_off(
     *, granted: bool, database: ConnectionSettings, owner: ConnectionSettings, sql: psycopg.Connection[Any],
@@ -131,7 +127,6 @@ def test_triggers_do_not_fire_where_they_can_be_switched_off(
         sql.execute(f"REVOKE SET ON PARAMETER session_replication_role FROM {owner.username}".encode())
 
 
-@pytest.mark.usefixtures("few")
 @pytest.mark.parametrize("silent", [True, False])
 def test_what_the_source_s_keys_do_and_its_log_leaves_out_the_target_s_keys_do(
     *, silent: bool, database: ConnectionSettings, sql: psycopg.Connection[Any], make_plan: MakePlan

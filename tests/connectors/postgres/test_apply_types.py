@@ -22,11 +22,17 @@ from mainstem.native.copybinary import CopyBinaryEncoder
 from mainstem.native.copytext import CopyTextEncoder
 from mainstem.native.ops import BinaryOp
 from mainstem.native.ops import Op as TextOp
-from tests.connectors.postgres.applying import rows, streaming
+from tests.connectors.postgres.applying import WAYS, database_of, rows, streaming
 from tests.connectors.postgres.test_snapshot import CELLS
 from tests.native.net_oracle import Cell, Event
 
 _NO_KEYS = {"point", "jsonb"}  # of the types below; jsonb has an order, but not one that is worth an index
+
+
+@pytest.fixture(params=WAYS)
+def database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ConnectionSettings:
+    """An empty database of this test, for either way."""
+    return database_of(request, monkeypatch)
 
 
 def _plans(database: ConnectionSettings, names: list[str]) -> list[TablePlan]:
@@ -46,11 +52,7 @@ def _plans(database: ConnectionSettings, names: list[str]) -> list[TablePlan]:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("few", [0, 1000], ids=["by sets", "one by one"])
-def test_a_value_is_the_same_by_every_way(
-    few: int, database: ConnectionSettings, sql: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "FEW", few)
+def test_a_value_is_the_same_by_every_way(database: ConnectionSettings, sql: psycopg.Connection[Any]) -> None:
     sql.execute("CREATE TABLE t (id int)")  # one of the values names it
     names, events = [], []
     for number, (type_, literal, cell) in enumerate(CELLS):
@@ -90,11 +92,9 @@ def test_a_value_is_the_same_by_every_way(
             assert rows(sql, f"SELECT v::text, w FROM k{number}") == [(expected, 2)], what
 
 
-@pytest.mark.parametrize("few", [0, 1000], ids=["by sets", "one by one"])
 def test_policies_change_values_as_in_a_copy_and_are_counted_once(
-    few: int, database: ConnectionSettings, sql: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+    database: ConnectionSettings, sql: psycopg.Connection[Any]
 ) -> None:
-    monkeypatch.setattr(module, "FEW", few)
     sql.execute("CREATE TABLE t (id int PRIMARY KEY, d date, v text UNIQUE)")
     plan = TablePlan(
         TableId("shop", "t"), TableId("public", "t"),
@@ -116,7 +116,7 @@ def test_policies_change_values_as_in_a_copy_and_are_counted_once(
         assert applied.coerced == {TableId("shop", "t"): {"d: zero_date_null": 1, "v: nul_stripped": 1}}
         again = stream.events(*(("t", event) for event in swap))
         assert rows(sql, "SELECT * FROM t ORDER BY id") == [(1, None, "b"), (2, None, "a")]
-        assert again.coerced == {TableId("shop", "t"): {"d: zero_date_null": 1 if few == 0 else 2}}
+        assert again.coerced == {TableId("shop", "t"): {"d: zero_date_null": 1 if module.FEW == 0 else 2}}
         with pytest.raises(RowError, match="column d") as caught:
             stream.events(("t", Event(Op.INSERT, None, (b"3", b"2024-13-01", b"c"))))
         assert caught.value.column == "d"

@@ -30,6 +30,12 @@ def insert(number: int) -> tuple[str, Event]:
     return "t", Event(Op.INSERT, None, (b"%d" % number, b"v"))
 
 
+@pytest.fixture
+def database(postgres15_db: ConnectionSettings) -> ConnectionSettings:
+    """An empty database of this test."""
+    return postgres15_db
+
+
 @pytest.fixture(autouse=True)
 def table(sql: psycopg.Connection[Any]) -> None:
     """A table ``t``."""

@@ -22,12 +22,12 @@ from mainstem.connectors.postgres import book
 from mainstem.connectors.postgres.client import cancel, connect, row_error, translate_error, translating
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.events import Events, Meaning, Step, in_order
-from mainstem.connectors.postgres.merge import Merge, NotBySetsError
+from mainstem.connectors.postgres.merge import Merge, NotBySetsError, Staging
 from mainstem.connectors.postgres.pipeline import Call, CallError, Pipeline
 from mainstem.connectors.postgres.shape import ForeignKey, parents_first, read_foreign_keys, read_shape
 from mainstem.connectors.postgres.work import TargetTable, Work
 from mainstem.contract.apply import Applied
-from mainstem.errors import ConflictError, MainstemError, RowError, StatementError
+from mainstem.errors import CancelledError, ConflictError, MainstemError, RowError, StatementError, TransientError
 from mainstem.model.change import Op, RowChanges, Truncate
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
@@ -37,6 +37,9 @@ from mainstem.model.stream import Checkpoint, DeadLetter, SchemaRecord, StreamTa
 
 FEW = 80
 """Events of a table up to which single statements in a pipeline cost less than staging (bench/apply.py)."""
+
+FEW_BYTES = 1024 * 1024
+"""Their bytes up to which: a parameter is held several times over."""
 
 LOCK_WAIT_S = 15
 _STEPS_AT_ONCE = 4000
@@ -97,13 +100,14 @@ class PostgresApplier:
         self._pipeline = Pipeline(self._connection)
         self._tables: dict[TableId, TargetTable] = {}
         self._made = 0
-        self._staged: set[str] = set()
-        self._staged_before: set[str] = set()
+        self._staging = Staging()
+        self._staging_before = self._staging_marked = self._staging
         self._keys: list[ForeignKey] | None = None
         self._position: str | None = None
         self._begun = False  # the server knows of the transaction
         self._held = False  # a savepoint of this transaction is not released yet
         self._altered = False  # this transaction has changed the structure
+        self._interrupted = False
         self._stale = False  # prepared statements are of another structure
 
     def __enter__(self) -> PostgresApplier:
@@ -122,7 +126,8 @@ class PostgresApplier:
             if self._position is None:
                 raise ConflictError(f"the target does not know the stream {self._stream_id}", stream=self._stream_id)
         self._begun = self._held = self._altered = False  # the server hears of it together with what comes first
-        self._staged_before = set(self._staged)
+        self._staging_before = self._staging.copy()
+        self._interrupted = False
 
     def apply(self, changes: Sequence[RowChanges], tables: Mapping[TableId, StreamTable]) -> Applied:
         """Bring the tables to where these changes leave them; all of it or, with an error, nothing."""
@@ -199,14 +204,15 @@ class PostgresApplier:
 
     def rollback(self) -> None:
         """Leave the target as it was before `begin`."""
-        self._staged = set(self._staged_before)
+        self._staging = self._staging_before.copy()
         if self._altered:
             self._forget()
         with suppress(psycopg.Error):
             self._connection.rollback()
 
     def interrupt(self) -> None:
-        """From another thread: break off what runs now."""
+        """From another thread: break off what runs now, with `CancelledError`."""
+        self._interrupted = True
         cancel(self._connection, self._settings)
 
     # The session
@@ -259,9 +265,11 @@ class PostgresApplier:
 
     def _mark(self) -> None:
         """A savepoint in place of the last one. The last one is released only now: its work may be undone no more."""
-        self._connection.execute(f"{self._opening()}{_RELEASE if self._held else ''}SAVEPOINT {_SAVEPOINT}".encode())
+        release, empty = _RELEASE if self._held else "", self._staging.emptying()
+        self._execute(f"{self._opening()}{release}{empty}SAVEPOINT {_SAVEPOINT}")
         self._begun = self._held = True
-        self._staged_marked = set(self._staged)
+        self._staging.filled.clear()
+        self._staging_marked = self._staging.copy()
 
     def _opening(self) -> str:
         if self._begun:
@@ -269,7 +277,7 @@ class PostgresApplier:
         return "BEGIN; " if self._replica else "BEGIN; SET CONSTRAINTS ALL DEFERRED; "
 
     def _undo(self) -> None:
-        self._staged = set(self._staged_marked)
+        self._staging = self._staging_marked.copy()
         with suppress(psycopg.Error):
             if self._connection.info.transaction_status in (pq.TransactionStatus.INERROR, pq.TransactionStatus.INTRANS):
                 self._connection.execute(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
@@ -286,6 +294,10 @@ class PostgresApplier:
             raise self._translation(exc, table) from exc
 
     def _translation(self, exc: Exception, table: str) -> MainstemError:
+        if isinstance(exc, psycopg.errors.QueryCanceled):  # says nothing about the changes
+            if self._interrupted:
+                return CancelledError("applying was interrupted")
+            return TransientError("PostgreSQL: someone has cancelled the statement", remedy="try again", table=table)
         error = (row_error(exc) if isinstance(exc, psycopg.Error) else None) or translate_error(exc)
         if table:
             error.where.setdefault("table", table)
@@ -366,7 +378,7 @@ class PostgresApplier:
         def by_sets(*, replace: bool) -> Callable[[Applied], None]:
             return lambda applied: self._by_sets(works, applied, replace=replace)
 
-        if sum(work.changes.count for work in works) <= FEW or any(self._acts(work) for work in works):
+        if _are_few(works) or any(self._acts(work) for work in works):
             return [one_by_one(careful=False), one_by_one(careful=True)]
         ways = [one_by_one(careful=True)]
         if self._replica or not any(self._is_parent(work) for work in works):
@@ -376,7 +388,7 @@ class PostgresApplier:
         return ways
 
     def _by_sets(self, works: Sequence[Work], applied: Applied, *, replace: bool) -> None:
-        few = [work for work in works if work.changes.count <= FEW] if self._replica and not replace else []
+        few = [work for work in works if _are_few([work])] if self._replica and not replace else []
         many = [work for work in works if work not in few]
         if not self._replica:
             order = parents_first([work.plan.target for work in many], self._foreign_keys())
@@ -385,7 +397,7 @@ class PostgresApplier:
         def missing(table: TableId, count: int) -> None:
             applied.missing[table] = applied.missing.get(table, 0) + count
 
-        merge = Merge(self._connection, self._staged, missing, replace=replace)
+        merge = Merge(self._connection, self._staging, missing, replace=replace)
         try:
             merge.run(many, moves=lambda work: self._replica or not self._is_parent(work))
         except psycopg.Error as exc:
@@ -446,3 +458,8 @@ class PostgresApplier:
         if not self._replica:
             self._connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
             self._connection.execute("SET CONSTRAINTS ALL DEFERRED")
+
+
+def _are_few(works: Sequence[Work]) -> bool:
+    count = sum(work.changes.count for work in works)
+    return count <= FEW and sum(work.changes.size_bytes for work in works) <= FEW_BYTES

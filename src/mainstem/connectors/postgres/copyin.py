@@ -10,6 +10,8 @@ import psycopg
 from mainstem.errors import RowError
 from mainstem.native.copybinary import HEADER, TRAILER
 
+_PIECE = 4 * 1024 * 1024
+
 
 class CopyIn:
     """One COPY. Raises the driver's errors."""
@@ -23,8 +25,10 @@ class CopyIn:
             self._copy.write(HEADER)
 
     def write(self, payload: Any) -> None:
-        """Send whole rows, in COPY's format."""
-        self._copy.write(payload)
+        """Send whole rows, in COPY's format; large ones in pieces, of which the library keeps a copy."""
+        view = memoryview(payload)
+        for begin in range(0, len(view), _PIECE):
+            self._copy.write(view[begin : begin + _PIECE])
 
     def finish(self) -> int:
         """End the COPY; returns the rows that the server says it has stored."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from struct import Struct
+from typing import Any
 
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _ESCAPED = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
@@ -15,12 +16,15 @@ _LENGTH = Struct("!i")
 _COUNT_BYTES = 2
 _NULL = b"\\N"
 
-Fields = list[bytes | None]
+_LARGE_BYTES = 64 * 1024
+
+Fields = list[Any]
+"""A row's fields: bytes, or a view of some; None is null."""
 
 
 def binary_fields(payload: bytes | memoryview, width: int) -> list[Fields]:
-    """Rows of the binary format, without header and trailer."""
-    data, at, rows = bytes(payload), 0, []
+    """Rows of the binary format, without header and trailer; large fields are views, not copies."""
+    data, at, rows = memoryview(payload), 0, []
     unpack = _LENGTH.unpack_from
     while at < len(data):
         at += _COUNT_BYTES
@@ -31,7 +35,8 @@ def binary_fields(payload: bytes | memoryview, width: int) -> list[Fields]:
             if length < 0:
                 row.append(None)
             else:
-                row.append(data[at : at + length])
+                field = data[at : at + length]
+                row.append(field if length > _LARGE_BYTES else bytes(field))
                 at += length
         rows.append(row)
     return rows

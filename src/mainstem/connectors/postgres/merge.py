@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -20,6 +21,27 @@ class NotBySetsError(Exception):
     """Only the events one by one will do."""
 
 
+@dataclass(slots=True)
+class Staging:
+    """The staging tables of a session.
+
+    Attributes:
+        filled: those to be emptied before they are used again. Emptied between savepoints, not inside one, a table
+            gives its room back at once and not at the transaction's end.
+    """
+
+    made: set[str] = field(default_factory=set)
+    filled: set[str] = field(default_factory=set)
+
+    def emptying(self) -> str:
+        """The statement that empties them, or nothing."""
+        return f"TRUNCATE {', '.join(sorted(self.filled))}; " if self.filled else ""
+
+    def copy(self) -> Staging:
+        """As it is now."""
+        return Staging(set(self.made), set(self.filled))
+
+
 class Merge:
     """Merges tables' changes, deletes first.
 
@@ -32,10 +54,10 @@ class Merge:
     """
 
     def __init__(
-        self, connection: psycopg.Connection[Any], staged: set[str], missing: Missing, *, replace: bool
+        self, connection: psycopg.Connection[Any], staging: Staging, missing: Missing, *, replace: bool
     ) -> None:
         self._connection = connection
-        self._staged = staged
+        self._staging = staging
         self._missing = missing
         self._replace = replace
         self.table = TableId("", "")
@@ -110,9 +132,7 @@ class Merge:
             return 0
         target = work.target
         self._stage(target, target.statements.keys_table, target.plan.identity, keys)
-        gone = self._execute(target.statements.delete_set(keys.num_rows))
-        self._execute(f"TRUNCATE {target.statements.keys_table}")
-        return gone
+        return self._execute(target.statements.delete_set(keys.num_rows))
 
     def _update(self, work: Work, rows: pa.RecordBatch) -> None:
         if not rows.num_rows:
@@ -124,7 +144,6 @@ class Merge:
         if found < rows.num_rows:
             self._lacking(work, rows.num_rows - found)
             self._execute(said.insert_set())
-        self._execute(f"TRUNCATE {said.rows_table}")
 
     def _update_part(self, work: Work, columns: tuple[int, ...], rows: pa.RecordBatch) -> None:
         target, said = work.target, work.target.statements
@@ -132,7 +151,6 @@ class Merge:
         sql = said.update_set(columns, rows.num_rows)
         found = self._execute(sql) if sql else self._count(said.count_set())
         self._lacking(work, rows.num_rows - found)
-        self._execute(f"TRUNCATE {said.rows_table}")
 
     def _remove(self, work: Work, effect: Tally) -> None:
         if not effect.removed.num_rows:
@@ -142,13 +160,16 @@ class Merge:
         rows = effect.removed.take(pa.array([row for row, n in enumerate(times) for _ in range(n or 0)], pa.int32()))
         self._stage(target, said.rows_table, target.every, rows)
         self._lacking(work, rows.num_rows - self._execute(said.remove_bag()))
-        self._execute(f"TRUNCATE {said.rows_table}")
 
     def _stage(self, target: TargetTable, into: str, columns: tuple[int, ...], rows: pa.RecordBatch) -> None:
-        if into not in self._staged:
+        staging = self._staging
+        if into not in staging.made:
             every = target.plan.identity if into == target.statements.keys_table else target.every
             self._execute(target.statements.stage(into, every))
-            self._staged.add(into)
+            staging.made.add(into)
+        elif into in staging.filled:
+            self._execute(f"TRUNCATE {into}")
+        staging.filled.add(into)
         target.copy(self._connection, into, columns, rows)
 
     def _lacking(self, work: Work, count: int) -> None:

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 import psycopg
-from psycopg import errors, generators, pq
+from psycopg import errors, generators, pq, waiting
 
 _MOST_PREPARED = 1000
 _SENT_AT_ONCE = 64
@@ -95,6 +95,10 @@ class Pipeline:
         while part := tuple(islice(sends, _SENT_AT_ONCE)):
             commands.append(partial(_all, part))
         results: list[Any] = yield from generators.pipeline_communicate(pgconn, commands)
+        while pgconn.flush():  # the generator ends with the last command's bytes in libpq, where they need not fit
+            ready = yield waiting.Wait.RW
+            if ready & waiting.Ready.R:
+                pgconn.consume_input()
         while not results or results[-1][0].status != pq.ExecStatus.PIPELINE_SYNC:
             more: list[Any] = yield from generators.fetch_many(pgconn)
             if more:
