@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from mainstem.errors import StatementError
+from mainstem.errors import StatementError, WireError
 
 Ask = Callable[[str, Sequence[object]], list[tuple[Any, ...]]]
 
@@ -41,7 +41,7 @@ class Charsets:
         self._names: dict[int, str] | None = None
 
     def name(self, collation: int) -> str:
-        """The character set of a collation by its number; `KeyError` for one that the server does not have."""
+        """The character set of a collation by its number; `WireError` for one that the server does not have."""
         if self._names is None:
             self._names = {}
             for query in _COLLATIONS:
@@ -50,6 +50,8 @@ class Charsets:
                 except StatementError:  # a column that this server does not have
                     continue
                 self._names |= {int(number): str(charset) for number, charset in rows if number is not None}
+        if collation not in self._names:
+            raise WireError(f"the log holds text of collation {collation}, which the server does not know")
         return self._names[collation]
 
     def converted(self, array: pa.Array[Any], charset: str) -> pa.Array[Any]:

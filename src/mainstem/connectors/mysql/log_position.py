@@ -142,7 +142,7 @@ def from_user(text: str, server: str, mariadb: bool) -> LogPosition:
     """
     text = text.strip()
     found = _FILE_AND_OFFSET.fullmatch(text)
-    if found is not None and not text.partition(":")[0].count("-") > 1:
+    if found is not None:
         return LogPosition(server, found[1], max(int(found[2]), FIRST_OFFSET), chosen=True)
     if text.startswith("{"):
         return load(text)
