@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +19,7 @@ import pytest
 from mainstem.connectors.postgres import messages, side, walsender
 from mainstem.connectors.postgres.client import connect
 from mainstem.errors import LostConnectionError, PositionLostError, TransientError
+from mainstem.model.change import Idle
 from mainstem.model.connection import ConnectionSettings, SslMode
 from mainstem.model.run import ChangeOptions
 from mainstem.testing import servers
@@ -118,6 +122,27 @@ def test_a_position_before_the_slots_is_lost_and_one_behind_it_begins_there(smal
         assert start != place
 
 
+def test_a_server_that_shuts_down_does_not_wait_for_a_stream_that_stands_still(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(walsender, "_SHUTDOWN_S", 1.0)
+    with servers.postgres(servers.system_postgres_bin()) as server, connect(server.settings) as sql:
+        sql.execute("CREATE TABLE t (id int PRIMARY KEY, a text)")
+        feed = Feed(server.settings, "t")
+        with feed.stream() as stream:
+            sql.execute("INSERT INTO t VALUES (1)")
+            groups = stream.groups()
+            while isinstance(next(groups), Idle):  # and it is not confirmed
+                pass
+            os.kill(server.pid, signal.SIGINT)
+            deadline = time.monotonic() + 20
+            while (server.folder / "data" / "postmaster.pid").exists():
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            with pytest.raises(LostConnectionError):
+                next(groups)
+
+
 class Hole:
     """A way to a server that takes everything and, once it is shut, hands on nothing."""
 
@@ -131,9 +156,13 @@ class Hole:
 
     def shut(self) -> None:
         self._shut.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
 
     def close(self) -> None:
         for end in self._ends:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
             end.close()
 
     def _accept(self) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import psycopg
 from psycopg import errors, generators, pq
 
-from mainstem.connectors.postgres.client import translate_error, translating
+from mainstem.connectors.postgres.client import shut_down, translate_error, translating
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.errors import lost_error
 from mainstem.connectors.postgres.literals import string
@@ -47,6 +47,7 @@ _ANSWER_S = 10.0
 _ANSWERS = 4  # at least so many within the time after which the server gives up
 _SOON_S = 0.5  # to tell of progress
 _SILENCE_S = 60.0
+_SHUTDOWN_S = 5.0
 _TLS_POLL_S = 0.2  # what TLS has decrypted already does not show at the socket
 _EPOCH_US = 946_684_800_000_000
 _UNCHECKED = "SQL_ASCII"
@@ -85,6 +86,7 @@ class Walsender:
         self._confirmed = start
         self._told = (0, 0)  # what the last answer said: received, confirmed
         self._told_at = 0.0
+        self._stuck = (time.monotonic(), start)  # since when nothing was confirmed behind this place
         self._heard_at = time.monotonic()
         self._heard_bytes = -1
         self._near, self._far = socket.socketpair()
@@ -177,6 +179,7 @@ class Walsender:
         """The thread: answers while the reader is busy, and listens for silence."""
         while not self._ended.wait(min(_SOON_S, self._answer_s)):
             self.log_end = self._side.end()
+            self._let_go(unreachable=self.log_end is None)
             self._look()
             self._listen()
             ask = time.monotonic() - self._told_at >= self._answer_s
@@ -184,6 +187,20 @@ class Walsender:
             if ask or self._told != (max(received, self._confirmed), self._confirmed):
                 with self._lock, suppress(psycopg.Error):
                     self._answer(ask=ask)
+
+    def _let_go(self, *, unreachable: bool) -> None:
+        """A server that shuts down waits until all that it has sent is confirmed, and answers nobody else.
+
+        While nothing of it is confirmed (a stream that is paused), it would wait for ever.
+        """
+        now = time.monotonic()
+        waits = unreachable and self._confirmed < max(self.decoder.received, self.decoder.position)
+        if not waits or self._confirmed != self._stuck[1]:
+            self._stuck = (now, self._confirmed)
+        if now - self._stuck[0] > _SHUTDOWN_S:
+            self._error = lost_error()
+            shut_down(self._connection)
+            self._wake()
 
     def _listen(self) -> None:
         """Nothing came for long: is the sender still there? It may be busy with what does not concern us."""
