@@ -13,7 +13,7 @@ import pytest
 from mainstem.connectors.mysql import apply as applying
 from mainstem.connectors.mysql.apply import MysqlApplier
 from mainstem.connectors.mysql.client import connect, query
-from mainstem.errors import LostConnectionError, MainstemError, RowError, StatementError, TransientError
+from mainstem.errors import LostConnectionError, RowError, StatementError, TransientError
 from mainstem.model.change import RowChanges
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
@@ -213,14 +213,15 @@ def kill_when_waiting(settings: ConnectionSettings, kill: str) -> None:
     run_sql(settings, kill)
 
 
-def test_an_interrupt_breaks_off_what_runs(mysql_db: ConnectionSettings) -> None:
+@pytest.mark.parametrize("size", [1, None])
+def test_an_interrupt_breaks_off_what_runs(mysql_db: ConnectionSettings, size: int | None) -> None:
     plan, tables = prepared(mysql_db)
     with applier_of(mysql_db) as applier, holding(mysql_db, "UPDATE t SET v = 9 WHERE id = 1"):
         breaking = threading.Thread(target=interrupt_when_waiting, args=(mysql_db, applier))
         breaking.start()
         applier.begin()
-        with pytest.raises(MainstemError):
-            applier.apply([changes_of(plan, updated([b"1"], b"1", b"5"))], tables)
+        with pytest.raises(TransientError, match="broken off"):
+            applier.apply([changes_of(plan, *many(updated([b"1"], b"1", b"5"))[:size])], tables)
         breaking.join(DEADLINE_S)
         applier.rollback()
         applier.begin()

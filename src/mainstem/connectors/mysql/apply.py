@@ -49,6 +49,7 @@ _SESSION = f"SET foreign_key_checks = 0, innodb_lock_wait_timeout = {_LOCK_WAIT_
 # Without gap locks other users of the target wait less. Statements of this level cannot be logged as statements.
 _ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
 _NO_SAVEPOINT = 1305
+_BROKEN_OFF = {1028, 1317}  # by KILL QUERY, ours or another's
 _VARIABLES = (
     "local_infile", "max_allowed_packet", "log_bin", "binlog_format", "enforce_gtid_consistency", "version",
     "sql_require_primary_key", "innodb_force_primary_key",
@@ -330,7 +331,7 @@ class MysqlApplier:
         try:
             yield
         except Exception as exc:
-            error: MainstemError = row_error(exc) or client.translate_error(exc)
+            error = _told(exc)
             if table is not None:
                 error.where.setdefault("table", str(table))
             if isinstance(error, TransientError | LostConnectionError | WireError):
@@ -340,6 +341,13 @@ class MysqlApplier:
             if error is exc:
                 raise
             raise error from exc
+
+
+def _told(exc: Exception) -> MainstemError:
+    """What an error means; a statement that somebody broke off says nothing about the changes."""
+    if isinstance(exc, pymysql.Error) and exc.args and exc.args[0] in _BROKEN_OFF:
+        return TransientError("MySQL: the statement was broken off", remedy="try again", error=exc.args[0])
+    return row_error(exc) or client.translate_error(exc)
 
 
 def _version(variables: Mapping[str, str]) -> tuple[int, ...]:
