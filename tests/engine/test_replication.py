@@ -14,7 +14,14 @@ from tests.engine.memory import Event, MemoryLog, MemoryTarget, ends, options, s
 
 from mainstem import failpoints
 from mainstem.engine.replication import Replication
-from mainstem.errors import LostConnectionError, MainstemError, PositionLostError, RowError, TransientError
+from mainstem.errors import (
+    LostConnectionError,
+    MainstemError,
+    PositionLostError,
+    RowError,
+    StatementError,
+    TransientError,
+)
 from mainstem.hub.memory import MemoryHub
 from mainstem.model.change import Op, Truncate
 from mainstem.model.event import Event as Line
@@ -224,6 +231,25 @@ def test_one_bad_table_stops_and_the_others_go_on() -> None:
     assert failed.error == "s.a, id=2: the value is too long"
     a = next(table for table in progress.tables if table.source == table_id("a"))
     assert (a.state, a.dropped, a.error) == (TableState.FAILED, 2, failed.error)
+
+
+def test_a_statement_that_a_stop_breaks_off_is_no_refusal() -> None:
+    stream = Stream(changes=policy(ChangeErrorPolicy.STOP_TABLE))
+    with stream.running() as replication:
+
+        def broken_off(event: Event) -> MainstemError:
+            replication.stop()
+            return StatementError("the statement was cancelled")
+
+        stream.target.refuse = broken_off
+        stream.log.add([put("a", 1)])
+        wait(lambda: stream.target.applied > 0)
+    assert stream.ended.state is RunState.STOPPED
+    assert stream.target.table("a").state is TableState.STREAMING
+    stream.target.refuse = lambda event: None
+    with stream.running():
+        wait(stream.caught_up)
+    assert stream.target.now.tables["a"] == {"1": "x"}
 
 
 def test_a_refused_change_stops_the_stream_where_that_is_asked_for() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from mainstem.engine.segments import Changes, Operations, apply_in_halves, join,
 from mainstem.engine.standing import Milestones, Orders, Standing
 from mainstem.errors import (
     AccountingError,
+    CancelledError,
     InvalidError,
     MainstemError,
     PlanError,
@@ -51,7 +53,11 @@ class ReadAgainError(MainstemError):
 
 @dataclass(slots=True)
 class Site:
-    """What reader and writer of one connection share."""
+    """What reader and writer of one connection share.
+
+    Attributes:
+        over: statements of the target are being broken off: what it raises from here on says nothing about changes.
+    """
 
     stream: ChangeStream
     lane: Lane
@@ -63,6 +69,12 @@ class Site:
     limit: Limit
     tracker: Tracker
     options: RunOptions
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def check_over(self) -> None:
+        """Raise `CancelledError` when the connection is being given up."""
+        if self.over.is_set():
+            raise CancelledError("the stream is being broken off")
 
 
 @dataclass(slots=True)
@@ -229,6 +241,7 @@ class Applying:
         failpoints.hit("stream.applied")
 
     def _apply_segment(self, changes: Changes) -> None:
+        self.site.check_over()
         standing = self.site.standing
         live = tuple(part for part in changes if standing.is_active(part.table))
         if live:
@@ -269,6 +282,7 @@ class Applying:
 
     def _refused(self, event: RowChanges, error: MainstemError, position: str) -> None:
         """One event that cannot be applied: by policy."""
+        self.site.check_over()
         table = self.site.standing.tables[event.table]
         policy = self.site.options.changes.row_errors
         told = f"{event.table}, {key_of(table.plan, event)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -83,16 +84,17 @@ class Session:
         self.milestones.begin()
         with self.source.stream(standing.origin, standing.checkpoint.position, tables, GroupLimits()) as stream:
             hub = self.make_hub(self.options.memory_bytes)
-            lane, copier = hub.lane(0), self.copier
+            lane, copier, over = hub.lane(0), self.copier, threading.Event()
 
             def cancel() -> None:
+                over.set()
                 hub.close()
                 stream.interrupt()
                 self.applier.interrupt()
                 if copier is not None:
                     copier.cancel()
 
-            writer = self._writer(stream, lane, cancel)
+            writer = self._writer(stream, lane, cancel, over)
             self._watch(writer, tables)
             self.interrupts.add(cancel)
             with ThreadGroup(cancel) as group:
@@ -101,10 +103,10 @@ class Session:
                 if copier is not None:
                     group.start("copier", lambda: copier.run(writer))
 
-    def _writer(self, stream: ChangeStream, lane: Lane, cancel: Callable[[], None]) -> Applying:
+    def _writer(self, stream: ChangeStream, lane: Lane, cancel: Callable[[], None], over: threading.Event) -> Applying:
         site = Site(
             stream, lane, self.standing, self.lag, self.milestones, self.orders, self.control, self.limit, self.tracker,
-            self.options,
+            self.options, over,
         )  # fmt: skip
         hold = self.copier.hold if self.copier is not None else lambda: ""
         return Applying(self.applier, site, self.evolution, cancel, hold)
