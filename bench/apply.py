@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 import pyarrow as pa
 
-from mainstem.connectors.postgres import apply as module
+from mainstem.connectors.postgres import segment as module
 from mainstem.connectors.postgres.apply import PostgresApplier, PostgresChangeTarget
 from mainstem.connectors.postgres.client import connect
 from mainstem.model.change import Op, RowChanges

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from mainstem.connectors.postgres import apply
+from mainstem.connectors.postgres import segment
 from mainstem.connectors.postgres.apply import PostgresApplier, PostgresChangeTarget
 from mainstem.connectors.postgres.book import PostgresBook
 from mainstem.contract.apply import Applied
@@ -30,7 +30,7 @@ WAYS = [pytest.param(("postgres_db", 0), id="by sets"), pytest.param(("postgres1
 def database_of(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ConnectionSettings:
     """That of a parameter out of `WAYS`, whose other half is set."""
     name, few = request.param
-    monkeypatch.setattr(apply, "FEW", few)
+    monkeypatch.setattr(segment, "FEW", few)
     settings: ConnectionSettings = request.getfixturevalue(name)
     return settings
 

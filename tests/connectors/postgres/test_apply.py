@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from mainstem.connectors.postgres import apply as module
+from mainstem.connectors.postgres import segment as module
 from mainstem.connectors.postgres.client import connect
 from mainstem.errors import CancelledError, RowError, TransientError
 from mainstem.model.change import Op, Truncate
@@ -235,6 +235,33 @@ def test_a_refused_event_is_named_and_leaves_the_rest_as_it_was(stream: Stream, 
     stream.applier.apply(stream.parts(("t", insert(b"4", b"d", b"w"))), stream.tables)
     stream.commit()
     assert rows(sql, "SELECT id FROM t ORDER BY id") == [(1,), (4,)]
+
+
+def test_only_the_events_in_need_of_their_order_are_taken_one_by_one(
+    database: ConnectionSettings, sql: psycopg.Connection[Any], make_plan: MakePlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MANY", 100)
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY, u text UNIQUE, v text)")
+    sql.execute("INSERT INTO t SELECT n, n, 'big ' || n FROM generate_series(1, 1000) n")
+    swap = [(b"500", b"tmp"), (b"501", b"500"), (b"500", b"501")]
+    changes = [update(b"%d" % number, b"%d" % number, b"u%d" % number, b"v") for number in range(1, 400)]
+    changes += [update(key, key, value, None, absent=frozenset({2})) for key, value in swap]
+    changes += [update(b"%d" % number, b"%d" % number, b"u%d" % number, b"v") for number in range(600, 1001)]
+    taken: list[int] = []
+    made = module.Segments._make
+    monkeypatch.setattr(
+        module.Segments, "_make", lambda self, steps, applied: (taken.append(len(steps)), made(self, steps, applied))
+    )
+    with streaming(database, [make_plan("t")]) as stream:
+        assert stream.events(*(("t", event) for event in changes)).missing == {}
+        with pytest.raises(RowError) as caught:
+            stream.events(*(("t", event) for event in changes), ("t", update(b"3", b"3", b"u4", b"v")))
+        assert caught.value.where["seq"] == len(changes)
+    assert rows(sql, "SELECT id, u, v FROM t WHERE id IN (499, 500, 501, 600) ORDER BY id") == [
+        (499, "499", "big 499"), (500, "501", "big 500"), (501, "500", "big 501"), (600, "u600", "v"),
+    ]  # fmt: skip
+    assert rows(sql, "SELECT count(*) FROM t WHERE v = 'v'") == [(800,)]
+    assert module.FEW or max(taken) <= 200  # of fewer than 100 events, two steps each
 
 
 def test_a_lock_that_is_held_is_a_reason_to_try_again(

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from mainstem.connectors.postgres import apply as module
+from mainstem.connectors.postgres import segment as module
 from mainstem.model.change import Op
 from mainstem.model.connection import ConnectionSettings
 from tests.connectors.postgres.applying import Stream, rows, streaming
@@ -121,15 +121,17 @@ def _apply(stream: Stream, chance: random.Random, events: list[tuple[str, Event]
             events = ahead
 
 
-@pytest.mark.parametrize("few", [0, 8, 1000])
+@pytest.mark.parametrize(("few", "many"), [(0, 2000), (0, 12), (8, 2000), (1000, 2000)])
 def test_random_histories_leave_the_same_rows(
     few: int,
+    many: int,
     database: ConnectionSettings,
     sql: psycopg.Connection[Any],
     make_plan: MakePlan,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "FEW", few)
+    monkeypatch.setattr(module, "MANY", many)
     for name, columns in _TABLES.items():
         for prefix in ("", "source_"):
             sql.execute(f"CREATE TABLE {prefix}{name} {columns}".encode())

@@ -8,7 +8,7 @@ import psycopg
 import pyarrow as pa
 import pytest
 
-from mainstem.connectors.postgres import apply as module
+from mainstem.connectors.postgres import segment as module
 from mainstem.connectors.postgres.fields import binary_fields, text_fields
 from mainstem.connectors.postgres.inspector import PostgresInspector
 from mainstem.errors import RowError

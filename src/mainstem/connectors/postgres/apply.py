@@ -8,41 +8,31 @@ Source: PostgreSQL manual, "Client Connection Defaults" (session_replication_rol
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
 import psycopg
-from psycopg import pq
 
 from mainstem import failpoints
 from mainstem.connectors.postgres import book
 from mainstem.connectors.postgres.client import cancel, connect, row_error, translate_error, translating
 from mainstem.connectors.postgres.dialect import PostgresDialect
-from mainstem.connectors.postgres.events import Events, Meaning, Step, in_order
-from mainstem.connectors.postgres.merge import Merge, NotBySetsError, Staging
-from mainstem.connectors.postgres.pipeline import Call, CallError, Pipeline
-from mainstem.connectors.postgres.shape import ForeignKey, parents_first, read_foreign_keys, read_shape
+from mainstem.connectors.postgres.merge import Staging
+from mainstem.connectors.postgres.segment import RefusedError, Segments
+from mainstem.connectors.postgres.shape import ForeignKey, read_foreign_keys, read_shape
 from mainstem.connectors.postgres.work import TargetTable, Work
 from mainstem.contract.apply import Applied
-from mainstem.errors import CancelledError, ConflictError, MainstemError, RowError, StatementError, TransientError
-from mainstem.model.change import Op, RowChanges, Truncate
+from mainstem.errors import CancelledError, ConflictError, MainstemError, StatementError, TransientError
+from mainstem.model.change import RowChanges, Truncate
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
-from mainstem.model.net import only_inserts
-from mainstem.model.run import RunOptions, TableState
+from mainstem.model.run import RunOptions
 from mainstem.model.stream import Checkpoint, DeadLetter, SchemaRecord, StreamTable
 
-FEW = 80
-"""Events of a table up to which single statements in a pipeline cost less than staging (bench/apply.py)."""
-
-FEW_BYTES = 1024 * 1024
-"""Their bytes up to which: a parameter is held several times over."""
-
 LOCK_WAIT_S = 15
-_STEPS_AT_ONCE = 4000
 _SAVEPOINT = "mainstem"
 _RELEASE = f"RELEASE SAVEPOINT {_SAVEPOINT}; "
 _DIALECT = PostgresDialect()
@@ -53,19 +43,6 @@ _SESSION = (
     " SET random_page_cost = 1.1; SET default_transaction_isolation = 'read committed';"
     " SET default_transaction_deferrable = off"
 )
-_OTHERS_ROWS = {"23505", "23503", "23P01"}  # refusals for what other rows are at that moment: order may help
-
-
-class _PutInError(Exception):
-    """An UPDATE of a whole row met none: it has to be put in, before what comes after it."""
-
-
-class _OrderError(Exception):
-    """A row was refused for what other rows are at that moment: another way may help."""
-
-    def __init__(self, refused: RowError) -> None:
-        super().__init__(refused.message)
-        self.refused = refused
 
 
 class PostgresChangeTarget:
@@ -97,18 +74,16 @@ class PostgresApplier:
         except BaseException:
             self._connection.close()
             raise
-        self._pipeline = Pipeline(self._connection)
+        self._segments = Segments(self._connection, replica=self._replica, foreign_keys=self._foreign_keys)
         self._tables: dict[TableId, TargetTable] = {}
         self._made = 0
-        self._staging = Staging()
-        self._staging_before = self._staging_marked = self._staging
+        self._staging_before = Staging()
         self._keys: list[ForeignKey] | None = None
         self._position: str | None = None
         self._begun = False  # the server knows of the transaction
         self._held = False  # a savepoint of this transaction is not released yet
         self._altered = False  # this transaction has changed the structure
         self._interrupted = False
-        self._stale = False  # prepared statements are of another structure
 
     def __enter__(self) -> PostgresApplier:
         return self
@@ -126,7 +101,7 @@ class PostgresApplier:
             if self._position is None:
                 raise ConflictError(f"the target does not know the stream {self._stream_id}", stream=self._stream_id)
         self._begun = self._held = self._altered = False  # the server hears of it together with what comes first
-        self._staging_before = self._staging.copy()
+        self._staging_before = self._segments.staging.copy()
         self._interrupted = False
 
     def apply(self, changes: Sequence[RowChanges], tables: Mapping[TableId, StreamTable]) -> Applied:
@@ -134,7 +109,7 @@ class PostgresApplier:
         failpoints.hit("applier.before_apply")
         with self._whole():
             works = [self._work(part, tables[part.table]) for part in changes if part.count]
-            applied = self._tried(works)
+            applied = self._segments.apply(works, _SAVEPOINT)
         failpoints.hit("applier.after_apply")
         return applied
 
@@ -204,7 +179,7 @@ class PostgresApplier:
 
     def rollback(self) -> None:
         """Leave the target as it was before `begin`."""
-        self._staging = self._staging_before.copy()
+        self._segments.staging = self._staging_before.copy()
         if self._altered:
             self._forget()
         with suppress(psycopg.Error):
@@ -265,11 +240,11 @@ class PostgresApplier:
 
     def _mark(self) -> None:
         """A savepoint in place of the last one. The last one is released only now: its work may be undone no more."""
-        release, empty = _RELEASE if self._held else "", self._staging.emptying()
-        self._execute(f"{self._opening()}{release}{empty}SAVEPOINT {_SAVEPOINT}")
+        release, staging = _RELEASE if self._held else "", self._segments.staging
+        self._execute(f"{self._opening()}{release}{staging.emptying()}SAVEPOINT {_SAVEPOINT}")
         self._begun = self._held = True
-        self._staging.filled.clear()
-        self._staging_marked = self._staging.copy()
+        staging.filled.clear()
+        self._staging_marked = staging.copy()
 
     def _opening(self) -> str:
         if self._begun:
@@ -277,30 +252,29 @@ class PostgresApplier:
         return "BEGIN; " if self._replica else "BEGIN; SET CONSTRAINTS ALL DEFERRED; "
 
     def _undo(self) -> None:
-        self._staging = self._staging_marked.copy()
         with suppress(psycopg.Error):
-            if self._connection.info.transaction_status in (pq.TransactionStatus.INERROR, pq.TransactionStatus.INTRANS):
-                self._connection.execute(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+            self._segments.undo(_SAVEPOINT, self._staging_marked)
 
     @contextmanager
-    def _translated(self, table: str = "") -> Iterator[None]:
+    def _translated(self) -> Iterator[None]:
         try:
             yield
         except MainstemError:
             raise
-        except _OrderError as exc:
-            raise exc.refused from exc.__cause__
+        except RefusedError as exc:
+            raise self._translation(exc.error, exc.table, exc.seq) from exc.error
         except Exception as exc:
-            raise self._translation(exc, table) from exc
+            raise self._translation(exc) from exc
 
-    def _translation(self, exc: Exception, table: str) -> MainstemError:
+    def _translation(self, exc: Exception, table: str | None = None, seq: int | None = None) -> MainstemError:
+        error: MainstemError
         if isinstance(exc, psycopg.errors.QueryCanceled):  # says nothing about the changes
+            error = TransientError("PostgreSQL: someone has cancelled the statement", remedy="try again")
             if self._interrupted:
-                return CancelledError("applying was interrupted")
-            return TransientError("PostgreSQL: someone has cancelled the statement", remedy="try again", table=table)
-        error = (row_error(exc) if isinstance(exc, psycopg.Error) else None) or translate_error(exc)
-        if table:
-            error.where.setdefault("table", table)
+                error = CancelledError("applying was interrupted")
+        else:
+            error = (row_error(exc) if isinstance(exc, psycopg.Error) else None) or translate_error(exc)
+        error.where.update({key: value for key, value in (("table", table), ("seq", seq)) if value is not None})
         if isinstance(error, StatementError):
             self._forget()
         return error
@@ -309,7 +283,7 @@ class PostgresApplier:
         """The target's tables are not what they were."""
         self._tables.clear()
         self._keys = None
-        self._stale = True
+        self._segments.stale = True
 
     def _execute(self, sql: str) -> None:
         self._connection.execute(sql.encode())
@@ -338,128 +312,3 @@ class PostgresApplier:
     def _work(self, changes: RowChanges, table: StreamTable) -> Work:
         target = self._target(table)
         return Work(target, table, target.ready(changes, f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}".encode()))
-
-    def _is_parent(self, work: Work, *, acts: bool = False) -> bool:
-        target = work.plan.target
-        return any(key.parent == target and (key.acts or not acts) for key in self._foreign_keys())
-
-    def _acts(self, work: Work) -> bool:
-        """Whether the target's own keys have to change other tables' rows, each at its moment in the source's order."""
-        if self._replica and not work.table.cascades:
-            return False
-        return not only_inserts(work.changes) and self._is_parent(work, acts=True)
-
-    # Ways to apply a segment
-
-    def _tried(self, works: Sequence[Work]) -> Applied:
-        """The first way that works; each begins where the segment began."""
-        ways = self._ways(works)
-        while True:
-            applied, way = Applied(), ways.pop(0)
-            try:
-                way(applied)
-            except (NotBySetsError, _PutInError, _OrderError):
-                if not ways:
-                    raise
-            else:
-                for work in works:
-                    coerced = work.target.take_coerced()
-                    if coerced:
-                        applied.coerced[work.table.source] = coerced
-                return applied
-            self._undo()
-            for work in works:
-                work.target.take_coerced()
-
-    def _ways(self, works: Sequence[Work]) -> list[Callable[[Applied], None]]:
-        def one_by_one(*, careful: bool) -> Callable[[Applied], None]:
-            return lambda applied: self._one_by_one(works, applied, careful=careful)
-
-        def by_sets(*, replace: bool) -> Callable[[Applied], None]:
-            return lambda applied: self._by_sets(works, applied, replace=replace)
-
-        if _are_few(works) or any(self._acts(work) for work in works):
-            return [one_by_one(careful=False), one_by_one(careful=True)]
-        ways = [one_by_one(careful=True)]
-        if self._replica or not any(self._is_parent(work) for work in works):
-            ways.insert(0, by_sets(replace=True))
-        if not any(work.table.state is TableState.CATCHING_UP for work in works):
-            ways.insert(0, by_sets(replace=False))
-        return ways
-
-    def _by_sets(self, works: Sequence[Work], applied: Applied, *, replace: bool) -> None:
-        few = [work for work in works if _are_few([work])] if self._replica and not replace else []
-        many = [work for work in works if work not in few]
-        if not self._replica:
-            order = parents_first([work.plan.target for work in many], self._foreign_keys())
-            many.sort(key=lambda work: order.index(work.plan.target))
-
-        def missing(table: TableId, count: int) -> None:
-            applied.missing[table] = applied.missing.get(table, 0) + count
-
-        merge = Merge(self._connection, self._staging, missing, replace=replace)
-        try:
-            merge.run(many, moves=lambda work: self._replica or not self._is_parent(work))
-        except psycopg.Error as exc:
-            raise self._refused(exc, str(merge.table)) from exc
-        if few:
-            self._one_by_one(few, applied, careful=False)
-        self._check_constraints()
-
-    def _one_by_one(self, works: Sequence[Work], applied: Applied, *, careful: bool) -> None:
-        tables = [Events(work, careful=careful) for work in works]
-        steps: list[Step] = []
-        for place, event in in_order(tables):
-            steps += self._steps(tables[place], works[place], event)
-            if len(steps) >= _STEPS_AT_ONCE:
-                self._make(steps, applied)
-                steps.clear()
-        self._make(steps, applied)
-        self._check_constraints()
-
-    def _steps(self, events: Events, work: Work, event: int) -> Iterator[Step]:
-        if not self._replica or events.op(event) is Op.INSERT or not self._acts(work):
-            yield from events.steps(event)
-            return
-        yield Step(Call("SET LOCAL session_replication_role = origin"), work, event)
-        yield from events.steps(event)
-        yield Step(Call("SET LOCAL session_replication_role = replica"), work, event)
-
-    def _make(self, steps: Sequence[Step], applied: Applied) -> None:
-        if not steps:
-            return
-        if self._stale:
-            self._pipeline.forget()
-            self._stale = False
-        try:
-            results = self._pipeline.run([step.call for step in steps])
-        except CallError as exc:
-            step = steps[exc.index]
-            seq = step.work.changes.seqs[step.event].as_py()
-            raise self._refused(exc.error, str(step.work.table.source), seq) from exc.error
-        for step, result in zip(steps, results, strict=True):
-            rows = result.command_tuples or 0
-            if rows == (1 if step.meaning is Meaning.ADDED else 0) and step.meaning is not Meaning.NOTHING:
-                if step.meaning is Meaning.PUT_IN:
-                    raise _PutInError
-                source = step.work.table.source
-                applied.missing[source] = applied.missing.get(source, 0) + 1
-
-    def _refused(self, error: psycopg.Error, table: str, seq: int | None = None) -> Exception:
-        """Our error for the driver's; `_OrderError` where another way may help."""
-        refused = row_error(error)
-        if refused is None:
-            return self._translation(error, table)
-        refused.where.update({"table": table} if seq is None else {"table": table, "seq": seq})
-        return _OrderError(refused) if error.sqlstate in _OTHERS_ROWS else refused
-
-    def _check_constraints(self) -> None:
-        """Constraints that could be put off have to hold now: at the commit nobody could tell whose fault it is."""
-        if not self._replica:
-            self._connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            self._connection.execute("SET CONSTRAINTS ALL DEFERRED")
-
-
-def _are_few(works: Sequence[Work]) -> bool:
-    count = sum(work.changes.count for work in works)
-    return count <= FEW and sum(work.changes.size_bytes for work in works) <= FEW_BYTES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -107,3 +108,18 @@ class Work:
 def chosen(rows: pa.RecordBatch, columns: Sequence[int]) -> pa.RecordBatch:
     """Some columns."""
     return rows.select([rows.schema.names[column] for column in columns])
+
+
+def halves(works: Sequence[Work]) -> tuple[list[Work], list[Work]]:
+    """The earlier and the later half of at least two events."""
+    seqs: list[list[Any]] = [work.changes.seqs.to_pylist() for work in works]
+    every = sorted(seq for own in seqs for seq in own)
+    pivot = every[len(every) // 2]
+    first, second = [], []
+    for work, own in zip(works, seqs, strict=True):
+        changes, cut = work.changes, bisect_left(own, pivot)
+        if cut:
+            first.append(replace(work, changes=changes.slice(0, cut)))
+        if cut < changes.count:
+            second.append(replace(work, changes=changes.slice(cut, changes.count - cut)))
+    return first, second
