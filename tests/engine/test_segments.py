@@ -38,8 +38,8 @@ def test_halves_are_all_and_neither_is_empty(events: list[Event]) -> None:
     assert events_of(second)
 
 
-@given(EVENTS, st.sets(st.integers(0, 11)))
-def test_all_but_the_refused_events_are_applied_in_order(events: list[Event], bad: set[int]) -> None:
+@given(EVENTS, st.sets(st.integers(0, 11)), st.sampled_from(["never", "truly", "wrongly"]))
+def test_all_but_the_refused_events_are_applied_in_order(events: list[Event], bad: set[int], named: str) -> None:
     applied: list[int] = []
     refused: list[int] = []
 
@@ -49,7 +49,8 @@ def test_all_but_the_refused_events_are_applied_in_order(events: list[Event], ba
     def apply(parts: Changes) -> None:
         found = numbers(parts)
         if bad & set(found):
-            raise RowError("refused")
+            culprit = min(bad & set(found))
+            raise RowError("refused", seq={"never": None, "truly": culprit, "wrongly": culprit + 1}[named])
         applied.extend(found)
 
     def put_aside(event: RowChanges, error: MainstemError) -> None:

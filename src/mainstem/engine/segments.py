@@ -88,8 +88,12 @@ def halves(changes: Changes) -> tuple[Changes, Changes]:
     """The earlier and the later half of at least two events."""
     seqs: dict[TableId, list[Any]] = {part.table: part.seqs.to_pylist() for part in changes}
     every = sorted(seq for known in seqs.values() for seq in known)
-    pivot = every[len(every) // 2]
-    cuts = [(part, bisect_left(seqs[part.table], pivot)) for part in changes]
+    return cut_at(changes, every[len(every) // 2])
+
+
+def cut_at(changes: Changes, seq: int) -> tuple[Changes, Changes]:
+    """The events before a number, and the others."""
+    cuts = [(part, bisect_left(part.seqs.to_pylist(), seq)) for part in changes]  # type: ignore[type-var]
     first = tuple(part.slice(0, cut) for part, cut in cuts if cut)
     return first, tuple(part.slice(cut, part.count - cut) for part, cut in cuts if cut < part.count)
 
@@ -104,7 +108,8 @@ def apply_in_halves(
 
     Args:
         apply: all or nothing; may leave out what is not wanted any more.
-        errors: of ``apply``, that say something about the changes; any other ends the work.
+        errors: of ``apply``, that say something about the changes; any other ends the work. One that names the event
+            (``where["seq"]``) saves the search for it.
     """
     waiting = [changes]
     while waiting:
@@ -115,8 +120,17 @@ def apply_in_halves(
             if count(part) == 1:
                 refused(part[0], exc)
             else:
-                first, second = halves(part)
-                waiting += [second, first]
+                waiting += reversed(_parts(part, exc.where.get("seq")))
+
+
+def _parts(changes: Changes, culprit: object) -> list[Changes]:
+    """What to try instead of changes that were refused: halves, or the culprit by itself and what is around it."""
+    if isinstance(culprit, int):
+        before, rest = cut_at(changes, culprit)
+        at, after = cut_at(rest, culprit + 1)
+        if count(at) == 1:
+            return [part for part in (before, at, after) if part]
+    return list(halves(changes))
 
 
 class Operations:
