@@ -45,6 +45,7 @@ from mainstem.connectors.mysql.wire.tablemap import TableMap
 from mainstem.errors import WireError
 from mainstem.model.change import Op
 
+_new = tuple.__new__  # of named tuples, without the function that fills in defaults
 HEADER_BYTES = 19
 _CUT = "an event ends before its last field"
 MAGIC = b"\xfebin"
@@ -119,7 +120,7 @@ class EventReader:
         end = len(data)
         if end < HEADER_BYTES:
             raise WireError("an event is shorter than its header")
-        header = Header(*_HEADER.unpack_from(data))
+        header = _new(Header, _HEADER.unpack_from(data))
         kind = header.type
         try:
             if header.size != end:
@@ -170,7 +171,7 @@ class EventReader:
             if len(self._maps) >= _MAX_MAPS:
                 self._maps.clear()
             self._maps[body] = table
-        return TableMapped(header, table)
+        return _new(TableMapped, (header, table))
 
     def payload(self, header: Header, data: bytes | memoryview, end: int) -> TransactionPayload:
         """TRANSACTION_PAYLOAD: fields of type, length, value, and behind them the payload."""
@@ -220,7 +221,7 @@ def _rotate(_: EventReader, header: Header, data: bytes | memoryview, end: int) 
 def _xid(_: EventReader, header: Header, data: bytes | memoryview, end: int) -> Xid:
     if end != HEADER_BYTES + _XID.size:
         raise WireError("the end of a transaction has not the length of one")
-    return Xid(header, _XID.unpack_from(data, HEADER_BYTES)[0])
+    return _new(Xid, (header, _XID.unpack_from(data, HEADER_BYTES)[0]))
 
 
 def _gtid(_: EventReader, header: Header, data: bytes | memoryview, end: int) -> GtidEvent:
@@ -304,9 +305,9 @@ def _mariadb_gtid(_: EventReader, header: Header, data: bytes | memoryview, end:
     if end - HEADER_BYTES < _MARIADB_GTID.size:
         raise WireError(_CUT)
     sequence, domain, flags = _MARIADB_GTID.unpack_from(data, HEADER_BYTES)
-    gtid = MariadbGtid(domain, header.server_id, sequence)
+    gtid = _new(MariadbGtid, (domain, header.server_id, sequence))
     if not flags & _WITH_MORE:
-        return MariadbGtidEvent(header, gtid, flags)
+        return _new(MariadbGtidEvent, (header, gtid, flags, None, None))
     cursor = Cursor(data, HEADER_BYTES + _MARIADB_GTID.size, end)
     commit_id = xid = None
     if flags & _GROUP_COMMIT_ID:
@@ -389,7 +390,8 @@ def _rows(reader: EventReader, header: Header, data: bytes | memoryview, end: in
         data = compressed.inflate(cursor.rest())
         start, end = 0, len(data)
     table_id = high << 32 | low
-    return Rows(header, op, table_id, flags & 1 == 1, columns, present, present_after, data, start, end)
+    ends = flags & 1 == 1
+    return _new(Rows, (header, op, table_id, ends, columns, present, present_after, data, start, end))
 
 
 def _rows_query(_: EventReader, header: Header, data: bytes | memoryview, end: int) -> RowsQuery:
