@@ -190,7 +190,7 @@ def running(double: Double) -> Iterator[ConnectionSettings]:
 def answers(**more: Mapping[str, list[Row] | int]) -> dict[str, list[Row] | int]:
     """Those of a MySQL 8.4 in order."""
     return {
-        "@@server_uuid": [("97c7af02-4c50-11ec-acd8-681842034964", "ON")],
+        "@@server_uuid": [("97c7af02-4c50-11ec-acd8-681842034964", "ON", "0")],
         "SHOW MASTER STATUS": 1064,
         "SHOW BINARY LOG STATUS": [
             ("mysql-bin.000001", "1810", "", "", "97c7af02-4c50-11ec-acd8-681842034964:1-5"),

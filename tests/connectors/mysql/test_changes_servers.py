@@ -19,9 +19,10 @@ from mainstem.connectors.mysql.client import connect, query
 from mainstem.contract.changes import ChangeStream
 from mainstem.errors import CancelledError, InvalidError, LostConnectionError, MainstemError, PositionLostError
 from mainstem.model.change import Idle
-from mainstem.model.connection import ConnectionSettings
+from mainstem.model.connection import ConnectionSettings, SslMode
 from mainstem.model.run import ChangeOptions, RunOptions
 from mainstem.testing import servers
+from tests.connectors import tls
 from tests.connectors.mysql.following import LIMITS, Source, run
 
 
@@ -178,6 +179,24 @@ def test_an_interrupted_stream_ends_at_once(source: Source) -> None:
         began = time.monotonic()
         assert isinstance(outcome(stream, stream.interrupt), CancelledError)
         assert time.monotonic() - began < 1.0
+
+
+def test_the_log_is_read_over_tls() -> None:
+    certificates = tls.Certificates()
+    with tls.STARTERS["mysql"](certificates) as server:
+        settings = replace(server.settings, database="shop", ssl=certificates.ssl(SslMode.VERIFY_FULL))
+        run(
+            replace(settings, database=""),
+            "CREATE DATABASE shop",
+            "CREATE TABLE shop.t (id INT PRIMARY KEY, v LONGTEXT)",
+        )
+        source = Source(settings, "t")
+        source.run(
+            "INSERT INTO t SELECT seq, seq FROM seq_1_to_10000", "UPDATE t SET v = REPEAT('x', 20000000) WHERE id = 7"
+        )
+        seen = source.follow()
+        assert seen.tables["t"] == source.rows("t")
+        assert seen.groups[0].lag_bytes is not None
 
 
 def test_a_replica_goes_on_where_its_source_was_left(own: Own, source: Source) -> None:

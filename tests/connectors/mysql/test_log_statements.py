@@ -106,3 +106,9 @@ def test_a_statement_is_about_what_it_names() -> None:
     assert not read("CREATE TABLE new LIKE t", "shop").about(T)
     assert read("RENAME TABLE a TO t", "shop").about(T)
     assert read("x" * 2_000_000, "shop").about(T)  # too long to be looked through
+
+
+@pytest.mark.parametrize("text", ["TRUNCATE `Shop`.T", "DELETE FROM `SHOP`.`T`", "DROP TABLE T"])
+def test_names_are_folded_where_the_server_does(text: str) -> None:
+    assert read(text, "Shop", folds=True).tables == (T,)
+    assert read(text, "Shop").tables != (T,)

@@ -97,7 +97,8 @@ class Ahead:
         elif isinstance(event, FormatDescription):
             place.begin_file(event)
         elif isinstance(event, Query) and not place.passed_over:
-            statement = statements.read(event.statement.decode("utf-8", "replace"), event.database)
+            text = event.statement.decode("utf-8", "replace")
+            statement = statements.read(text, event.database, folds=self._identity.folds)
             emptied = statement.what is What.TRUNCATE and not statement.names("create")
             if statement.what in _SHAPES and not emptied:
                 for table in tables:

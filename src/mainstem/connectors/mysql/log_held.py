@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from tempfile import SpooledTemporaryFile
 
 from mainstem.connectors.mysql.log_group import divided
-from mainstem.errors import MainstemError
+from mainstem.errors import SpoolError
 from mainstem.model.change import RowChanges
 from mainstem.model.letters import pack, unpack
 
@@ -16,7 +16,7 @@ _MEMORY_BYTES = 4 * 1024 * 1024
 class Held:
     """Pieces of one transaction: in memory up to a bound, beyond it in a file that has no name.
 
-    Raises `MainstemError` when the temporary folder has no room.
+    Raises `SpoolError` when the temporary folder has no room.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Held:
             for data in packed:
                 self._file.write(data)
         except OSError as exc:
-            raise MainstemError(
+            raise SpoolError(
                 "the temporary folder has no room for a transaction that is prepared at the source",
                 remedy="make room there, or set TMPDIR to a folder with more",
             ) from exc

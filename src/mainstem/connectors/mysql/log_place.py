@@ -88,6 +88,11 @@ class Place:
             self._start = start.__class__(start.server, "")
 
     @property
+    def folds(self) -> bool:
+        """See `Identity.folds`."""
+        return self._identity.folds
+
+    @property
     def where(self) -> str:
         """The event that is being read, for people."""
         return f"{self.file}:{self.before}"

@@ -346,7 +346,7 @@ class LogReading:
 
     def _query(self, event: log.Query) -> Groups | None:
         text = event.statement.decode("utf-8", "replace")
-        statement = statements.read(text, event.database)
+        statement = statements.read(text, event.database, folds=self.place.folds)
         groups = None
         what = statement.what
         if what is What.BEGIN:
@@ -372,7 +372,8 @@ class LogReading:
         return groups
 
     def _statement(self, event: log.Query, statement: Statement, text: str) -> Groups | None:
-        databases = self._schema.concerned(statement, event.database)
+        database = event.database.lower() if self.place.folds else event.database
+        databases = self._schema.concerned(statement, database)
         if not databases:
             return None
         if statement.what is What.DML:

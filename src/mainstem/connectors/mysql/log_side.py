@@ -76,20 +76,22 @@ class Identity:
         server: MySQL's server_uuid. MariaDB has no such thing: its server id, which servers of one replication must
             not share; that a file is still the same is told by its first event and by `BINLOG_GTID_POS`.
         gtids: whether transactions have GTIDs.
+        folds: names of tables and databases are kept in lower case, whatever a statement says.
     """
 
     mariadb: bool
     server: str
     gtids: bool
+    folds: bool = False
 
 
 def identify(side: Side) -> Identity:
     """Ask who the server is."""
     if client.flavor(side.connection()) == "mariadb":
-        ((number,),) = side.ask("SELECT @@server_id")
-        return Identity(True, f"mariadb-{number}", True)
-    ((uuid, mode),) = side.ask("SELECT @@server_uuid, @@gtid_mode")
-    return Identity(False, str(uuid), str(mode).upper() == "ON")
+        ((number, folds),) = side.ask("SELECT @@server_id, @@lower_case_table_names")
+        return Identity(True, f"mariadb-{number}", True, bool(int(folds)))
+    ((uuid, mode, folds),) = side.ask("SELECT @@server_uuid, @@gtid_mode, @@lower_case_table_names")
+    return Identity(False, str(uuid), str(mode).upper() == "ON", bool(int(folds)))
 
 
 def log_end(side: Side, identity: Identity) -> LogPosition:

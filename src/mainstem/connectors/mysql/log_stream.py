@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from threading import Condition
 from types import TracebackType
 
@@ -146,10 +147,11 @@ class MysqlChangeStream:
             yield from self._reading.read(inner) or ()
 
     def _handed_on(self, group: ChangeGroup) -> Iterator[ChangeGroup]:
-        began = time.monotonic()
         if group.whole:
-            self._handed = load(group.position)
-            self._handed_at = began
+            position = load(group.position)
+            group = replace(group, lag_bytes=self._lag.bytes_behind(position))
+            self._handed, self._handed_at = position, time.monotonic()
+        began = time.monotonic()
         yield group
         last = group.parts[-1] if group.parts else None
         if isinstance(last, SchemaChange):

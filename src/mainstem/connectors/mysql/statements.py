@@ -99,15 +99,20 @@ _PASSED = {What.NOTHING, What.SAVEPOINT, What.ROLLBACK, What.ROLLBACK_TO, What.X
 _LONGEST_READ = 1024 * 1024
 
 
-def read(text: str, database: str) -> Statement:
-    """What a statement is about; names without a database are of ``database``."""
+def read(text: str, database: str, *, folds: bool = False) -> Statement:
+    """What a statement is about.
+
+    Args:
+        database: of names without one.
+        folds: the server keeps names in lower case (``lower_case_table_names``).
+    """
     if text in ("BEGIN", "COMMIT"):  # nearly all
         return Statement(What(text.lower()))
     emptied = _EMPTIED.fullmatch(text)
     if emptied is not None:
-        table = TableId(*(emptied[part].replace("``", "`") for part in (1, 2)))
+        table = TableId(*(_folded(emptied[part].replace("``", "`"), folds) for part in (1, 2)))
         return Statement(What.TRUNCATE, tables=(table,), words=frozenset({table.schema.lower(), table.name.lower()}))
-    tokens = _Tokens(text[:_LONGEST_READ], database)
+    tokens = _Tokens(text[:_LONGEST_READ], database, folds)
     first = tokens.word()
     reader = _READERS.get(first)
     statement = reader(tokens) if reader is not None else Statement(_SIMPLE.get(first, What.OTHER))
@@ -119,10 +124,11 @@ def read(text: str, database: str) -> Statement:
 class _Tokens:
     """The words, names and signs of a statement, one after the other; comments are left out."""
 
-    def __init__(self, text: str, database: str) -> None:
+    def __init__(self, text: str, database: str, folds: bool) -> None:
         self._left = list(_tokens(text))
         self._at = 0
-        self._database = database
+        self._folds = folds
+        self._database = _folded(database, folds)
 
     def words(self) -> frozenset[str]:
         """All words and names, in lower case."""
@@ -175,14 +181,18 @@ class _Tokens:
             return text[1:-1].replace(text[0] * 2, text[0])
         return ""
 
+    def folded(self, name: str) -> str:
+        """A name as the server keeps it."""
+        return _folded(name, self._folds)
+
     def table(self) -> TableId | None:
         """``name`` or ``database.name``."""
-        first = self.name()
+        first = self.folded(self.name())
         if not first:
             return None
         if not self.sign("."):
             return TableId(self._database, first)
-        second = self.name()
+        second = self.folded(self.name())
         return TableId(first, second) if second else None
 
     def tables(self) -> tuple[TableId, ...]:
@@ -215,6 +225,10 @@ class _Tokens:
     def raw(self) -> str:
         """What is left, without spaces."""
         return "".join(text for text, _ in self._left[self._at :])
+
+
+def _folded(name: str, folds: bool) -> str:
+    return name.lower() if folds else name
 
 
 def _tokens(text: str) -> Iterator[tuple[str, bool]]:
@@ -250,7 +264,7 @@ def _drop(tokens: _Tokens) -> Statement:
         return Statement(What.NOTHING)
     if tokens.take("DATABASE") or tokens.take("SCHEMA"):
         tokens.skip(_BEFORE_TABLE)
-        return Statement(What.DROP, tokens.name())
+        return Statement(What.DROP, tokens.folded(tokens.name()))
     if tokens.peek() not in ("TABLE", "TABLES"):
         return Statement(What.NOTHING)  # of an index, a view, a user …
     tokens.skip(_BEFORE_TABLE)
