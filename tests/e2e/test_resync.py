@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from mainstem import failpoints
 from mainstem.errors import ConflictError, NotFoundError
 from mainstem.model.run import ChangeErrorPolicy, TableState
 from tests.e2e.routes import CROSSING, MYSQL, POSTGRES, Route
@@ -154,3 +155,20 @@ def test_a_table_that_is_made_while_the_stream_runs_is_added(route: Route) -> No
         route.source.run("INSERT INTO late VALUES (5001, 'y')", "INSERT INTO a VALUES (5001, 'y')")
         stream.wait_equal()
         assert [(line.table.name, line.outcome) for line in replication.schema_changes()] == [("late", "applied")]
+
+
+@CROSS
+@pytest.mark.parametrize("point", ["resync.marked", "resync.copied", "resync.rewound"])
+def test_a_new_copy_goes_on_after_a_lost_connection(route: Route, point: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    _make(route, "a", "b")
+    monkeypatch.setattr(failpoints, "_points", {point: ("error", 1)})
+    monkeypatch.setattr(failpoints, "_passes", {})
+    with following(route) as stream, stream.running() as replication:
+        with written_to(route, "a", "b"):
+            route.target.run("DELETE FROM a WHERE id < 500")
+            replication.resync(["a"])
+            wait_until(lambda: any("failpoint" in told for told in stream.said()))
+            wait_until(lambda: _state(replication, "a") is TableState.STREAMING, stream.said)
+            wait_until(lambda: replication.progress().stage == "streaming")
+        stream.wait_equal()
+        assert [table.missing for table in replication.progress().tables if table.source.name == "b"] == [0]

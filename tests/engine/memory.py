@@ -145,7 +145,9 @@ class MemoryLog:
     def snapshot(self, origin: str, readers: int) -> AbstractContextManager[Snapshot]:
         raise NotImplementedError
 
-    def stream(self, origin: str, position: str, tables: Sequence[StreamTable], limits: GroupLimits) -> MemoryStream:
+    def stream(
+        self, origin: str, position: str, tables: Sequence[StreamTable], limits: GroupLimits, keep: str = ""
+    ) -> MemoryStream:
         return MemoryStream(self, int(position), tables)
 
     def end_position(self) -> str:

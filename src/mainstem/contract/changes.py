@@ -109,8 +109,15 @@ class ChangeSource(Protocol):
         """
         ...
 
-    def stream(self, origin: str, position: str, tables: Sequence[StreamTable], limits: GroupLimits) -> ChangeStream:
-        """Read the log from a position. Raises as `ChangeStream.groups`, and `ConnectError`."""
+    def stream(
+        self, origin: str, position: str, tables: Sequence[StreamTable], limits: GroupLimits, keep: str = ""
+    ) -> ChangeStream:
+        """Read the log from a position. Raises as `ChangeStream.groups`, and `ConnectError`.
+
+        Args:
+            keep: an older position that the log is still needed from; empty: it need not be kept from before
+                ``position``.
+        """
         ...
 
     def end_position(self) -> str:

@@ -114,8 +114,10 @@ class Copier:
         """Go on with what an earlier connection or start has left, then copy what is asked for."""
         standing = writer.site.standing
         with self._means.target.ledger(ledger_id(self._stream_id)) as ledger:
-            if ledger.known_plan():
+            if ledger.known_plan() and held(ledger):
                 self._copy(ledger, writer, standing)
+            elif ledger.known_plan():  # of a copy that was not begun: it will be
+                ledger.finish(keep=False)
             left = [table.source for table in standing.durable_tables if table.state in WAITING]
             if left:
                 self._requests.add(left)
@@ -154,12 +156,12 @@ class Copier:
 
         self._order(writer, mark)
         ledger.open(plan_to_json(plan))
-        ledger.note(_NOTE + json.dumps(self._hold))
-        failpoints.hit("resync.marked")
         for table in waiting:
             if table.source in known:
                 ledger.forget(table.source, table.plan.target)
                 self._tracker.say(f"{table.source}: its rows in {table.plan.target} are deleted, and copied anew")
+        ledger.note(_NOTE + json.dumps(self._hold))  # from here on the copy is gone on with
+        failpoints.hit("resync.marked")
 
     def _plan(
         self, tables: Sequence[TableId], known: Mapping[TableId, StreamTable], standing: Standing

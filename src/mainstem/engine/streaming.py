@@ -82,7 +82,8 @@ class Session:
         tables = standing.durable_tables
         self.lag.begin()
         self.milestones.begin()
-        with self.source.stream(standing.origin, standing.checkpoint.position, tables, GroupLimits()) as stream:
+        keep = self.copier.hold() if self.copier is not None else ""
+        with self.source.stream(standing.origin, standing.checkpoint.position, tables, GroupLimits(), keep) as stream:
             hub = self.make_hub(self.options.memory_bytes)
             lane, copier, over = hub.lane(0), self.copier, threading.Event()
 

@@ -122,9 +122,9 @@ class MysqlChangeSource:
             yield snapshot
 
     def stream(
-        self, origin: str, position: str, tables: Sequence[StreamTable], limits: GroupLimits
+        self, origin: str, position: str, tables: Sequence[StreamTable], limits: GroupLimits, keep: str = ""
     ) -> MysqlChangeStream:
-        """See `contract.changes.ChangeSource.stream`."""
+        """See `contract.changes.ChangeSource.stream`; how long the log is kept does not depend on its readers."""
         known, start = Origin.load(origin), load(position)
         side = Side(self._log_settings)
         try:

@@ -178,10 +178,11 @@ class PostgresChanges:
             yield snapshot
 
     def stream(
-        self, origin: str, position: str, tables: Sequence[StreamTable], limits: GroupLimits
+        self, origin: str, position: str, tables: Sequence[StreamTable], limits: GroupLimits, keep: str = ""
     ) -> PostgresChangeStream:
         """Read the log from a position."""
         found, place = Origin.read(origin), read_place(position)
+        kept = read_place(keep).lsn if keep else None
         with self._connections() as (plain, sender):
             system, slot = self._require(plain, sender, found)
             slots.require_position(slot, place)
@@ -190,7 +191,15 @@ class PostgresChanges:
         start = Place(place.lsn or slot.confirmed, system.timeline)
         wanted = Wanted(found.publications, self._schemas if found.newest else (), found.newest)
         return PostgresChangeStream(
-            self._settings, found.slot, wanted, start, tables, limits, added, partial(inserts_only, self._options)
+            self._settings,
+            found.slot,
+            wanted,
+            start,
+            tables,
+            limits,
+            added,
+            partial(inserts_only, self._options),
+            kept,
         )
 
     def end_position(self) -> str:

@@ -46,11 +46,13 @@ class PostgresChangeStream:
         limits: GroupLimits,
         added: Mapping[int, int],
         inserts_only: Callable[[TableId], bool],
+        keep: int | None = None,
     ) -> None:
         """Start it. Raises as `Walsender`.
 
         Args:
             added, inserts_only: as for `Tables`.
+            keep: as for `Walsender`.
         """
         self._limits = limits
         self._timeline = place.timeline
@@ -58,7 +60,9 @@ class PostgresChangeStream:
         try:
             self._tables = Tables(self._side, tables, added, place.lsn, inserts_only)
             self._roster = Roster(self._side, wanted, self._tables)
-            self._sender = Walsender(settings, slot, wanted.publications, place.lsn, self._side, self._roster.look)
+            self._sender = Walsender(
+                settings, slot, wanted.publications, place.lsn, self._side, self._roster.look, keep
+            )
         except BaseException:
             self._side.close()
             raise

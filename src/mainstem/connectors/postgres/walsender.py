@@ -64,11 +64,13 @@ class Walsender:
         start: int,
         side: Side,
         look: Callable[[], None] = lambda: None,
+        keep: int | None = None,
     ) -> None:
         """Start it.
 
         Args:
             look: is called again and again, in a thread.
+            keep: a place before the start that the slot must stay at until another is confirmed.
 
         Raises:
             ConnectError: the server cannot be reached.
@@ -83,7 +85,7 @@ class Walsender:
         self._lock = threading.Lock()  # of the connection
         self._error: MainstemError | None = None
         self._ended = threading.Event()
-        self._confirmed = start
+        self._confirmed = start if keep is None else min(keep, start)
         self._told = (0, 0)  # what the last answer said: received, confirmed
         self._told_at = 0.0
         self._stuck = (time.monotonic(), start)  # since when nothing was confirmed behind this place
