@@ -14,6 +14,7 @@ ALL = (
     ("300 tables", "bench.many"),
     ("10,000 tables", "bench.many", "--tables", "10000", "--rows", "100000", "--runs", "1", "--no-pgloader"),
     ("rows of 100 MiB", "bench.big"),
+    ("changes into PostgreSQL", "bench.apply"),
     ("reading a binary log", "bench.decode_binlog"),
     ("changes", "bench.changes"),
     ("PostgreSQL's log alone", "bench.decode_pg"),
