@@ -44,6 +44,7 @@ class Spool:
         self._held = 0  # bytes of the shared memory
         self._file: IO[bytes] = BytesIO()
         self.size = 0
+        self._read = 0
 
     def append(self, data: bytes | memoryview) -> None:
         """Write bytes at the end."""
@@ -71,12 +72,22 @@ class Spool:
         """All is written; `read` begins at the start."""
         try:
             self._file.seek(0)
+            self._read = 0
         except OSError as exc:  # writes what had been buffered
             raise _full() from exc
 
-    def read(self, size: int) -> bytes:
-        """The next bytes: as many, or what is left."""
-        return self._file.read(size)
+    def read(self, size: int, before: bytes | memoryview = b"") -> bytearray:
+        """The next bytes, as many or what is left, behind others: in one piece of memory."""
+        found = bytearray(len(before) + min(size, self.size - self._read))
+        found[: len(before)] = before
+        rest = memoryview(found)[len(before) :]
+        while rest:
+            count = self._file.readinto(rest)  # type: ignore[attr-defined]
+            if not count:
+                raise _full()
+            self._read += count
+            rest = rest[count:]
+        return found
 
     def close(self) -> None:
         """Give memory and disk back; it cannot be used any more."""

@@ -117,35 +117,66 @@ def test_a_table_without_identity_is_refused_unless_only_inserts_are_wanted(sql:
     assert one.twin.rows["t"] == [(b"1",), (b"2",)]
 
 
-@pytest.mark.parametrize("rows", [3, 5_000])
+@pytest.mark.usefixtures("streamed")
+@pytest.mark.parametrize("rows", [3, 1_500])
 def test_a_transaction_that_is_streamed_loses_what_was_rolled_back(sql: Sql, feed: MakeFeed, rows: int) -> None:
     sql.execute("CREATE TABLE t (id int PRIMARY KEY, a text); CREATE TABLE u (id int PRIMARY KEY)")
     one = feed("t", "u")
+    with sql.transaction():
+        sql.execute(f"INSERT INTO t SELECT i, repeat('x', 50) FROM generate_series(1, {rows}) i")
+        with sql.transaction(force_rollback=True):
+            sql.execute(f"INSERT INTO u SELECT i FROM generate_series(1, {rows}) i")
+            sql.execute(f"UPDATE t SET a = 'gone' WHERE id <= {rows}")
+            with sql.transaction():
+                sql.execute(f"INSERT INTO u SELECT -i FROM generate_series(1, {rows}) i")
+        with sql.transaction():
+            sql.execute(f"UPDATE t SET a = 'kept' WHERE id % 2 = 0; INSERT INTO u VALUES ({rows + 1})")
+        sql.execute("DELETE FROM t WHERE id % 3 = 0")
+    with sql.transaction(force_rollback=True):
+        sql.execute(f"INSERT INTO u SELECT 100000 + i FROM generate_series(1, {rows}) i")
+    groups = one.run(GroupLimits(max_rows=500))
+    one.check()
+    assert sum(group.transactions for group in groups) == 1
+    assert [group.whole for group in groups][-1:] == [True]
+    assert len(groups) > 1 or rows == 3
+    assert all(group.rows <= 500 for group in groups)
+    assert not any(group.transactions for group in groups[:-1])
+
+
+@pytest.fixture
+def streamed(sql: Sql) -> Iterator[None]:
+    """Transactions are sent while they are under way."""
     sql.execute("ALTER SYSTEM SET logical_decoding_work_mem = '64kB'")
     sql.execute("SELECT pg_reload_conf()")
-    try:
-        with sql.transaction():
-            sql.execute(f"INSERT INTO t SELECT i, repeat('x', 50) FROM generate_series(1, {rows}) i")
-            with sql.transaction(force_rollback=True):
-                sql.execute(f"INSERT INTO u SELECT i FROM generate_series(1, {rows}) i")
-                sql.execute(f"UPDATE t SET a = 'gone' WHERE id <= {rows}")
-                with sql.transaction():
-                    sql.execute(f"INSERT INTO u SELECT -i FROM generate_series(1, {rows}) i")
-            with sql.transaction():
-                sql.execute(f"UPDATE t SET a = 'kept' WHERE id % 2 = 0; INSERT INTO u VALUES ({rows + 1})")
-            sql.execute("DELETE FROM t WHERE id % 3 = 0")
+    yield
+    sql.execute("ALTER SYSTEM RESET logical_decoding_work_mem")
+    sql.execute("SELECT pg_reload_conf()")
+
+
+@pytest.mark.usefixtures("streamed")
+def test_columns_may_change_within_a_transaction_that_is_streamed(
+    sql: Sql, database: ConnectionSettings, feed: MakeFeed
+) -> None:
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY, a text); CREATE TABLE u (id int PRIMARY KEY, a text)")
+    one = feed("t", "u")
+    with sql.transaction():
+        sql.execute("INSERT INTO t SELECT i, 'before' FROM generate_series(1, 800) i")
         with sql.transaction(force_rollback=True):
-            sql.execute(f"INSERT INTO u SELECT 100000 + i FROM generate_series(1, {rows}) i")
-        groups = one.run(GroupLimits(max_rows=1000))
-        one.check()
-        assert sum(group.transactions for group in groups) == 1
-        assert [group.whole for group in groups][-1:] == [True]
-        assert len(groups) > 1 or rows == 3
-        assert all(group.rows <= 1000 for group in groups)
-        assert not any(group.transactions for group in groups[:-1])
-    finally:
-        sql.execute("ALTER SYSTEM RESET logical_decoding_work_mem")
-        sql.execute("SELECT pg_reload_conf()")
+            sql.execute("ALTER TABLE u ADD gone int; INSERT INTO u SELECT i, 'x', i FROM generate_series(1, 800) i")
+        sql.execute("ALTER TABLE t ADD b int DEFAULT 5; INSERT INTO u SELECT i, 'y' FROM generate_series(1, 800) i")
+        sql.execute("INSERT INTO t SELECT i, 'behind', i FROM generate_series(801, 1600) i")
+    with one.stream(GroupLimits(max_rows=300)) as stream:
+        while True:
+            groups = one.until(stream, lambda group: "SchemaChange" in repr(group), settle=False)
+            (change,) = (part for part in groups[-1].parts if isinstance(part, SchemaChange))
+            if change.table.name == "t":
+                break
+            stream.settle(None)
+        one.tables[0] = stream_table(database, "t")
+        one.twin.rows["t"] = [(*row, b"5") for row in one.twin.rows["t"]]
+        stream.settle(one.tables[0])
+        one.follow(stream)
+    one.check()
 
 
 def test_a_large_transaction_comes_in_pieces_that_hold_nothing_of_others(sql: Sql, feed: MakeFeed) -> None:

@@ -35,7 +35,8 @@ def small() -> Iterator[ConnectionSettings]:
     binaries = servers.system_postgres_bin()
     if binaries is None:
         pytest.skip("the distribution's PostgreSQL server is not installed")
-    with servers.postgres(binaries, {"wal_sender_timeout": "1s", "max_slot_wal_keep_size": "1MB"}) as server:
+    options = {"wal_sender_timeout": "1s", "max_slot_wal_keep_size": "1MB", "max_prepared_transactions": "2"}
+    with servers.postgres(binaries, options) as server:
         yield server.settings
 
 
@@ -70,6 +71,17 @@ def test_a_reader_that_takes_its_time_is_not_cut_off(small: ConnectionSettings) 
                       " WHERE pid = pg_backend_pid()")  # fmt: skip
         feed.follow(stream)
         feed.check()
+
+
+def test_a_prepared_transaction_arrives_once_it_commits(small: ConnectionSettings) -> None:
+    with fed(small, "prepared") as (sql, feed):
+        for number in (1, 2):
+            sql.execute(f"BEGIN; INSERT INTO prepared VALUES ({number}); PREPARE TRANSACTION 'p{number}'".encode())
+        assert feed.run() == []
+        sql.execute("ROLLBACK PREPARED 'p1'")
+        sql.execute("COMMIT PREPARED 'p2'")
+        feed.run()
+        assert feed.twin.rows["prepared"] == [(b"2", None)]
 
 
 def test_log_that_the_server_gave_up_is_a_lost_position(small: ConnectionSettings) -> None:

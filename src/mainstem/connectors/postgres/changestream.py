@@ -242,7 +242,7 @@ class PostgresChangeStream:
         limits = self._limits
         with transaction:
             self._decoder.begin_replay(transaction.commit_lsn, transaction.aborted)
-            data, at = b"", 0
+            data, at = bytearray(), 0
             while True:
                 status, used = self._decoder.replay(data, at, limits.max_rows, limits.max_bytes)
                 at += used
@@ -250,11 +250,11 @@ class PostgresChangeStream:
                     yield from self._full()
                 elif status is Status.MESSAGE:
                     end = at + _XID + int.from_bytes(data[at : at + _XID])
-                    yield from self._replayed(transaction, data[at + _XID : end])
+                    yield from self._replayed(transaction, bytes(data[at + _XID : end]))
                     at = end
                 else:
                     more = transaction.more(data, at)
-                    if len(more) == len(data) - at:
+                    if len(more) == len(data) - at:  # nothing was left
                         break
                     data, at = more, 0
             if len(data) != at:

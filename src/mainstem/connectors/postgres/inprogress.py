@@ -40,11 +40,11 @@ class Transaction:
     ) -> None:
         self._spool.close()
 
-    def more(self, data: bytes, at: int) -> bytes:
+    def more(self, data: bytes | bytearray, at: int) -> bytearray:
         """What is left of ``data``, and more behind it: at least one whole message; only what is left at the end."""
-        left = data[at:]
+        left = memoryview(data)[at:]
         wanted = _LENGTH + int.from_bytes(left[:_LENGTH]) - len(left) if len(left) >= _LENGTH else 0
-        return left + self._spool.read(max(wanted, _PIECE_BYTES))
+        return self._spool.read(max(wanted, _PIECE_BYTES), left)
 
 
 class InProgress:

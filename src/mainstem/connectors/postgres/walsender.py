@@ -234,9 +234,11 @@ class Walsender:
         except psycopg.Error as exc:
             return translate_error(exc)
         failed = [result for result in results if result.status == pq.ExecStatus.FATAL_ERROR]
-        if failed:
-            return translate_error(errors.error_from_result(failed[-1]))
-        return lost_error()
+        if not failed:
+            return lost_error()
+        error = translate_error(errors.error_from_result(failed[-1]))
+        error.remedy = error.remedy or "the server's log tells more"
+        return error
 
 
 def _started(
