@@ -187,10 +187,11 @@ class LogReading:
     def _handed_back(self, held: Held, header: log.Header) -> Iterator[ChangeGroup]:
         """All of a transaction that was put aside is to be handed on."""
         head, tail = self._gathered.split(self._first_row)
+        self._first_row = self._gathered.sequence
         held.add(tail)
         if head or self._parts:
             yield self._group((*self._parts, *head))
-        self._held, self._begun = None, True
+        self._held = None
         last: list[RowChanges] = []
         for piece in held.pieces():
             wanted = [changes for changes in piece if self._is_wanted(changes.table)]
@@ -198,6 +199,7 @@ class LogReading:
                 yield ChangeGroup(tuple(last), whole=False)
             last = wanted or last
         held.close()
+        self._begun = bool(last)
         self._parts = [*last]
         yield from self._commit(header) or ()
 
@@ -227,9 +229,9 @@ class LogReading:
         groups = []
         if head or self._parts:
             groups.append(self._group((*self._parts, *head)))
+        self._first_row = self._gathered.sequence
         if tail and self._held is not None:
             self._held.add(tail)
-            self._first_row = self._gathered.sequence
         elif tail:
             groups.append(self._part(tail))
         return groups
@@ -252,6 +254,14 @@ class LogReading:
         groups = self._piece(sequence)
         if self._held is not None:
             self._held.cut(sequence)
+        return groups
+
+    def _undo_to(self, savepoint: str) -> Groups:
+        """Rows behind a savepoint have come to nothing; it stays, and those that were set behind it do not."""
+        sequence = self._savepoints.get(savepoint, self._first_row)
+        groups = self._undo(sequence)
+        self._savepoints = {name: first for name, first in self._savepoints.items() if first < sequence}
+        self._savepoints[savepoint] = self._gathered.sequence
         return groups
 
     # Rows.
@@ -362,7 +372,7 @@ class LogReading:
             self._savepoints[statement.name.lower()] = self._gathered.sequence
             return None
         if what is What.ROLLBACK_TO:
-            return self._undo(self._savepoints.get(statement.name.lower(), self._first_row))
+            return self._undo_to(statement.name.lower())
         if what is What.XA:
             return self._xa(statement.name, event.header)
         if not self._skipping and what is not What.NOTHING:

@@ -135,6 +135,7 @@ class MysqlChangeStream:
             if not isinstance(event, Heartbeat):
                 move(event.header)
             groups = self._inner(event) if isinstance(event, TransactionPayload) else take(event)
+            del data, event  # a row may be large, and what it has become is handed on now
             if groups is not None:
                 for group in groups:
                     yield from self._handed_on(group)
