@@ -124,6 +124,15 @@ def only_inserts(changes: RowChanges) -> bool:
     return pc.all(pc.equal(changes.ops, _KINDS[0])).as_py() is not False
 
 
+def moves(changes: RowChanges, key: Sequence[int]) -> bool:
+    """Whether an UPDATE changes the key; its cells must be there, as of `filled`."""
+    if changes.before is None:
+        return False
+    updates = pc.equal(changes.ops, _KINDS[1])
+    pairs = zip(changes.before.columns, (changes.after.column(column) for column in key), strict=True)
+    return any(pc.any(pc.and_(updates, pc.not_equal(old, new))).as_py() for old, new in pairs)
+
+
 def filled(changes: RowChanges, key: Sequence[int]) -> RowChanges:
     """The same with cells of the key that the log does not hold after an UPDATE taken from before it."""
     if changes.before is None or not any(column in changes.absent for column in key):

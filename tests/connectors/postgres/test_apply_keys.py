@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from mainstem.connectors.postgres import segment
 from mainstem.errors import RowError
 from mainstem.model.change import Op, Truncate
 from mainstem.model.connection import ConnectionSettings
@@ -127,10 +128,12 @@ def test_triggers_do_not_fire_where_they_can_be_switched_off(
         sql.execute(f"REVOKE SET ON PARAMETER session_replication_role FROM {owner.username}".encode())
 
 
-@pytest.mark.parametrize("silent", [True, False])
+@pytest.mark.parametrize(("silent", "many"), [(True, 2000), (True, 3), (False, 2000)])
 def test_what_the_source_s_keys_do_and_its_log_leaves_out_the_target_s_keys_do(
-    *, silent: bool, database: ConnectionSettings, sql: psycopg.Connection[Any], make_plan: MakePlan
-) -> None:
+    *, silent: bool, many: int, database: ConnectionSettings, sql: psycopg.Connection[Any], make_plan: MakePlan,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(segment, "MANY", many)
     sql.execute(_CASCADES.encode())
     plans = [make_plan(name) for name in ("parent", "child", "grandchild", "friend", "tree")]
     with streaming(database, plans) as stream:

@@ -11,12 +11,12 @@ from psycopg import pq
 from mainstem.connectors.postgres.events import Events, Meaning, Step, in_order
 from mainstem.connectors.postgres.merge import Merge, NotBySetsError, Staging
 from mainstem.connectors.postgres.pipeline import Call, CallError, Pipeline
-from mainstem.connectors.postgres.shape import ForeignKey, parents_first
+from mainstem.connectors.postgres.shape import ACTIONS, ForeignKey, parents_first
 from mainstem.connectors.postgres.work import Work, halves
 from mainstem.contract.apply import Applied
 from mainstem.model.change import Op
 from mainstem.model.names import TableId
-from mainstem.model.net import only_inserts
+from mainstem.model.net import moves
 from mainstem.model.run import TableState
 
 FEW = 80
@@ -121,15 +121,22 @@ class Segments:
                 for what, count in coerced.items():
                     own[what] = own.get(what, 0) + count
 
-    def _is_parent(self, work: Work, *, acts: bool = False) -> bool:
-        target = work.plan.target
-        return any(key.parent == target and (key.acts or not acts) for key in self._foreign_keys())
+    def _is_parent(self, work: Work) -> bool:
+        return any(key.parent == work.plan.target for key in self._foreign_keys())
 
     def _acts(self, work: Work) -> bool:
         """Whether the target's own keys have to change other tables' rows, each at its moment in the source's order."""
         if self._replica and not work.table.cascades:
             return False
-        return not only_inserts(work.changes) and self._is_parent(work, acts=True)
+        keys = [key for key in self._foreign_keys() if key.parent == work.plan.target]
+        ops = set(work.changes.ops.unique().to_pylist()) if keys else set()
+        if Op.DELETE in ops and any(key.on_delete in ACTIONS for key in keys):
+            return True
+        acting = [key for key in keys if key.on_update in ACTIONS] if Op.UPDATE in ops else []
+        names = {work.plan.columns[column].target for column in work.plan.identity}
+        return bool(acting) and (
+            any(not names >= set(key.parent_columns) for key in acting) or moves(work.changes, work.plan.identity)
+        )
 
     def _ways(self, works: Sequence[Work]) -> list[Callable[[Applied], None]]:
         def one_by_one(*, careful: bool) -> Callable[[Applied], None]:
@@ -138,9 +145,12 @@ class Segments:
         def by_sets(*, replace: bool) -> Callable[[Applied], None]:
             return lambda applied: self._by_sets(works, applied, replace=replace)
 
-        if _are_few(works) or any(self._acts(work) for work in works):
-            return [one_by_one(careful=False), one_by_one(careful=True)]
         many = sum(work.changes.count for work in works) >= MANY
+        acts = any(self._acts(work) for work in works)
+        if _are_few(works) or (acts and not many):
+            return [one_by_one(careful=False), one_by_one(careful=True)]
+        if acts:
+            return [lambda applied: self._in_halves(works, applied)]
         ways = [(lambda applied: self._in_halves(works, applied)) if many else one_by_one(careful=True)]
         if self._replica or not any(self._is_parent(work) for work in works):
             ways.insert(0, by_sets(replace=True))
@@ -170,16 +180,17 @@ class Segments:
     def _one_by_one(self, works: Sequence[Work], applied: Applied, *, careful: bool) -> None:
         tables = [Events(work, careful=careful) for work in works]
         steps: list[Step] = []
+        acting = [self._replica and self._acts(work) for work in works]
         for place, event in in_order(tables):
-            steps += self._steps(tables[place], works[place], event)
+            steps += self._steps(tables[place], works[place], event, acts=acting[place])
             if len(steps) >= _STEPS_AT_ONCE:
                 self._make(steps, applied)
                 steps.clear()
         self._make(steps, applied)
         self._check_constraints()
 
-    def _steps(self, events: Events, work: Work, event: int) -> Iterator[Step]:
-        if not self._replica or events.op(event) is Op.INSERT or not self._acts(work):
+    def _steps(self, events: Events, work: Work, event: int, *, acts: bool) -> Iterator[Step]:
+        if not acts or events.op(event) is Op.INSERT:
             yield from events.steps(event)
             return
         yield Step(Call("SET LOCAL session_replication_role = origin"), work, event)

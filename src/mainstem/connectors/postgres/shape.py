@@ -52,6 +52,8 @@ _EXACT = frozenset(
     }
 )  # fmt: skip
 _TEXTS = frozenset({"text", "varchar", "bpchar"})
+ACTIONS = frozenset("cnd")
+"""What foreign keys do to rows by themselves, in the catalog's letters: CASCADE, SET NULL, SET DEFAULT."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +87,6 @@ class ForeignKey:
     on_update: str
     columns: tuple[str, ...]
     parent_columns: tuple[str, ...]
-
-    @property
-    def acts(self) -> bool:
-        """Whether it changes rows by itself."""
-        return bool({self.on_delete, self.on_update} & set("cnd"))
 
 
 @dataclass(frozen=True, slots=True)
