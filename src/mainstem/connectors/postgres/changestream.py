@@ -118,7 +118,7 @@ class PostgresChangeStream:
         """From another thread: `groups` raises `CancelledError` soon."""
         self._sender.interrupt()
         self._settled.set()
-        self._side.close()
+        self._side.interrupt()
 
     def _settle_asked(self) -> None:
         while self._asked:

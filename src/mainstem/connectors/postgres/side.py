@@ -70,11 +70,15 @@ class Side:
         self._connection: psycopg.Connection[Any] | None = None
         self._types: dict[tuple[int, int], str] = {}
 
-    def close(self) -> None:
-        """Break off what it does, and close it; it may be used again."""
+    def interrupt(self) -> None:
+        """Break off what it does; does not wait."""
         connection = self._connection
         if connection is not None:
             shut_down(connection)
+
+    def close(self) -> None:
+        """Break off what it does, and close it; it may be used again."""
+        self.interrupt()
         with self._lock:
             self._forget()
 
