@@ -99,6 +99,11 @@ def dump_threads(settings: ConnectionSettings) -> list[int]:
     return [int(str(number)) for (number,) in rows]
 
 
+def dump_states(settings: ConnectionSettings) -> set[str]:
+    rows = ask(settings, "SELECT state FROM information_schema.processlist WHERE command = 'Binlog Dump'")
+    return {str(state) for (state,) in rows}
+
+
 def test_a_stream_goes_on_behind_a_restart_of_the_server(own: Own, source: Source) -> None:
     source.run("INSERT INTO t VALUES (1, 'a')")
     source.follow()
@@ -146,6 +151,15 @@ def test_two_readers_of_one_server_id_are_told_of_each_other(own: Own) -> None:
         assert "our server id" in error.message
         wait_for(lambda: bool(other))
         other[0].__exit__(None, None, None)
+
+
+def test_a_reader_that_reads_no_more_holds_up_no_other(own: Own, source: Source) -> None:
+    source.run("CREATE TABLE large (id INT PRIMARY KEY, note LONGTEXT)")
+    with source.stream():  # as a process that was killed behind a network that nobody told: its socket stays full
+        source.run("INSERT INTO large SELECT seq, REPEAT('x', 1000000) FROM seq_1_to_40")
+        wait_for(lambda: "Writing to net" in dump_states(own.settings))
+        source.run("INSERT INTO t VALUES (2, 'b')")
+        assert len(source.follow().events["t"]) == 1
 
 
 def test_a_server_that_says_nothing_is_given_up(own: Own, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,16 +45,14 @@ class Origin:
 
     Attributes:
         server: as `Identity.server`, when the stream began.
-        server_id: what the server knows our reader by; two with the same would throw each other out.
     """
 
     mariadb: bool
     server: str
-    server_id: int
 
     def dump(self) -> str:
         """As JSON text."""
-        return json.dumps({"mariadb": self.mariadb, "server": self.server, "server_id": self.server_id})
+        return json.dumps({"mariadb": self.mariadb, "server": self.server})
 
     @classmethod
     def load(cls, text: str) -> Origin:
@@ -86,8 +84,7 @@ class MysqlChangeSource:
                 files = log_files(side)
                 oldest = LogPosition(identity.server, files[0][0]) if files else log_end(side, identity)
                 return replace(known, server=identity.server).dump(), oldest.dump()
-            chosen = self._options.changes.server_id or _random_id()
-            made = Origin(identity.mariadb, identity.server, chosen)
+            made = Origin(identity.mariadb, identity.server)
             start = from_user(position, identity.server, identity.mariadb) if position else now(side, identity)
             if start.file:
                 check_reach(side, identity, start)
@@ -131,7 +128,9 @@ class MysqlChangeSource:
             identity = identify(side)
             self._refuse_other(known, identity)
             begin = self._start(side, identity, start)
-            replica = Replica(self._log_settings, known.server_id, str(uuid.uuid4()), begin)
+            # A new id each time: one that is still held by a dead connection would have to wait until that times out.
+            number = self._options.changes.server_id or _random_id()
+            replica = Replica(self._log_settings, number, str(uuid.uuid4()), begin)
         except BaseException:
             side.close()
             raise

@@ -40,7 +40,8 @@ _SESSION = (
     "SET @master_binlog_checksum = @@GLOBAL.binlog_checksum, @source_binlog_checksum = @@GLOBAL.binlog_checksum,"
     " @master_heartbeat_period = {period}, @source_heartbeat_period = {period},"
     " @slave_uuid = '{uuid}', @replica_uuid = '{uuid}', @mariadb_slave_capability = 4,"
-    " @slave_gtid_strict_mode = 0, @slave_gtid_ignore_duplicates = 0"
+    " @slave_gtid_strict_mode = 0, @slave_gtid_ignore_duplicates = 0,"
+    " net_write_timeout = 600"  # a reader that is gone without a word is not written to for ever
 )
 
 
