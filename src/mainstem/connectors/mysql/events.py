@@ -98,7 +98,7 @@ class EventWriter:
         try:
             if self._set(new, old):
                 return 0
-        except (RowError, Exception) as exc:
+        except Exception as exc:
             refused = row_error(exc)
             if refused is None or not is_duplicate(refused) or absent or not self._moves(old, new):
                 raise
