@@ -71,6 +71,32 @@ def test_a_stream_of_postgresql_holds_its_slot_through_everything_but_a_stop(
         assert api.delete(f"/streams/{stream}").status_code == 204
 
 
+def test_a_slot_that_is_gone_ends_in_position_lost_and_a_new_copy_helps(
+    own_server: Server, postgres15_db: ConnectionSettings, postgres_db: ConnectionSettings
+) -> None:
+    source, has = postgres15_db, rows(postgres_db)
+    postgres(source, "CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t VALUES (1)")
+    own_server.start()
+    with own_server.client() as api:
+        lost = streaming(api, source, postgres_db)
+        own_server.end()
+        postgres(
+            source,
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database()",
+        )
+        postgres(source, "INSERT INTO t VALUES (2); DELETE FROM t WHERE a = 1; INSERT INTO t VALUES (3)")
+        own_server.start()
+        wait_for(lambda: api.get(f"/streams/{lost}").json()["status"] == "FAILED", "it did not fail")
+        record = api.get(f"/streams/{lost}").json()
+        assert (record["code"], "snapshot always" in record["remedy"]) == ("position_lost", True)
+        anew = api.post(f"/stream-configs/{record['configId']}/start?snapshot=always").json()["id"]
+        wait_for(lambda: has(2), "it was not copied anew")
+        postgres(source, "INSERT INTO t VALUES (4)")
+        wait_for(lambda: has(3), "it does not stream")
+        assert api.delete(f"/streams/{lost}").status_code == 204
+        api.post(f"/streams/{anew}/stop")
+
+
 def test_a_limit_ends_a_stream_and_frees_its_source(
     api: httpx.Client, postgres15_db: ConnectionSettings, postgres_db: ConnectionSettings
 ) -> None:
