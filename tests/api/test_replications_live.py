@@ -12,7 +12,7 @@ import pytest
 
 from mainstem.model.connection import ConnectionSettings
 from tests.api.conftest import Server
-from tests.api.drive import count, make, mysql, postgres, start, wait_for
+from tests.api.drive import count, finish, make, mysql, postgres, start, wait_for
 from tests.control.test_alerts import Hook
 
 SLOTS = "SELECT count(*) FROM pg_replication_slots WHERE database = current_database()"
@@ -107,7 +107,8 @@ def test_a_limit_ends_a_stream_and_frees_its_source(
     assert "tgt.not_copied" in {finding["check"] for finding in plan["findings"]}
     assert [table["source"] for table in plan["tables"]] == ["public.t", "public.u"]
     stream = start(api, config)
-    wait_for(lambda: api.get(f"/streams/{stream}").json()["status"] == "TIME_LIMIT_REACHED", "the limit did not come")
+    ended = finish(api, stream)
+    assert (ended["status"], ended["error"]) == ("TIME_LIMIT_REACHED", "")
     wait_for(lambda: slots(postgres15_db) == 0, "the slot is still there")
 
 

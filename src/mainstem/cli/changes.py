@@ -41,7 +41,10 @@ def resync(
     key: Key = "",
     as_json: JsonFlag = False,
 ) -> None:
-    """Copy tables anew while the others stream; their rows in the target are deleted first."""
+    """Copy tables of a replication anew while the others stream.
+
+    Their rows in the target are deleted first.
+    """
     with Client(url, key) as client:
         for name in table:
             answer = client.call("POST", "streams", which, "tables", name, "resync")
