@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from mainstem.engine.control import RunControl
+from mainstem.engine.control import Interrupts, RunControl
 from mainstem.engine.reader import CHUNK_BYTES, chunk_rows
 from mainstem.engine.retry import Backoff
 from mainstem.errors import CancelledError
@@ -104,3 +104,13 @@ def test_rows_may_be_put_aside_up_to_the_limit_and_those_given_back_again() -> N
     assert [control.reject(), control.reject()] == [True, False]
     control.set_rows(0, rejected=2)
     assert not control.reject()
+
+
+def test_who_comes_after_the_interruption_is_woken_too_until_the_next_try() -> None:
+    interrupts, heard = Interrupts(RunControl(0, 0)), list[str]()
+    interrupts.add(lambda: heard.append("first"))
+    interrupts.run()
+    interrupts.add(lambda: heard.append("second"))
+    interrupts.clear()
+    interrupts.add(lambda: heard.append("third"))
+    assert heard == ["first", "second"]

@@ -154,23 +154,26 @@ class Interrupts:
         self._control = control
         self._lock = threading.Lock()
         self._calls: list[Callable[[], None]] = []
+        self._called = False
 
     def add(self, call: Callable[[], None]) -> None:
-        """Have `run` call this; at once if the run is stopped already."""
+        """Have `run` call this; at once if the run is stopped already, or they were called in this try."""
         with self._lock:
             self._calls.append(call)
-            stopped = self._control.stopped
-        if stopped:
+            over = self._control.stopped or self._called
+        if over:
             call()
 
     def clear(self) -> None:
         """A new try: what the last one left is gone."""
         with self._lock:
             self._calls.clear()
+            self._called = False
 
     def run(self) -> None:
-        """Call all of them."""
+        """Call all of them, and those that are still to come until `clear`."""
         with self._lock:
+            self._called = True
             calls = list(self._calls)
         for call in calls:
             call()

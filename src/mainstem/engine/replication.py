@@ -211,7 +211,7 @@ class Replication:
             try:
                 self._try(changes, applies)
             except ReadAgainError:
-                continue
+                pass
             except MainstemError as exc:
                 self._control.check_stopped()
                 if self._limit.state is None:
@@ -226,6 +226,8 @@ class Replication:
     def _try(self, changes: ChangeSource, applies: ChangeTarget) -> None:
         """From what the target knows to the end of one connection."""
         self._interrupts.clear()
+        if self._limit.state is not None:  # reached while nobody could be woken
+            return
         make = self._target.spec.target
         if make is None:
             raise PlanError(f"{self._target.spec.title} cannot be a target yet")
