@@ -27,6 +27,8 @@ from mainstem.model.connection import ConnectionSettings
 
 HEARTBEAT_S = 5.0
 SILENCE_S = 30.0
+SEEK_S = 600.0  # a server may look for the place of a GTID for long, and not all send heartbeats meanwhile
+_HEAD_EVENTS = 4  # the file's name and head come before it has found the place
 _BUFFER_BYTES = 1024 * 1024
 _FULL_PACKET = 0xFFFFFF
 _PACKET_HEADER_BYTES = 4
@@ -82,6 +84,7 @@ class Replica:
         self._start = self._end = 0
         self._heard = time.monotonic()
         self.checksum = Checksum.NONE
+        self._seeking = _HEAD_EVENTS if start.gtid is not None or start.gtid_set is not None else 0
         try:
             with translating():
                 self._ask(server_id, uuid, start)
@@ -130,6 +133,8 @@ class Replica:
             if size is not None:
                 at = self._start + _PACKET_HEADER_BYTES
                 self._start = at + size
+                if self._seeking:
+                    self._seeking -= 1
                 return self._event(memoryview(self._buffer)[at : at + size])
             if not self._fill(wait_s):
                 return None
@@ -255,9 +260,10 @@ class Replica:
     def _wait(self, until: float) -> bool:
         """Until there is something to read, or the time is over: then False."""
         now = time.monotonic()
-        if now - self._heard > SILENCE_S:
+        patience_s = SEEK_S if self._seeking else SILENCE_S
+        if now - self._heard > patience_s:
             raise LostConnectionError(
-                f"the server was silent for {SILENCE_S:.0f} s, though it was to send a heartbeat every"
+                f"the server was silent for {patience_s:.0f} s, though it was to send a heartbeat every"
                 f" {HEARTBEAT_S:.0f} s",
                 remedy="check the server and the network; then try again",
             )
