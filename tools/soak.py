@@ -120,6 +120,8 @@ class Soak:
     def _compared(self, auditor: Auditor) -> str:
         if auditor.torn:
             return f"the target's bank was seen with {auditor.torn[:3]}"
+        if self._stream is not None:
+            self._stream.kill()  # it may be one that is still to be killed at a failpoint
         stream = self._running()
         differing = self._ends.wait_until_equal(deadline_s=_EQUAL_S)
         if differing:
