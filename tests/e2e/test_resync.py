@@ -81,6 +81,9 @@ def test_a_table_that_is_paused_comes_back_by_a_new_copy(route: Route) -> None:
     with following(route) as stream, stream.running() as replication:
         route.source.run("ALTER TABLE a RENAME COLUMN v TO w", "INSERT INTO a VALUES (5000, 'x')")
         wait_until(lambda: _state(replication, "a") is TableState.PAUSED)
+        replication.resync(["a"])  # too early: the target still lacks the column
+        wait_until(lambda: _state(replication, "a") is TableState.FAILED, stream.said)
+        assert "lacks the column" in next(table.error for table in replication.progress().tables)
         route.target.run("ALTER TABLE a RENAME COLUMN v TO w")
         replication.resync(["a"])
         wait_until(lambda: _state(replication, "a") is TableState.STREAMING, stream.said)

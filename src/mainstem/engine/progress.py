@@ -319,7 +319,7 @@ class Tracker:
         progress = self.snapshot()
         elapsed = max(progress.elapsed_s, 1e-3)
         for counter in progress.tables:
-            now = counter.state, counter.rows_read, counter.rows_written
+            now = counter.state, counter.rows_read, counter.rows_written + counter.changes
             if counter.state is not TableState.PENDING and self._told.get(counter.source) != now:
                 self._told[counter.source] = now
                 self._tell_stat(str(counter.source), str(counter.state), counter, max(counter.seconds, 1e-3))

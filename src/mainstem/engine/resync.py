@@ -27,8 +27,9 @@ from mainstem.engine.handover import RESYNC_REMEDY, WAITING, HandOver, plan_opti
 from mainstem.engine.means import Means
 from mainstem.engine.planjson import plan_from_json, plan_to_json
 from mainstem.engine.planner import look
+from mainstem.engine.retry import worth_waiting
 from mainstem.engine.standing import ACTIVE, Standing
-from mainstem.errors import CancelledError, MainstemError, Retry
+from mainstem.errors import CancelledError, MainstemError
 from mainstem.model.event import Level
 from mainstem.model.names import TableId
 from mainstem.model.plan import MigrationPlan
@@ -115,7 +116,8 @@ class Copier:
         standing = writer.site.standing
         with self._means.target.ledger(ledger_id(self._stream_id)) as ledger:
             if ledger.known_plan() and held(ledger):
-                self._copy(ledger, writer, standing)
+                names = [table.source for table in plan_from_json(ledger.known_plan()).tables]
+                self._try(names, ledger, writer, standing)
             elif ledger.known_plan():  # of a copy that was not begun: it will be
                 ledger.finish(keep=False)
             left = [table.source for table in standing.durable_tables if table.state in WAITING]
@@ -127,18 +129,26 @@ class Copier:
                 self._try(tables, ledger, writer, standing)
 
     def _try(self, tables: list[TableId], ledger: Ledger, writer: Applying, standing: Standing) -> None:
-        """Copy tables; one that cannot even be planned does not end the stream."""
+        """Copy tables; what cannot be planned or copied does not end the stream."""
+        begun = False
         try:
-            self._begin(tables, ledger, writer, standing)
+            if not ledger.known_plan():
+                self._begin(tables, ledger, writer, standing)
+            begun = True
+            self._copy(ledger, writer, standing)
         except CancelledError:
+            if not begun:
+                self._requests.add(tables)
             raise
         except MainstemError as exc:
-            if exc.retry is Retry.BACKOFF or self._over.is_set():
-                self._requests.add(tables)
+            if worth_waiting(exc) or self._over.is_set():
+                if not begun:
+                    self._requests.add(tables)
                 raise
             self._failed(tables, exc, writer, standing)
-            return
-        self._copy(ledger, writer, standing)
+            if ledger.known_plan():
+                ledger.finish(keep=False)
+            self._hold = ""
 
     def _begin(self, tables: Sequence[TableId], ledger: Ledger, writer: Applying, standing: Standing) -> None:
         """Plan, mark the tables as being copied, empty them, and hold the log from here on."""

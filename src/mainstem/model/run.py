@@ -294,6 +294,11 @@ class TableProgress:
     remedy: str = ""
     applied_us: int = 0
 
+    @property
+    def changes(self) -> int:
+        """Change events applied."""
+        return self.inserts + self.updates + self.deletes + self.truncates
+
 
 @dataclass(slots=True)
 class ChangeProgress:
