@@ -174,6 +174,7 @@ class OfCdc(Part):
     max_silence_seconds: Seconds | None = None
     alert_url: WebAddress | None = None
     server_id: ServerId | None = None
+    lock_timeout_seconds: Seconds | None = None
 
 
 class Ours(OfCdc):

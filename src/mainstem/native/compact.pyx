@@ -524,7 +524,6 @@ def tally(ops, Py_ssize_t first, Py_ssize_t count, old, new):
     cdef int32_t *numbers
     cdef Py_ssize_t at
     cdef Py_ssize_t i
-    cdef Py_ssize_t[2] totals
     cdef int code
     if work.old.width != work.new.width:
         raise ValueError("a row has as many columns before as after")

@@ -43,9 +43,9 @@ from mainstem.model.stream import Checkpoint, DeadLetter, SchemaRecord, StreamTa
 
 _DIALECT = MysqlDialect()
 _SAVEPOINT = "mainstem_apply"
-_LOCK_WAIT_S = 30
 _OTHER_WAIT_S = 60  # a process that was killed holds its lock until the server has ended its last statement
-_SESSION = f"SET foreign_key_checks = 0, innodb_lock_wait_timeout = {_LOCK_WAIT_S}, lock_wait_timeout = {_LOCK_WAIT_S}"
+_SESSION = "SET foreign_key_checks = 0, innodb_lock_wait_timeout = {wait}, lock_wait_timeout = {wait}"
+_LONGEST_WAIT_S = 31_536_000  # what the server takes
 # Without gap locks other users of the target wait less. Statements of this level cannot be logged as statements.
 _ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
 _NO_SAVEPOINT = 1305
@@ -213,8 +213,11 @@ class MysqlApplier:
         """From another thread: break off what runs now."""
         interrupt(self._connection, self._settings)
 
+    def _session(self) -> str:
+        return _SESSION.format(wait=self._options.changes.lock_timeout_s or _LONGEST_WAIT_S)
+
     def _begin_session(self) -> Sender:
-        client.query(self._connection, _SESSION)
+        client.query(self._connection, self._session())
         names = ", ".join(f"'{name}'" for name in _VARIABLES)
         rows = client.query(self._connection, f"SHOW VARIABLES WHERE Variable_name IN ({names})")
         values = {str(name).lower(): str(value).upper() for name, value in rows}
@@ -286,7 +289,7 @@ class MysqlApplier:
             if soft and soft.lower() not in shape.columns:
                 # On a connection of its own: the statement commits. Nothing of ours has touched the table yet.
                 with connect_writer(self._settings) as other:
-                    client.query(other, _SESSION)
+                    client.query(other, self._session())
                     name = _DIALECT.qualified(target)
                     client.query(other, f"ALTER TABLE {name} ADD COLUMN {_DIALECT.quote(soft)} datetime(6) NULL")
                 shape = read_shape(self._connection, target)
