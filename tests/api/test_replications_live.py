@@ -36,6 +36,13 @@ def rows(target: ConnectionSettings, table: str = "t") -> Callable[[int], bool]:
     return has
 
 
+def arrived(target: ConnectionSettings, statement: str, value: object) -> bool:
+    try:
+        return postgres(target, statement) == [(value,)]
+    except psycopg.Error:  # what it asks for is not there yet
+        return False
+
+
 def slots(source: ConnectionSettings) -> int:
     return int(postgres(source, SLOTS)[0][0])
 
@@ -135,7 +142,7 @@ def test_a_failure_is_posted_and_deleting_the_stream_frees_its_source(
 
 
 @pytest.mark.parametrize("flow", ["mysql", "postgres"])
-def test_operations_are_counted_and_letters_put_aside(
+def test_letters_copies_schema_changes_and_a_cut_over(
     api: httpx.Client, mysql_db: ConnectionSettings, postgres15_db: ConnectionSettings,
     postgres_db: ConnectionSettings, flow: str,
 ) -> None:  # fmt: skip
@@ -157,4 +164,15 @@ def test_operations_are_counted_and_letters_put_aside(
     assert (letter["operation"], "2" in letter["key"]) == ("update", True)
     assert api.post(f"/streams/{stream}/dead-letters/discard", json={"numbers": [letter["number"]]}).is_success
     assert api.get(f"/streams/{stream}/dead-letters").json() == []
-    api.post(f"/streams/{stream}/stop")
+    postgres(postgres_db, "ALTER TABLE t DROP CONSTRAINT t_b_check")
+    assert api.post(f"/streams/{stream}/tables/t/resync").json()["status"] == "RUNNING"
+    wait_for(lambda: postgres(postgres_db, "SELECT b FROM t WHERE a = 2") == [(500,)], "it was not copied anew")
+    wait_for(lambda: table()["status"] == "streaming", str(table()))
+    write(source, "ALTER TABLE t ADD COLUMN c varchar(9)")
+    write(source, "INSERT INTO t VALUES (4, 4, 'new')")
+    wait_for(lambda: arrived(postgres_db, "SELECT c FROM t WHERE a = 4", "new"), str(table()))
+    (change,) = api.get(f"/streams/{stream}/schema-changes").json()
+    assert (change["outcome"], "ADD COLUMN" in change["detail"]) == ("applied", True)
+    report = api.post(f"/streams/{stream}/cutover", json={"quietSeconds": 0.2}).json()
+    assert (report["safe"], [count["sourceRows"] for count in report["tables"]]) == (True, [3]), report
+    assert api.post(f"/streams/{stream}/stop").json()["status"] == "STOPPED"
