@@ -3,11 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import typer
 
 from mainstem.cli.streamfile import StreamFile, unknown_members
 from mainstem.contract.registry import Registry
 from mainstem.errors import InvalidError
-from mainstem.model.run import SchemaPolicy, WriteMode
+from mainstem.model.run import Mode, SchemaPolicy, WriteMode
 from tests.cli.conftest import Pair, mainstem
 
 REGISTRY = Registry.installed()
@@ -102,3 +103,13 @@ def test_a_name_that_no_stream_can_have_is_named_with_its_line(tmp_path: Path) -
     with pytest.raises(InvalidError) as caught:
         StreamFile(path).checked_id("")
     assert list(caught.value.fields) == [f"{path}:3: name"]
+
+
+def test_a_copy_has_no_name_and_a_replication_may_be_resumed_by_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "stream.yaml"
+    path.write_text(ENDS)
+    described = StreamFile(path)
+    assert described.run_id(Mode.CONVERT, "", "stream_1") == "stream_1"
+    assert described.run_id(Mode.CDC, "", "shop") == "shop"
+    with pytest.raises(typer.BadParameter, match="is for mode cdc"):
+        described.run_id(Mode.CONVERT, "shop", "")

@@ -58,7 +58,7 @@ def run(
         target,
         options,
         arguments=ctx.obj or (),
-        resume=described.checked_id(stream_id) if options.mode is Mode.CDC else resume,
+        resume=described.run_id(options.mode, stream_id, resume),
         dry_run=dry_run,
         look_first=preflight,
         quiet=quiet,
@@ -131,6 +131,14 @@ class StreamFile:
                 config[name] = _expanded(given)
             config["source"].setdefault("connections", [{}])
         return {"mode": "convert"} | config
+
+    def run_id(self, mode: Mode, given: str, resume: str) -> str:
+        """What to go on with, or what a replication is called; empty for a run that is new."""
+        if mode is Mode.CDC:
+            return self.checked_id(given or resume)
+        if given:
+            raise typer.BadParameter("is for mode cdc; --resume goes on with a run", param_hint="--id")
+        return resume
 
     def checked_id(self, given: str) -> str:
         """What a replication is called: as given, or the member ``name``; empty when there is neither."""
