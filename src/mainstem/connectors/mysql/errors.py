@@ -57,6 +57,7 @@ _TRANSIENT = {
     1836: "the server is read-only at present",
     3101: "the group of servers chose another transaction",
     3572: "a lock was not granted at once",
+    1412: "a table's definition was changed after the snapshot began",
 }
 _FULL = {1021, 1114}
 _STORAGE = {3, 1026, 1030}  # these carry the number of the operating system's error in their text
@@ -86,7 +87,6 @@ _MEANING = {
     1064: "the server cannot parse it",
     1153: "a value is larger than max_allowed_packet",
     1317: "the query was killed on the server",
-    1412: "a table's definition was changed after the snapshot began",
     1969: "the server's time limit for a statement was reached",
     3024: "the server's time limit for a statement was reached",
 }
@@ -96,7 +96,6 @@ _REMEDY = {
     1143: "grant the user this right",
     1153: "raise max_allowed_packet on the server",
     1227: "grant the user this right",
-    1412: "start again, and change no table while it is copied",
     1969: "raise max_statement_time for this user",
     3024: "raise max_execution_time on the server",
 }
