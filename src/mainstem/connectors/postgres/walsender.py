@@ -221,9 +221,12 @@ class Walsender:
         self._wake()
 
     def _readable(self) -> bool:
-        """Whether something waits to be read: then it is us who are slow."""
+        """Whether something waits to be read: it is us who are slow then, or the connection is broken."""
         poll = select.poll()
-        poll.register(self._connection.fileno(), select.POLLIN)
+        try:
+            poll.register(self._connection.fileno(), select.POLLIN)
+        except psycopg.Error:  # it has broken, as the reader will find
+            return True
         return bool(poll.poll(0))
 
     def _failure(self) -> MainstemError:
