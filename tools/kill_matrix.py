@@ -14,7 +14,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,8 +31,9 @@ from mainstem.testing import servers
 
 _HIT = re.compile(r'failpoints\.hit\("([a-z_.]+)"\)')
 _OFTEN = {"reader.batch": 2, "stream.read": 3, "stream.received": 3, "stream.applied": 3, "stream.before_commit": 3}
-_REACH_S, _AGAIN_S, _EQUAL_S = 20.0, 0.5, 30.0
+_REACH_S, _AGAIN_S, _EQUAL_S = 12.0, 0.5, 60.0
 _ALTER_EVERY, _EMPTY_EVERY = 4, 9  # rounds; a copy must find a moment in between
+_MOST_ALTERED = 8
 REFUSED = "refused"  # the table whose rows the target refuses
 MORE_TABLES = (
     "CREATE TABLE shapes (id INT PRIMARY KEY, n INT)",
@@ -69,7 +70,7 @@ class Nudges:
 
     def __init__(self, ends: Twins, *, refuses: bool = True) -> None:
         self._source, self._target = Session(ends.source), Session(ends.target)
-        self._number = 0
+        self._number = self._altered = 0
         self._refuses = refuses
         self._copied = self._checked = False
 
@@ -87,7 +88,8 @@ class Nudges:
             self._target.run(f"ALTER TABLE {REFUSED} ADD CONSTRAINT small CHECK (n < 100)")
             self._checked = True
         self._source.run(f"INSERT INTO shapes (id, n) VALUES ({n}, {n})", f"INSERT INTO emptied VALUES ({n})")
-        if self._copied and n % _ALTER_EVERY == 0:
+        if self._copied and n % _ALTER_EVERY == 0 and self._altered < _MOST_ALTERED:
+            self._altered += 1
             self._source.run(
                 f"ALTER TABLE shapes ADD COLUMN c{n} INT", f"INSERT INTO shapes (id, n, c{n}) VALUES ({-n}, {n}, {n})"
             )
@@ -119,35 +121,36 @@ def _until(condition: Callable[[], bool], seconds: float, step: Callable[[], Non
     return True
 
 
-def one_case(point: str, ends: Twins, folder: Path, options: RunOptions = OPTIONS) -> Outcome:
-    """Kill at this point, start again, compare."""
+def one_case(chain: Sequence[str], ends: Twins, folder: Path, options: RunOptions = OPTIONS) -> Outcome:
+    """Kill at this point, start again, compare; with several points it is killed at one after the other."""
     begin = time.monotonic()
     prepare(ends.source)
     with Session(ends.source) as session:
         session.run(*MORE_TABLES)
     nudges = Nudges(ends)
-    run_id = new_id(STREAM)
-    log = folder / f"{point}-{ends.source.type}-{ends.target.type}.log"
-    job = Job(run_id, ends.source, ends.target, log, options, f"{point}=kill@{_OFTEN.get(point, 1)}")
+    log = folder / f"{'+'.join(chain)}-{ends.source.type}-{ends.target.type}.log"
+    job = Job(new_id(STREAM), ends.source, ends.target, log, options)
+    killed = True
     try:
         with Workload(ends.source, seed=1, writers=1, pause_s=0.005), ExitStack() as stack:
-            with StreamProcess(job) as first:
-                _until(lambda: not first.alive, _REACH_S, nudges.next)
-                killed = first.code == -signal.SIGKILL
-                if not killed and not first.alive:
-                    return _outcome(point, ends, False, f"ended before: {first.story(3)}", begin)
-            second = stack.enter_context(StreamProcess(replace(job, failpoints="")))
-            _until(lambda: not second.alive, _AGAIN_S, nudges.next)
+            for point in chain:
+                with StreamProcess(replace(job, failpoints=f"{point}=kill@{_OFTEN.get(point, 1)}")) as doomed:
+                    _until(lambda doomed=doomed: not doomed.alive, _REACH_S, nudges.next)
+                    killed = killed and doomed.code == -signal.SIGKILL
+                    if doomed.code not in (None, -signal.SIGKILL):
+                        return _outcome(chain, ends, False, f"ended before: {doomed.story(3)}", begin)
+            last = stack.enter_context(StreamProcess(job))
+            _until(lambda: not last.alive, _AGAIN_S, nudges.next)
             kept = stack.pop_all()  # the writers stop, the stream goes on
         with kept:
-            wrong = _compared(ends, second) if second.alive else f"did not start again: {second.story(3)}"
+            wrong = _compared(ends, last) if last.alive else f"did not start again: {last.story(3)}"
     finally:
         nudges.close()
-    return _outcome(point, ends, killed, wrong, begin)
+    return _outcome(chain, ends, killed, wrong, begin)
 
 
-def _outcome(point: str, ends: Twins, killed: bool, wrong: str, begin: float) -> Outcome:
-    return Outcome(point, (ends.source.type, ends.target.type), killed, wrong, time.monotonic() - begin)
+def _outcome(chain: Sequence[str], ends: Twins, killed: bool, wrong: str, begin: float) -> Outcome:
+    return Outcome(" ".join(chain), (ends.source.type, ends.target.type), killed, wrong, time.monotonic() - begin)
 
 
 def _compared(ends: Twins, process: StreamProcess) -> str:
@@ -174,7 +177,7 @@ def run_all(
         for source, target in ROUTES:
             if only in f"{point} {source}-{target}":
                 with twins(here[source], there[target]) as ends:
-                    yield one_case(point, ends, folder)
+                    yield one_case([point], ends, folder)
 
 
 def page(outcomes: list[Outcome]) -> str:
