@@ -50,13 +50,13 @@ class Bank:
 
 
 def test_a_source_under_load_is_copied_and_followed_without_a_torn_transaction(ends: Twins, tmp_path: Path) -> None:
-    prepare(ends.source, items=20_000)
+    prepare(ends.source, items=5_000)
     job = Job(new_id(STREAM), ends.source, ends.target, tmp_path / "log")
     with Session(ends.target) as target, Workload(ends.source, seed=7) as writers, StreamProcess(job) as stream:
         began, bank = time.monotonic(), Bank(target)
         stream.wait(bank.there, "the accounts were copied")
         at_copy = writers.rows
-        while writers.rows < at_copy + 10_000:
+        while writers.rows < at_copy + 4_000:
             bank.look()
             assert stream.alive, stream.story()
         rate = writers.rows / (time.monotonic() - began)
