@@ -236,6 +236,8 @@ class PostgresApplier:
                 yield
         except BaseException:
             self._undo()
+            if self._altered:
+                self._forget()
             raise
 
     def _mark(self) -> None:
