@@ -195,6 +195,10 @@ def page(outcomes: list[Outcome]) -> str:
         "the bank's total. *equal*: it was killed there, and all is the same. A dash: a run of this kind does not pass"
         " there.",
         "",
+        "The steps of a new copy of one table (`resync.*`) and of an idle stream are not in these runs;"
+        " `tests/e2e/test_resync.py`",
+        "has the connection break at each of the former.",
+        "",
         f"| killed at | {' | '.join(titles)} |",
         f"|---|{'---|' * len(titles)}",
     ]
