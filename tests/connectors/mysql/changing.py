@@ -80,7 +80,9 @@ def streamed(plan: TablePlan, **fields: object) -> StreamTable:
 
 
 def target_of(settings: ConnectionSettings, **options: object) -> MysqlChangeTarget:
-    changes = ChangeOptions(**{name: options.pop(name) for name in ("soft_delete",) if name in options})  # type: ignore[arg-type]
+    changes = ChangeOptions(
+        **{name: options.pop(name) for name in ("soft_delete", "lock_timeout_s") if name in options}
+    )  # type: ignore[arg-type]
     return MysqlChangeTarget(settings, RunOptions(changes=changes, **options))  # type: ignore[arg-type]
 
 

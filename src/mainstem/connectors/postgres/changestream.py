@@ -27,6 +27,8 @@ from mainstem.model.names import TableId
 from mainstem.model.stream import StreamTable
 from mainstem.native.status import Status
 
+# Within a transaction the server sends each row on its own; to be woken for each costs more than to decode it.
+_GATHER_S = 0.002
 _IDLE_S = 1.0
 _SOON_S = 0.1  # from one `Idle` to the next while the log of others moves on
 _XID = 4
@@ -147,8 +149,11 @@ class PostgresChangeStream:
         due = self._yielded_at + (_SOON_S if moved else _IDLE_S) - now
         if self._decoder.within:
             self._sender.wait(_IDLE_S)
+            time.sleep(_GATHER_S)
         elif due > 0:
             self._sender.wait(due)
+            if self._decoder.spooling:
+                time.sleep(_GATHER_S)
         else:
             self._yielded_at = now
             self._handed = self._decoder.position
