@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +23,7 @@ from mainstem.model.event import Event
 from mainstem.model.ids import STREAM, new_id
 from mainstem.model.plan import ReportItem
 from mainstem.model.run import RunOptions
+from mainstem.testing import servers
 from tests.e2e.routes import MYSQL, POSTGRES, ROUTES, End, Route
 
 Rows = list[tuple[Any, ...]]
@@ -132,12 +137,31 @@ def route(
     request: pytest.FixtureRequest, mariadb_server: ConnectionSettings, postgres18_server: ConnectionSettings
 ) -> Route:
     """Two empty databases; those of one kind are on one server."""
-    servers = {MYSQL: mariadb_server, POSTGRES: postgres18_server}
+    settings = {MYSQL: mariadb_server, POSTGRES: postgres18_server}
     ends = [
-        End(replace(servers[kind], database=f"awkward_{side}")) for side, kind in zip("st", request.param, strict=True)
+        End(replace(settings[kind], database=f"awkward_{side}")) for side, kind in zip("st", request.param, strict=True)
     ]
     if ends[0].endpoint.spec.source is None or ends[1].endpoint.spec.target is None:
         pytest.skip("not yet")
     for end in ends:
-        end.recreate(servers[end.settings.type])
+        end.recreate(settings[end.settings.type])
     return Route(*ends)
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A disk of 8 MB that PostgreSQL may write to."""
+    user = servers.unprivileged_user()
+    folder = Path(tempfile.mkdtemp(prefix="mainstem-small-"))
+    mounted = user is not None and not subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder], capture_output=True, check=False
+    ).returncode  # fmt: skip
+    try:
+        if not mounted:
+            pytest.skip("a small disk can be mounted by root alone")
+        shutil.chown(folder, user)
+        yield folder
+    finally:
+        if mounted:
+            subprocess.run(["umount", "--lazy", folder], check=True)
+        folder.rmdir()

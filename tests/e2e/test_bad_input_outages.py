@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -351,25 +349,6 @@ def test_a_target_that_stays_away_fails_the_run_and_can_be_resumed(
             resumed = pair.conversion(run_id=run.run_id).run()
             assert (resumed.state, resumed.error) == (RunState.FINISHED, "")
             check_shop(pair)
-
-
-@pytest.fixture
-def small_disk() -> Iterator[Path]:
-    """A disk of 8 MB that PostgreSQL may write to."""
-    user = servers.unprivileged_user()
-    folder = Path(tempfile.mkdtemp(prefix="mainstem-small-"))
-    mounted = user is not None and not subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder], capture_output=True, check=False
-    ).returncode  # fmt: skip
-    try:
-        if not mounted:
-            pytest.skip("a small disk can be mounted by root alone")
-        shutil.chown(folder, user)
-        yield folder
-    finally:
-        if mounted:
-            subprocess.run(["umount", "--lazy", folder], check=True)
-        folder.rmdir()
 
 
 def test_a_target_without_room_fails_the_run_and_goes_on_once_there_is_some(pair: Pair, small_disk: Path) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -172,25 +170,6 @@ def test_a_lock_on_the_target_is_waited_for_and_taken_for_no_failure(ends: Twins
             other.run(free[other.kind])
             assert ends.wait_until_equal() == [], stream.said()[-10:]
         assert ended_by_request(stream)
-
-
-@pytest.fixture
-def small_disk() -> Iterator[Path]:
-    """A disk of 8 MB that PostgreSQL may write to."""
-    user = servers.unprivileged_user()
-    folder = Path(tempfile.mkdtemp(prefix="mainstem-small-"))
-    mounted = user is not None and not subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder], capture_output=True, check=False
-    ).returncode  # fmt: skip
-    try:
-        if not mounted:
-            pytest.skip("a small disk can be mounted by root alone")
-        shutil.chown(folder, user)
-        yield folder
-    finally:
-        if mounted:
-            subprocess.run(["umount", "--lazy", folder], check=True)
-        folder.rmdir()
 
 
 def test_a_target_without_room_loses_nothing_and_goes_on_once_there_is_some(
