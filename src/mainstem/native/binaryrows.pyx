@@ -7,10 +7,11 @@ is a FLOAT; here it sends the bits.
 Source: MySQL Internals, "Binary Protocol Resultset Row" and "Binary Protocol Value".
 """
 
-from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, uint8_t, uint32_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
+from mainstem.native.digits cimport digits as _digits, little, pair, signed_text
 from mainstem.native.rows cimport (
     BAD_ROW, BAD_TIME, CELL_CUT, COLUMN_FULL, MAX_COLUMN, MISSING_CELLS, NO_MEMORY, OK, TRAILING_BYTES, Column,
     RowDecoder, reserve,
@@ -39,36 +40,6 @@ cdef struct Form:
     int parameter
 
 
-cdef inline uint64_t _little_endian(const uint8_t *start, int width) noexcept nogil:
-    cdef uint64_t value = 0
-    cdef int i
-    for i in range(width):
-        value |= <uint64_t> start[i] << (8 * i)
-    return value
-
-
-cdef inline size_t _digits(uint8_t *text, uint64_t value, int least) noexcept nogil:
-    """Write a number with at least so many digits; returns how many there are."""
-    cdef uint8_t[20] reverse
-    cdef int size = 0
-    cdef int i
-    while value or size < least:
-        reverse[size] = 48 + <uint8_t> (value % 10)
-        value //= 10
-        size += 1
-    for i in range(size):
-        text[i] = reverse[size - 1 - i]
-    return size
-
-
-cdef inline size_t _pair(uint8_t *text, uint8_t before, uint8_t value) noexcept nogil:
-    """A separator and two digits."""
-    text[0] = before
-    text[1] = 48 + value // 10
-    text[2] = 48 + value % 10
-    return 3
-
-
 cdef size_t _fraction(uint8_t *text, uint32_t micros, int digits) noexcept nogil:
     """The point and so many digits; all six or none where the number is not known."""
     cdef uint8_t[8] six
@@ -91,20 +62,20 @@ cdef int _moment(uint8_t *text, const uint8_t *cell, size_t size, bint date, int
         return -1
     for at in range(11):
         parts[at] = cell[at] if at < size else 0
-    micros = <uint32_t> _little_endian(parts + 7, 4)
+    micros = <uint32_t> little(parts + 7, 4)
     if (
         parts[0] + 256 * parts[1] > 9999 or parts[2] > 12 or parts[3] > 31 or parts[4] > 23 or parts[5] > 59
         or parts[6] > 59 or micros > 999999
     ):
         return -1
     at = _digits(text, parts[0] + 256 * parts[1], 4)
-    at += _pair(text + at, c"-", parts[2])
-    at += _pair(text + at, c"-", parts[3])
+    at += pair(text + at, c"-", parts[2])
+    at += pair(text + at, c"-", parts[3])
     if date:
         return at
-    at += _pair(text + at, c" ", parts[4])
-    at += _pair(text + at, c":", parts[5])
-    at += _pair(text + at, c":", parts[6])
+    at += pair(text + at, c" ", parts[4])
+    at += pair(text + at, c":", parts[5])
+    at += pair(text + at, c":", parts[6])
     return at + _fraction(text + at, micros, digits)
 
 
@@ -118,8 +89,8 @@ cdef int _span(uint8_t *text, const uint8_t *cell, size_t size, int digits) noex
         return -1
     for at in range(12):
         parts[at] = cell[at] if at < size else 0
-    days = <uint32_t> _little_endian(parts + 1, 4)
-    micros = <uint32_t> _little_endian(parts + 8, 4)
+    days = <uint32_t> little(parts + 1, 4)
+    micros = <uint32_t> little(parts + 8, 4)
     if parts[0] > 1 or days > 34 or parts[5] > 23 or parts[6] > 59 or parts[7] > 59 or micros > 999999:
         return -1
     at = 0
@@ -127,8 +98,8 @@ cdef int _span(uint8_t *text, const uint8_t *cell, size_t size, int digits) noex
         text[0] = c"-"
         at = 1
     at += _digits(text + at, days * 24 + parts[5], 2)
-    at += _pair(text + at, c":", parts[6])
-    at += _pair(text + at, c":", parts[7])
+    at += pair(text + at, c":", parts[6])
+    at += pair(text + at, c":", parts[7])
     return at + _fraction(text + at, micros, digits)
 
 
@@ -211,26 +182,16 @@ cdef class BinaryRowDecoder(RowDecoder):
             memcpy(text, cell, size)
             length = <int> size
         elif form.wire == INT:
-            length = _signed(text, cell, form.parameter)
+            length = signed_text(text, little(cell, form.parameter), form.parameter)
         elif form.wire == DATE or form.wire == DATETIME:
             length = _moment(text, cell, size, form.wire == DATE, form.parameter)
         elif form.wire == TIME:
             length = _span(text, cell, size, form.parameter)
         else:
-            length = _digits(text, _little_endian(cell, <int> size), 4 if form.wire == YEAR else 1)
+            length = _digits(text, little(cell, <int> size), 4 if form.wire == YEAR else 1)
         if length < 0:
             code[0] = BAD_TIME
             return cell
         column.size += length
         self.size_bytes += length
         return cell + size
-
-
-cdef inline int _signed(uint8_t *text, const uint8_t *cell, int width) noexcept nogil:
-    cdef uint64_t value = _little_endian(cell, width)
-    if cell[width - 1] & 0x80:
-        text[0] = c"-"
-        if width < 8:
-            value |= ~<uint64_t> 0 << (8 * width)
-        return <int> _digits(text + 1, 0 - value, 1) + 1
-    return <int> _digits(text, value, 1)

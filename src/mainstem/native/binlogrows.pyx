@@ -11,8 +11,9 @@ from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
 
 from mainstem.native.binlogcells cimport (
-    TEXT_SIZE, decimal_bytes, fraction_bytes, little, old_datetime_bytes, old_time_bytes,
+    TEXT_SIZE, decimal_bytes, fraction_bytes, old_datetime_bytes, old_time_bytes,
 )
+from mainstem.native.digits cimport little
 from mainstem.native.binlogvalues cimport (
     BIT, BYTES, COMPRESSED, DATE, DATETIME, DATETIME2, DECIMAL, ENUM, FLOAT, INET6, INT, JSON, NOTHING, PADDED, SET,
     TIME, TIME2, TIMESTAMP, TIMESTAMP2, UINT, YEAR, Form, convert,

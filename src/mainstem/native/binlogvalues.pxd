@@ -4,9 +4,10 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from mainstem.native.binlogcells cimport (
-    datetime2_text, decimal_text, digits, inet4_text, inet6_text, little, old_date_text, old_datetime_text,
-    old_time_text, old_timestamp_text, signed_text, time2_text, timestamp2_text, uuid_text,
+    datetime2_text, decimal_text, inet4_text, inet6_text, old_date_text, old_datetime_text, old_time_text,
+    old_timestamp_text, time2_text, timestamp2_text, uuid_text,
 )
+from mainstem.native.digits cimport digits, little, signed_text
 from mainstem.native.rows cimport SLACK
 
 cdef enum:

@@ -12,9 +12,9 @@ from libc.stdlib cimport free, strtod
 from libc.string cimport memcpy, memset
 
 from mainstem.native.binlogcells cimport (
-    TEXT_SIZE, decimal_bytes, decimal_text, digits, hex_byte, little, packed_moment, signed_text, span_text,
-    unsigned_text,
+    TEXT_SIZE, decimal_bytes, decimal_text, hex_byte, packed_moment, span_text,
 )
+from mainstem.native.digits cimport digits, little, signed_text, unsigned_text
 from mainstem.native.rows cimport BAD_CELL, COLUMN_FULL, MAX_COLUMN, NO_MEMORY, OK, Column, reserve
 
 from mainstem.errors import WireError
