@@ -12,7 +12,7 @@ from mainstem.contract.apply import Applier
 from mainstem.contract.changes import ChangeStream
 from mainstem.contract.hub import Lane
 from mainstem.engine.control import Limit, RunControl
-from mainstem.engine.evolution import Evolution, Outcome
+from mainstem.engine.evolution import RESYNC_REMEDY, Evolution, Outcome
 from mainstem.engine.lag import Lag
 from mainstem.engine.letters import key_of, letter
 from mainstem.engine.progress import TableCounts, Tracker
@@ -42,7 +42,6 @@ RETRY_DELAY_S = 0.2
 IDLE_CHECKPOINT_S = 3.0
 # Errors that say something about the changes; all others end the connection (see `engine.replication`).
 OF_CHANGES = (RowError, StatementError, PlanError, InvalidError, AccountingError)
-RESYNC_REMEDY = "mend the cause, then copy the table anew (resync)"
 
 
 class ReadAgainError(MainstemError):

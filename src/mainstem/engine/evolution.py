@@ -18,6 +18,7 @@ from mainstem.model.schema import Column
 from mainstem.model.stream import SchemaRecord, StreamTable
 
 RESYNC = "copy the table anew (resync)"
+RESYNC_REMEDY = f"mend the cause, then {RESYNC}"
 APPLIED, IGNORED, PAUSED = "applied", "ignored", "paused"
 
 

@@ -14,6 +14,7 @@ from mainstem.contract.target import Ledger
 from mainstem.engine.anchors import AnchoredRounds, anchors
 from mainstem.engine.copying import Copying
 from mainstem.engine.endpoint import Endpoint
+from mainstem.engine.evolution import RESYNC_REMEDY
 from mainstem.engine.means import Means
 from mainstem.engine.planjson import plan_from_json, plan_to_json
 from mainstem.engine.planner import Planned, look
@@ -27,7 +28,6 @@ from mainstem.model.stream import Checkpoint, StoredStream, StreamTable
 FOLLOWED = "followed_from_now"
 WAITING = (TableState.PENDING, TableState.COPYING)
 """States of tables that are still to be copied."""
-RESYNC_REMEDY = "mend the cause, then copy the table anew (resync)"
 
 
 @dataclass(frozen=True, slots=True)

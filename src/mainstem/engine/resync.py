@@ -23,7 +23,8 @@ from mainstem.engine.applying import Applying, ReadAgainError
 from mainstem.engine.control import Interrupts
 from mainstem.engine.denied import only
 from mainstem.engine.endpoint import Endpoint
-from mainstem.engine.handover import RESYNC_REMEDY, WAITING, HandOver, plan_options, stream_tables, to_copy
+from mainstem.engine.evolution import RESYNC_REMEDY
+from mainstem.engine.handover import WAITING, HandOver, plan_options, stream_tables, to_copy
 from mainstem.engine.means import Means
 from mainstem.engine.planjson import plan_from_json, plan_to_json
 from mainstem.engine.planner import look
