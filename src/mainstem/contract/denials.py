@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from mainstem.contract.inspector import Denial, Finding
-from mainstem.model.names import TableId
+from mainstem.model.names import TableId, listed
 from mainstem.model.plan import Severity
 from mainstem.model.run import DeniedPolicy, RunOptions
 
-_LISTED = 10
+_REMEDIES = 10
 
 
 def denial_findings(denials: Mapping[TableId, Denial], options: RunOptions) -> Iterator[Finding]:
@@ -17,13 +17,11 @@ def denial_findings(denials: Mapping[TableId, Denial], options: RunOptions) -> I
     skips = options.denied is DeniedPolicy.SKIP
     for check in dict.fromkeys(denial.check for denial in denials.values()):
         found = {table: denial for table, denial in denials.items() if denial.check == check}
-        names = ", ".join(str(table) for table in list(found)[:_LISTED])
-        more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
         first = next(iter(found.values()))
         what = "not copied, as they cannot be read whole" if skips else "cannot be read whole"
         yield Finding(
             check,
             Severity.WARNING if skips else Severity.ERROR,
-            f"{what}: {names}{more}; {first.reason}",
-            "; ".join(dict.fromkeys(denial.remedy for denial in list(found.values())[:_LISTED])),
+            f"{what}: {listed(list(found))}; {first.reason}",
+            "; ".join(dict.fromkeys(denial.remedy for denial in list(found.values())[:_REMEDIES])),
         )

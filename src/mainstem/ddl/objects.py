@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from mainstem.contract.dialect import Rendered, TargetDialect
-from mainstem.model.names import TableId
+from mainstem.model.names import TableId, listed
 from mainstem.model.plan import ReportItem, Severity, Statement
 from mainstem.model.schema import Catalog, NativeObject
 
-_LISTED = 10
 _BY_HAND = "write it anew for the target, where it is needed"
 # What a kind is called, how much its loss matters, and what one can do about it. A kind that is not here is an INFO.
 _KINDS: dict[str, tuple[str, Severity, str]] = {
@@ -70,13 +69,9 @@ def moved_bodies(objects: Iterable[NativeObject]) -> Iterator[ReportItem]:
     if names:
         message = (
             f"names have changed in the bodies of {len(names)} functions where these write them with their schema;"
-            f" names that a body puts together, or finds by its search path, stay: {_listed(names)}"
+            f" names that a body puts together, or finds by its search path, stay: {listed(names)}"
         )
         yield ReportItem(Severity.INFO, "functions_moved", names[0], message, "look through these functions")
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
 
 
 def left_out(objects: Sequence[NativeObject], copied: set[TableId], *, whole: bool) -> Iterator[ReportItem]:
@@ -89,5 +84,5 @@ def left_out(objects: Sequence[NativeObject], copied: set[TableId], *, whole: bo
     for kind, names in by_kind.items():
         called, severity, remedy = _KINDS.get(kind, (f"objects of the kind {kind}", Severity.INFO, ""))
         count = f"{len(names)} {called} are" if len(names) > 1 else "it is"
-        message = f"{count} left out, as the target has no equal for {called}: {_listed(names)}"
+        message = f"{count} left out, as the target has no equal for {called}: {listed(names)}"
         yield ReportItem(severity, f"{kind}_left_out", names[0], message, remedy)

@@ -8,12 +8,11 @@ from dataclasses import replace
 from mainstem.contract.inspector import Denial, Inspector
 from mainstem.ddl.selection import matches
 from mainstem.errors import DeniedError
-from mainstem.model.names import TableId
+from mainstem.model.names import TableId, listed
 from mainstem.model.plan import MigrationPlan, ReportItem, Severity
 from mainstem.model.run import DeniedPolicy, RunOptions, TableSelection
 
 SKIPPED = "table_skipped"
-_LISTED = 10
 
 
 def denied(inspector: Inspector, tables: Sequence[TableId], options: RunOptions) -> dict[TableId, Denial]:
@@ -34,10 +33,8 @@ def denied(inspector: Inspector, tables: Sequence[TableId], options: RunOptions)
 
 def told(denials: Mapping[TableId, Denial]) -> str:
     """Which tables, and why the first of them."""
-    names = [str(table) for table in denials]
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     first = next(iter(denials.values()))
-    return f"the source's user cannot read {', '.join(names[:_LISTED])}{more}: {first.reason}"
+    return f"the source's user cannot read {listed(list(denials))}: {first.reason}"
 
 
 def wanted(tables: Iterable[TableId], options: RunOptions) -> dict[TableId, TableSelection]:

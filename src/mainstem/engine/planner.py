@@ -14,7 +14,7 @@ from mainstem.engine.endpoint import Endpoint
 from mainstem.engine.existing import collisions, fitted, kept, suspects, triggers
 from mainstem.engine.present import check_schemas, selected
 from mainstem.errors import DeniedError, InvalidError, NotFoundError, SchemaConflictError
-from mainstem.model.names import TableId
+from mainstem.model.names import TableId, listed
 from mainstem.model.plan import MigrationPlan, Statement
 from mainstem.model.run import Mode, RunOptions, SchemaPolicy, WriteMode
 from mainstem.model.schema import Catalog, Column, Table
@@ -171,29 +171,24 @@ def _check_existing(plan: MigrationPlan, existing: Mapping[TableId, TableStatus]
     policy = options.schema_policy if options.structure.tables else SchemaPolicy.VALIDATE
     if policy is SchemaPolicy.FAIL_IF_EXISTS and names:
         raise SchemaConflictError(
-            f"the target has tables of these names already: {_listed(names)}",
+            f"the target has tables of these names already: {listed(names)}",
             remedy="choose another schema, or schemaPolicy create_missing_only, validate_existing or drop_and_recreate",
             setting="schemaPolicy",
         )
     missing = sorted(str(table.target) for table in plan.tables if table.target not in existing)
     if policy is SchemaPolicy.VALIDATE and missing:
         raise SchemaConflictError(
-            f"the target lacks these tables: {_listed(missing)}",
+            f"the target lacks these tables: {listed(missing)}",
             remedy="create them, or let createStructure (schemaPolicy create_missing_only) do it",
             setting="schemaPolicy",
         )
     filled = sorted(str(table) for table, status in existing.items() if not status.empty)
     if options.write_mode is WriteMode.FAIL_IF_NOT_EMPTY and filled and not options.skip_data:
         raise SchemaConflictError(
-            f"the target has rows already in {_listed(filled)}",
+            f"the target has rows already in {listed(filled)}",
             remedy="empty them, or choose writeMode append, truncate_and_load or upsert",
             setting="writeMode",
         )
-
-
-def _listed(names: list[str], most: int = 10) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 def sequences(source: Endpoint, target: Endpoint, options: RunOptions, tables: Sequence[TableId]) -> list[Statement]:

@@ -24,6 +24,11 @@ def buffers(rows: pa.RecordBatch) -> tuple[list[tuple[Any, Any, Any]], int]:
     return columns, offset
 
 
+def batch_of(columns: list[Any]) -> pa.RecordBatch:
+    """A batch of columns, which are known by their place: ``c0``, ``c1``, …"""
+    return pa.RecordBatch.from_arrays(columns, names=[f"c{number}" for number in range(len(columns))])
+
+
 def row_key(table: TablePlan, rows: pa.RecordBatch, row: int) -> str:
     """A row's key for people, ``id=5``; ``(no key)`` where the plan names none."""
     names = [column.source for column in table.columns]

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from mainstem.errors import InvalidError
+from mainstem.model.cells import batch_of
 from mainstem.model.change import RowChanges
 from mainstem.model.names import TableId
 
@@ -56,12 +57,8 @@ def unpack(data: bytes) -> RowChanges:
         TableId(head["schema"], head["name"]),
         ops,
         seqs,
-        _batch(after),
-        None if head["before"] is None else _batch(before),
+        batch_of(after),
+        None if head["before"] is None else batch_of(before),
         dict(zip(head["absent"], absent, strict=True)),
         head["size_bytes"],
     )
-
-
-def _batch(columns: list[pa.Array[Any]]) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays(columns, names=[f"c{number}" for number in range(len(columns))])

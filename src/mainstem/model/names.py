@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+_LISTED = 10
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -15,3 +18,9 @@ class TableId:
     def __str__(self) -> str:
         """``schema.name``, for people; quoting for SQL is the dialect's work."""
         return f"{self.schema}.{self.name}" if self.schema else self.name
+
+
+def listed(names: Sequence[object]) -> str:
+    """For a sentence: the first few names, and how many more there are."""
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(map(str, names[:_LISTED])) + more

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mainstem.model.cells import batch_of
 from mainstem.model.change import Op, RowChanges
 from mainstem.native.compact import compact, tally
 from mainstem.native.memory import Block
@@ -142,7 +143,7 @@ def filled(changes: RowChanges, key: Sequence[int]) -> RowChanges:
         lacking = absent.pop(column, None)
         if lacking is not None:
             columns[column] = pc.if_else(lacking, changes.before.column(place), columns[column])
-    return replace(changes, after=_batch(columns), absent=absent)
+    return replace(changes, after=batch_of(columns), absent=absent)
 
 
 def soften(changes: RowChanges, key: Sequence[int] | None, at: bytes) -> RowChanges:
@@ -162,12 +163,12 @@ def soften(changes: RowChanges, key: Sequence[int] | None, at: bytes) -> RowChan
         for place, column in enumerate(shown):
             columns[column] = pc.if_else(gone, before.column(place), columns[column])
         if key is None:
-            before = _batch([*before.columns, pa.nulls(changes.count, pa.binary())])
+            before = batch_of([*before.columns, pa.nulls(changes.count, pa.binary())])
         for column in set(range(changes.after.num_columns)) - set(shown):
             lacking = absent.get(column)
             absent[column] = gone if lacking is None else pc.or_(lacking, gone)
     ops = pc.if_else(gone, _KINDS[1], changes.ops)
-    return replace(changes, ops=ops, after=_batch(columns), before=before, absent=absent)
+    return replace(changes, ops=ops, after=batch_of(columns), before=before, absent=absent)
 
 
 def _data(array: pa.Array[Any]) -> Any:
@@ -194,16 +195,12 @@ def _repeated(numbers: pa.Int32Array, times: pa.Int32Array) -> pa.Int32Array:
     return pa.array([number for number, count in pairs for _ in range(count or 0)], pa.int32())
 
 
-def _batch(columns: Sequence[pa.Array[Any]]) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays(list(columns), names=[f"c{number}" for number in range(len(columns))])
-
-
 def _stacked(first: pa.RecordBatch, second: pa.RecordBatch) -> pa.RecordBatch:
-    return _batch([pa.concat_arrays(pair) for pair in zip(first.columns, second.columns, strict=True)])
+    return batch_of([pa.concat_arrays(pair) for pair in zip(first.columns, second.columns, strict=True)])
 
 
 def _chosen(rows: pa.RecordBatch, columns: Sequence[int]) -> pa.RecordBatch:
-    return _batch([rows.column(column) for column in columns])
+    return batch_of([rows.column(column) for column in columns])
 
 
 def _rows(after: pa.RecordBatch, masked: Sequence[int], events: Block, takes: list[Block]) -> pa.RecordBatch:
@@ -212,7 +209,7 @@ def _rows(after: pa.RecordBatch, masked: Sequence[int], events: Block, takes: li
         return _taken(after, chosen)
     columns = list(after.columns)
     own = {column: _numbers(take) for column, take in zip(masked, takes, strict=True)}
-    return _batch([array.take(own.get(column, chosen)) for column, array in enumerate(columns)])
+    return batch_of([array.take(own.get(column, chosen)) for column, array in enumerate(columns)])
 
 
 def _taken(rows: pa.RecordBatch, events: pa.Int32Array) -> pa.RecordBatch:
@@ -229,4 +226,4 @@ def _partial(
     known = tuple(column for column in range(after.num_columns) if column not in lacking)
     own = {column: _numbers(take) for column, take in zip(masked, takes, strict=True)}
     chosen = _numbers(events)
-    return Partial(known, _batch([after.column(column).take(own.get(column, chosen)) for column in known]))
+    return Partial(known, batch_of([after.column(column).take(own.get(column, chosen)) for column in known]))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mainstem.connectors.mysql import client
 from mainstem.contract.inspector import Finding
-from mainstem.model.names import TableId
+from mainstem.model.names import TableId, listed
 from mainstem.model.plan import Severity
 from mainstem.model.run import RunOptions
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pymysql.connections import Connection
     from pymysql.cursors import Cursor
 
-_LISTED = 10
 _TRIGGERS = (
     "SELECT DISTINCT event_object_table FROM information_schema.triggers WHERE event_object_schema = %s ORDER BY 1"
 )
@@ -72,7 +71,7 @@ def _triggers(look: _Look) -> Iterator[Finding]:
         yield Finding(
             "tgt.triggers",
             Severity.WARNING,
-            f"{_listed(found)}: triggers of the target fire for every change that is applied, beside what the source's"
+            f"{listed(found)}: triggers of the target fire for every change that is applied, beside what the source's"
             " own did",
             "DROP TRIGGER on the target until it takes over from the source",
         )
@@ -85,7 +84,7 @@ def _foreign_keys(look: _Look) -> Iterator[Finding]:
         yield Finding(
             "tgt.fks",
             Severity.WARNING,
-            f"{_listed(outside)}: tables that are not replicated refer to some that are; foreign keys are not checked"
+            f"{listed(outside)}: tables that are not replicated refer to some that are; foreign keys are not checked"
             " while changes are applied, so that their rows may lose their parents",
             "replicate these tables too, or drop their foreign keys",
         )
@@ -94,7 +93,7 @@ def _foreign_keys(look: _Look) -> Iterator[Finding]:
         yield Finding(
             "tgt.fks",
             Severity.WARNING,
-            f"{_listed(effects)}: rows that the source's foreign keys delete, without telling its log, are not marked"
+            f"{listed(effects)}: rows that the source's foreign keys delete, without telling its log, are not marked"
             " as deleted",
             "leave softDelete out, or delete rows of these tables by statements of their own at the source",
         )
@@ -106,7 +105,7 @@ def _unique_keys(look: _Look) -> Iterator[Finding]:
         yield Finding(
             "tgt.unique_secondary",
             Severity.INFO,
-            f"{_listed(found)}: unique keys beside the primary key; changes that hand a value from row to row are"
+            f"{listed(found)}: unique keys beside the primary key; changes that hand a value from row to row are"
             " applied by deleting and inserting these rows, and one that the source does not have refuses rows",
             "drop unique keys that the source does not have",
         )
@@ -119,7 +118,7 @@ def _no_key(look: _Look) -> Iterator[Finding]:
         yield Finding(
             "tgt.no_key",
             Severity.WARNING,
-            f"{_listed(found)}: neither a primary key nor a unique key without nulls; every UPDATE and DELETE reads the"
+            f"{listed(found)}: neither a primary key nor a unique key without nulls; every UPDATE and DELETE reads the"
             " whole table",
             "ALTER TABLE … ADD PRIMARY KEY with the source's key, or add an index on a column that tells rows apart",
         )
@@ -134,11 +133,6 @@ def _binary_log(look: _Look) -> Iterator[Finding]:
             " tables, and other sessions wait for more locks",
             "SET GLOBAL binlog_format = 'ROW'",
         )
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ", ".join(names[:_LISTED]) + more
 
 
 _CHECKS: tuple[Callable[[_Look], Iterator[Finding]], ...] = (

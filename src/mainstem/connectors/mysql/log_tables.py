@@ -14,6 +14,7 @@ from mainstem.connectors.mysql.wire.events import Rows
 from mainstem.connectors.mysql.wire.forms import default_cells, fits, row_forms
 from mainstem.connectors.mysql.wire.tablemap import MapColumn, TableMap
 from mainstem.errors import WireError
+from mainstem.model.cells import batch_of
 from mainstem.model.change import RowChanges
 from mainstem.model.names import TableId
 from mainstem.model.plan import ColumnPlan
@@ -182,17 +183,13 @@ def _converted(rows: pa.RecordBatch, conversions: Sequence[tuple[int, str]], cha
     columns: list[pa.Array[Any]] = list(rows.columns)
     for index, charset in conversions:
         columns[index] = charsets.converted(columns[index], charset)
-    return _record(columns)
+    return batch_of(columns)
 
 
 def _with_nulls(rows: pa.RecordBatch, index: int) -> pa.RecordBatch:
     columns: list[pa.Array[Any]] = list(rows.columns)
     columns.insert(index, pa.nulls(rows.num_rows, pa.binary()))
-    return _record(columns)
-
-
-def _record(columns: list[pa.Array[Any]]) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays(columns, names=[f"c{number}" for number in range(len(columns))])
+    return batch_of(columns)
 
 
 class Tables:

@@ -21,7 +21,7 @@ from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.contract.denials import denial_findings
 from mainstem.contract.inspector import Finding, Role
 from mainstem.model.connection import ConnectionSettings
-from mainstem.model.names import TableId
+from mainstem.model.names import TableId, listed
 from mainstem.model.plan import Severity
 from mainstem.model.run import Mode, RunOptions, TableSelection
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 _DIALECT = MysqlDialect()
 _OLDEST = {"mysql": (5, 7), "mariadb": (10, 3)}
 _TITLES = {"mysql": "MySQL", "mariadb": "MariaDB"}
-_LISTED = 10
 _LARGE_ROWS = 100_000
 _TRANSACTIONAL = ("InnoDB", "ROCKSDB", "TokuDB", "ndbcluster")
 _TABLES = (
@@ -135,7 +134,7 @@ def _grants(look: _Look) -> Iterator[Finding]:
         return
     blind = rights.hidden_structure(look.connection, look.settings.database, [table.id.name for table in look.tables])
     if blind:
-        tables = _listed([TableId(look.settings.database, name) for name in blind])
+        tables = listed([TableId(look.settings.database, name) for name in blind])
         yield _hidden(look, f"see the foreign keys and checks of {tables}, which would not be made")
     hidden = look.rows(
         "SELECT table_name FROM information_schema.views WHERE table_schema = %s AND view_definition = ''"
@@ -143,7 +142,7 @@ def _grants(look: _Look) -> Iterator[Finding]:
         look.settings.database,
     )
     if hidden and look.options.structure.views and not look.options.tables:
-        views = _listed([TableId(look.settings.database, name) for (name,) in hidden])
+        views = listed([TableId(look.settings.database, name) for (name,) in hidden])
         yield _hidden(look, f"see how these views are defined: {views}")
 
 
@@ -192,7 +191,7 @@ def _engine(look: _Look) -> Iterator[Finding]:
         yield Finding(
             "my.engine",
             Severity.WARNING,
-            f"{_listed([table.id for table in others])}: {engines} has no snapshots, so that rows changed during the"
+            f"{listed([table.id for table in others])}: {engines} has no snapshots, so that rows changed during the"
             " copy may come in their old or their new form",
             "write to these tables only after the run, or ALTER TABLE … ENGINE = InnoDB",
         )
@@ -204,7 +203,7 @@ def _no_primary_key(look: _Look) -> Iterator[Finding]:
         yield Finding(
             "my.no_pk",
             Severity.WARNING,
-            f"{_listed(large)} has neither a primary key nor a unique key without nulls: it is read in one piece, by"
+            f"{listed(large)} has neither a primary key nor a unique key without nulls: it is read in one piece, by"
             " one reader, and begun anew when broken off",
             "add a primary key, if it can be",
         )
@@ -215,7 +214,7 @@ def _views(look: _Look) -> Iterator[Finding]:
     there = {name for (name,) in look.rows(_VIEWS, look.settings.database)} if names else set()
     chosen = [TableId(look.settings.database, name) for name in names if name in there]
     if chosen:
-        told = f"{_listed(chosen)}: a view is chosen, whose rows become a plain table"
+        told = f"{listed(chosen)}: a view is chosen, whose rows become a plain table"
         yield Finding("my.not_table", Severity.INFO, told)
 
 
@@ -238,11 +237,6 @@ def _connections(look: _Look) -> Iterator[Finding]:
             f"the run opens {needed} connections, and the server has about {max(free, 0)} to give",
             "run with fewer jobs, close other connections, or raise max_connections",
         )
-
-
-def _listed(tables: list[TableId]) -> str:
-    more = f" and {len(tables) - _LISTED} more" if len(tables) > _LISTED else ""
-    return ", ".join(map(str, tables[:_LISTED])) + more
 
 
 _CHECKS: tuple[Callable[[_Look], Iterator[Finding]], ...] = (

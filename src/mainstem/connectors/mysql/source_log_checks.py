@@ -15,11 +15,10 @@ import pymysql
 
 from mainstem.connectors.mysql.charsets import AS_IS
 from mainstem.contract.inspector import Finding
-from mainstem.model.names import TableId
+from mainstem.model.names import TableId, listed
 from mainstem.model.plan import Severity
 from mainstem.model.run import RunOptions
 
-_LISTED = 10
 _DAY_S = 86_400
 _WIDE = 1 << 20
 _SMALL_PACKET_BYTES = 64 << 20
@@ -331,9 +330,7 @@ def _effects(it: LogLook) -> Iterator[Finding]:
 
 
 def _listed(it: LogLook, names: Sequence[str]) -> str:
-    shown = [str(TableId(it.database, name)) for name in names[:_LISTED]]
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ", ".join(shown) + more
+    return listed([TableId(it.database, name) for name in names])
 
 
 _CHECKS: tuple[Callable[[LogLook], Iterator[Finding]], ...] = (

@@ -17,6 +17,7 @@ from pymysql.protocol import FieldDescriptorPacket
 
 from mainstem.contract.source import BatchLimits
 from mainstem.errors import LostConnectionError
+from mainstem.model.cells import batch_of
 from mainstem.native.binaryrows import BinaryRowDecoder
 from mainstem.native.ops import Wire
 from mainstem.native.rows import RowDecoder
@@ -138,7 +139,7 @@ class RowStream:
             )
             for validity, offsets, data in columns
         ]
-        return pa.RecordBatch.from_arrays(arrays, names=[f"c{number}" for number in range(self.columns)])
+        return batch_of(arrays)
 
     def _fill(self, needed: int) -> None:
         """Read more bytes behind those that are left, which move to the front of a buffer that is large enough."""

@@ -18,7 +18,7 @@ from mainstem.connectors.mysql.config import NOT_OF_THE_LEDGER
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.connectors.mysql.load import TRANSACTIONAL
 from mainstem.contract.inspector import Finding
-from mainstem.model.names import TableId
+from mainstem.model.names import TableId, listed
 from mainstem.model.plan import Severity
 from mainstem.model.run import Mode, RowErrorPolicy, RunOptions, SchemaPolicy, WriteMode
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from pymysql.cursors import Cursor
 
 _DIALECT = MysqlDialect()
-_LISTED = 10
 _SMALL_PACKET_BYTES = 4 * 1024 * 1024
 _GRANT = re.compile(r"GRANT (.*?) ON (?:(\*)\.\*|`((?:[^`]|``)*)`\.\*) TO ", re.IGNORECASE)
 _ALL = {"ALL", "ALL PRIVILEGES"}
@@ -188,7 +187,7 @@ def _engine(look: _Look) -> Iterator[Finding]:
         yield Finding(
             "my.target_engine",
             Severity.ERROR,
-            f"{_listed(others)}: the table's engine has no transactions, so that a run that is broken off could not"
+            f"{listed(others)}: the table's engine has no transactions, so that a run that is broken off could not"
             " tell which rows are in",
             "ALTER TABLE … ENGINE = InnoDB",
         )
@@ -206,10 +205,10 @@ def _not_empty(look: _Look) -> Iterator[Finding]:
         return
     filled = [table.name for table, _ in look.kept if _has_rows(look, table)]
     if filled and what:
-        about = f"those of {_listed(filled)} that the run writes to lose their rows: {what}"
+        about = f"those of {listed(filled)} that the run writes to lose their rows: {what}"
         told, remedy = f"database {look.database}: {about}", "choose another database to keep them"
     else:
-        told = f"database {look.database} has rows already in {_listed(filled)}; the run will refuse to add to them"
+        told = f"database {look.database} has rows already in {listed(filled)}; the run will refuse to add to them"
         remedy = "empty them, or choose writeMode append, truncate_and_load or upsert"
     if filled:
         yield Finding("my.not_empty", Severity.WARNING, told, remedy)
@@ -236,11 +235,6 @@ def _connections(look: _Look) -> Iterator[Finding]:
             f"the run opens {needed} connections, and the server has about {max(free, 0)} to give",
             "run with fewer jobs, close other connections, or raise max_connections",
         )
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ", ".join(names[:_LISTED]) + more
 
 
 _CHECKS: tuple[Callable[[_Look], Iterator[Finding]], ...] = (

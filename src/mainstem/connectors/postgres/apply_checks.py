@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from mainstem.connectors.postgres.dialect import PostgresDialect
-from mainstem.connectors.postgres.look import Look, listed
+from mainstem.connectors.postgres.look import Look
 from mainstem.contract.inspector import Finding
-from mainstem.model.names import TableId
+from mainstem.model.names import TableId, listed
 from mainstem.model.plan import Severity
 
 _DIALECT = PostgresDialect()

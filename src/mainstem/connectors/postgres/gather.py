@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from mainstem.connectors.postgres.tables import Tables
+from mainstem.model.cells import batch_of
 from mainstem.model.change import Part, RowChanges, Truncate
 from mainstem.model.names import TableId
 from mainstem.native.changerows import ChangeRows
@@ -122,8 +123,7 @@ def _concatenated(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
 
 
 def _nulls(count: int, columns: int) -> pa.RecordBatch:
-    nulls = [pa.nulls(count, pa.binary()) for _ in range(columns)]
-    return pa.RecordBatch.from_arrays(nulls, names=[f"c{number}" for number in range(columns)])
+    return batch_of([pa.nulls(count, pa.binary()) for _ in range(columns)])
 
 
 def _present(count: int) -> pa.BooleanArray:
@@ -169,4 +169,4 @@ def _batch(count: int, columns: list[tuple[Block | None, Block, Block]]) -> pa.R
         pa.Array.from_buffers(pa.binary(), count, [None if block is None else pa.py_buffer(block) for block in blocks])
         for blocks in columns
     ]
-    return pa.RecordBatch.from_arrays(arrays, names=[f"c{number}" for number in range(len(arrays))])
+    return batch_of(arrays)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
 from mainstem.model.run import RunOptions, SchemaPolicy
-
-LISTED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +58,3 @@ _FREE = (
     " (SELECT nullif(rolconnlimit, -1) - (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE usesysid = r.oid)"
     " FROM pg_catalog.pg_roles r WHERE rolname = current_user)) + 1"
 )
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first few names, and how many more there are."""
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + more

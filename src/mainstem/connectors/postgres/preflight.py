@@ -15,10 +15,10 @@ from mainstem.connectors.postgres import apply_checks, source_checks
 from mainstem.connectors.postgres.config import DEFAULT_SCHEMA
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.ledger import SCHEMA as LEDGER_SCHEMA
-from mainstem.connectors.postgres.look import Look, listed
+from mainstem.connectors.postgres.look import Look
 from mainstem.contract.inspector import Finding, Role
 from mainstem.model.connection import ConnectionSettings
-from mainstem.model.names import TableId
+from mainstem.model.names import TableId, listed
 from mainstem.model.plan import Severity
 from mainstem.model.run import Mode, RunOptions, SchemaPolicy, WriteMode
 

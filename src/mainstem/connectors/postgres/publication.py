@@ -17,11 +17,10 @@ import psycopg
 
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.literals import string
-from mainstem.connectors.postgres.look import listed
 from mainstem.connectors.postgres.lsn import format_lsn, parse_lsn
 from mainstem.connectors.postgres.side import end_of_log
 from mainstem.errors import NotFoundError, PositionLostError, StatementError
-from mainstem.model.names import TableId
+from mainstem.model.names import TableId, listed
 from mainstem.model.run import ChangeOptions
 
 _DIALECT = PostgresDialect()

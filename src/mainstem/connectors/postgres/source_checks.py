@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 from mainstem.connectors.postgres import rights, source_log_checks
 from mainstem.connectors.postgres.dialect import PostgresDialect
-from mainstem.connectors.postgres.look import Look, listed
+from mainstem.connectors.postgres.look import Look
 from mainstem.contract.denials import denial_findings
 from mainstem.contract.inspector import Finding
 from mainstem.model.connection import ConnectionSettings
-from mainstem.model.names import TableId
+from mainstem.model.names import TableId, listed
 from mainstem.model.plan import Severity
 from mainstem.model.run import Mode, TableSelection
 

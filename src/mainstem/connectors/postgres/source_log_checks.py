@@ -14,13 +14,13 @@ from dataclasses import dataclass
 import psycopg
 
 from mainstem.connectors.postgres.dialect import PostgresDialect
-from mainstem.connectors.postgres.look import Look, listed
+from mainstem.connectors.postgres.look import Look
 from mainstem.connectors.postgres.publication import Member, inserts_only, members
 from mainstem.connectors.postgres.slot import identify, replication_connection
 from mainstem.contract.inspector import Finding
 from mainstem.errors import ConnectError, ConnectReason
 from mainstem.model.connection import ConnectionSettings
-from mainstem.model.names import TableId
+from mainstem.model.names import TableId, listed
 from mainstem.model.plan import Severity
 
 _DIALECT = PostgresDialect()

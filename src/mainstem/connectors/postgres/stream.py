@@ -21,6 +21,7 @@ from psycopg import errors, generators, pq
 from mainstem.connectors.postgres.errors import lost_error
 from mainstem.contract.source import BatchLimits
 from mainstem.errors import WireError
+from mainstem.model.cells import batch_of
 from mainstem.native.copyrows import CopyDecoder
 from mainstem.native.copystream import MessageStream, RawRows
 from mainstem.native.ops import CopyOp
@@ -109,7 +110,6 @@ class CopyStream:
     def batches(self, ops: Sequence[CopyOp], limits: BatchLimits) -> Iterator[tuple[pa.RecordBatch, int]]:
         """Record batches of ``binary`` columns ``c0``, ``c1``, … with the data bytes of each."""
         decoder = CopyDecoder(len(ops), ops)
-        names = [f"c{number}" for number in range(len(ops))]
         while not self.exhausted:
             status = self._messages.decode(decoder, limits.max_rows, limits.max_bytes)
             self._rows += decoder.rows
@@ -123,7 +123,7 @@ class CopyStream:
                     )
                     for blocks in columns
                 ]
-                yield pa.RecordBatch.from_arrays(arrays, names=names), size_bytes
+                yield batch_of(arrays), size_bytes
 
     def raw(self, columns: int, max_bytes: int, *, binary: bool) -> Iterator[tuple[memoryview, int]]:
         """Pieces of whole rows as the server sends them, with the number of rows in each."""

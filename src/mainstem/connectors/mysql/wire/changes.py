@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from mainstem.model.cells import batch_of
 from mainstem.model.change import RowChanges
 from mainstem.model.names import TableId
 
@@ -37,5 +38,4 @@ def _array(type_: Any, rows: int, *buffers: Block | None) -> Any:
 
 
 def _record(rows: int, columns: list[Buffers]) -> pa.RecordBatch:
-    arrays = [_array(pa.binary(), rows, *buffers) for buffers in columns]
-    return pa.RecordBatch.from_arrays(arrays, names=[f"c{number}" for number in range(len(arrays))])
+    return batch_of([_array(pa.binary(), rows, *buffers) for buffers in columns])
