@@ -116,3 +116,35 @@ def test_many_threads_write_and_read_at_once(store: SqlStore) -> None:
 
 def test_a_record_does_not_print_its_secrets() -> None:
     assert "v1:abc" not in repr(CONNECTION)
+
+
+def test_the_newest_stream_of_each_config_is_told_with_how_many_there_are(store: SqlStore) -> None:
+    for number, config in ((1, "a"), (2, "b"), (3, "a")):
+        store.add_stream(replace(STREAM, id=f"stream_{number}", created_us=number, config_id=config))
+    assert [(record.id, runs) for record, runs in store.newest_streams()] == [("stream_3", 2), ("stream_2", 1)]
+
+
+def test_a_timeline_goes_with_its_stream(store: SqlStore) -> None:
+    store.add_stream(STREAM)
+    assert store.timeline(STREAM.id) == {}
+    for seconds in (1, 2):
+        store.save_timeline(STREAM.id, {"all": [seconds]})
+    assert store.timeline(STREAM.id) == {"all": [2]}
+    store.delete_stream(STREAM.id)
+    assert store.timeline(STREAM.id) == {}
+
+
+def test_troubles_stay_when_other_lines_push_them_out(store: SqlStore) -> None:
+    lines = [event("old", Level.WARN), event("w1", Level.WARN), event("w2", Level.ERROR)]
+    lines += [event(f"line {number}") for number in range(5)]
+    store.append_logs([("stream_1", line) for line in lines], keep=2, keep_troubles=2)
+    assert [line.event.message for line in store.logs("stream_1")] == ["w1", "w2", "line 3", "line 4"]
+
+
+def test_lines_can_be_had_from_either_side_of_a_number(store: SqlStore) -> None:
+    store.append_logs([("stream_1", event(f"line {number}")) for number in range(9)], keep=100)
+    numbers = [line.number for line in store.logs("stream_1")]
+    assert [line.number for line in store.logs("stream_1", before=numbers[5], limit=2)] == numbers[3:5]
+    assert [line.number for line in store.logs("stream_1", after=numbers[5], limit=2)] == numbers[6:8]
+    assert store.log_begin("stream_1", 3) == numbers[6]
+    assert store.log_begin("stream_1", 10) == 0

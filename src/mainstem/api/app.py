@@ -15,6 +15,7 @@ from mainstem.api import (
     documents,
     live,
     metrics,
+    monitor,
     problems,
     replications,
     streams,
@@ -45,7 +46,7 @@ def make_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     guarded = APIRouter(prefix=BASE, dependencies=[Depends(_documented_key)])
-    for module in (connections, catalog, configs, streams, replications, metrics, system):
+    for module in (connections, catalog, configs, monitor, streams, replications, metrics, system):
         guarded.include_router(module.router)
     for router in (system.open_router, live.router):
         app.include_router(router, prefix=BASE)

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import models_json_schema
 
-from mainstem.api.models import Problem
+from mainstem.api.models import LogLine, Problem
+from mainstem.api.monitor_models import Lines, Moved, Timeline, Watched
 from mainstem.control.config_body import MAX_COUNT, EarlyConfig, LaterConfig
 from mainstem.control.connection_body import SslBody
 
@@ -84,6 +85,11 @@ _BODIES: tuple[type[BaseModel], ...] = (
     NumbersBody,
 )
 
+EVENTS: Mapping[str, type[BaseModel]] = {
+    "stats": Watched, "log": Lines, "points": Timeline, "state": Moved, "alert": LogLine,
+}  # fmt: skip
+"""Events of a stream, by name, with what each carries; ``gone`` carries nothing."""
+
 
 def problem_responses() -> dict[int | str, dict[str, Any]]:
     """For routers: every error has the same shape."""
@@ -95,6 +101,13 @@ def json_body(*models: type[BaseModel], required: bool = True) -> dict[str, Any]
     choices = [{"$ref": _REF.format(model=model.__name__)} for model in models]
     schema: Mapping[str, Any] = choices[0] if len(choices) == 1 else {"anyOf": choices}
     return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
+
+
+def event_stream() -> dict[int | str, dict[str, Any]]:
+    """For the events of one stream."""
+    choices = [{"$ref": _REF.format(model=model.__name__)} for model in EVENTS.values()]
+    told = "; ".join(f"`{name}`: {model.__name__}" for name, model in EVENTS.items())
+    return {200: {"description": told, "content": {"text/event-stream": {"schema": {"anyOf": choices}}}}}
 
 
 def name_body() -> dict[str, Any]:
@@ -113,7 +126,8 @@ def complete(app: FastAPI) -> None:
         schemas = document["components"]["schemas"]
         if FlatConnection.__name__ not in schemas:
             _, bodies = models_json_schema([(model, "validation") for model in _BODIES], ref_template=_REF)
-            for name, schema in bodies["$defs"].items():
+            _, told = models_json_schema([(model, "serialization") for model in EVENTS.values()], ref_template=_REF)
+            for name, schema in {**bodies["$defs"], **told["$defs"]}.items():
                 schemas.setdefault(name, schema)
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)

@@ -33,18 +33,10 @@ def stats(
         "elapsed": progress.elapsed_s,
         "nodes": [_node(record, progress, total, kind, *counts, interval_s) for kind, counts in sides.items()],
         **{kind: _side(record, progress, counts[0]) for kind, counts in sides.items()},
-        "totals": {
-            "rowsEstimate": sum(table.rows_estimate for table in progress.tables),
-            "rowsRead": progress.rows_read,
-            "rowsWritten": progress.rows_written,
-            "rowsRejected": progress.rows_rejected,
-            "bytes": progress.bytes_read,
-            "operations": _operations(progress.tables),
-            **_rate(total),
-        },
+        "totals": totals(progress, total),
         "changes": changes(progress.changes),
         "alerts": [alert(item) for item in alerts],
-        "tables": [_table(table, rates.get(table.source, Rate())) for table in progress.tables],
+        "tables": [table(item, rates.get(item.source, Rate())) for item in progress.tables],
         "rejected": [
             {"table": str(row.table), "key": row.key, "column": row.column, "reason": row.reason}
             for row in progress.rejected
@@ -84,27 +76,41 @@ def _side(record: StreamRecord, progress: Progress, counter: int) -> dict[str, A
     }
 
 
-def _table(table: TableProgress, rate: Rate) -> dict[str, Any]:
+def totals(progress: Progress, total: Rate) -> dict[str, Any]:
+    """The counters over all tables."""
     return {
-        "name": str(table.source),
-        "target": str(table.target),
-        "status": table.state.value,
-        "rowsEstimate": table.rows_estimate,
-        "bytesEstimate": table.bytes_estimate,
-        "rowsRead": table.rows_read,
-        "rowsWritten": table.rows_written,
-        "rowsRejected": table.rows_rejected,
-        "bytes": table.bytes_read,
-        "elapsed": table.seconds,
-        "chunksDone": table.chunks_done,
-        "chunksTotal": table.chunks_total,
-        "coerced": table.coerced,
-        "error": table.error,
-        "remedy": table.remedy,
-        "operations": _operations([table]),
-        "missing": table.missing,
-        "deadLetters": table.letters,
-        "appliedAt": shapes.iso(table.applied_us),
+        "rowsEstimate": sum(item.rows_estimate for item in progress.tables),
+        "rowsRead": progress.rows_read,
+        "rowsWritten": progress.rows_written,
+        "rowsRejected": progress.rows_rejected,
+        "bytes": progress.bytes_read,
+        "operations": _operations(progress.tables),
+        **_rate(total),
+    }
+
+
+def table(item: TableProgress, rate: Rate) -> dict[str, Any]:
+    """One table's counters."""
+    return {
+        "name": str(item.source),
+        "target": str(item.target),
+        "status": item.state.value,
+        "rowsEstimate": item.rows_estimate,
+        "bytesEstimate": item.bytes_estimate,
+        "rowsRead": item.rows_read,
+        "rowsWritten": item.rows_written,
+        "rowsRejected": item.rows_rejected,
+        "bytes": item.bytes_read,
+        "elapsed": item.seconds,
+        "chunksDone": item.chunks_done,
+        "chunksTotal": item.chunks_total,
+        "coerced": item.coerced,
+        "error": item.error,
+        "remedy": item.remedy,
+        "operations": _operations([item]),
+        "missing": item.missing,
+        "deadLetters": item.letters,
+        "appliedAt": shapes.iso(item.applied_us),
         **_rate(rate),
     }
 

@@ -80,15 +80,16 @@ def logs(
     stream_id: str,
     plane: Plane,
     level: Annotated[str, Query(description="comma-separated: debug, info, warn, error")] = "",
-    limit: Annotated[int, Query(ge=1, le=2000)] = 500,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 500,
+    before: Annotated[int | None, Query(ge=0, le=2**62, description="only lines whose number is below this")] = None,
 ) -> Any:
-    """The newest lines of its log, oldest first."""
+    """The newest lines of its log, oldest first; ``before`` pages on to older ones."""
     levels = [part.strip().lower() for part in level.split(",") if part.strip()]
     levels = ["warn" if part == "warning" else part for part in levels]
     unknown = [part for part in levels if part not in set(Level)]
     if unknown:
         raise InvalidError("unknown level", fields={"level": f"must be of {', '.join(Level)}"})
-    return [shapes.log_line(line) for line in plane.streams.logs(stream_id, levels, limit)]
+    return [shapes.log_line(line) for line in plane.streams.logs(stream_id, levels, limit, before)]
 
 
 @router.post("/streams/{config_id}/start", response_model=models.Stream)

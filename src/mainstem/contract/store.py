@@ -174,16 +174,46 @@ class StateStore(Protocol):
         """Replace only the progress."""
         ...
 
+    def newest_streams(self) -> list[tuple[StreamRecord, int]]:
+        """The newest stream of each config, with how many the config has; newest first."""
+        ...
+
+    def save_timeline(self, stream_id: str, timeline: dict[str, Any]) -> None:
+        """Replace what is kept of a stream's course over time (`control.timeline`)."""
+        ...
+
+    def timeline(self, stream_id: str) -> dict[str, Any]:
+        """What was saved last; empty if nothing was."""
+        ...
+
     def delete_stream(self, stream_id: str) -> bool:
-        """Forget one with its log; False if there is none."""
+        """Forget one with its log and timeline; False if there is none."""
         ...
 
-    def append_logs(self, lines: Sequence[tuple[str, Event]], *, keep: int) -> None:
-        """Add (stream id, event) pairs; of each stream named, only the newest ``keep`` lines stay."""
+    def append_logs(self, lines: Sequence[tuple[str, Event]], *, keep: int, keep_troubles: int = 0) -> None:
+        """Add (stream id, event) pairs; of each stream named, the newest ``keep`` lines stay.
+
+        So do the newest ``keep_troubles`` warnings and errors, however many other lines came after them.
+        """
         ...
 
-    def logs(self, stream_id: str, *, levels: Sequence[str] = (), limit: int = 1000) -> list[LogLine]:
-        """The newest lines of a stream, oldest first; of some levels only if given."""
+    def logs(
+        self,
+        stream_id: str,
+        *,
+        levels: Sequence[str] = (),
+        limit: int = 1000,
+        after: int | None = None,
+        before: int | None = None,
+    ) -> list[LogLine]:
+        """Lines of a stream, oldest first; of some levels only if given.
+
+        The newest of all (or of those whose number is below ``before``); with ``after``, the oldest above that number.
+        """
+        ...
+
+    def log_begin(self, stream_id: str, keep: int) -> int:
+        """The number from which on there are ``keep`` lines of a stream; 0 when it has fewer, and all are there."""
         ...
 
     def add_key(self, record: ApiKeyRecord) -> None:

@@ -161,11 +161,11 @@ class Streams:
                 stream=record.id,
             ) from exc
 
-    def logs(self, stream_id: str, levels: list[str], limit: int) -> list[LogLine]:
-        """The newest lines of a stream, oldest first."""
+    def logs(self, stream_id: str, levels: list[str], limit: int, before: int | None = None) -> list[LogLine]:
+        """The newest lines of a stream (below a number if given), oldest first."""
         record = self.get(stream_id)
         self._supervisor.flush()
-        return self._store.logs(record.id, levels=levels, limit=limit)
+        return self._store.logs(record.id, levels=levels, limit=limit, before=before)
 
     def go_on(self) -> None:
         """Resume the replications that ran when the last server ended; one that cannot be is told in its log."""

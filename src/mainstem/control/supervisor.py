@@ -18,6 +18,7 @@ from mainstem.control.leftovers import LEFT, release
 from mainstem.control.progress import carried, from_json, to_json
 from mainstem.control.rates import Rate, RateMeter, averages
 from mainstem.control.states import ENDING_OF, Move, StateConflict, after, is_there_already
+from mainstem.control.timelines import Timelines
 from mainstem.engine.conversion import Endpoint
 from mainstem.engine.replication import Replication
 from mainstem.errors import MainstemError, PositionLostError
@@ -26,7 +27,8 @@ from mainstem.model.event import Category, Event, Level
 from mainstem.model.names import TableId
 from mainstem.model.run import Mode, Progress, RunOptions, RunState
 
-KEPT_LINES = 2000
+KEPT_LINES = 10_000
+KEPT_TROUBLES = 1000
 SAVE_EVERY_S = 1.0
 STOP_WAIT_S = 10.0
 INTERRUPTED = "the server ended while this stream ran; resume goes on from what is durable"
@@ -124,7 +126,9 @@ class Supervisor:
         self._make_run = make_run
         self._lock = threading.RLock()
         self._active: dict[str, _Active] = {}
-        self._pending: deque[tuple[str, Event]] = deque(maxlen=_PENDING_LINES)
+        self.timelines = Timelines(store)
+        self._pending: deque[tuple[str, Event]] = deque()
+        self._left_out = 0
         self._flushing = threading.Lock()
         self._closing = threading.Event()
         self._alerts = AlertSender(lambda stream_id, text: self.say(stream_id, text, level=Level.WARN))
@@ -235,7 +239,11 @@ class Supervisor:
         """Write down the lines that wait, so that a reader of the log sees them."""
         with self._flushing:
             lines = [self._pending.popleft() for _ in range(len(self._pending))]
-            self._store.append_logs(lines, keep=KEPT_LINES)
+            lost, self._left_out = self._left_out, 0
+            if lost and lines:
+                told = f"{lost:,} lines of all streams came faster than they could be written down, and were left out"
+                lines.append((lines[-1][0], Event(Level.WARN, Category.GENERAL, told, now_us())))
+            self._store.append_logs(lines, keep=KEPT_LINES, keep_troubles=KEPT_TROUBLES)
 
     def close(self, deadline_s: float = 15.0) -> None:
         """End all runs so that they can be resumed: what runs becomes PAUSED, half-done chunks are rolled back."""
@@ -277,6 +285,7 @@ class Supervisor:
     def _launch(self, record: StreamRecord, active: _Active, move: Move) -> StreamRecord:
         record = self._moved(record, move, message="", error="", error_code="", remedy="", finished_us=0)
         self._active[record.id] = active
+        self.timelines.sample(record.id, active.before)
         threading.Thread(target=self._work, args=(active,), name=f"run-{record.id}", daemon=True).start()
         return record
 
@@ -350,6 +359,8 @@ class Supervisor:
     def _ended(self, active: _Active, progress: Progress) -> None:
         with self._lock:
             record = self._find(active.stream_id)
+            self.timelines.sample(record.id, progress)
+            self.timelines.end(record.id)
             if self._closing.is_set() and progress.state is RunState.STOPPED:
                 self._store.save_progress(record.id, to_json(replace(progress, state=record.state)))
                 return
@@ -370,7 +381,11 @@ class Supervisor:
 
     def _take(self, stream_id: str, event: Event) -> None:
         event = replace(event, message=event.message.replace("\0", "\N{REPLACEMENT CHARACTER}"))
-        self._pending.append((stream_id, event))
+        if event.category is not Category.STAT or not event.data.get("table"):  # a table's counters are told live alone
+            if len(self._pending) < _PENDING_LINES:
+                self._pending.append((stream_id, event))
+            else:
+                self._left_out += 1
         self._broadcaster.publish(stream_id, event)
         method = "debug" if event.category is Category.STAT else _LOG_METHOD[event.level]
         getattr(_log, method)(event.message, stream=stream_id, part=event.part)
@@ -389,4 +404,6 @@ class Supervisor:
             active.meter.add(time.monotonic(), progress)
             with self._lock:
                 if active.stream_id in self._active:
+                    self.timelines.sample(active.stream_id, progress)
                     self._store.save_progress(active.stream_id, to_json(progress))
+        self.timelines.save_due()

@@ -16,6 +16,8 @@ from mainstem.model.run import RunState
 from mainstem.store import tables
 from mainstem.store.database import Database
 
+TROUBLES = (Level.WARN.value, Level.ERROR.value)
+
 
 class SqlStore:
     """Opens (and, when needed, makes or upgrades) the store of a URL. See `contract.store.StateStore`."""
@@ -112,34 +114,76 @@ class SqlStore:
         with self._database.writing() as connection:
             connection.execute(table.update().where(table.c.id == stream_id).values(progress=progress))
 
+    def newest_streams(self) -> list[tuple[StreamRecord, int]]:
+        table = tables.streams
+        newest_first = [table.c.created_us.desc(), table.c.id.desc()]
+        place = sa.func.row_number().over(partition_by=table.c.config_id, order_by=newest_first).label("place")
+        runs = sa.func.count().over(partition_by=table.c.config_id).label("runs")
+        ranked = sa.select(table.c.id, place, runs).subquery()
+        query = (
+            sa.select(table, ranked.c.runs)
+            .join(ranked, sa.and_(ranked.c.id == table.c.id, ranked.c.place == 1))
+            .order_by(*newest_first)
+        )
+        rows = self._rows(query)
+        counts = [row.pop("runs") for row in rows]
+        return list(zip(map(_stream, rows), counts, strict=True))
+
+    def save_timeline(self, stream_id: str, timeline: dict[str, Any]) -> None:
+        table = tables.stream_timelines
+        with self._database.writing() as connection:
+            if connection.execute(table.update().where(table.c.id == stream_id).values(data=timeline)).rowcount == 0:
+                connection.execute(table.insert().values(id=stream_id, data=timeline))
+
+    def timeline(self, stream_id: str) -> dict[str, Any]:
+        row = self._one(tables.stream_timelines, stream_id)
+        return {} if row is None else row["data"]
+
     def delete_stream(self, stream_id: str) -> bool:
         with self._database.writing() as connection:
             connection.execute(tables.stream_logs.delete().where(tables.stream_logs.c.stream_id == stream_id))
+            connection.execute(tables.stream_timelines.delete().where(tables.stream_timelines.c.id == stream_id))
             return connection.execute(tables.streams.delete().where(tables.streams.c.id == stream_id)).rowcount > 0
 
-    def append_logs(self, lines: Sequence[tuple[str, Event]], *, keep: int) -> None:
+    def append_logs(self, lines: Sequence[tuple[str, Event]], *, keep: int, keep_troubles: int = 0) -> None:
         if not lines:
             return
         table = tables.stream_logs
         with self._database.writing() as connection:
             connection.execute(table.insert(), [{"stream_id": stream, **asdict(event)} for stream, event in lines])
             for stream in {stream for stream, _ in lines}:
-                oldest_kept = (
-                    sa.select(table.c.number)
-                    .where(table.c.stream_id == stream)
-                    .order_by(table.c.number.desc())
-                    .offset(keep - 1)
-                    .limit(1)
-                    .scalar_subquery()
-                )
-                connection.execute(table.delete().where(table.c.stream_id == stream, table.c.number < oldest_kept))
+                mine = table.c.stream_id == stream
+                too_old = table.c.number < _nth_newest(mine, keep)
+                if keep_troubles:
+                    trouble = table.c.level.in_(TROUBLES)
+                    older = table.c.number < _nth_newest(sa.and_(mine, trouble), keep_troubles)
+                    too_old = sa.and_(too_old, sa.or_(~trouble, older))
+                connection.execute(table.delete().where(mine, too_old))
 
-    def logs(self, stream_id: str, *, levels: Sequence[str] = (), limit: int = 1000) -> list[LogLine]:
+    def logs(
+        self,
+        stream_id: str,
+        *,
+        levels: Sequence[str] = (),
+        limit: int = 1000,
+        after: int | None = None,
+        before: int | None = None,
+    ) -> list[LogLine]:
         table = tables.stream_logs
-        query = sa.select(table).where(table.c.stream_id == stream_id).order_by(table.c.number.desc()).limit(limit)
+        query = sa.select(table).where(table.c.stream_id == stream_id).limit(limit)
         if levels:
             query = query.where(table.c.level.in_(levels))
-        return [_log_line(row) for row in reversed(self._rows(query))]
+        if before is not None:
+            query = query.where(table.c.number < before)
+        if after is not None:
+            query = query.where(table.c.number > after).order_by(table.c.number)
+            return [_log_line(row) for row in self._rows(query)]
+        return [_log_line(row) for row in reversed(self._rows(query.order_by(table.c.number.desc())))]
+
+    def log_begin(self, stream_id: str, keep: int) -> int:
+        table = tables.stream_logs
+        with self._database.reading() as connection:
+            return connection.scalar(sa.select(_nth_newest(table.c.stream_id == stream_id, keep))) or 0
 
     def add_key(self, record: ApiKeyRecord) -> None:
         self._add(tables.api_keys, asdict(record))
@@ -165,6 +209,13 @@ class SqlStore:
             if there is None:
                 connection.execute(table.insert().values(name=name, value=value))
             return value if there is None else str(there)
+
+
+def _nth_newest(condition: sa.ColumnElement[bool], count: int) -> sa.ScalarSelect[int]:
+    """The number of the line from which on there are so many; NULL where there are fewer."""
+    number = tables.stream_logs.c.number
+    query = sa.select(number).where(condition).order_by(number.desc()).offset(count - 1).limit(1)
+    return query.scalar_subquery()
 
 
 def _stream(row: dict[str, Any]) -> StreamRecord:

@@ -71,6 +71,13 @@ stream_logs = sa.Table(
     sa.Index("ix_stream_logs_stream_id_number", "stream_id", "number"),
 )
 
+stream_timelines = sa.Table(
+    "stream_timelines",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),  # the stream's
+    sa.Column("data", sa.JSON, nullable=False),
+)
+
 api_keys = sa.Table(
     "api_keys",
     metadata,
