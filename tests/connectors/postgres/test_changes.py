@@ -82,8 +82,8 @@ def test_what_was_stored_out_of_line_and_not_changed_keeps_its_value(sql: Sql, f
     sql.execute("UPDATE t SET n = -n WHERE id <= 10")
     sql.execute("UPDATE t SET id = id + 100 WHERE id = 3")
     sql.execute("UPDATE t SET big = NULL WHERE id = 4")
-    (changes,) = parts_of(one.run())
-    assert list(changes.absent) == ([1] if identity == "DEFAULT" else [])
+    absent = {column for changes in parts_of(one.run()) for column in changes.absent}
+    assert absent == ({1} if identity == "DEFAULT" else set())
     one.check()
 
 

@@ -14,6 +14,7 @@ from types import TracebackType
 from mainstem.connectors.postgres.gather import Gathered
 from mainstem.connectors.postgres.inprogress import InProgress, Transaction
 from mainstem.connectors.postgres.lsn import Place, read_place
+from mainstem.connectors.postgres.pace import Pace
 from mainstem.connectors.postgres.relations import read_relation, read_truncate
 from mainstem.connectors.postgres.roster import Roster, Wanted
 from mainstem.connectors.postgres.side import Side
@@ -27,8 +28,6 @@ from mainstem.model.names import TableId
 from mainstem.model.stream import StreamTable
 from mainstem.native.status import Status
 
-# Within a transaction the server sends each row on its own; to be woken for each costs more than to decode it.
-_GATHER_S = 0.002
 _IDLE_S = 1.0
 _SOON_S = 0.1  # from one `Idle` to the next while the log of others moves on
 _XID = 4
@@ -76,6 +75,7 @@ class PostgresChangeStream:
         self._settled = threading.Event()
         self._waiting: TableId | None = None
         self._yielded_at = time.monotonic()
+        self._pace = Pace()
 
     def __enter__(self) -> PostgresChangeStream:
         return self
@@ -139,6 +139,7 @@ class PostgresChangeStream:
         """Nothing more is at hand."""
         now = time.monotonic()
         if self._gathered.whole:
+            self._pace.rest()
             left = self._gathered.since + self._limits.linger_s - now
             if left > 0:
                 self._sender.wait(left)
@@ -149,15 +150,21 @@ class PostgresChangeStream:
         due = self._yielded_at + (_SOON_S if moved else _IDLE_S) - now
         if self._decoder.within:
             self._sender.wait(_IDLE_S)
-            time.sleep(_GATHER_S)
+            self._gather()
         elif due > 0:
             self._sender.wait(due)
-            if self._decoder.spooling:
-                time.sleep(_GATHER_S)
+            self._gather()
         else:
             self._yielded_at = now
             self._handed = self._decoder.position
             yield Idle(self._position(), self._lag_bytes())
+
+    def _gather(self) -> None:
+        """Within a large transaction, let more come before it is looked at again."""
+        if not self._decoder.within and not self._decoder.spooling:
+            self._pace.rest()
+            return
+        time.sleep(self._pace.pause_s(self._sender.received_bytes))
 
     def _full(self) -> Iterator[ChangeGroup]:
         """A bound is reached: hand on what is whole, and of the transaction under way what there is."""

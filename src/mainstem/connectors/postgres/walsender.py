@@ -127,6 +127,11 @@ class Walsender:
             self.answer()
         return status
 
+    @property
+    def received_bytes(self) -> int:
+        """Of messages, so far."""
+        return self._messages.received_bytes
+
     def take(self) -> bytes:
         """The message that `read` stopped at."""
         with self._lock:
