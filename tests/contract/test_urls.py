@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainstem.contract.registry import Registry
-from mainstem.contract.urls import parse_url
+from mainstem.contract.urls import parse_url, read_url, write_url
 from mainstem.errors import InvalidError
-from mainstem.model.connection import ConnectionSettings, SslMode
+from mainstem.model.connection import ConnectionSettings, SslMode, SslSettings
 
 REGISTRY = Registry.installed()
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
@@ -144,3 +144,22 @@ def test_any_name_and_password_survive_percent_encoding(username: str, password:
 def test_any_text_is_either_read_or_refused(text: str) -> None:
     with suppress(InvalidError):
         assert parse(f"mysql://{text}").host
+
+
+@given(TEXTS.filter(str.strip), TEXTS, st.sampled_from([*SslMode]), st.integers(1, 65535))
+def test_what_is_written_is_read_back(name: str, database: str, mode: SslMode, port: int) -> None:
+    settings = ConnectionSettings("postgresql", "db", port, name, "p", database, name, SslSettings(mode))
+    assert parse(write_url(settings, password="p")) == settings
+
+
+@pytest.mark.parametrize("host", ["::1", "db.example", "/var/run/mysqld.sock"])
+def test_a_host_of_any_form_is_read_back(host: str) -> None:
+    settings = ConnectionSettings("mysql", host, 3306, "u")
+    assert parse(write_url(settings)) == settings
+
+
+def test_a_url_that_is_only_read_names_files_and_opens_none() -> None:
+    parts = read_url("jdbc:postgresql://h/d?user=me&password=a%20b&sslrootcert=/no/such/file", REGISTRY)
+    assert parts.files == {"ca": "/no/such/file"}
+    assert (parts.settings.username, parts.settings.password) == ("me", "a b")
+    assert parts.settings.ssl == SslSettings(SslMode.VERIFY_FULL)

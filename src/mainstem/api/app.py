@@ -13,9 +13,11 @@ from mainstem.api import (
     connections,
     docs_page,
     documents,
+    forms,
     live,
     metrics,
     monitor,
+    planning,
     problems,
     replications,
     streams,
@@ -46,7 +48,18 @@ def make_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     guarded = APIRouter(prefix=BASE, dependencies=[Depends(_documented_key)])
-    for module in (connections, catalog, configs, monitor, streams, replications, metrics, system):
+    for module in (
+        forms,
+        planning,
+        connections,
+        catalog,
+        configs,
+        monitor,
+        streams,
+        replications,
+        metrics,
+        system,
+    ):
         guarded.include_router(module.router)
     for router in (system.open_router, live.router):
         app.include_router(router, prefix=BASE)

@@ -13,7 +13,6 @@ from mainstem.api.documents import FlatConnection, NestedConnection, json_body
 from mainstem.api.problems import Json
 from mainstem.api.services import Plane, Services
 from mainstem.contract.store import ConnectionRecord
-from mainstem.control.connection_body import settings_of
 from mainstem.control.reach import PingResult
 from mainstem.control.validation import invalid
 from mainstem.model.connection import ConnectionSettings
@@ -57,8 +56,8 @@ def delete_connections(request: Request, plane: Plane) -> Response:
 
 @router.post("/connections/test", response_model=models.Ping, response_model_exclude_unset=True, openapi_extra=_BODY)
 async def test_connection(request: Request, plane: Plane) -> dict[str, Any]:
-    """Ping a connection that is not saved."""
-    settings = settings_of(await read_object(request), plane.connections.registry)
+    """Ping a connection that is not saved; with the ``id`` of a saved one, what is absent is taken from that."""
+    settings = plane.connections.tried(await read_object(request))
     return _pinged(await asyncio.to_thread(plane.systems.ping, settings))
 
 

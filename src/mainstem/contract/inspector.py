@@ -78,6 +78,25 @@ class TableStatus:
     computed: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class TableSize:
+    """What a catalog says of a table's size; no row is looked at.
+
+    Attributes:
+        rows: an estimate; None where the system has never counted.
+        row_bytes, index_bytes: on disk, of a partitioned table with its partitions.
+        columns: how many.
+        keyed: has a primary key.
+    """
+
+    table: TableId
+    rows: int | None
+    row_bytes: int
+    index_bytes: int
+    columns: int
+    keyed: bool
+
+
 class Inspector(AbstractContextManager["Inspector"], Protocol):
     """One open connection for questions. Closed by leaving the context. Not shared between threads.
 
@@ -111,6 +130,10 @@ class Inspector(AbstractContextManager["Inspector"], Protocol):
             schemas: those to look into, where the system has schemas; empty is the connection's own, ``*`` is all.
             every: also what is no table and can be read as one (views, foreign tables), when a user names it.
         """
+        ...
+
+    def sizes(self, schemas: Sequence[str] = ()) -> list[TableSize]:
+        """The size of each of `tables`, in the same order; a few queries, however many tables there are."""
         ...
 
     def catalog(

@@ -1,13 +1,13 @@
-"""Database URLs → `ConnectionSettings`. Reads certificate files that the URL names; touches nothing else."""
+"""Database URLs → `ConnectionSettings`, and back. `parse_url` reads the certificate files that a URL names."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from mainstem.contract.registry import Registry
 from mainstem.contract.spec import ConnectorSpec
@@ -41,49 +41,94 @@ _MODES = {
 _TLS = {"true": SslMode.VERIFY_FULL, "false": SslMode.DISABLED, "skip-verify": SslMode.REQUIRE}
 _UNDECIDED = {"allow", "prefer", "preferred"}
 _SYSTEM_CA = "system"
+_JDBC = "jdbc:"
 
 
 @dataclass(slots=True)
 class _Found:
-    """What the query parameters said."""
+    """What the query parameters said. ``files``: member of `SslSettings` → the parameter's name, and a path."""
 
     spec: ConnectorSpec
     mode: SslMode | None = None
-    files: dict[str, bytes] = field(default_factory=dict)
+    files: dict[str, tuple[str, str]] = field(default_factory=dict)
     schema: str = ""
+    user: str = ""
+    password: str = ""
     connect_timeout_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UrlParts:
+    """What a URL says. ``files``: member of `SslSettings` → the path of its file, not looked at."""
+
+    settings: ConnectionSettings
+    files: Mapping[str, str]
 
 
 def parse_url(text: str, registry: Registry) -> ConnectionSettings:
     """Read ``scheme://user:password@host:port/database?parameters``; every part percent-decoded.
 
-    Parameters: ``sslmode`` (also ``ssl-mode``, ``tls``), ``sslrootcert`` (``ssl-ca``), ``sslcert`` (``ssl-cert``),
-    ``sslkey`` (``ssl-key``), ``schema`` (``currentSchema``), ``connect_timeout``. A CA without a mode means
-    verify-full, a client certificate without one means require. A host that begins with %2F is a Unix socket.
+    Parameters: ``user``, ``password``, ``sslmode`` (also ``ssl-mode``, ``tls``), ``sslrootcert`` (``ssl-ca``),
+    ``sslcert`` (``ssl-cert``), ``sslkey`` (``ssl-key``), ``schema`` (``currentSchema``), ``connect_timeout``. A CA
+    without a mode means verify-full, a client certificate without one means require. A host that begins with %2F is a
+    Unix socket.
 
     Raises:
         InvalidError: naming the part or parameter, and never quoting the URL, which holds a password.
     """
+    settings, found = _parse(text, registry)
+    files = {member: _content(*named) for member, named in found.files.items()}
+    ssl = SslSettings(settings.ssl.mode, **files)
+    for name, problem in check_ssl(ssl).items():
+        raise _wrong(_PARAMETER_OF[name], problem, "give PEM files that belong together")
+    return replace(settings, ssl=ssl)
+
+
+def read_url(text: str, registry: Registry) -> UrlParts:
+    """The same where the files are not ours to read: a URL that somebody sends must not make us open files."""
+    settings, found = _parse(text.strip().removeprefix(_JDBC), registry)
+    return UrlParts(settings, {member: path for member, (_, path) in found.files.items()})
+
+
+def write_url(settings: ConnectionSettings, *, password: str = "", files: Mapping[str, str] | None = None) -> str:
+    """A URL that `parse_url` reads back. The settings' own password is not in it.
+
+    Args:
+        password: stands in its place as it is, a ``${NAME}`` for example; empty is none.
+        files: member of `SslSettings` → the path to write for it.
+    """
+    host = quote(settings.host, safe="")
+    host = f"[{settings.host}]" if ":" in settings.host else host
+    login = quote(settings.username, safe="") + (f":{password}" if password else "")
+    parameters = {} if settings.ssl.mode is SslMode.DISABLED else {"sslmode": settings.ssl.mode.value}
+    parameters |= {_PARAMETER_OF[f"ssl.{member}"]: path for member, path in (files or {}).items()}
+    parameters |= {"schema": settings.schema} if settings.schema else {}
+    query = "&".join(f"{name}={quote(value, safe='/')}" for name, value in parameters.items())
+    place = f"{login}@{host}:{settings.port}/{quote(settings.database, safe='')}"
+    return f"{settings.type}://{place}{'?' if query else ''}{query}"
+
+
+def _parse(text: str, registry: Registry) -> tuple[ConnectionSettings, _Found]:
     found = _URL.fullmatch(text.strip())
     if found is None:
         raise _wrong("url", f"is not of the form {_FORM}", _ENCODE)
     spec = registry.find(found["scheme"])
-    username = _decode("username", found["user"])
+    parameters = _parameters(spec, found["query"] or "")
+    username = _decode("username", found["user"]) or parameters.user
     if not username:
         raise _wrong("username", "is missing", f"write {_FORM}")
-    parameters = _parameters(spec, found["query"] or "")
     settings = ConnectionSettings(
         type=spec.name,
         host=_host(found["host"]),
         port=_port(found["port"], spec.default_port),
         username=username,
-        password=_decode("password", found["password"]),
+        password=_decode("password", found["password"]) or parameters.password,
         database=_database(found["database"]),
         schema=parameters.schema or spec.default_schema,
-        ssl=_ssl(parameters),
+        ssl=SslSettings(_mode(parameters)),
     )
     seconds = parameters.connect_timeout_s
-    return settings if seconds is None else replace(settings, connect_timeout_s=seconds)
+    return (settings if seconds is None else replace(settings, connect_timeout_s=seconds)), parameters
 
 
 def _wrong(part: str, problem: str, remedy: str) -> InvalidError:
@@ -166,21 +211,30 @@ def _read_file(member: str) -> Callable[[_Found, str, str], None]:
         if member == "ca" and value == _SYSTEM_CA:
             found.mode = found.mode or SslMode.VERIFY_FULL
             return
-        try:
-            found.files[member] = Path(value).expanduser().read_bytes()
-        except (OSError, RuntimeError) as exc:
-            why = exc.strerror if isinstance(exc, OSError) else None
-            raise _wrong(
-                name, f"names a file that cannot be read: {why or 'no such user'}", "correct the path"
-            ) from exc
+        found.files[member] = (name, value)
 
     return read
+
+
+def _content(name: str, path: str) -> bytes:
+    try:
+        return Path(path).expanduser().read_bytes()
+    except (OSError, RuntimeError) as exc:
+        why = exc.strerror if isinstance(exc, OSError) else None
+        raise _wrong(name, f"names a file that cannot be read: {why or 'no such user'}", "correct the path") from exc
 
 
 def _read_schema(found: _Found, name: str, value: str) -> None:
     if not found.spec.has_schemas:
         raise _wrong(name, f"is given, and {found.spec.title} has no schemas", "name the database only")
     found.schema = value
+
+
+def _read_login(member: str) -> Callable[[_Found, str, str], None]:
+    def read(found: _Found, _name: str, value: str) -> None:
+        setattr(found, member, value)
+
+    return read
 
 
 def _read_timeout(found: _Found, name: str, value: str) -> None:
@@ -190,6 +244,8 @@ def _read_timeout(found: _Found, name: str, value: str) -> None:
 
 
 _PARAMETERS = {
+    "user": "user",
+    "password": "password",
     "sslmode": "mode",
     "ssl-mode": "mode",
     "tls": "mode",
@@ -204,6 +260,8 @@ _PARAMETERS = {
     "connect_timeout": "timeout",
 }
 _READERS: dict[str, Callable[[_Found, str, str], None]] = {
+    "user": _read_login("user"),
+    "password": _read_login("password"),
     "mode": _read_mode,
     "ca": _read_file("ca"),
     "client_cert": _read_file("client_cert"),
@@ -214,11 +272,8 @@ _READERS: dict[str, Callable[[_Found, str, str], None]] = {
 _PARAMETER_OF = {"ssl.ca": "sslrootcert", "ssl.client_cert": "sslcert", "ssl.client_key": "sslkey"}
 
 
-def _ssl(found: _Found) -> SslSettings:
-    mode = found.mode
-    if mode is None and found.files:
-        mode = SslMode.VERIFY_FULL if "ca" in found.files else SslMode.REQUIRE
-    ssl = SslSettings(mode or SslMode.DISABLED, **found.files)
-    for name, problem in check_ssl(ssl).items():
-        raise _wrong(_PARAMETER_OF[name], problem, "give PEM files that belong together")
-    return ssl
+def _mode(found: _Found) -> SslMode:
+    """What was said, or what the files mean."""
+    if found.mode is None and found.files:
+        return SslMode.VERIFY_FULL if "ca" in found.files else SslMode.REQUIRE
+    return found.mode or SslMode.DISABLED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mainstem.contract.store import ConfigRecord, StateStore
@@ -21,6 +21,16 @@ from mainstem.model.ids import CONFIG, is_id, new_id
 
 SUFFIX_CHARACTERS = 5
 MAX_NAME = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """A config that is not saved: its known members in the shape that was sent, and what they mean."""
+
+    body: dict[str, Any]
+    definition: StreamDefinition
+    source: Endpoint
+    target: Endpoint
 
 
 class Configs:
@@ -54,6 +64,11 @@ class Configs:
         if not self._store.put_config(record):
             raise _unknown(config_id)
         return record
+
+    def understood(self, data: Mapping[str, Any]) -> Understood:
+        """A config that is not saved, checked as a new one would be. Raises as `create`."""
+        body = self._checked(data)
+        return Understood(body, *self.resolve(body))
 
     def clone(self, config_id: str) -> ConfigRecord:
         """A copy with a new id and name."""

@@ -90,10 +90,21 @@ class SslBody(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    mode: Annotated[SslMode, BeforeValidator(_mode)] = SslMode.DISABLED
-    ca: _AnyFile = None
-    client_cert: _AnyFile = None
-    client_key: _AnyFile = Field(default=None, repr=False)
+    mode: Annotated[SslMode, BeforeValidator(_mode)] = Field(
+        default=SslMode.DISABLED, title="TLS", description="How much is asked of the encryption and the certificate."
+    )
+    ca: _AnyFile = Field(
+        default=None, title="CA certificate", description="PEM; who has signed the server's certificate."
+    )
+    client_cert: _AnyFile = Field(
+        default=None, title="Client certificate", description="PEM; where the server asks for one."
+    )
+    client_key: _AnyFile = Field(
+        default=None,
+        repr=False,
+        title="Client key",
+        description="PEM, without a passphrase; goes with the certificate.",
+    )
 
 
 class ConnectionBody(BaseModel):
@@ -101,14 +112,20 @@ class ConnectionBody(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    name: FilledLine | None = None
+    name: FilledLine | None = Field(default=None, title="Name", description="What you call it; need not be unique.")
     type: str | None = None
-    host: Annotated[Line, AfterValidator(_host)] | None = None
-    port: Annotated[int, BeforeValidator(_port)] | None = None
-    username: FilledLine | None = None
-    password: Annotated[str, AfterValidator(limited(4096))] | None = Field(default=None, repr=False)
-    database: Line | None = None
-    schema_: Annotated[Line | None, Field(alias="schema")] = None
+    host: Annotated[Line, AfterValidator(_host)] | None = Field(
+        default=None, title="Host", description="Name or address; or the path of a Unix socket."
+    )
+    port: Annotated[int, BeforeValidator(_port)] | None = Field(default=None, title="Port")
+    username: FilledLine | None = Field(default=None, title="User")
+    password: Annotated[str, AfterValidator(limited(4096))] | None = Field(
+        default=None, repr=False, title="Password", description="Kept encrypted, and never shown again."
+    )
+    database: Line | None = Field(
+        default=None, title="Database", description="May be left open here and be chosen for each stream."
+    )
+    schema_: Annotated[Line | None, Field(alias="schema", title="Schema")] = None
     ssl: SslBody | None = None
 
     @field_validator("type")

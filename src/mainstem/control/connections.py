@@ -9,11 +9,12 @@ from typing import Any
 
 from mainstem.contract.registry import Registry
 from mainstem.contract.spec import ConnectorSpec
-from mainstem.contract.store import ConnectionRecord, StateStore
+from mainstem.contract.store import ConfigRecord, ConnectionRecord, StateStore, StreamRecord
 from mainstem.contract.tls import check_ssl
 from mainstem.control.clock import now_us
-from mainstem.control.connection_body import SSL_FILES, ConnectionBody, SslBody, read_body, ssl_files
+from mainstem.control.connection_body import SSL_FILES, ConnectionBody, SslBody, read_body, settings_of, ssl_files
 from mainstem.control.secrets import SecretBox
+from mainstem.control.states import ACTIVE
 from mainstem.control.validation import invalid
 from mainstem.engine.conversion import Endpoint
 from mainstem.errors import ConflictError, NotFoundError
@@ -55,13 +56,28 @@ class Connections:
 
     def update(self, connection_id: str, data: Mapping[str, Any]) -> ConnectionRecord:
         """Replace the members that are given. A missing, empty or masked password keeps the stored one."""
-        record = self.get(connection_id)
-        body = read_body(data, self.registry)
-        password = body.password if body.password and not _MASKED.fullmatch(body.password) else None
-        changed = self._merge(record, body, password=password)
+        changed = self._changed(self.get(connection_id), data)
         if not self._store.put_connection(changed):
             raise _unknown(connection_id)
         return changed
+
+    def tried(self, data: Mapping[str, Any]) -> ConnectionSettings:
+        """The settings that unsaved data stand for; with the ``id`` of a saved one, what is absent is taken from that.
+
+        Raises:
+            InvalidError: naming every field that is wrong; `NotFoundError` for an id that is none.
+        """
+        if not data.get("id"):
+            return settings_of(data, self.registry)
+        record = self.get(str(data["id"]))
+        return self.settings(self._changed(record, data))
+
+    def uses(self, connection_id: str) -> tuple[list[ConfigRecord], list[StreamRecord]]:
+        """What names a connection: configs, and streams that are active."""
+        self.get(connection_id)
+        configs = [item for item in self._store.configs() if connection_id in (item.source_id, item.target_id)]
+        streams = self._store.streams(states=ACTIVE)
+        return configs, [item for item in streams if connection_id in (item.source_id, item.target_id)]
 
     def clone(self, connection_id: str) -> ConnectionRecord:
         """A copy with its secrets, a new id, and ``copy`` after its name."""
@@ -109,6 +125,11 @@ class Connections:
         settings = self.settings(self.get(connection_id))
         settings = replace(settings, database=database or settings.database, schema=schema or settings.schema)
         return Endpoint(self.registry.find(settings.type), settings)
+
+    def _changed(self, record: ConnectionRecord, data: Mapping[str, Any]) -> ConnectionRecord:
+        body = read_body(data, self.registry)
+        password = body.password if body.password and not _MASKED.fullmatch(body.password) else None
+        return self._merge(record, body, password=password)
 
     def _merge(self, record: ConnectionRecord, body: ConnectionBody, password: str | None) -> ConnectionRecord:
         spec = self.registry.find(body.type or record.type)

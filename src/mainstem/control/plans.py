@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from mainstem.engine.endpoint import Endpoint
 from mainstem.engine.handover import plan_options
-from mainstem.engine.planner import make_plan
+from mainstem.engine.planner import Planned, look
 from mainstem.model.plan import MigrationPlan
 from mainstem.model.run import Mode, RunOptions
 
 
 def plan_of(source: Endpoint, target: Endpoint, options: RunOptions) -> MigrationPlan:
-    """The plan of a copy, or of a replication's first copy; touches nothing. Raises as `make_plan`."""
-    return make_plan(source, target, plan_options(options) if options.mode is Mode.CDC else options)
+    """The plan of `looked`."""
+    return looked(source, target, options).plan
+
+
+def looked(source: Endpoint, target: Endpoint, options: RunOptions) -> Planned:
+    """The plan of a copy, or of a replication's first copy, with what it was made from. Raises as `planner.look`."""
+    return look(source, target, plan_options(options) if options.mode is Mode.CDC else options)

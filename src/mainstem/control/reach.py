@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from mainstem.contract.inspector import DatabaseInfo, Inspector, ServerInfo
+from mainstem.contract.inspector import DatabaseInfo, Inspector, ServerInfo, TableSize
 from mainstem.contract.registry import Registry
 from mainstem.control.hiding import hide
 from mainstem.control.validation import invalid
+from mainstem.engine.endpoint import Endpoint
+from mainstem.engine.present import present
 from mainstem.errors import ConnectError, ConnectReason, MainstemError
 from mainstem.model.connection import ConnectionSettings
-from mainstem.model.schema import Catalog
+from mainstem.model.run import RunOptions, TableSelection
+from mainstem.model.schema import Catalog, Table
 
 PING_DEADLINE_S = 5.0
 _CONNECT_S = 4  # the connector's own bound, shorter, so that its better message wins
@@ -77,10 +80,32 @@ class Systems:
         with self.open(replace(settings, database=database or settings.database)) as inspector:
             inspector.create_schema(_name(name))
 
+    def place(self, settings: ConnectionSettings, *, database: str = "", schema: str = "") -> ConnectionSettings:
+        """The same system with another database or schema, where one is named."""
+        return replace(settings, database=database or settings.database, schema=schema or settings.schema)
+
+    def own_schema(self, settings: ConnectionSettings) -> str:
+        """Where a name without a schema is looked for."""
+        return Endpoint(self._registry.find(settings.type), settings).schema
+
+    def sizes(self, settings: ConnectionSettings, schemas: Sequence[str] = ()) -> list[TableSize]:
+        """Tables of the schemas (none: the connection's own) with estimates of their size."""
+        if schemas and not self._registry.find(settings.type).has_schemas:
+            raise invalid({"schemas": "this system has no schemas inside a database"}, "leave it out")
+        with self.open(settings) as inspector:
+            return inspector.sizes(schemas)
+
+    def table(self, settings: ConnectionSettings, name: str) -> Table:
+        """A table (or a view, which is read like one) by the name that a config gives it; `NotFoundError`."""
+        end = Endpoint(self._registry.find(settings.type), settings)
+        with self.open(settings) as inspector:
+            found = present(inspector, end, RunOptions(tables=(TableSelection(name),))).get(name)
+            return inspector.catalog([found]).tables[0]
+
     def tables(self, settings: ConnectionSettings, *, database: str = "", schema: str = "") -> list[str]:
         """Names of base tables; ``schema.table`` for those outside the connector's default schema."""
         spec = self._registry.find(settings.type)
-        with self.open(_within_place(settings, database, schema)) as inspector:
+        with self.open(self.place(settings, database=database, schema=schema)) as inspector:
             found = inspector.tables()
         if not spec.has_schemas:
             return [table.name for table in found]
@@ -88,7 +113,7 @@ class Systems:
 
     def catalog(self, settings: ConnectionSettings, *, database: str = "", schema: str = "") -> Catalog:
         """The structure of a database or schema."""
-        with self.open(_within_place(settings, database, schema)) as inspector:
+        with self.open(self.place(settings, database=database, schema=schema)) as inspector:
             return inspector.catalog()
 
 
@@ -118,10 +143,6 @@ def within(seconds: float, work: Callable[[], Answer]) -> Answer:
         reason=ConnectReason.TIMEOUT,
         remedy="check host, port and firewall; the server may be overloaded",
     )
-
-
-def _within_place(settings: ConnectionSettings, database: str, schema: str) -> ConnectionSettings:
-    return replace(settings, database=database or settings.database, schema=schema or settings.schema)
 
 
 def _name(name: str) -> str:

@@ -14,7 +14,16 @@ from mainstem.connectors.mysql.config import MAX_NAME_CHARACTERS, NOT_OF_THE_LED
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.connectors.mysql.folding import folded
 from mainstem.contract.dialect import Folding, TargetDialect
-from mainstem.contract.inspector import DatabaseInfo, Denial, Finding, Inspector, Role, ServerInfo, TableStatus
+from mainstem.contract.inspector import (
+    DatabaseInfo,
+    Denial,
+    Finding,
+    Inspector,
+    Role,
+    ServerInfo,
+    TableSize,
+    TableStatus,
+)
 from mainstem.errors import ConflictError, InvalidError, StatementError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
@@ -97,6 +106,13 @@ class MysqlInspector(Inspector):
         database = self._database()
         views = self._query(_VIEWS, (database,)) if every else []
         return sorted(TableId(database, name) for (name,) in (*self._query(_BASE_TABLES, (database,)), *views))
+
+    def sizes(self, schemas: Sequence[str] = ()) -> list[TableSize]:
+        """The size of each base table, as InnoDB estimates it."""
+        from mainstem.connectors.mysql.sizes import read_sizes
+
+        with client.translating():
+            return read_sizes(self._connection, self._database())
 
     def catalog(
         self, tables: Sequence[TableId] | None = None, *, evidence: bool = False, schemas: Sequence[str] = ()

@@ -23,7 +23,16 @@ from mainstem.connectors.postgres.folding import folded
 from mainstem.connectors.postgres.ledger import SCHEMA as LEDGER_SCHEMA
 from mainstem.connectors.postgres.native import logical_type
 from mainstem.contract.dialect import Folding, TargetDialect
-from mainstem.contract.inspector import DatabaseInfo, Denial, Finding, Inspector, Role, ServerInfo, TableStatus
+from mainstem.contract.inspector import (
+    DatabaseInfo,
+    Denial,
+    Finding,
+    Inspector,
+    Role,
+    ServerInfo,
+    TableSize,
+    TableStatus,
+)
 from mainstem.contract.network import Deadline
 from mainstem.errors import ConflictError, ConnectError, InvalidError, StatementError
 from mainstem.model.connection import ConnectionSettings
@@ -128,6 +137,13 @@ class PostgresInspector(Inspector):
     def tables(self, schemas: Sequence[str] = (), *, every: bool = False) -> list[TableId]:
         """Base tables of the schemas, sorted; a partitioned table stands for its partitions."""
         return pg_catalog.list_tables(self._connection, self._meant(schemas), every=every)
+
+    def sizes(self, schemas: Sequence[str] = ()) -> list[TableSize]:
+        """The size of each table as ANALYZE left it, those that were never analysed without a number of rows."""
+        from mainstem.connectors.postgres.sizes import read_sizes
+
+        with client.translating():
+            return read_sizes(self._connection, self.tables(schemas))
 
     def catalog(
         self, tables: Sequence[TableId] | None = None, *, evidence: bool = False, schemas: Sequence[str] = ()
