@@ -3,7 +3,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from mainstem.contract.store import ApiKeyRecord, ConfigRecord, ConnectionRecord, StreamRecord
+from mainstem.contract.store import ApiKeyRecord, ConfigRecord, ConnectionRecord, QueryRecord, StreamRecord
 from mainstem.model.event import Category, Event, Level
 from mainstem.model.run import RunState
 from mainstem.store.sql import SqlStore
@@ -148,3 +148,31 @@ def test_lines_can_be_had_from_either_side_of_a_number(store: SqlStore) -> None:
     assert [line.number for line in store.logs("stream_1", after=numbers[5], limit=2)] == numbers[6:8]
     assert store.log_begin("stream_1", 3) == numbers[6]
     assert store.log_begin("stream_1", 10) == 0
+
+
+QUERY = QueryRecord(5, "conn_1", "käse", "shop", "SELECT 100%_", "ok", "", 12, 3)
+
+
+def test_what_users_ran_is_newest_first_and_can_be_narrowed_down(store: SqlStore) -> None:
+    store.add_query(QUERY, keep=10)
+    store.add_query(replace(QUERY, query="select 1000", connection_id="conn_2"), keep=10)
+    first, second = store.queries()
+    assert (first.query, replace(second, number=0)) == ("select 1000", QUERY)
+    assert [item.query for item in store.queries(search="0%_")] == ["SELECT 100%_"]
+    assert [item.query for item in store.queries(search="SELECT", connection_id="conn_2")] == ["select 1000"]
+    assert store.queries(before=first.number) == [second]
+    assert store.queries(limit=1) == [first]
+
+
+def test_only_the_newest_of_what_users_ran_stays_until_all_is_forgotten(store: SqlStore) -> None:
+    for number in range(5):
+        store.add_query(replace(QUERY, at_us=number), keep=3)
+    assert [item.at_us for item in store.queries()] == [4, 3, 2]
+    assert store.clear_queries() == 3
+    assert store.queries() == []
+
+
+def test_a_setting_can_be_replaced(store: SqlStore) -> None:
+    for value in ("on", "off"):
+        store.set_setting("history", value)
+        assert store.setting("history") == value

@@ -43,6 +43,7 @@ class FlatConnection(AddressBody):
 
     name: str
     type: str = Field(description="mysql, mariadb, postgresql or postgres, in any case", examples=["mysql"])
+    readOnly: bool = Field(default=False, description="SQL that users write must change nothing there")
 
 
 class SpecBody(BaseModel):
@@ -56,6 +57,7 @@ class NestedConnection(BaseModel):
 
     name: str
     type: str = Field(description="mysql, mariadb, postgresql or postgres, in any case", examples=["postgresql"])
+    readOnly: bool = Field(default=False, description="SQL that users write must change nothing there")
     spec: SpecBody
 
 

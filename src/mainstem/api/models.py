@@ -62,6 +62,7 @@ class Connection(Address):
     name: str
     type: str
     flavor: str = Field(default="", description="the relative that it was made as, such as mariadb")
+    readOnly: bool = Field(default=False, description="SQL that users write must change nothing there")
     ssl: Ssl | None = None
     spec: Spec | None = None
 

@@ -31,6 +31,8 @@ def connection(record: ConnectionRecord, *, with_spec: bool = False) -> dict[str
         "type": record.type,
         **address,
     }
+    if record.read_only:
+        shape["readOnly"] = True
     if record.flavor:
         shape["flavor"] = record.flavor
     if record.ssl_mode:

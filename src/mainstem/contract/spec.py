@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mainstem.contract.apply import ChangeTarget
 from mainstem.contract.changes import ChangeSource
+from mainstem.contract.console import ConsoleKit
 from mainstem.contract.dialect import Dialect
 from mainstem.contract.inspector import Inspector
 from mainstem.contract.source import Source
@@ -28,6 +29,7 @@ class ConnectorSpec:
         inspector: opens a connection for questions; raises `ConnectError`.
         source, target: None where the connector cannot be one (yet).
         changes, applies: the same for its transaction log, and for applying changes.
+        console: what it offers for a user's own SQL.
         logs_cascades: its transaction log has the rows that foreign keys change by themselves (see
             `model.stream.StreamTable.cascades`).
         flavors: those of the aliases that name a relative of the system (``mariadb``), not just another spelling.
@@ -46,6 +48,7 @@ class ConnectorSpec:
     target: Callable[[ConnectionSettings, RunOptions], Target] | None = None
     changes: Callable[[ConnectionSettings, RunOptions], ChangeSource] | None = None
     applies: Callable[[ConnectionSettings, RunOptions], ChangeTarget] | None = None
+    console: Callable[[], ConsoleKit] | None = None
     logs_cascades: bool = True
     password_variable: str = ""
     flavors: tuple[str, ...] = ()

@@ -20,6 +20,7 @@ class ConnectionRecord:
     Attributes:
         type: the connector's canonical name; ``flavor``: the alias that was sent instead, or empty.
         ssl_mode: empty when no ``ssl`` member was ever sent.
+        read_only: SQL that users write must change nothing there.
         secrets: field (``password``, ``ssl.ca``, ``ssl.client_cert``, ``ssl.client_key``) to ciphertext.
     """
 
@@ -35,6 +36,7 @@ class ConnectionRecord:
     schema: str
     ssl_mode: str
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
+    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,28 @@ class ApiKeyRecord:
     digest: str = field(repr=False)
     last_four: str
     revoked_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class QueryRecord:
+    """SQL that a user ran.
+
+    Attributes:
+        number: grows with each; 0 before it is saved.
+        status: ``ok``, ``failed``, ``cancelled`` or ``timeout``.
+        rows: how many were returned, or changed.
+    """
+
+    at_us: int
+    connection_id: str
+    connection_name: str
+    database: str
+    query: str = field(repr=False)
+    status: str
+    error: str
+    duration_ms: int
+    rows: int
+    number: int = 0
 
 
 class StateStore(Protocol):
@@ -226,6 +250,24 @@ class StateStore(Protocol):
 
     def revoke_key(self, key_id: str, at_us: int) -> bool:
         """Mark one as revoked; False if there is none that still counts."""
+        ...
+
+    def add_query(self, record: QueryRecord, *, keep: int) -> None:
+        """Save what a user ran; only the newest ``keep`` stay."""
+        ...
+
+    def queries(
+        self, *, search: str = "", connection_id: str = "", limit: int = 100, before: int | None = None
+    ) -> list[QueryRecord]:
+        """What users ran, newest first; only that with a text in it, of a connection, or before a number, if given."""
+        ...
+
+    def clear_queries(self) -> int:
+        """Forget what users ran; returns how much there was."""
+        ...
+
+    def set_setting(self, name: str, value: str) -> None:
+        """Save a setting in place of what was there."""
         ...
 
     def setting(self, name: str) -> str | None:

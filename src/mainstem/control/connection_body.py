@@ -15,6 +15,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StrictBool,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
@@ -127,6 +128,7 @@ class ConnectionBody(BaseModel):
     )
     schema_: Annotated[Line | None, Field(alias="schema", title="Schema")] = None
     ssl: SslBody | None = None
+    read_only: Annotated[StrictBool | None, Field(alias="readOnly")] = None
 
     @field_validator("type")
     @classmethod

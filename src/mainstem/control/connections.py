@@ -151,6 +151,7 @@ class Connections:
             schema=_schema(record, body, spec),
             ssl_mode=ssl_mode,
             secrets=secrets,
+            read_only=record.read_only if body.read_only is None else body.read_only,
         )
         problems = check_ssl(self.settings(merged).ssl)  # what was stored before and what came now go together
         if problems:

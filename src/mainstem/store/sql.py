@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from mainstem.contract.store import ApiKeyRecord, ConfigRecord, ConnectionRecord, LogLine, StreamRecord
+from mainstem.contract.store import ApiKeyRecord, ConfigRecord, ConnectionRecord, LogLine, QueryRecord, StreamRecord
 from mainstem.model.event import Category, Event, Level
 from mainstem.model.run import RunState
 from mainstem.store import tables
@@ -196,6 +196,37 @@ class SqlStore:
         change = table.update().where(table.c.id == key_id, table.c.revoked_us == 0).values(revoked_us=at_us)
         with self._database.writing() as connection:
             return connection.execute(change).rowcount > 0
+
+    def add_query(self, record: QueryRecord, *, keep: int) -> None:
+        table = tables.queries
+        values = {name: value for name, value in asdict(record).items() if name != "number"}
+        with self._database.writing() as connection:
+            connection.execute(table.insert().values(values))
+            oldest_kept = sa.select(table.c.number).order_by(table.c.number.desc()).offset(keep - 1).limit(1)
+            connection.execute(table.delete().where(table.c.number < oldest_kept.scalar_subquery()))
+
+    def queries(
+        self, *, search: str = "", connection_id: str = "", limit: int = 100, before: int | None = None
+    ) -> list[QueryRecord]:
+        table = tables.queries
+        query = sa.select(table).order_by(table.c.number.desc()).limit(limit)
+        if search:
+            query = query.where(table.c.query.icontains(search, autoescape=True))
+        if connection_id:
+            query = query.where(table.c.connection_id == connection_id)
+        if before is not None:
+            query = query.where(table.c.number < before)
+        return [QueryRecord(**row) for row in self._rows(query)]
+
+    def clear_queries(self) -> int:
+        with self._database.writing() as connection:
+            return connection.execute(tables.queries.delete()).rowcount
+
+    def set_setting(self, name: str, value: str) -> None:
+        table = tables.settings
+        with self._database.writing() as connection:
+            if not connection.execute(table.update().where(table.c.name == name).values(value=value)).rowcount:
+                connection.execute(table.insert().values(name=name, value=value))
 
     def setting(self, name: str) -> str | None:
         table = tables.settings

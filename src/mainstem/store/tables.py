@@ -21,6 +21,7 @@ connections = sa.Table(
     sa.Column("schema", sa.Text, nullable=False),
     sa.Column("ssl_mode", sa.Text, nullable=False),
     sa.Column("secrets", sa.JSON, nullable=False),
+    sa.Column("read_only", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 stream_configs = sa.Table(
@@ -87,6 +88,21 @@ api_keys = sa.Table(
     sa.Column("digest", sa.Text, nullable=False, unique=True),
     sa.Column("last_four", sa.Text, nullable=False),
     sa.Column("revoked_us", sa.BigInteger, nullable=False),
+)
+
+queries = sa.Table(
+    "queries",
+    metadata,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("at_us", sa.BigInteger, nullable=False),
+    sa.Column("connection_id", sa.Text, nullable=False),
+    sa.Column("connection_name", sa.Text, nullable=False),
+    sa.Column("database", sa.Text, nullable=False),
+    sa.Column("query", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("error", sa.Text, nullable=False),
+    sa.Column("duration_ms", sa.BigInteger, nullable=False),
+    sa.Column("rows", sa.BigInteger, nullable=False),
 )
 
 settings = sa.Table(

@@ -6,6 +6,7 @@ from mainstem.connectors.mysql.config import DEFAULT_PORT
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.contract.apply import ChangeTarget
 from mainstem.contract.changes import ChangeSource
+from mainstem.contract.console import ConsoleKit
 from mainstem.contract.inspector import Inspector
 from mainstem.contract.source import Source
 from mainstem.contract.spec import ConnectorSpec
@@ -47,6 +48,14 @@ def _changes(settings: ConnectionSettings, options: RunOptions) -> ChangeSource:
     return MysqlChangeSource(settings, options)
 
 
+def _console() -> ConsoleKit:
+    from mainstem.connectors.mysql.console import GRAMMAR, MysqlConsole
+    from mainstem.connectors.mysql.console_names import names
+    from mainstem.connectors.mysql.console_plan import explain
+
+    return ConsoleKit(GRAMMAR, MysqlConsole, explain, names)
+
+
 SPEC = ConnectorSpec(
     name="mysql",
     aliases=("mariadb",),
@@ -60,6 +69,7 @@ SPEC = ConnectorSpec(
     target=_target,
     applies=_applies,
     changes=_changes,
+    console=_console,
     logs_cascades=False,
     password_variable="MYSQL_PWD",  # noqa: S106
     flavors=("mariadb",),

@@ -6,6 +6,7 @@ from mainstem.connectors.postgres.config import DEFAULT_PORT, DEFAULT_SCHEMA
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.contract.apply import ChangeTarget
 from mainstem.contract.changes import ChangeSource
+from mainstem.contract.console import ConsoleKit
 from mainstem.contract.inspector import Inspector
 from mainstem.contract.source import Source
 from mainstem.contract.spec import ConnectorSpec
@@ -47,6 +48,14 @@ def _changes(settings: ConnectionSettings, options: RunOptions) -> ChangeSource:
     return PostgresChanges(settings, options)
 
 
+def _console() -> ConsoleKit:
+    from mainstem.connectors.postgres.console import GRAMMAR, PostgresConsole
+    from mainstem.connectors.postgres.console_names import names
+    from mainstem.connectors.postgres.console_plan import explain
+
+    return ConsoleKit(GRAMMAR, PostgresConsole, explain, names)
+
+
 SPEC = ConnectorSpec(
     name="postgresql",
     aliases=("postgres", "pg"),
@@ -60,5 +69,6 @@ SPEC = ConnectorSpec(
     target=_target,
     applies=_applies,
     changes=_changes,
+    console=_console,
     password_variable="PGPASSWORD",  # noqa: S106
 )
