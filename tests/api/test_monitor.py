@@ -213,6 +213,16 @@ def test_a_config_that_was_never_started_is_in_the_overview(api: httpx.Client) -
     assert (item["newest"], item["brief"], item["runs"]) == (None, None, 0)
 
 
+def test_one_table_is_held_and_goes_on(api: httpx.Client, stream: str, runs: Runs) -> None:
+    for move in ("pause", "resume"):
+        assert api.post(f"streams/{stream}/tables/shop.orders/{move}").json()["status"] == "RUNNING"
+    assert runs[stream].asked == ["pause shop.orders", "resume shop.orders"]
+    api.post(f"streams/{stream}/stop")
+    answer = api.post(f"streams/{stream}/tables/shop.orders/pause")
+    assert (answer.status_code, answer.json()["details"]["state"]) == (409, "STOPPED")
+    assert api.post("streams/stream_none/tables/a/pause").status_code == 404
+
+
 def test_two_runs_are_compared(api: httpx.Client, stream: str, runs: Runs) -> None:
     config = api.get(f"streams/{stream}").json()["configId"]
     runs[stream].end(RunState.FAILED, "no room")

@@ -75,6 +75,12 @@ class Replica(Replication):
             raise NotFoundError(f"the stream has no table {tables[0]}")
         self.asked.append("resync")
 
+    def pause_table(self, name: str) -> None:
+        self.asked.append(f"pause {name}")
+
+    def resume_table(self, name: str) -> None:
+        self.asked.append(f"resume {name}")
+
     def cutover(self, deadline_s: float, *, quiet_s: float = 3.0) -> CutoverReport:
         self.asked.append(f"cutover {deadline_s:g} {quiet_s:g}")
         counts = (TableCount(ORDERS, TableId("public", "orders"), 5, 5),)

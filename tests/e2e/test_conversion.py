@@ -13,13 +13,16 @@ from pathlib import Path
 import pytest
 
 from mainstem import bootstrap, failpoints
+from mainstem.errors import ConflictError, NotFoundError
 from mainstem.model.run import (
     NulPolicy,
     RowErrorPolicy,
     RunOptions,
     RunState,
     SchemaPolicy,
+    TableProgress,
     TableSelection,
+    TableState,
     WriteMode,
     ZeroDatePolicy,
 )
@@ -186,6 +189,38 @@ def test_a_limit_that_was_reached_stays_so_when_the_run_goes_on_after_a_failure(
     second = subprocess.run(command, capture_output=True, check=False, cwd=tmp_path)
     assert json.loads(second.stdout)["status"] == "EVENT_LIMIT_REACHED"
     assert pair.postgres("SELECT count(*) FROM products") == [(1_234,)]
+
+
+def test_a_table_that_is_paused_waits_while_others_are_copied(
+    pair: Pair, hold: Hold, wait_until: Callable[[Callable[[], bool]], None]
+) -> None:
+    for table in ("first", "second"):
+        pair.fill(table, 400_000)
+    pair.mysql("ANALYZE TABLE first, second")
+    run = pair.conversion(RunOptions(jobs=2, batch_rows=500))
+    thread = threading.Thread(target=run.run)
+    thread.start()
+
+    def table(name: str) -> TableProgress:
+        return next(table for table in run.progress().tables if table.source.name == name)
+
+    hold.wait()
+    run.pause_table("second")
+    run.pause_table("second")
+    hold.let_go()
+    wait_until(lambda: table("first").state is TableState.FINISHED)
+    assert (table("second").state, table("second").rows_written < 400_000) == (TableState.PAUSED, True)
+    with pytest.raises(ConflictError):
+        run.pause_table("first")
+    with pytest.raises(ConflictError):
+        run.resume_table("first")
+    with pytest.raises(NotFoundError):
+        run.pause_table("third")
+    run.resume_table("second")
+    thread.join(120)
+    assert run.progress().state is RunState.FINISHED
+    source, target = sums(pair, "second")
+    assert source == target
 
 
 def test_stop_leaves_whole_chunks_only(pair: Pair, hold: Hold) -> None:

@@ -92,6 +92,23 @@ def test_a_table_that_is_paused_comes_back_by_a_new_copy(route: Route) -> None:
 
 
 @CROSS
+def test_a_table_that_somebody_pauses_goes_on_by_a_new_copy(route: Route) -> None:
+    _make(route, "a", "b")
+    with following(route) as stream, stream.running() as replication:
+        replication.pause_table("a")
+        wait_until(lambda: _state(replication, "a") is TableState.PAUSED, stream.said)
+        replication.pause_table("a")
+        route.source.run("INSERT INTO a VALUES (5000, 'x')", "INSERT INTO b VALUES (5000, 'x')")
+        wait_until(lambda: route.target.run("SELECT count(*) FROM b WHERE id = 5000") == [(1,)], stream.said)
+        assert route.target.run("SELECT count(*) FROM a WHERE id = 5000") == [(0,)]
+        with pytest.raises(ConflictError):
+            replication.resume_table("b")
+        replication.resume_table("a")
+        wait_until(lambda: _state(replication, "a") is TableState.STREAMING, stream.said)
+        stream.wait_equal()
+
+
+@CROSS
 def test_tables_that_are_new_are_copied_at_the_next_start(route: Route) -> None:
     _make(route, "a")
     with following(route) as stream:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 
 from mainstem.contract.target import ChunkRecord
-from mainstem.engine.work import Attempt, PlanWork, WorkQueue
+from mainstem.engine.work import HELD_LOOK_S, Attempt, PlanWork, WorkQueue
 from mainstem.model.frame import Chunk
 from mainstem.model.names import TableId
 from mainstem.model.plan import TablePlan
@@ -45,6 +45,25 @@ def test_chunks_of_a_table_come_before_the_next_table_is_cut() -> None:
     planned(queue, first, 2)
     assert [take_attempt(queue).chunk.number for _ in range(2)] == [0, 1]
     assert isinstance(queue.take(), PlanWork)
+
+
+def test_a_table_that_is_held_waits_while_others_go_on() -> None:
+    first, second = plan("a"), plan("b")
+    held = {first.source}
+    queue = WorkQueue(lambda _: None, lambda: frozenset(held))
+    queue.add(first, [ChunkRecord(Chunk(first.source, 0), done=False)])
+    queue.add(second, [ChunkRecord(Chunk(second.source, 0), done=False)])
+    attempt = take_attempt(queue)
+    assert attempt.table == second
+    queue.done(attempt)
+    taken: list[object] = []
+    reader = threading.Thread(target=lambda: taken.append(queue.take()))
+    reader.start()
+    reader.join(2 * HELD_LOOK_S)
+    assert taken == []  # it waits: the table is not given up
+    held.clear()
+    reader.join(30)
+    assert [work.table for work in taken if isinstance(work, Attempt)] == [first]
 
 
 def test_only_chunks_that_the_ledger_does_not_have_are_handed_out() -> None:

@@ -12,6 +12,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from mainstem.api import briefs, monitor_models, shapes
 from mainstem.api.documents import event_stream
+from mainstem.api.models import Stream
 from mainstem.api.services import Plane, Services
 from mainstem.api.watching import Message, Viewer
 from mainstem.control import comparison
@@ -108,6 +109,18 @@ def _event(message: Message) -> ServerSentEvent:
     number = None if message.number is None else str(message.number)
     text = json.dumps(message.data, ensure_ascii=False, separators=(",", ":"))
     return ServerSentEvent(data=text, event=message.name, id=number, sep="\n")
+
+
+@router.post("/streams/{stream_id}/tables/{table:path}/pause", response_model=Stream)
+def pause_table(stream_id: str, table: str, plane: Plane) -> Any:
+    """Hold one table while the others go on. A replication applies none of its changes, and must copy it anew later."""
+    return shapes.stream(plane.streams.pause_table(stream_id, table))
+
+
+@router.post("/streams/{stream_id}/tables/{table:path}/resume", response_model=Stream)
+def resume_table(stream_id: str, table: str, plane: Plane) -> Any:
+    """Go on with a table that is held; a replication copies it anew."""
+    return shapes.stream(plane.streams.resume_table(stream_id, table))
 
 
 @router.get("/streams/{stream_id}/timeline", response_model=monitor_models.Timeline)

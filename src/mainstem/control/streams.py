@@ -14,7 +14,7 @@ from mainstem.control.configs import Configs
 from mainstem.control.options import reporting_interval_s
 from mainstem.control.plans import plan_of
 from mainstem.control.states import ACTIVE, StateConflict
-from mainstem.control.supervisor import Ends, Supervisor, is_to_go_on
+from mainstem.control.supervisor import Ends, Run, Supervisor, is_to_go_on
 from mainstem.engine.replication import close_stream
 from mainstem.errors import ConflictError, MainstemError, NotFoundError
 from mainstem.model.event import Level
@@ -125,6 +125,31 @@ class Streams:
             if record.state is RunState.FAILED:  # the others are active themselves, or cannot be resumed
                 self._check_room(record.config_id)
             return self._supervisor.resume(record.id, self.ends)
+
+    def pause_table(self, stream_id: str, table: str) -> StreamRecord:
+        """Hold one table while the others go on. `StateConflict` when the stream does not run."""
+        record, run = self._running(stream_id)
+        run.pause_table(table)
+        self._supervisor.say(record.id, f"{table}: paused on request", table=table)
+        return record
+
+    def resume_table(self, stream_id: str, table: str) -> StreamRecord:
+        """Go on with a table that is held; in mode cdc by a new copy. `StateConflict` when the stream does not run."""
+        record, run = self._running(stream_id)
+        run.resume_table(table)
+        self._supervisor.say(record.id, f"{table}: goes on on request", table=table)
+        return record
+
+    def _running(self, stream_id: str) -> tuple[StreamRecord, Run]:
+        record = self.get(stream_id)
+        run = self._supervisor.run_of(record.id)
+        if run is None:
+            raise StateConflict(
+                f"stream {record.id} is {record.state}; it must run for this",
+                remedy="resume it, or start its config again",
+                details={"field": "stream_state", "state": record.state.value, "value": record.id},
+            )
+        return record, run
 
     def forget(self, config_id: str, run_ids: Sequence[str] = (), *, force: bool = False) -> int:
         """Delete streams of a config that have ended (these, or all); returns how many.

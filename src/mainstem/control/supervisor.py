@@ -71,6 +71,14 @@ class Run(Protocol):
         """How far it is."""
         ...
 
+    def pause_table(self, name: str) -> None:
+        """Hold one table while the others go on."""
+        ...
+
+    def resume_table(self, name: str) -> None:
+        """Go on with a table that is held; in mode cdc by a new copy."""
+        ...
+
 
 Ends = tuple[Endpoint, Endpoint, RunOptions]
 MakeRun = Callable[[str, Endpoint, Endpoint, RunOptions, Callable[[Event], None], bool], Run]
@@ -209,6 +217,11 @@ class Supervisor:
         active.run.stop()
         active.done.wait(STOP_WAIT_S)
         return self._find(stream_id)
+
+    def run_of(self, stream_id: str) -> Run | None:
+        """The run of a stream, if it has a thread."""
+        active = self._active.get(stream_id)
+        return None if active is None else active.run
 
     def replication(self, stream_id: str) -> Replication | None:
         """The run of a stream of mode cdc, if it has a thread."""

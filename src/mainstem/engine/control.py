@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mainstem.errors import CancelledError
+from mainstem.model.names import TableId
 from mainstem.model.run import RunState
 
 PAUSE_GRACE_S = 2.0
@@ -19,6 +20,9 @@ class RunControl:
     Args:
         max_rows, max_seconds: 0 is unlimited.
         max_rejected: how many rows may be put aside; 0 is none.
+
+    Attributes:
+        held: tables that are paused while others are copied.
     """
 
     def __init__(self, max_rows: int, max_seconds: int, max_rejected: int = 0) -> None:
@@ -30,6 +34,17 @@ class RunControl:
         self._active_s = 0.0
         self._active_since: float | None = None
         self.limit: RunState | None = None
+        self.held: frozenset[TableId] = frozenset()
+
+    def hold(self, table: TableId) -> None:
+        """Begin no more chunks of a table; those under way are brought to their end."""
+        with self._changed:
+            self.held |= {table}
+
+    def release(self, table: TableId) -> None:
+        """Go on with a table."""
+        with self._changed:
+            self.held -= {table}
 
     def start_clock(self) -> None:
         """Running time counts from here."""

@@ -19,10 +19,10 @@ from mainstem.engine.planjson import plan_from_json, plan_to_json
 from mainstem.engine.planner import make_plan
 from mainstem.engine.progress import Tracker
 from mainstem.engine.retry import Backoff
-from mainstem.errors import CancelledError, MainstemError, PlanError, TargetChangedError
+from mainstem.errors import CancelledError, ConflictError, MainstemError, PlanError, TargetChangedError
 from mainstem.model.event import Event
 from mainstem.model.plan import MigrationPlan
-from mainstem.model.run import Progress, RunOptions, RunState
+from mainstem.model.run import Progress, RunOptions, RunState, TableState
 
 __all__ = ["Conversion", "Endpoint", "make_plan"]
 
@@ -97,6 +97,31 @@ class Conversion:
         """Go on after `pause`."""
         self._tracker.set_state(RunState.RUNNING)
         self._control.resume()
+
+    def pause_table(self, name: str) -> None:
+        """Copy no more of one table while the others go on; chunks under way are brought to their end.
+
+        The source's snapshot stays open meanwhile.
+
+        Raises:
+            NotFoundError: there is no such table, or several.
+            ConflictError: there is nothing left to hold back.
+        """
+        table = self._tracker.find(name)
+        if table.state in (TableState.PENDING, TableState.COPYING):
+            self._control.hold(table.source)
+            self._tracker.table_state(table.source, TableState.PAUSED)
+        elif table.state is not TableState.PAUSED:
+            raise ConflictError(f"{table.source} is {table.state}: it has no rows left to wait with")
+
+    def resume_table(self, name: str) -> None:
+        """Go on with a table. Raises as `pause_table`."""
+        table = self._tracker.find(name)
+        if table.state is not TableState.PAUSED:
+            self._control.release(table.source)
+            raise ConflictError(f"{table.source} is {table.state}, and not paused")
+        self._tracker.table_state(table.source, TableState.COPYING if table.chunks_total else TableState.PENDING)
+        self._control.release(table.source)
 
     def stop(self) -> None:
         """End the run in state STOPPED; what is durable stays, half-done chunks are rolled back."""

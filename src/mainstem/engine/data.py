@@ -150,7 +150,7 @@ class DataPhase:
 
     def _queue(self, ledger: Ledger) -> WorkQueue:
         """The work that is left by the ledger; the largest tables first, so that no long one is left for the end."""
-        queue = WorkQueue(self._ready_once)
+        queue = WorkQueue(self._ready_once, lambda: self._control.held)
         for table in sorted(self._plan.tables, key=lambda item: -item.bytes_estimate):
             if self._tracker.table(table.source).state in (TableState.FAILED, TableState.SKIPPED):
                 continue

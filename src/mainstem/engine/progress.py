@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from mainstem.contract.target import ChunkRecord, Receipt
 from mainstem.engine.control import RunControl
 from mainstem.engine.work import Attempt
-from mainstem.errors import MainstemError
+from mainstem.errors import MainstemError, NotFoundError
 from mainstem.model.change import Op
 from mainstem.model.event import Category, Event, Level
 from mainstem.model.names import TableId
@@ -149,7 +149,8 @@ class Tracker:
         with self._lock:
             table = attempt.table.source
             self._active.add(attempt)
-            self._tables[table].state = TableState.COPYING
+            if table not in self._control.held:  # it may have been paused since it was handed out
+                self._tables[table].state = TableState.COPYING
             self._since.setdefault(table, self._control.elapsed_s)
 
     def abandon(self, attempt: Attempt) -> None:
@@ -276,6 +277,17 @@ class Tracker:
         """The live counter of a table."""
         return self._tables[table]
 
+    def find(self, name: str) -> TableProgress:
+        """The live counter of the table that a user calls so: ``table``, if that is enough, or ``schema.table``."""
+        with self._lock:
+            tables = list(self._tables.values())
+        named = [table for table in tables if str(table.source) == name]
+        found = named or [table for table in tables if table.source.name == name]
+        if len(found) != 1:
+            told = "is in several schemas; write schema.table" if found else "is not a table of the stream"
+            raise NotFoundError(f"{name} {told}", remedy="name a table of the source", table=name)
+        return found[0]
+
     def report(self, item: ReportItem) -> None:
         """Add to the report, once."""
         with self._lock:
@@ -289,7 +301,9 @@ class Tracker:
             progress = self._progress
             progress.state, progress.finished_at_us = state, now_us()
             for table in self._tables.values():
-                if table.state in _UNDER_WAY + _STREAMS:
+                if table.state in _UNDER_WAY + _STREAMS or (
+                    table.state is TableState.PAUSED and table.source in self._control.held
+                ):
                     table.state = TableState.STOPPED
             if error is not None:
                 progress.error, progress.error_code, progress.remedy = error.message, error.code, error.remedy

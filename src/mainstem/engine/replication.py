@@ -6,6 +6,7 @@ The same ``run_id`` again goes on where the target says that the stream stood.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from mainstem import failpoints
@@ -13,12 +14,12 @@ from mainstem.contract.apply import ChangeTarget, StreamBook
 from mainstem.contract.changes import ChangeSource
 from mainstem.contract.hub import Hub
 from mainstem.contract.target import Ledger
-from mainstem.engine.applying import ReadAgainError
+from mainstem.engine.applying import Applying, ReadAgainError
 from mainstem.engine.control import Interrupts, Limit, RunControl
 from mainstem.engine.cutover import Cutover
 from mainstem.engine.data import wait_after
 from mainstem.engine.endpoint import Endpoint
-from mainstem.engine.evolution import Evolution
+from mainstem.engine.evolution import RESYNC, Evolution
 from mainstem.engine.handover import WAITING, HandOver, moments
 from mainstem.engine.lag import Lag
 from mainstem.engine.letters import replay
@@ -28,7 +29,7 @@ from mainstem.engine.present import selected
 from mainstem.engine.progress import Tracker
 from mainstem.engine.resync import Copier, Requests, open_hold
 from mainstem.engine.retry import Backoff
-from mainstem.engine.standing import Milestones, Orders, Standing
+from mainstem.engine.standing import ACTIVE, Milestones, Orders, Standing
 from mainstem.engine.streaming import Later, Session
 from mainstem.engine.watch import Watch
 from mainstem.errors import (
@@ -43,10 +44,11 @@ from mainstem.model.alert import Alert
 from mainstem.model.cutover import CutoverReport
 from mainstem.model.event import Event, Level
 from mainstem.model.names import TableId
-from mainstem.model.run import Progress, RunOptions, RunState
+from mainstem.model.run import Progress, RunOptions, RunState, TableState
 from mainstem.model.stream import DeadLetter, SchemaRecord, StoredStream, StreamTable
 
 _ALL = 1_000_000
+PAUSED_ON_REQUEST = "paused on request; its changes are not applied meanwhile"
 
 
 class Replication:
@@ -146,6 +148,33 @@ class Replication:
             if table.state in WAITING:
                 raise ConflictError(f"{table.source} is being copied already", table=str(table.source))
         self._requests.add([table.source for table in found])
+
+    def pause_table(self, name: str) -> None:
+        """Apply no more changes of one table while the others stream; to go on it is copied anew. Returns at once.
+
+        Raises:
+            NotFoundError: the stream has no such table.
+            ConflictError: the stream does not run yet, or any more, or the table does not stream.
+        """
+        table = _find(self._running().durable_tables, name)
+        if table.state is TableState.PAUSED:
+            return
+        if table.state not in ACTIVE:
+            raise ConflictError(f"{table.source} is {table.state} and does not stream", table=str(table.source))
+
+        def pause(writer: Applying) -> None:
+            now = writer.site.standing.tables.get(table.source)
+            if now is not None and now.state in ACTIVE:
+                writer.save_tables([replace(now, state=TableState.PAUSED, error=PAUSED_ON_REQUEST, remedy=RESYNC)])
+
+        self._orders.add(pause)
+
+    def resume_table(self, name: str) -> None:
+        """Copy a table anew that is paused or failed, and go on with it; raises as `resync`."""
+        table = _find(self._running().durable_tables, name)
+        if table.state in ACTIVE:
+            raise ConflictError(f"{table.source} is {table.state}, and not paused", table=str(table.source))
+        self.resync([table.source])
 
     def cutover(self, deadline_s: float, *, quiet_s: float = 3.0) -> CutoverReport:
         """Wait until the source is quiet and all of it is applied; then set counters and compare the rows' numbers.

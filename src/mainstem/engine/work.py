@@ -12,6 +12,8 @@ from mainstem.model.frame import Chunk
 from mainstem.model.names import TableId
 from mainstem.model.plan import TablePlan
 
+HELD_LOOK_S = 0.25
+
 
 @dataclass(frozen=True, slots=True)
 class PlanWork:
@@ -58,11 +60,12 @@ class WorkQueue:
 
     Args:
         ready: called (outside the lock) with each table whose rows are all durable.
+        held: the tables that nothing is handed out of for now; asked for again and again while only theirs is left.
     """
 
-    def __init__(self, ready: Callable[[TablePlan], None]) -> None:
+    def __init__(self, ready: Callable[[TablePlan], None], held: Callable[[], frozenset[TableId]] = frozenset) -> None:
         self._changed = threading.Condition()
-        self._ready = ready
+        self._ready, self._held = ready, held
         self._queue: deque[PlanWork | Attempt] = deque()
         self._tables: dict[TableId, _TableWork] = {}
         self._busy = 0
@@ -85,19 +88,32 @@ class WorkQueue:
         """The next piece of work; waits while others may still give work back. None: there is no more."""
         with self._changed:
             while not self._closed:
-                while self._queue:
-                    work = self._queue.popleft()
-                    table = self._tables[work.table.source]
-                    if table.given_up:
-                        continue
+                work = self._first()
+                if work is not None:
                     self._busy += 1
                     if isinstance(work, Attempt):
-                        table.attempts.add(work)
+                        self._tables[work.table.source].attempts.add(work)
                     return work
-                if self._busy == 0:
+                if self._busy == 0 and not self._queue:
                     break
-                self._changed.wait()
+                self._changed.wait(HELD_LOOK_S if self._queue else None)
             return None
+
+    def _first(self) -> PlanWork | Attempt | None:
+        """The first piece of a table that is neither given up nor held; None if there is none."""
+        held = self._held()
+        passed: list[PlanWork | Attempt] = []
+        found = None
+        while self._queue and found is None:
+            work = self._queue.popleft()
+            if self._tables[work.table.source].given_up:
+                continue
+            if work.table.source in held:
+                passed.append(work)
+            else:
+                found = work
+        self._queue.extendleft(reversed(passed))
+        return found
 
     def planned(self, table: TablePlan, chunks: Sequence[Chunk]) -> None:
         """A `PlanWork` is done."""
