@@ -42,8 +42,12 @@ class Following:
         """A run that has not begun."""
         route = self.route
         return bootstrap.replication(
-            self.stream_id, route.source.endpoint, route.target.endpoint, self.options, self.events.append
+            self.stream_id, route.source.endpoint, route.target.endpoint, self.options, self.listen
         )
+
+    def listen(self, event: Event) -> None:
+        """Gets every event of the runs."""
+        self.events.append(event)
 
     @contextmanager
     def running(self, *, streams: bool = True) -> Iterator[Replication]:

@@ -54,7 +54,10 @@ class LogDecoder:
     @property
     def has_rows(self) -> bool: ...
     def relate(self, relation: Relation) -> None:
-        """How a relation's tuples are read from here on. What its earlier `ChangeRows` holds must have been taken."""
+        """How a relation's tuples are read from here on. What its earlier `ChangeRows` holds must have been taken.
+
+        Without rows: its changes are left out; behind a ``since`` that is not 0 they are messages for the caller.
+        """
     def forget(self, oid: int) -> None:
         """Changes of this relation are an error until it is described again."""
     def begin_group(self) -> None:

@@ -338,6 +338,9 @@ cdef class LogDecoder:
                 return OK
             if not self._is_aborted(<uint32_t> _number(at + 1, 4)):
                 code = self._change(at[0], at + 5, at + length)
+                if code == CONTROL:
+                    status[0] = MESSAGE
+                    return OK
                 if code != OK:
                     return code
             place[0] += 4 + length
@@ -383,8 +386,10 @@ cdef class LogDecoder:
                 return NO_RELATION
             with gil:
                 self.last = <Relation> found
-        if self.last.rows is None or self.commit_lsn < self.last.since:
+        if self.commit_lsn < self.last.since:
             return OK
+        if self.last.rows is None:  # with a `since`, how it is read is to be settled first
+            return CONTROL if self.last.since else OK
         if op != INSERT and (at[0] == c"K" or at[0] == c"O"):
             old = at[0]
             at += 1

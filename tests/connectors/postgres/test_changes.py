@@ -259,6 +259,23 @@ def test_what_a_table_was_copied_with_is_left_out(sql: Sql, feed: MakeFeed) -> N
     one.check()
 
 
+@pytest.mark.usefixtures("streamed")
+@pytest.mark.parametrize("last", [2, 3000], ids=["whole", "streamed"])
+def test_a_shape_that_the_log_tells_of_only_before_the_snapshot_is_a_change_behind_it(
+    sql: Sql, feed: MakeFeed, last: int
+) -> None:
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY, a text)")
+    one = feed("t")
+    sql.execute("ALTER TABLE t ADD COLUMN n int; INSERT INTO t VALUES (1, 'x', 1)")
+    one.copy()
+    sql.execute(f"INSERT INTO t SELECT i, repeat('y', 100), i FROM generate_series(2, {last}) i")
+    sql.execute("UPDATE t SET a = 'z' WHERE id = 2; DELETE FROM t WHERE id = 1")
+    changes = [part for part in parts_of(one.run()) if isinstance(part, SchemaChange)]
+    assert [[column.name for column in change.columns] for change in changes] == [["id", "a", "n"]]
+    assert len(one.twin.rows["t"]) == last - 1
+    one.check()
+
+
 def test_the_snapshot_and_the_stream_are_the_source_while_it_is_written_to(
     sql: Sql, database: ConnectionSettings, feed: MakeFeed
 ) -> None:

@@ -15,7 +15,7 @@ from mainstem.connectors.postgres.gather import Gathered
 from mainstem.connectors.postgres.inprogress import InProgress, Transaction
 from mainstem.connectors.postgres.lsn import Place, read_place
 from mainstem.connectors.postgres.pace import Pace
-from mainstem.connectors.postgres.relations import read_relation, read_truncate
+from mainstem.connectors.postgres.relations import SentTable, read_relation, read_truncate
 from mainstem.connectors.postgres.roster import Roster, Wanted
 from mainstem.connectors.postgres.side import Side
 from mainstem.connectors.postgres.tables import Tables
@@ -30,7 +30,9 @@ from mainstem.native.status import Status
 
 _IDLE_S = 1.0
 _SOON_S = 0.1  # from one `Idle` to the next while the log of others moves on
-_XID = 4
+_XID, _OID = 4, 4
+_ENVELOPE = b"w" + bytes(24)  # what the server puts before a message
+_ROWS = (b"I", b"U", b"D")
 _IGNORED = (b"Y", b"O", b"M")  # types, origins, logical messages
 
 
@@ -228,14 +230,21 @@ class PostgresChangeStream:
     def _described(self, letter: bytes, body: bytes) -> Iterator[ChangeGroup]:
         """What stands between the rows of a transaction."""
         if letter == b"R":
-            yield from self._relation(body)
+            yield from self._relation(read_relation(body))
         elif letter == b"T":
             self._truncate(body)
+        elif letter in _ROWS:
+            yield from self._row(letter, body)
         elif letter not in _IGNORED:
             raise WireError(f"PostgreSQL's log: a message of the unknown kind {letter!r}")
 
-    def _relation(self, body: bytes) -> Iterator[ChangeGroup]:
-        sent = read_relation(body)
+    def _row(self, letter: bytes, body: bytes) -> Iterator[ChangeGroup]:
+        """The first change of a table behind its snapshot, whose shape was only told of before."""
+        yield from self._relation(self._tables.sent(int.from_bytes(body[:_OID])))
+        self._decoder.message(_ENVELOPE + letter + body)
+
+    def _relation(self, sent: SentTable) -> Iterator[ChangeGroup]:
+        """What a table looks like from here on."""
         for look in (self._tables.describe, self._tables.obstacle):
             change = look(sent, self._decoder.commit_lsn)
             if change is not None:

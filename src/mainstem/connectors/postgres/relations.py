@@ -140,13 +140,16 @@ def change_rows(table: StreamTable, money_digits: int) -> ChangeRows:
 
 
 def relation(sent: SentTable, table: StreamTable | None, rows: ChangeRows | None, since: int) -> Relation:
-    """How a table's tuples lie in its columns.
+    """How a table's tuples lie in its columns; without a table, they are left out.
 
+    Args:
+        since: changes of transactions that commit before it are left out. Without a table, those behind it are left
+            to the caller; 0 is for ever.
     Raises:
         StatementError: a column that is to be copied is not sent.
     """
     if table is None or rows is None:
-        return Relation(sent.oid, len(sent.columns), None, [], 0)
+        return Relation(sent.oid, len(sent.columns), None, [], since)
     lacking = missing_columns(sent, table)
     if lacking:
         raise StatementError(

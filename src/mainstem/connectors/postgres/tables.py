@@ -91,6 +91,10 @@ class Tables:
             table.source for table in found if table.state in FOLLOWED and commit_lsn >= read_place(table.since).lsn
         )
 
+    def sent(self, oid: int) -> SentTable:
+        """What the server last said of a table."""
+        return self._sent[oid]
+
     def settle(self, table: StreamTable, decoder: LogDecoder) -> None:
         """How a table's rows are read from here on; those that were gathered have been taken."""
         found = self._side.oids([table.source])
@@ -141,21 +145,27 @@ class Tables:
         """Have the table's rows decoded by what the server says of it now.
 
         Args:
-            commit_lsn: of the transaction; rows that a table's snapshot holds already may be of another shape.
+            commit_lsn: of the transaction; rows that a table's snapshot holds already may be of another shape. If it
+                is still that shape behind the snapshot, the server does not say so again: the first row there is left
+                to the caller (`sent`).
         """
         id_ = self._oids.get(sent.oid)
         if id_ is not None and id_ != sent.id and sent.id in self._tables:  # settled under its new name
             id_ = self._oids[sent.oid] = sent.id
         table = self._tables.get(id_) if id_ is not None else None
         self._sent[sent.oid] = sent
-        early = commit_lsn is not None and table is not None and commit_lsn < read_place(table.since).lsn
-        if table is None or table.state not in FOLLOWED or (early and self.describe(sent, _FOR_EVER) is not None):
+        if table is None or table.state not in FOLLOWED:
             decoder.relate(relation(sent, None, None, 0))
+            return
+        since = read_place(table.since).lsn
+        early = commit_lsn is not None and commit_lsn < since
+        if early and (self.describe(sent, _FOR_EVER) or self.obstacle(sent, _FOR_EVER)):
+            decoder.relate(relation(sent, None, None, since))
             return
         self._accepted[table.source] = sent
         if table.source not in self._rows:
             self._rows[table.source] = change_rows(table, self._digits(table))
-        decoder.relate(relation(sent, table, self._rows[table.source], read_place(table.since).lsn))
+        decoder.relate(relation(sent, table, self._rows[table.source], since))
 
     def _digits(self, table: StreamTable) -> int:
         if not needs_money_digits(table.plan.columns):
