@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 from mainstem import bootstrap, failpoints
 from mainstem.contract.registry import Registry
 from mainstem.engine.endpoint import Endpoint
+from mainstem.errors import ConflictError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.event import Event
 from mainstem.model.run import Mode, RunOptions
@@ -40,6 +42,7 @@ class Job:
         log: a file for what happens, a line of JSON each; the last one of a process that was not killed tells how it
             ended.
         failpoints: as in ``MAINSTEM_FAILPOINTS``.
+        anew: tables to copy anew as soon as it streams.
     """
 
     run_id: str
@@ -48,6 +51,7 @@ class Job:
     log: Path
     options: RunOptions = CDC
     failpoints: str = ""
+    anew: tuple[str, ...] = ()
 
 
 def work(job: Job) -> None:
@@ -65,7 +69,12 @@ def work(job: Job) -> None:
         thread = threading.Thread(target=lambda: outcome.append(replication.run()), name="replication")
         signal.signal(signal.SIGTERM, lambda *_: replication.stop())
         thread.start()
+        asked = not job.anew
         while thread.is_alive():
+            if not asked:
+                with suppress(ConflictError):  # it does not stream yet
+                    replication.resync(job.anew)
+                    asked = True
             thread.join(0.1)
         progress = outcome[0] if outcome else None
         ended = {"state": "DIED"} if progress is None else {
@@ -76,6 +85,12 @@ def work(job: Job) -> None:
         log.write(json.dumps({"ended": ended}) + "\n")
     sys.stdout.flush()
     os._exit(0 if ended["state"] == "STOPPED" else 1)
+
+
+def story(log: Path, most: int) -> str:
+    """The last lines of a log, for people."""
+    lines = log.read_text().splitlines() if log.exists() else []
+    return "\n".join(lines[-most:])
 
 
 @dataclass
@@ -127,8 +142,7 @@ class StreamProcess:
 
     def story(self, most: int = 30) -> str:
         """The last that happened, for people."""
-        lines = self.job.log.read_text().splitlines() if self.job.log.exists() else []
-        return "\n".join(lines[-most:])
+        return story(self.job.log, most)
 
     def wait(self, condition: Callable[[], bool], what: str, deadline_s: float = 60.0) -> None:
         """Until the condition is true; fails if the process ends before, or takes too long."""
