@@ -75,6 +75,12 @@ class UnauthorizedError(MainstemError):
     code = "unauthorized"
 
 
+class ForbiddenError(MainstemError):
+    """A browser's request that may come from another site's page."""
+
+    code = "forbidden"
+
+
 class ConnectError(MainstemError):
     """A system could not be reached or refused the login."""
 

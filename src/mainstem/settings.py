@@ -43,6 +43,11 @@ class Settings(BaseSettings):
         default=[LOOPBACK_ORIGINS],
         description="browser origins that may call, comma-separated; * is any, loopback is any port of this machine",
     )
+    allowed_hosts: Annotated[list[str], NoDecode] = Field(
+        default=[],
+        description="names, comma-separated, that browsers may call this server by besides localhost; none: any, unless"
+        " it listens on this machine only",
+    )
     max_active_streams: int = Field(default=0, ge=0, description="streams that may run at once; 0 is unlimited")
 
     @field_validator("home")
@@ -50,7 +55,7 @@ class Settings(BaseSettings):
     def _expand(cls, value: Path) -> Path:
         return value.expanduser()
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):

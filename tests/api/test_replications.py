@@ -26,6 +26,7 @@ from mainstem.control.keys import ApiKeys
 from mainstem.control.reach import Systems
 from mainstem.control.replications import Replications
 from mainstem.control.secrets import SecretBox
+from mainstem.control.sessions import Sessions
 from mainstem.control.streams import Streams
 from mainstem.control.supervisor import Supervisor
 from mainstem.engine.endpoint import Endpoint
@@ -76,13 +77,14 @@ def api(tmp_path: Path, runs: dict[str, Replica], monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(streams, "close_stream", lambda *_: None)
     store = SqlStore(f"sqlite:///{tmp_path / 'mainstem.db'}")
     registry = Registry.installed()
-    connections = Connections(store, SecretBox(b"k" * 32), registry)
+    keys, box = ApiKeys(store, KEY), SecretBox(b"k" * 32)
+    connections = Connections(store, box, registry)
     configs, broadcaster = Configs(store, connections), Broadcaster()
     boss = Supervisor(store, broadcaster, make)
     kept = Streams(store, configs, boss)
     services = Services(
-        store, ApiKeys(store, KEY), connections, configs, kept, Replications(kept, boss), Systems(registry), boss,
-        broadcaster, "install", "", (), True,
+        store, keys, connections, configs, kept, Replications(kept, boss), Systems(registry), boss,
+        broadcaster, "install", "", (), True, Sessions(store, box, keys), frozenset(),
     )  # fmt: skip
     with served(make_app(services)) as url, httpx.Client(base_url=url, headers={"X-API-Key": KEY}) as client:
         yield client

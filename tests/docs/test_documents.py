@@ -53,7 +53,7 @@ def test_the_settings_are_those_of_the_code() -> None:
     rows = dict(re.findall(r"^\| `(MAINSTEM_\w+)` \| .* \| (.*) \|$", _page("docs/configuration.md"), re.MULTILINE))
     assert set(rows) == {f"MAINSTEM_{name.upper()}" for name in Settings.model_fields}
     for name, field in Settings.model_fields.items():
-        default = field.default[0] if isinstance(field.default, list) else field.default
+        default = next(iter(field.default), None) if isinstance(field.default, list) else field.default
         told = "none" if default is None else f"`{default}`"
         assert rows[f"MAINSTEM_{name.upper()}"] == told
 

@@ -20,10 +20,13 @@ from mainstem.api import (
     planning,
     problems,
     replications,
+    sessions,
     streams,
     system,
 )
+from mainstem.api.browsers import Browsers
 from mainstem.api.guard import BASE, KeyGuard, Lenient, RequestIds
+from mainstem.api.pages import Pages
 from mainstem.api.services import Services
 
 LOOPBACK_ORIGINS = "loopback"
@@ -59,9 +62,10 @@ def make_app(services: Services) -> FastAPI:
         replications,
         metrics,
         system,
+        sessions,
     ):
         guarded.include_router(module.router)
-    for router in (system.open_router, live.router):
+    for router in (system.open_router, sessions.open_router, live.router):
         app.include_router(router, prefix=BASE)
     app.include_router(guarded)
     app.get("/docs", include_in_schema=False)(docs_page.docs)
@@ -77,7 +81,9 @@ def make_app(services: Services) -> FastAPI:
 
 def _add_middleware(app: FastAPI, services: Services) -> None:
     """The last one added is the first to see a request."""
-    app.add_middleware(KeyGuard, keys=services.keys, open_live=services.open_live)
+    browsers = Browsers(services.sessions, services.cookie, services.hosts)
+    app.add_middleware(KeyGuard, keys=services.keys, browsers=browsers, open_live=services.open_live)
+    app.add_middleware(Pages, browsers=browsers)
     app.add_middleware(Lenient)
     app.add_middleware(RequestIds)
     origins = services.cors_origins

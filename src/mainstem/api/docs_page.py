@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from starlette.responses import HTMLResponse
 
-_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'"
+_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self';"
+    " frame-ancestors 'none'"
+)
 
 
 def docs() -> HTMLResponse:

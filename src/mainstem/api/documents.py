@@ -19,6 +19,7 @@ _REF = "#/components/schemas/{model}"
 _PROBLEMS = {
     400: "invalid data",
     401: "missing or wrong key",
+    403: "refused to another site's page",
     404: "not found",
     409: "refused in this state",
     413: "the body is too large",
@@ -133,6 +134,9 @@ def complete(app: FastAPI) -> None:
                 schemas.setdefault(name, schema)
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
+            for operations in document["paths"].values():
+                for operation in operations.values():
+                    operation["responses"].pop("422", None)  # FastAPI's own, which `problems` answers as 400
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

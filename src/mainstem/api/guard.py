@@ -1,4 +1,4 @@
-"""What every request passes before it is looked at: an id, a key, and leniency about slashes and HEAD."""
+"""What every request passes before it is looked at: an id, a key or session, and leniency about slashes and HEAD."""
 
 from __future__ import annotations
 
@@ -12,18 +12,28 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mainstem.api.browsers import LOCAL_NAMES, Browsers, named_host
 from mainstem.api.problems import Json, bug, problem
 from mainstem.control.keys import ApiKeys
-from mainstem.errors import UnauthorizedError
+from mainstem.errors import ForbiddenError, UnauthorizedError
 from mainstem.log import logger
 
 BASE = "/api/v1"
 LIVE_PATH = f"{BASE}/logs/stream"
+SESSION_PATH = f"{BASE}/session"
 _OPEN = frozenset(
     {"/docs", "/openapi.json", "/health", "/ready"}
     | {BASE + path for path in ("/health", "/ready", "/services/status", "/system/defaults")}
 )
-_LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
+_REMEDY = "send it in the header X-API-Key; mainstem key create makes one"
+_ANSWERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 _MAX_ID = 64
 _log = logger(__name__)
 
@@ -51,8 +61,8 @@ class RequestIds:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
-                headers["X-Content-Type-Options"] = "nosniff"
-                headers.setdefault("Cache-Control", "no-store")
+                for name, value in _ANSWERS.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request=request_id):
@@ -83,38 +93,57 @@ class Lenient:
 
 
 class KeyGuard:
-    """401 unless the path is open or the request carries a key in use; before anything else is looked at.
+    """401 unless the path is open, the request carries a key in use, or a browser's session; before anything else.
 
     Args:
         open_live: the live log needs no key, because only this machine reaches the server. It does all the same when
             the request names another host: a page that tricks a browser with a name of its own is not this machine.
     """
 
-    def __init__(self, app: ASGIApp, keys: ApiKeys, *, open_live: bool) -> None:
+    def __init__(self, app: ASGIApp, keys: ApiKeys, browsers: Browsers, *, open_live: bool) -> None:
         self._app = app
-        self._keys = keys
+        self._keys, self._browsers = keys, browsers
         self._open_live = open_live
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on if its key is good."""
+        """Pass the request on if it may come in."""
         if scope["type"] == "http" and not self._is_open(scope):
-            key = _key(scope)
-            if not key or not await asyncio.to_thread(self._keys.accepts, key):
-                error = UnauthorizedError(
-                    "the API key is wrong" if key else "the API key is missing",
-                    remedy="send it in the header X-API-Key; mainstem key create makes one",
-                )
-                answer = Json(problem(error), HTTPStatus.UNAUTHORIZED, {"WWW-Authenticate": 'ApiKey realm="mainstem"'})
-                await answer(scope, receive, send)
+            try:
+                found = await asyncio.to_thread(self._admit, scope)
+            except UnauthorizedError as error:
+                challenge = {"WWW-Authenticate": 'ApiKey realm="mainstem"'}
+                await Json(problem(error), HTTPStatus.UNAUTHORIZED, challenge)(scope, receive, send)
                 return
-            scope.setdefault("state", {})["key_hint"] = f"****{key[-4:]}" if len(key) >= 16 else "****"
+            except ForbiddenError as error:
+                await Json(problem(error), HTTPStatus.FORBIDDEN)(scope, receive, send)
+                return
+            scope.setdefault("state", {}).update(found)
         await self._app(scope, receive, send)
+
+    def _admit(self, scope: Scope) -> dict[str, object]:
+        """Who it is, for the routes; raises `UnauthorizedError` or `ForbiddenError`."""
+        key = _key(scope)
+        if key:
+            if not self._keys.accepts(key):
+                raise UnauthorizedError("the API key is wrong", remedy=_REMEDY)
+            hint = f"****{key[-4:]}" if len(key) >= 16 else "****"
+            return {"key_hint": hint, "key_digest": self._keys.digest(key)}
+        begins = scope["path"] == SESSION_PATH and scope["method"] in {"GET", "POST"}
+        if begins and scope["method"] == "POST":  # whoever was signed in does not matter
+            self._browsers.check_page(Headers(scope=scope))
+            return {}
+        session = self._browsers.session(scope)
+        if session is not None:
+            return {"key_hint": session.key_hint, "key_digest": session.key_digest, "session": session}
+        if begins:
+            return {}
+        raise UnauthorizedError("the API key is missing", remedy=_REMEDY)
 
     def _is_open(self, scope: Scope) -> bool:
         path = scope["path"]
         if path in _OPEN or scope["method"] == "OPTIONS":
             return True
-        return self._open_live and path == LIVE_PATH and _named_host(scope) in _LOCAL_NAMES
+        return self._open_live and path == LIVE_PATH and named_host(Headers(scope=scope)) in LOCAL_NAMES
 
 
 def _key(scope: Scope) -> str:
@@ -123,11 +152,6 @@ def _key(scope: Scope) -> str:
     if not key and scope["path"] == LIVE_PATH:
         key = parse_qs(scope["query_string"].decode("latin-1")).get("api_key", [""])[0]
     return key
-
-
-def _named_host(scope: Scope) -> str:
-    host = Headers(scope=scope).get("host", "").lower()
-    return host if host.endswith("]") else host.rsplit(":", 1)[0]
 
 
 def _usable(request_id: str) -> str:

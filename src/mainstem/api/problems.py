@@ -17,6 +17,7 @@ from mainstem.control.validation import path_of
 from mainstem.errors import (
     ConflictError,
     ConnectError,
+    ForbiddenError,
     InvalidError,
     LostConnectionError,
     MainstemError,
@@ -32,6 +33,7 @@ _log = logger(__name__)
 # The first that fits; what is not listed is ours to answer for.
 _STATUS: tuple[tuple[type[MainstemError], int], ...] = (
     (UnauthorizedError, 401),
+    (ForbiddenError, 403),
     (NotFoundError, 404),
     (ConflictError, 409),
     (SchemaConflictError, 409),

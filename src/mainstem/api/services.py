@@ -14,13 +14,19 @@ from mainstem.control.events import Broadcaster
 from mainstem.control.keys import ApiKeys
 from mainstem.control.reach import Systems
 from mainstem.control.replications import Replications
+from mainstem.control.sessions import Sessions
 from mainstem.control.streams import Streams
 from mainstem.control.supervisor import Supervisor
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The control plane. ``open_live``: the live log needs no key (the server listens on loopback only)."""
+    """The control plane.
+
+    Attributes:
+        open_live: the live log needs no key (the server listens on loopback only).
+        hosts: names that a browser may call this server by; none is any.
+    """
 
     store: StateStore
     keys: ApiKeys
@@ -35,6 +41,13 @@ class Services:
     export_path: str
     cors_origins: tuple[str, ...]
     open_live: bool
+    sessions: Sessions
+    hosts: frozenset[str]
+
+    @property
+    def cookie(self) -> str:
+        """The session cookie's name. Ports of one machine share cookies, so it tells installations apart."""
+        return f"mainstem_{self.install_id[-8:]}"
 
 
 def services(request: Request) -> Services:

@@ -14,7 +14,9 @@ from types import FrameType
 import uvicorn
 
 from mainstem import log
+from mainstem.api import pages
 from mainstem.api.app import make_app
+from mainstem.api.browsers import LOCAL_NAMES
 from mainstem.api.services import Services
 from mainstem.bootstrap import run_of
 from mainstem.contract.registry import Registry
@@ -25,6 +27,7 @@ from mainstem.control.keys import ApiKeys
 from mainstem.control.reach import Systems
 from mainstem.control.replications import Replications
 from mainstem.control.secrets import open_box
+from mainstem.control.sessions import TICKET_S, Sessions
 from mainstem.control.streams import Streams
 from mainstem.control.supervisor import Supervisor
 from mainstem.errors import ConflictError, InvalidError
@@ -72,7 +75,7 @@ def control_plane(settings: Settings) -> Iterator[tuple[Services, str | None]]:
         services = Services(
             store, keys, connections, configs, streams, Replications(streams, supervisor), Systems(registry),
             supervisor, broadcaster, store.setdefault("install_id", new_id("install")), str(settings.home / "exports"),
-            tuple(settings.cors_origins), is_loopback(settings.host),
+            tuple(settings.cors_origins), is_loopback(settings.host), Sessions(store, box, keys), _hosts(settings),
         )  # fmt: skip
         supervisor.start()
         streams.go_on()
@@ -103,6 +106,14 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _hosts(settings: Settings) -> frozenset[str]:
+    """Names that browsers may use: this machine's own on loopback, any elsewhere, unless the setting lists them."""
+    listed = {host.lower() for host in settings.allowed_hosts}
+    if not listed and not is_loopback(settings.host):
+        return frozenset()
+    return frozenset(listed | LOCAL_NAMES)
 
 
 class _Server(uvicorn.Server):
@@ -137,9 +148,18 @@ def serve(settings: Settings) -> None:
         )  # fmt: skip
         url = f"http://{_shown(settings.host)}:{listener.getsockname()[1]}"
         print(f"Mainstem listens on {url}/api/v1 (docs at {url}/docs)", flush=True)
+        _tell_of_pages(services, url)
         if not is_loopback(settings.host):
             _log.warning("the API is open to other machines, and speaks plain HTTP: put TLS in front of it")
         asyncio.run(_Server(config, services.broadcaster).serve(sockets=[listener]))
+
+
+def _tell_of_pages(services: Services, url: str) -> None:
+    if not pages.is_built():
+        print(pages.NOT_BUILT, end="", flush=True)
+        return
+    link = f"{url}/signin#ticket={services.sessions.ticket()}"
+    print(f"Web UI: {link} (signs in once, within {TICKET_S // 60} minutes)", flush=True)
 
 
 @contextmanager

@@ -60,7 +60,15 @@ class ApiKeys:
 
     def accepts(self, text: str) -> bool:
         """Whether this is a key in use."""
-        digest = _digest(text)
+        return self.knows(_digest(text))
+
+    @staticmethod
+    def digest(text: str) -> str:
+        """What is kept of a key."""
+        return _digest(text)
+
+    def knows(self, digest: str) -> bool:
+        """Whether this is the `digest` of a key in use."""
         matches = [hmac.compare_digest(digest, known) for known in self._digests()]
         return any(matches)
 
