@@ -3,34 +3,39 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(PY) -m pip install --quiet --constraint constraints.txt
+UI := src/mainstem/ui/index.html
+UI_FROM := $(shell find web -path web/node_modules -prune -o -type f ! -name openapi.json ! -name '*.gen.ts' -print 2>/dev/null) $(wildcard src/mainstem/api/*.py)
 NATIVE := $(wildcard src/mainstem/native/*.pyx src/mainstem/native/*.pxd)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt bench venv wheel constraints clean servers-demo servers-test
+.PHONY: help demo test check fmt bench venv web wheel constraints clean servers-demo servers-test
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  PYTHON=python3.12 picks another interpreter (3.11 or later)."
 
-demo: servers-demo $(VENV)/.demo $(VENV)/.compiled ## a sample shop from MariaDB to PostgreSQL, then kept equal, live; EXIT=1 ends by itself
+demo: servers-demo $(VENV)/.demo $(VENV)/.compiled $(UI) ## a sample shop from MariaDB to PostgreSQL, then kept equal, live; EXIT=1 ends by itself
 	@$(PY) -m demo $(if $(EXIT),--exit)
 
 test: servers-test check ## install what is missing, then run every check and test
 
-check: $(VENV)/.dev $(VENV)/.compiled
+check: $(VENV)/.dev $(VENV)/.compiled $(UI)
 	@VENV=$(VENV) tools/check $(ARGS)
 
 fmt: $(VENV)/.dev ## format the code and fix what can be fixed
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/ruff check --fix .
+	@tools/web format
 
 bench: servers-test $(VENV)/.dev $(VENV)/.compiled ## measure against the usual tools on this machine
 	@$(PY) -m bench $(ARGS)
 
 venv: $(VENV)/.dev $(VENV)/.compiled ## the virtual environment with everything for development
 
-wheel: $(VENV)/.dev ## build dist/*.tar.gz and, from it, dist/*.whl
+web: $(UI) ## build the web UI into src/mainstem/ui
+
+wheel: $(VENV)/.dev $(UI) ## build dist/*.tar.gz and, from it, dist/*.whl
 	@rm -rf build dist
 	@$(PY) -c 'from setuptools import build_meta; build_meta.build_sdist("dist")' >/dev/null
 	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist dist/*.tar.gz
@@ -41,6 +46,7 @@ constraints: $(VENV)/.dev ## write constraints.txt from what is installed
 
 clean: ## remove the virtual environment and everything that was built
 	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf web/node_modules web/openapi.json web/src/api/schema.gen.ts src/mainstem/ui
 	rm -f src/mainstem/native/*.c src/mainstem/native/*.so
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -48,7 +54,7 @@ servers-demo:
 	@tools/install-servers mariadb
 
 servers-test:
-	@tools/install-servers mariadb postgresql
+	@tools/install-servers mariadb postgresql chromium
 
 # Stamps: a second `make` does nothing that is done already.
 $(VENV)/.created:
@@ -75,4 +81,8 @@ $(VENV)/.dev: $(VENV)/.build pyproject.toml constraints.txt
 $(VENV)/.compiled: $(NATIVE) setup.py | $(VENV)/.build
 	@CFLAGS="$(CFLAGS) -w" $(PY) setup.py --quiet build_ext --inplace
 	@$(PY) -m compileall -q src demo
+	@touch $@
+
+$(UI): $(UI_FROM) tools/web tools/npm tools/openapi | $(VENV)/.demo $(VENV)/.compiled
+	@VENV=$(VENV) tools/web build
 	@touch $@

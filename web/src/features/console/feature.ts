@@ -1,0 +1,7 @@
+import { SquareTerminal } from "lucide-react";
+import type { Feature } from "@/app/feature";
+
+export const sqlConsole: Feature = {
+  routes: [{ path: "sql/:connectionId?", lazy: () => import("./ConsolePage") }],
+  nav: { to: "/sql", label: "SQL console", icon: SquareTerminal, key: "q" },
+};

@@ -1,0 +1,7 @@
+import { TableProperties } from "lucide-react";
+import type { Feature } from "@/app/feature";
+
+export const explorer: Feature = {
+  routes: [{ path: "explorer/:connectionId?/*", lazy: () => import("./ExplorerPage") }],
+  nav: { to: "/explorer", label: "Explorer", icon: TableProperties, key: "e" },
+};

@@ -1,0 +1,10 @@
+import { Page } from "@/ui/Page";
+import { EmptyState } from "@/ui/States";
+
+export function Component() {
+  return (
+    <Page title="History">
+      <EmptyState title="This page is being built" />
+    </Page>
+  );
+}
