@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from mainstem import bootstrap, failpoints
+from mainstem.bootstrap.hubs import VARIABLE, hubs_of_command
 from mainstem.contract.registry import Registry
 from mainstem.engine.endpoint import Endpoint
 from mainstem.errors import ConflictError
@@ -43,6 +44,7 @@ class Job:
             ended.
         failpoints: as in ``MAINSTEM_FAILPOINTS``.
         anew: tables to copy anew as soon as it streams.
+        hub: as in ``MAINSTEM_HUB``, which it is unless another is given.
     """
 
     run_id: str
@@ -52,19 +54,20 @@ class Job:
     options: RunOptions = CDC
     failpoints: str = ""
     anew: tuple[str, ...] = ()
+    hub: str = field(default_factory=lambda: os.environ.get(VARIABLE, ""))
 
 
 def work(job: Job) -> None:
     """What the process does: the stream until SIGTERM, or until it ends by itself. Exits with 1 if it failed."""
     failpoints._points = failpoints._parse(job.failpoints)
-    with job.log.open("a", buffering=1) as log:
+    with job.log.open("a", buffering=1) as log, hubs_of_command(job.hub) as hubs:
 
         def listen(event: Event) -> None:
             log.write(json.dumps(asdict(event), default=str) + "\n")
 
         find = Registry.installed().find
         source, target = Endpoint(find(job.source.type), job.source), Endpoint(find(job.target.type), job.target)
-        replication = bootstrap.replication(job.run_id, source, target, job.options, listen)
+        replication = bootstrap.replication(job.run_id, source, target, job.options, listen, hubs=hubs)
         outcome: list[Any] = []
         thread = threading.Thread(target=lambda: outcome.append(replication.run()), name="replication")
         signal.signal(signal.SIGTERM, lambda *_: replication.stop())

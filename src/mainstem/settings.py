@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     store_url: SecretStr | None = Field(
         default=None, description="SQLAlchemy URL of the store; else a SQLite file in HOME"
     )
+    hub: SecretStr | None = Field(
+        default=None, description="what carries rows from readers to writers: nats://…; else memory"
+    )
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8020, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     log_level: str = Field(default="info", description="debug, info, warning or error")

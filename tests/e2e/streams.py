@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from tools.compare import compare
 
 from mainstem import bootstrap
+from mainstem.bootstrap.hubs import HubsOf, in_memory
 from mainstem.engine.replication import Replication, close_stream
 from mainstem.model.event import Category, Event
 from mainstem.model.ids import STREAM, new_id
@@ -37,13 +38,15 @@ class Following:
     stream_id: str = field(default_factory=lambda: new_id(STREAM))
     events: list[Event] = field(default_factory=list)
     ended: Progress | None = None
+    hubs: HubsOf = in_memory
 
     def replication(self) -> Replication:
         """A run that has not begun."""
         route = self.route
         return bootstrap.replication(
-            self.stream_id, route.source.endpoint, route.target.endpoint, self.options, self.listen
-        )
+            self.stream_id, route.source.endpoint, route.target.endpoint, self.options, self.listen,
+            hubs=self.hubs,
+        )  # fmt: skip
 
     def listen(self, event: Event) -> None:
         """Gets every event of the runs."""
@@ -105,9 +108,9 @@ def cdc(**changes: object) -> RunOptions:
 
 
 @contextmanager
-def following(route: Route, options: RunOptions | None = None) -> Iterator[Following]:
+def following(route: Route, options: RunOptions | None = None, hubs: HubsOf = in_memory) -> Iterator[Following]:
     """A stream whose traces at the source are gone afterwards."""
-    stream = Following(route, options or cdc())
+    stream = Following(route, options or cdc(), hubs=hubs)
     try:
         yield stream
     finally:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
+from mainstem.bootstrap.hubs import HubsOf, in_memory
 from mainstem.engine.conversion import Conversion, Endpoint
-from mainstem.hub.memory import MemoryHub
 from mainstem.model.event import Event
 from mainstem.model.run import Mode, RunOptions
 
@@ -29,9 +29,10 @@ def conversion(
     options: RunOptions,
     listen: Callable[[Event], None],
     begun: bool = False,
+    hubs: HubsOf = in_memory,
 ) -> Conversion:
-    """A run on the embedded hub."""
-    return Conversion(run_id, source, target, options, listen, MemoryHub, begun=begun)
+    """A run, on the embedded hub unless another is given."""
+    return Conversion(run_id, source, target, options, listen, hubs(run_id), begun=begun)
 
 
 def replication(
@@ -41,11 +42,12 @@ def replication(
     options: RunOptions,
     listen: Callable[[Event], None],
     begun: bool = False,
+    hubs: HubsOf = in_memory,
 ) -> Replication:
-    """A stream on the embedded hub."""
+    """A stream, on the embedded hub unless another is given."""
     from mainstem.engine.replication import Replication
 
-    return Replication(run_id, source, target, options, listen, MemoryHub, begun=begun)
+    return Replication(run_id, source, target, options, listen, hubs(run_id), begun=begun)
 
 
 def run_of(
@@ -55,10 +57,11 @@ def run_of(
     options: RunOptions,
     listen: Callable[[Event], None],
     begun: bool = False,
+    hubs: HubsOf = in_memory,
 ) -> Conversion | Replication:
     """The run that the options' mode asks for."""
     make = replication if options.mode is Mode.CDC else conversion
-    return make(run_id, source, target, options, listen, begun)
+    return make(run_id, source, target, options, listen, begun, hubs)
 
 
 def serve(settings: Settings) -> None:

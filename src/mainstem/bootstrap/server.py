@@ -7,7 +7,8 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from ipaddress import ip_address
 from types import FrameType
 
@@ -19,6 +20,7 @@ from mainstem.api.app import make_app
 from mainstem.api.browsers import LOCAL_NAMES
 from mainstem.api.services import Services
 from mainstem.bootstrap import run_of
+from mainstem.bootstrap.hubs import hubs
 from mainstem.contract.registry import Registry
 from mainstem.control.configs import Configs
 from mainstem.control.connections import Connections
@@ -60,7 +62,8 @@ def control_plane(settings: Settings) -> Iterator[tuple[Services, str | None]]:
     """
     make_home(settings)
     store = SqlStore(settings.resolved_store_url)
-    try:
+    with ExitStack() as stack:
+        stack.callback(store.close)
         store.claim()
         secret, api_key = settings.secret_key, settings.api_key
         box = open_box(store, settings.home / "secret.key", secret.get_secret_value() if secret else None)
@@ -70,11 +73,14 @@ def control_plane(settings: Settings) -> Iterator[tuple[Services, str | None]]:
         connections = Connections(store, box, registry)
         configs = Configs(store, connections)
         broadcaster = Broadcaster()
-        supervisor = Supervisor(store, broadcaster, run_of)
+        install_id = store.setdefault("install_id", new_id("install"))
+        hub = settings.hub.get_secret_value() if settings.hub else ""
+        hubs_of = stack.enter_context(hubs(hub, install_id.removeprefix("install_")))
+        supervisor = Supervisor(store, broadcaster, partial(run_of, hubs=hubs_of))
         streams = Streams(store, configs, supervisor, settings.max_active_streams)
         services = Services(
             store, keys, connections, configs, streams, Replications(streams, supervisor), Systems(registry),
-            supervisor, broadcaster, store.setdefault("install_id", new_id("install")), str(settings.home / "exports"),
+            supervisor, broadcaster, install_id, str(settings.home / "exports"),
             tuple(settings.cors_origins), is_loopback(settings.host), Sessions(store, box, keys), _hosts(settings),
         )  # fmt: skip
         supervisor.start()
@@ -84,8 +90,6 @@ def control_plane(settings: Settings) -> Iterator[tuple[Services, str | None]]:
         finally:
             broadcaster.close()
             supervisor.close()
-    finally:
-        store.close()
 
 
 def make_home(settings: Settings) -> None:

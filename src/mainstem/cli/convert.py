@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import typer
 
 from mainstem import bootstrap
+from mainstem.bootstrap.hubs import hubs_of_command
 from mainstem.cli.argv import masked
 from mainstem.cli.endpoints import check_roles
 from mainstem.cli.exits import ExitCode, exit_code_of_run
@@ -70,10 +71,11 @@ def carry_out(job: Job, terminal: Terminal) -> None:
     run_id = job.resume or new_id(STREAM)
     if not job.quiet:
         terminal.hint(f"{job.source.settings.label} → {job.target.settings.label}  ({run_id})")
-    conversion = bootstrap.conversion(run_id, job.source, job.target, job.options, _ignore)
     quiet = job.quiet or (terminal.json and not terminal.err.is_terminal)
     try:
-        view = run_to_end(conversion, display(terminal.err, quiet=quiet), terminal)
+        with hubs_of_command() as hubs:
+            conversion = bootstrap.conversion(run_id, job.source, job.target, job.options, _ignore, hubs=hubs)
+            view = run_to_end(conversion, display(terminal.err, quiet=quiet), terminal)
     except KeyboardInterrupt:
         _say_how_to_resume(terminal, job, run_id)
         raise

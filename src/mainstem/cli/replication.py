@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from mainstem import bootstrap
+from mainstem.bootstrap.hubs import hubs_of_command
 from mainstem.cli.convert import Job, look_first, resume_command, say_command
 from mainstem.cli.cutting import print_report
 from mainstem.cli.exits import ExitCode, exit_code_of_run
@@ -45,11 +46,13 @@ def replicate(job: Job, terminal: Terminal) -> None:
         told = "going on with" if goes_on else "new stream"
         terminal.hint(f"{job.source.settings.label} → {job.target.settings.label}  ({told} {stream_id})")
     teller = Teller(job, terminal, stream_id)
-    run = bootstrap.replication(stream_id, job.source, job.target, job.options, teller.hear)
-    ends = ThenCutOver(run, job.cutover_s) if job.cutover_s else None
+    ends = None
     quiet = job.quiet or (terminal.json and not terminal.err.is_terminal)
     try:
-        view = run_to_end(ends or run, display(terminal.err, quiet=quiet), terminal)
+        with hubs_of_command() as hubs:
+            run = bootstrap.replication(stream_id, job.source, job.target, job.options, teller.hear, hubs=hubs)
+            ends = ThenCutOver(run, job.cutover_s) if job.cutover_s else None
+            view = run_to_end(ends or run, display(terminal.err, quiet=quiet), terminal)
     except KeyboardInterrupt:
         _say_what_next(terminal, job, stream_id)
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,8 +44,8 @@ class Lane(Protocol):
         ...
 
 
-class Hub(Protocol):
-    """A set of lanes that share one bound."""
+class Hub(AbstractContextManager["Hub"], Protocol):
+    """A set of lanes that share one bound. Leaving its context closes them and keeps nothing of them anywhere."""
 
     def lane(self, number: int) -> Lane:
         """The lane of that number, made when first asked for."""

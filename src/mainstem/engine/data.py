@@ -97,7 +97,7 @@ class DataPhase:
             self._tell_snapshot(snapshot)
             if self._rounds.begin(queue.unfinished(), snapshot, ledger):
                 queue = self._queue(ledger)
-            hub = self._make_hub(self._options.memory_bytes)
+            hub = stack.enter_context(self._make_hub(self._options.memory_bytes))
             loaders = [stack.enter_context(self._target.loader(self._run_id)) for _ in snapshot.readers]
             durable = self._tracker.snapshot()
             self._control.set_rows(durable.rows_read, durable.rows_rejected)

@@ -83,8 +83,10 @@ class Session:
         self.lag.begin()
         self.milestones.begin()
         keep = self.copier.hold() if self.copier is not None else ""
-        with self.source.stream(standing.origin, standing.checkpoint.position, tables, GroupLimits(), keep) as stream:
-            hub = self.make_hub(self.options.memory_bytes)
+        with (
+            self.source.stream(standing.origin, standing.checkpoint.position, tables, GroupLimits(), keep) as stream,
+            self.make_hub(self.options.memory_bytes) as hub,
+        ):
             lane, copier, over = hub.lane(0), self.copier, threading.Event()
 
             def cancel() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from types import TracebackType
 
 from mainstem.contract.hub import Delivery
 from mainstem.errors import CancelledError
@@ -41,6 +42,14 @@ class MemoryHub:
         """Close all lanes."""
         for lane in list(self._lanes.values()):
             lane.close()
+
+    def __enter__(self) -> MemoryHub:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
 
 class MemoryLane:

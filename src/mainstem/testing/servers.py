@@ -80,7 +80,8 @@ def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> None:
         time.sleep(0.05)
 
 
-def _stop(process: subprocess.Popen[bytes], signal_number: int) -> None:
+def stop_process(process: subprocess.Popen[bytes], signal_number: int) -> None:
+    """Ask a process to end by a signal; kill it when it does not."""
     if process.poll() is None:
         process.send_signal(signal_number)
         try:
@@ -208,7 +209,7 @@ def _postgres_of(
             data.parent,
         )
     finally:
-        _stop(process, 2)  # SIGINT: "fast" shutdown
+        stop_process(process, 2)  # SIGINT: "fast" shutdown
 
 
 def mariadb_available() -> bool:
@@ -308,4 +309,4 @@ def _mariadb_of(folder: Path, port: int, options: Mapping[str, str], user: str |
         _wait_until_ready(process, log)
         yield Server(ConnectionSettings("mysql", "127.0.0.1", port, "root", "root"), process.pid, folder)
     finally:
-        _stop(process, 15)
+        stop_process(process, 15)

@@ -1,0 +1,257 @@
+"""One connection to NATS for a whole process: its client lives in an event loop of its own thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from types import TracebackType
+from typing import Any, TypeVar
+
+import nats
+import nats.errors
+from nats.aio.client import Client
+from nats.js import JetStreamContext, api
+from nats.js import errors as js_errors
+
+from mainstem.errors import ConnectError, ConnectReason, InvalidError, LostConnectionError, MainstemError
+from mainstem.hub.address import NatsAddress
+from mainstem.log import logger
+
+CONNECT_S = 8.0
+CALL_S = 15.0
+MIN_PAYLOAD = 64 * 1024
+PENDING_BYTES = 16 * 1024 * 1024
+"""What the client keeps to be sent while it connects anew."""
+_log = logger(__name__)
+_T = TypeVar("_T")
+INSTALLATION = "mainstem_installation"
+"""The key in a stream's metadata that says whose it is."""
+
+
+class NatsLink:
+    """A connection, and the JetStream of it.
+
+    Args:
+        installation: of this installation; streams of another one are never touched.
+    """
+
+    def __init__(self, address: NatsAddress, installation: str) -> None:
+        self.address, self.installation = address, installation
+        self.namespace = address.namespace or installation
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="nats", daemon=True)
+        self._client: Client | None = None
+        self._js: JetStreamContext | None = None
+        self._met: Exception | None = None  # before the connection was there for the first time
+        self.reconnected: set[Callable[[], Awaitable[None]]] = set()
+        """Called in the loop's thread when the connection is there again: what was on the server may be gone."""
+
+    @property
+    def client(self) -> Client:
+        """The client, once open."""
+        if self._client is None:
+            raise LostConnectionError("the hub is not connected")
+        return self._client
+
+    @property
+    def js(self) -> JetStreamContext:
+        """JetStream, once open."""
+        if self._js is None:
+            raise LostConnectionError("the hub is not connected")
+        return self._js
+
+    @property
+    def max_payload(self) -> int:
+        """Bytes that a message may have by the server's settings."""
+        return int(self.client.max_payload)
+
+    def open(self) -> NatsLink:
+        """Connect, and see that the server can do what a hub needs.
+
+        Raises:
+            ConnectError: it cannot be reached, or refuses the login.
+            InvalidError: it has no JetStream, takes only tiny messages, or the namespace is of another installation.
+        """
+        self._thread.start()
+        try:
+            self.call(self._connect(), CONNECT_S)
+            self.call(self._check())
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def close(self) -> None:
+        """Disconnect and end the thread; also when it never opened."""
+        if self._thread.is_alive():
+            with contextlib.suppress(MainstemError):
+                self.call(self._disconnect(), 5.0)
+            self.loop.call_soon_threadsafe(self.loop.stop)
+            self._thread.join(5)
+        if not self.loop.is_running():
+            self.loop.close()
+
+    def __enter__(self) -> NatsLink:
+        return self.open()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def call(self, work: Coroutine[Any, Any, _T], timeout_s: float = CALL_S) -> _T:
+        """Run in the loop's thread and wait. What NATS says is raised as `translated`."""
+        future = asyncio.run_coroutine_threadsafe(asyncio.wait_for(work, timeout_s), self.loop)
+        try:
+            return future.result()
+        except MainstemError:
+            raise
+        except Exception as exc:
+            raise translated(exc, self.address) from exc
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+
+    async def _connect(self) -> None:
+        """Connect, or raise what the last try met: the client by itself tries for ever."""
+        trying = asyncio.create_task(self._try_to_connect())
+        try:
+            while not trying.done():
+                await asyncio.wait({trying}, timeout=0.05)
+                if self._met is not None and isinstance(translated(self._met, self.address), ConnectError):
+                    raise self._met
+            self._client = trying.result()
+        except asyncio.CancelledError:
+            raise self._met or TimeoutError() from None
+        finally:
+            trying.cancel()
+        self._js = self._client.jetstream(timeout=5)
+
+    async def _try_to_connect(self) -> Client:
+        address = self.address
+        return await nats.connect(
+            servers=list(address.servers),
+            name="mainstem",
+            allow_reconnect=True,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.25,
+            connect_timeout=3,
+            ping_interval=5,
+            pending_size=PENDING_BYTES,
+            error_cb=self._told,
+            reconnected_cb=self._connected_again,
+            tls=_tls(address),
+            user=address.user or None,
+            password=address.password or None,
+            token=address.token or None,
+            user_credentials=str(address.credentials) if address.credentials else None,
+            nkeys_seed=str(address.nkey) if address.nkey else None,
+        )
+
+    async def _told(self, error: Exception) -> None:
+        if self._client is None:
+            self._met = error
+            return
+        _log.warning("the hub's connection", error=f"{type(error).__name__}: {error}", server=str(self.address))
+
+    async def _connected_again(self) -> None:
+        _log.info("the hub is connected again", server=str(self.address))
+        for check in list(self.reconnected):
+            await check()
+
+    async def _disconnect(self) -> None:
+        if self._client is not None and not self._client.is_closed:
+            await self._client.close()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    async def _check(self) -> None:
+        await self.js.account_info()
+        if self.max_payload < MIN_PAYLOAD:
+            raise InvalidError(
+                f"NATS at {self.address} takes messages of {self.max_payload:,} bytes only",
+                fields={"hub": f"max_payload is less than {MIN_PAYLOAD:,} bytes"},
+                remedy="set max_payload in the server's configuration to 1MB or more",
+            )
+        if self.address.namespace:
+            await self._claim()
+
+    async def _claim(self) -> None:
+        """Mark the namespace as ours, by a stream that holds nothing, unless it is another's."""
+        name = stream_name(self.namespace, "installation")
+        config = api.StreamConfig(
+            name=name,
+            subjects=[f"mainstem.{self.namespace}.installation"],
+            storage=api.StorageType.FILE,
+            num_replicas=self.address.replicas,
+            max_msgs=1,
+            metadata={INSTALLATION: self.installation},
+        )
+        try:
+            info = await self.js.stream_info(name)
+        except js_errors.NotFoundError:
+            info = await self.js.add_stream(config)
+        owner = (info.config.metadata or {}).get(INSTALLATION)
+        if owner != self.installation:
+            raise InvalidError(
+                f"the namespace {self.namespace} on NATS at {self.address} belongs to another installation of Mainstem",
+                fields={"hub": "the namespace is taken"},
+                remedy="give this installation another one: nats://…?namespace=NAME",
+            )
+
+
+def stream_name(namespace: str, rest: str) -> str:
+    """The name of a stream of ours."""
+    return f"MAINSTEM_{namespace}_{rest}"
+
+
+def _tls(address: NatsAddress) -> ssl.SSLContext | None:
+    if not address.tls:
+        return None
+    context = ssl.create_default_context(cafile=str(address.ca) if address.ca else None)
+    if address.cert and address.key:
+        context.load_cert_chain(address.cert, address.key)
+    return context
+
+
+def translated(error: BaseException, address: NatsAddress) -> MainstemError:
+    """An error of NATS or its client in our words."""
+    text = f"{type(error).__name__}: {error}".rstrip(": ")
+    at = f"NATS at {address}"
+    if isinstance(error, nats.errors.AuthorizationError | nats.errors.InvalidUserCredentialsError) or (
+        "authorization" in text.lower() or "permissions violation" in text.lower()
+    ):
+        return ConnectError(
+            f"{at} refused the login",
+            reason=ConnectReason.LOGIN,
+            remedy="check the user, password, credentials or nkey in MAINSTEM_HUB",
+        )
+    if isinstance(
+        error, js_errors.ServiceUnavailableError | js_errors.NoStreamResponseError | nats.errors.NoRespondersError
+    ):
+        return InvalidError(
+            f"{at} offers no JetStream now",
+            fields={"hub": "JetStream is off, or its cluster has no leader"},
+            remedy="start the server with JetStream (nats-server -js), and see that most of a cluster's servers run",
+        )
+    if isinstance(error, ssl.SSLError) or "ssl" in text.lower() or "certificate" in text.lower():
+        return ConnectError(
+            f"{at}: TLS failed: {text}", reason=ConnectReason.TLS, remedy="check ca, cert and key in MAINSTEM_HUB"
+        )
+    if isinstance(error, nats.errors.TimeoutError):
+        return LostConnectionError(f"{at} does not answer in time; a cluster may be choosing its leader")
+    if isinstance(error, js_errors.APIError):
+        return LostConnectionError(f"{at} refused: {error.description or text}")
+    if isinstance(
+        error, nats.errors.NoServersError | OSError | asyncio.TimeoutError | nats.errors.ConnectionClosedError
+    ):
+        return ConnectError(
+            f"{at} cannot be reached: {text}", reason=ConnectReason.REFUSED, remedy="start it, or correct MAINSTEM_HUB"
+        )
+    return LostConnectionError(f"{at}: {text}")
