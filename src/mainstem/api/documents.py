@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import models_json_schema
 
+from mainstem.api.console_models import ExplainBody, ExportBody, HistorySettings, QueryBody, StatementsBody
 from mainstem.api.models import LogLine, Problem
 from mainstem.api.monitor_models import Lines, Moved, Timeline, Watched
 from mainstem.control.config_body import MAX_COUNT, EarlyConfig, LaterConfig
@@ -86,6 +87,11 @@ _BODIES: tuple[type[BaseModel], ...] = (
     LaterConfig,
     CutoverBody,
     NumbersBody,
+    StatementsBody,
+    QueryBody,
+    ExplainBody,
+    ExportBody,
+    HistorySettings,
 )
 
 EVENTS: Mapping[str, type[BaseModel]] = {

@@ -10,8 +10,10 @@ from fastapi import Depends, Request
 from mainstem.contract.store import StateStore
 from mainstem.control.configs import Configs
 from mainstem.control.connections import Connections
+from mainstem.control.console import Consoles
 from mainstem.control.events import Broadcaster
 from mainstem.control.keys import ApiKeys
+from mainstem.control.query_exports import QueryExports
 from mainstem.control.reach import Systems
 from mainstem.control.replications import Replications
 from mainstem.control.sessions import Sessions
@@ -43,6 +45,8 @@ class Services:
     open_live: bool
     sessions: Sessions
     hosts: frozenset[str]
+    consoles: Consoles
+    exports: QueryExports
 
     @property
     def cookie(self) -> str:

@@ -24,8 +24,11 @@ from mainstem.bootstrap.hubs import hubs
 from mainstem.contract.registry import Registry
 from mainstem.control.configs import Configs
 from mainstem.control.connections import Connections
+from mainstem.control.console import Consoles
 from mainstem.control.events import Broadcaster
 from mainstem.control.keys import ApiKeys
+from mainstem.control.query_exports import QueryExports
+from mainstem.control.query_history import QueryHistory
 from mainstem.control.reach import Systems
 from mainstem.control.replications import Replications
 from mainstem.control.secrets import open_box
@@ -72,6 +75,7 @@ def control_plane(settings: Settings) -> Iterator[tuple[Services, str | None]]:
         registry = Registry.installed()
         connections = Connections(store, box, registry)
         configs = Configs(store, connections)
+        consoles = Consoles(connections, QueryHistory(store))
         broadcaster = Broadcaster()
         install_id = store.setdefault("install_id", new_id("install"))
         hub = settings.hub.get_secret_value() if settings.hub else ""
@@ -82,6 +86,7 @@ def control_plane(settings: Settings) -> Iterator[tuple[Services, str | None]]:
             store, keys, connections, configs, streams, Replications(streams, supervisor), Systems(registry),
             supervisor, broadcaster, install_id, str(settings.home / "exports"),
             tuple(settings.cors_origins), is_loopback(settings.host), Sessions(store, box, keys), _hosts(settings),
+            consoles, QueryExports(consoles),
         )  # fmt: skip
         supervisor.start()
         streams.go_on()
@@ -89,6 +94,7 @@ def control_plane(settings: Settings) -> Iterator[tuple[Services, str | None]]:
             yield services, first
         finally:
             broadcaster.close()
+            consoles.close()
             supervisor.close()
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from mainstem.contract.effects import Grammar, Statement
 from mainstem.model.connection import ConnectionSettings
-from mainstem.model.shown import ShownColumn
+from mainstem.model.shown import ShownColumn, ShownKind
 
 RawRow = Sequence[bytes | None]
 """What the server printed, in UTF-8; bytes as they are where the column's kind is binary; None is NULL."""
@@ -47,6 +47,11 @@ class ResultSet(Protocol):
     @property
     def names(self) -> Sequence[str]:
         """The columns' names; empty where the statement returns no rows."""
+        ...
+
+    @property
+    def kinds(self) -> Sequence[ShownKind]:
+        """What the columns hold; as many as names."""
         ...
 
     def __iter__(self) -> Iterator[RawRow]:

@@ -16,7 +16,7 @@ from mainstem.engine.present import present
 from mainstem.errors import ConnectError, ConnectReason, MainstemError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.run import RunOptions, TableSelection
-from mainstem.model.schema import Catalog, Table
+from mainstem.model.schema import Catalog, Column, Table
 
 PING_DEADLINE_S = 5.0
 _CONNECT_S = 4  # the connector's own bound, shorter, so that its better message wins
@@ -110,6 +110,11 @@ class Systems:
         if not spec.has_schemas:
             return [table.name for table in found]
         return [table.name if table.schema == spec.default_schema else str(table) for table in found]
+
+    def query_columns(self, settings: ConnectionSettings, query: str, *, database: str = "") -> tuple[Column, ...]:
+        """Columns that a SELECT would return; `InvalidError` if it isn't one SELECT."""
+        with self.open(self.place(settings, database=database)) as inspector:
+            return inspector.query_columns(query)
 
     def catalog(self, settings: ConnectionSettings, *, database: str = "", schema: str = "") -> Catalog:
         """The structure of a database or schema."""

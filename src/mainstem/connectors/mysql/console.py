@@ -168,6 +168,11 @@ class MysqlResult:
         self.tag = self._statement.verb
 
     @property
+    def kinds(self) -> Sequence[ShownKind]:
+        """See the contract."""
+        return [_kind(field) for field in self._fields]
+
+    @property
     def columns(self) -> Sequence[ShownColumn]:
         """See the contract."""
         return [ShownColumn(field.name, _type_name(field), _kind(field)) for field in self._fields]

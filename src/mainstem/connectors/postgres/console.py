@@ -151,6 +151,11 @@ class PostgresResult:
         self._next = self._fetch()
 
     @property
+    def kinds(self) -> Sequence[ShownKind]:
+        """See the contract."""
+        return [self._kind(oid) for oid, _ in self._types]
+
+    @property
     def columns(self) -> Sequence[ShownColumn]:
         """See the contract. Types that the driver has no name for are asked of the server."""
         known = self._connection.adapters.types

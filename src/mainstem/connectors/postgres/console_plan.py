@@ -17,7 +17,7 @@ from mainstem.contract.effects import Effect, Statement
 _OWN = {
     "Node Type", "Plans", "Plan Rows", "Total Cost", "Actual Rows", "Actual Loops", "Actual Total Time", "Join Type",
     "Relation Name", "Alias", "Index Name", "Schema", "Parallel Aware", "Async Capable", "Parent Relationship",
-    "Startup Cost", "Plan Width", "Actual Startup Time",
+    "Startup Cost", "Plan Width", "Operation", "Actual Startup Time",
 }  # fmt: skip
 _SHOWN_AT_ZERO = {"Rows Removed by Filter"}
 
@@ -76,7 +76,7 @@ def _node(plan: Mapping[str, Any]) -> PlanNode:
 
 
 def _title(plan: Mapping[str, Any]) -> str:
-    title = str(plan["Node Type"])
+    title = str(plan.get("Operation") or plan["Node Type"])
     join = plan.get("Join Type")
     if join and join != "Inner":
         title = f"{title} ({join})"
