@@ -46,7 +46,8 @@ SAID = [
         **ENDS, "mode": "cdc", "tables": [{"name": "a", "operations": ["update", "delete"]}, {"name": "b"}],
         "maxLagSeconds": 5, "maxSilenceSeconds": 0, "alertUrl": "https://hooks.example/x", "schemaChanges": "pause",
     },
-    {**ENDS, "mode": "cdc", "schemaPolicy": "drop_and_recreate", "serverId": 77, "limits": {"elapsedTime": 3}},
+    {**ENDS, "mode": "cdc", "schemaPolicy": "drop_and_recreate", "serverId": 77, "lockTimeoutSeconds": 5,
+     "limits": {"elapsedTime": 3}},
     {**ENDS, "mode": "cdc", "position": "binlog.000002:154", "replicationSlotName": "s", "publicationName": "p"},
     {**ENDS, "mode": "cdc", "snapshot": "never", "operations": ["update"]},
 ]  # fmt: skip
@@ -58,7 +59,6 @@ UNSAID = {
     "dataBundleSize": {**ENDS, "dataBundleSize": 100},
     "memoryMb": {**ENDS, "memoryMb": 100},
     "retrySeconds": {**ENDS, "retrySeconds": 5},
-    "lockTimeoutSeconds": {**ENDS, "mode": "cdc", "lockTimeoutSeconds": 5},
     "a=b: a name or value that the shell's options would split": {**ENDS, "where": {"a=b": "x"}},
 }
 

@@ -111,6 +111,15 @@ def replicate(
         SchemaChangePolicy,
         typer.Option(help="Columns that change: carry over what is safe, or pause.", rich_help_panel=_CHANGES),
     ] = _PLAIN.schema_changes,
+    lock_timeout: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="SECONDS",
+            help="How long a change waits for a lock of the target before it is tried again; 0 is for ever.",
+            rich_help_panel=_CHANGES,
+        ),
+    ] = _PLAIN.lock_timeout_s,
     position: Annotated[
         str,
         typer.Option(
@@ -198,6 +207,7 @@ def replicate(
         slot=slot,
         publication=publication,
         server_id=server_id,
+        lock_timeout_s=lock_timeout,
         max_lag_s=max_lag,
         max_silence_s=max_silence,
         alert_url=_alert_url(alert_url),

@@ -169,6 +169,7 @@ _CHANGES: tuple[_Read, ...] = (
     _scalar("--soft-delete", lambda o: o.changes.soft_delete),
     _scalar("--on-change-error", lambda o: o.changes.row_errors),
     _scalar("--schema-changes", lambda o: o.changes.schema_changes),
+    _scalar("--lock-timeout", lambda o: o.changes.lock_timeout_s),
     _scalar("--position", lambda o: o.changes.position),
     _scalar("--slot", lambda o: o.changes.slot),
     _scalar("--publication", lambda o: o.changes.publication),
@@ -187,7 +188,6 @@ def _unsaid(options: RunOptions, default: RunOptions) -> Iterator[str]:
         ("dataBundleSize", lambda o: o.batch_rows),
         ("memoryMb", lambda o: o.memory_bytes),
         ("retrySeconds", lambda o: o.retry_seconds),
-        ("lockTimeoutSeconds", lambda o: o.changes.lock_timeout_s),
     )
     yield from (name for name, get in values if get(options) != get(default))
     maps = (options.type_overrides, options.renames, options.schema_names, options.filters, _by_table(options))
