@@ -19,6 +19,7 @@ from tests.connectors.test_preflight_postgres_source import findings, login, run
 
 CDC = RunOptions(mode=Mode.CDC)
 QUIET = {"pg.slot_keep_size"}  # is told of wherever nothing was set
+RUNNING = "pg.disk_eta"  # of any server that has run for some minutes
 
 
 def cdc(**changes: object) -> RunOptions:
@@ -45,7 +46,7 @@ def test_a_server_that_is_ready_is_told_of_its_disk_alone(
     for settings in (postgres_db, postgres15_db):
         run(settings, "CREATE TABLE a (id serial PRIMARY KEY)")
         found = findings(settings, CDC)
-        assert set(found) == QUIET
+        assert set(found) - {RUNNING} == QUIET
         assert found["pg.slot_keep_size"][0] is Severity.INFO
 
 
@@ -64,6 +65,45 @@ def test_settings_that_do_not_suffice_are_named(sparse: ConnectionSettings) -> N
                 "pg.slot_keep_size": Severity.WARNING, "pg.sender_timeout": Severity.WARNING}  # fmt: skip
     assert {check: severity for check, (severity, _, _) in found.items()} == expected
     assert all(remedy for _, _, remedy in found.values())
+
+
+def test_the_time_is_told_after_which_a_stream_that_stands_still_is_lost(
+    postgres_db: ConnectionSettings, sparse: ConnectionSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mainstem.connectors.postgres import source_log_checks
+
+    query = source_log_checks._WAL_PER_SECOND
+    monkeypatch.setattr(source_log_checks, "_WAL_PER_SECOND", query.replace("600 seconds", "0 seconds"))
+    severity, told, _ = findings(postgres_db, CDC)["pg.disk_eta"]
+    assert (severity, "for each hour" in told) == (Severity.INFO, True)
+    monkeypatch.setattr(source_log_checks, "_WAL_PER_SECOND", "SELECT 1048576.0::float8")
+    severity, told, remedy = findings(sparse, CDC)["pg.disk_eta"]
+    assert (severity, "3,600 MiB of log an hour" in told, "for 1 min" in told) == (Severity.WARNING, True, True)
+    assert "'7200MB'" in remedy
+    monkeypatch.setattr(source_log_checks, "_WAL_PER_SECOND", "SELECT 1024.0::float8")
+    assert "pg.disk_eta" not in findings(sparse, CDC)
+
+
+def test_slots_whose_transactions_went_to_the_disk_are_named(
+    postgres_db: ConnectionSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mainstem.connectors.postgres import source_log_checks
+
+    assert "pg.decoding_mem" not in findings(postgres_db, CDC)
+    slot = f"spills_{postgres_db.database}"
+    with connect(postgres_db) as connection:
+        connection.execute("SELECT pg_create_logical_replication_slot(%s, 'test_decoding')", (slot,))
+        connection.execute("CREATE TABLE spilled AS SELECT i, repeat('x', 500) FROM generate_series(1, 20000) i")
+        connection.execute("SET logical_decoding_work_mem = '64kB'")
+        connection.execute("SELECT count(*) FROM pg_logical_slot_get_changes(%s, NULL, NULL)", (slot,))
+        connection.execute("SELECT pg_stat_force_next_flush()")
+        try:
+            severity, told, _ = findings(postgres_db, CDC)["pg.decoding_mem"]
+        finally:
+            connection.execute("SELECT pg_drop_replication_slot(%s)", (slot,))
+    assert (severity, slot in told) == (Severity.INFO, True)
+    monkeypatch.setattr(source_log_checks, "_STREAMING", 10**7)
+    assert "64 MiB" in findings(postgres_db, CDC)["pg.decoding_mem"][1]
 
 
 def test_prepared_transactions_are_named(sparse: ConnectionSettings) -> None:
@@ -93,7 +133,7 @@ def test_a_login_that_may_not_replicate_is_told_what_it_lacks(postgres_db: Conne
         assert found["pg.pub_owner"][0] is Severity.ERROR
         run(postgres_db, f"ALTER ROLE {user.username} REPLICATION", "CREATE PUBLICATION mine FOR TABLE a")
         found = findings(user, cdc(publication="mine"))
-        assert set(found) == QUIET
+        assert set(found) - {RUNNING} == QUIET
         run(postgres_db, "CREATE TABLE b (id int PRIMARY KEY)", f"GRANT SELECT ON b TO {user.username}")
         assert "public.b" in findings(user, cdc(publication="mine"))["pg.pub_owner"][1]
 

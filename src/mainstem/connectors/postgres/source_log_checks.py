@@ -29,7 +29,9 @@ _SENDERS = 2
 _SHORT_TIMEOUT_MS = 10_000
 _SMALL_BYTES = 1 << 30
 _OLD_S = 60
-_ON_STANDBYS, _FAILOVER, _GENERATED = 160_000, 170_000, 180_000
+_OUTAGE_S = 3600  # that a stream should outlast
+_MEASURED_S = 600  # counters that are younger say nothing about a rate
+_STREAMING, _ON_STANDBYS, _FAILOVER, _GENERATED = 140_000, 160_000, 170_000, 180_000
 _REPLICATES = (
     "SELECT rolreplication OR rolsuper OR coalesce((SELECT pg_catalog.pg_has_role(current_user, r.oid, 'MEMBER')"
     " FROM pg_catalog.pg_roles r WHERE r.rolname = 'rds_replication'), false)"
@@ -46,6 +48,18 @@ _GENERATED_COLUMNS = (
     "SELECT n.nspname || '.' || c.relname || '.' || a.attname FROM pg_catalog.pg_attribute a"
     " JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     " WHERE c.oid = ANY(%s::oid[]) AND a.attgenerated = ANY(%s) AND NOT a.attisdropped ORDER BY 1"
+)
+_MEMORY = "SELECT setting::bigint / 1024 FROM pg_catalog.pg_settings WHERE name = 'logical_decoding_work_mem'"
+_SPILLED = (
+    "SELECT slot_name, spill_bytes / 1048576 FROM pg_catalog.pg_stat_replication_slots WHERE spill_bytes > 1048576"
+    " ORDER BY spill_bytes DESC"
+)
+_KEPT_BYTES = (
+    "SELECT pg_catalog.pg_size_bytes(nullif(pg_catalog.current_setting('max_slot_wal_keep_size', true), '-1'))"
+)
+_WAL_PER_SECOND = (
+    "SELECT (wal_bytes / extract(epoch FROM now() - stats_reset))::float8 FROM pg_catalog.pg_stat_wal"
+    f" WHERE stats_reset < now() - interval '{_MEASURED_S} seconds'"
 )
 _STANDBYS = (
     "SELECT count(*) FROM pg_catalog.pg_stat_replication r WHERE NOT EXISTS ("
@@ -248,9 +262,7 @@ def _partitions(it: LogLook) -> Iterator[Finding]:
 
 
 def _slot_keep_size(it: LogLook) -> Iterator[Finding]:
-    size = it.look.value(
-        "SELECT pg_catalog.pg_size_bytes(nullif(pg_catalog.current_setting('max_slot_wal_keep_size', true), '-1'))"
-    )
+    size = it.look.value(_KEPT_BYTES)
     if size is None:
         yield Finding(
             "pg.slot_keep_size",
@@ -264,6 +276,54 @@ def _slot_keep_size(it: LogLook) -> Iterator[Finding]:
             "pg.slot_keep_size",
             f"a stream that is {size // (1 << 20)} MiB of log behind is lost (max_slot_wal_keep_size)",
             "ALTER SYSTEM SET max_slot_wal_keep_size to more than is written while a copy or an outage lasts",
+        )
+
+
+def _disk_eta(it: LogLook) -> Iterator[Finding]:
+    """By the log that the server has written since its counters began; how much disk is free it does not tell."""
+    rate = it.look.value(_WAL_PER_SECOND) if it.version >= _STREAMING else None
+    if not rate:
+        return
+    limit = it.look.value(_KEPT_BYTES)
+    if limit is None:
+        yield Finding(
+            "pg.disk_eta",
+            Severity.INFO,
+            f"the server writes {rate * _OUTAGE_S / (1 << 20):,.0f} MiB of log an hour, by its counters: so much more"
+            " of its disk is used for each hour that the stream stands still",
+            "see that the disk has room for the longest outage",
+        )
+    elif limit / rate < _OUTAGE_S:
+        yield _warning(
+            "pg.disk_eta",
+            f"the server writes {rate * _OUTAGE_S / (1 << 20):,.0f} MiB of log an hour, by its counters: a stream that"
+            f" stands still for {limit / rate / 60:,.0f} min is lost (max_slot_wal_keep_size)",
+            f"ALTER SYSTEM SET max_slot_wal_keep_size = '{rate * _OUTAGE_S * 2 / (1 << 20):.0f}MB', or more, if the"
+            " disk can spare it",
+        )
+
+
+def _decoding_mem(it: LogLook) -> Iterator[Finding]:
+    remedy = "ALTER SYSTEM SET logical_decoding_work_mem to more than most transactions write"
+    if it.version < _STREAMING:
+        memory = it.look.value(_MEMORY)
+        yield Finding(
+            "pg.decoding_mem",
+            Severity.INFO,
+            f"PostgreSQL {it.version // 10_000} sends a transaction only once it has ended, and writes large ones"
+            f" ({f'{memory} MiB, logical_decoding_work_mem' if memory else '4096 rows'}) to its disk until then",
+            remedy if memory else "PostgreSQL 14 sends them while they are under way",
+        )
+        return
+    spilled = it.look.rows(_SPILLED)
+    if spilled:
+        told = listed([f"{slot} ({size:,} MiB)" for slot, size in spilled])
+        yield Finding(
+            "pg.decoding_mem",
+            Severity.INFO,
+            f"the server has written transactions that were under way to its disk, for the readers of these slots:"
+            f" {told}",
+            remedy,
         )
 
 
@@ -357,5 +417,6 @@ def _standby_source(it: LogLook) -> Iterator[Finding]:
 
 _CHECKS: tuple[Callable[[LogLook], Iterator[Finding]], ...] = (
     _wal_level, _role, _slots, _walsenders, _pub_owner, _replica_identity, _table_kinds, _partitions,
-    _slot_keep_size, _sender_timeout, _prepared, _long_xmin, _generated_cols, _failover, _standby_source, _pooler,
+    _slot_keep_size, _disk_eta, _decoding_mem, _sender_timeout, _prepared, _long_xmin, _generated_cols, _failover,
+    _standby_source, _pooler,
 )  # fmt: skip
