@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.types.matrix import TITLES, Matrix, Server
 from tests.types.page import render
+from tests.types.parity import DIRECTIONS, through_both
 
 from mainstem.testing import servers
 
@@ -27,7 +28,8 @@ def main() -> int:
             "pg18": stack.enter_context(servers.postgres()),
         }
         named = {name: Server(TITLES[name], server.settings) for name, server in running.items()}
-        PAGE.write_text(render(stack.enter_context(Matrix(named))), encoding="utf-8")
+        parities = {name: through_both(named, name) for name in DIRECTIONS}
+        PAGE.write_text(render(stack.enter_context(Matrix(named)), parities), encoding="utf-8")
     return 0
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 
 import pytest
 
 from mainstem.model.connection import ConnectionSettings
 from tests.types.matrix import TITLES, Matrix, Server
+from tests.types.parity import Parity, through_both
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +20,9 @@ def matrix(
     servers = {"mariadb": mariadb_server, "pg15": postgres15_server, "pg18": postgres18_server}
     with Matrix({name: Server(TITLES[name], settings) for name, settings in servers.items()}) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def parity(matrix: Matrix) -> Callable[[str, bool], Mapping[str, Parity]]:
+    """What came of a direction's replication, which is run once; whether values are changed by policy."""
+    return cache(lambda name, policies: through_both(dict(matrix.servers), name, policies=policies))

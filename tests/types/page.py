@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from tests.types.cases import Case, Kind, Refusal
-from tests.types.matrix import DECODED, DIRECTIONS, Copy, Direction, Matrix, cases_of
+from tests.types.matrix import DECODED, DIRECTIONS, TITLES, Copy, Direction, Matrix, cases_of
+from tests.types.parity import Parity
 
 _TITLES = {Kind.MYSQL: "From MySQL and MariaDB", Kind.POSTGRES: "From PostgreSQL"}
 _COLLATION = "utf8mb4_nopad_bin"
 _LACKS = "not run"
+Parities = Mapping[str, Mapping[str, Parity]]
+"""By direction and case: what a value is through the snapshot and through the log."""
 _HEAD = """\
 # Types
 
@@ -28,6 +31,10 @@ type can be a primary key, once more as one, in chunks of two rows.
 - **refused**: the target has nothing that holds the value. The run fails and says where, or with the policy
   `quarantine` puts the row aside; nothing of it arrives. `typeOverrides` can choose another type for the column.
 
+The last column is of replications ({directions}): the same values came by INSERT and by UPDATE
+through the source's log, and rows were found by DELETE with the value as their key. **same**: on the target all texts
+were those of the copy, and the same rows were put aside.
+
 Between two PostgreSQL servers rows pass undecoded where no column changes its type; one direction was copied decoded,
 as where a column does. Texts of PostgreSQL compare on MariaDB as they did there, byte for byte: their collation is
 `{collation}`. What decides about a type is in [schema.md](schema.md).
@@ -37,30 +44,33 @@ same code as MariaDB's, by MySQL's documentation.
 """
 
 
-def render(matrix: Matrix) -> str:
+def render(matrix: Matrix, parities: Parities) -> str:
     """The whole page."""
     seen = [matrix.direction(name) for name in DIRECTIONS]
     servers = sorted({server.title for direction in seen for server in (direction.source, direction.target)})
-    parts = [_HEAD.format(servers=", ".join(servers), collation=_COLLATION)]
+    streams = ", ".join(map(_ends, parities))
+    parts = [_HEAD.format(servers=", ".join(servers), collation=_COLLATION, directions=streams)]
     for source in Kind:
         directions = [direction for direction in seen if direction.source.kind is source]
         if directions:
-            parts.append(f"## {_TITLES[source]}\n\n{_table(source, directions)}")
+            own = {direction.source.title for direction in directions}
+            streams = {name: found for name, found in parities.items() if TITLES[name.split("-")[0]] in own}
+            parts.append(f"## {_TITLES[source]}\n\n{_table(source, directions, streams)}")
     return "\n".join(parts)
 
 
-def _table(source: Kind, directions: Sequence[Direction]) -> str:
+def _table(source: Kind, directions: Sequence[Direction], parities: Parities) -> str:
     columns = {
         target: [direction for direction in directions if direction.target.kind is target]
         for target in Kind
         if any(direction.target.kind is target for direction in directions)
     }
-    heads = ["type", "values", *(_head(source, targets) for targets in columns.values())]
+    heads = ["type", "values", *(_head(source, targets) for targets in columns.values()), "through the log"]
     lines = [_line(heads), _line(["---"] * len(heads))]
     for case in cases_of(source):
         labels = "; ".join(_text(value.label) for value in case.values)
         cells = [_merged(case, targets) for targets in columns.values()]
-        lines.append(_line([_text(case.title), labels, *cells]))
+        lines.append(_line([_text(case.title), labels, *cells, _parity(case, parities)]))
     return "\n".join(lines) + "\n"
 
 
@@ -73,6 +83,20 @@ def _head(source: Kind, directions: Sequence[Direction]) -> str:
 def _pair(direction: Direction) -> str:
     decoded = " (decoded)" if direction.name in DECODED else ""
     return f"{direction.source.title} → {direction.target.title}{decoded}"
+
+
+def _ends(name: str) -> str:
+    return " → ".join(TITLES[end] for end in name.split("-"))
+
+
+def _parity(case: Case, parities: Parities) -> str:
+    ran = {name: found[case.name] for name, found in parities.items() if case.name in found}
+    problems = [f"{_ends(name)}: {_text('; '.join(found.problems))}" for name, found in ran.items() if found.problems]
+    if problems:
+        return f"**differs**: {'<br>'.join(problems)}"
+    if not ran:
+        return f"{_LACKS}: a server lacks it"
+    return "**same**" + (f"<br>{', '.join(map(_ends, ran))} alone" if len(ran) < len(parities) else "")
 
 
 def _line(cells: Iterable[str]) -> str:
