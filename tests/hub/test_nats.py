@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -254,3 +255,18 @@ def test_a_cluster_loses_any_one_server_and_no_frame() -> None:
             reader.join(90)
     assert errors == []
     assert sizes == list(range(count))
+
+
+def test_what_passed_and_what_waits_is_counted() -> None:
+    with nats() as server, NatsLink(address(f"{server.url}?compression=lz4"), "i") as link:
+        with NatsHubs(link, "r")(4 * MIB) as hub:
+            lane = hub.lane(0)
+            for _ in range(2):
+                lane.publish(RawBatch(TABLE, bytes(MIB // 2), 1))
+            assert lane.receive() is not None
+            deadline = time.monotonic() + 30
+            while (found := link.measured()).waiting_messages != 1:
+                assert time.monotonic() < deadline, found
+        assert found.messages == 2
+        assert found.plain_bytes > MIB > found.bytes >= found.waiting_bytes > 0
+        assert link.measured().waiting_messages == 0

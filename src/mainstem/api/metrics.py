@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from mainstem import __version__
 from mainstem.api.services import Plane, Services
+from mainstem.contract.hub import HubTraffic
 from mainstem.contract.store import StreamRecord
 from mainstem.control.clock import now_us
 from mainstem.control.rates import OPERATIONS, events
@@ -67,6 +68,7 @@ class _Streams(Collector):
         for one in RunState:
             states.add_sample("mainstem_streams", {"state": one}, sum(record.state is one for record in records))
         yield states
+        yield from _hub(self._plane.hub_traffic())
         build = Metric("mainstem_build_info", "The version that runs", "gauge")
         build.add_sample("mainstem_build_info", {"version": __version__}, 1)
         yield build
@@ -78,6 +80,26 @@ class _Streams(Collector):
             counts = Counter(alert.kind for alert in run.alerts()) if run is not None else Counter()
             for kind in AlertKind if run is not None else ():
                 metric.add_sample("mainstem_alerts", {"stream": record.id, "alert": kind}, counts[kind])
+        yield metric
+
+
+_HUB = (
+    ("messages", "Messages sent", "counter"),
+    ("bytes", "Bytes sent, as they travel", "counter"),
+    ("plain_bytes", "Bytes sent, before they were compressed", "counter"),
+    ("redelivered", "Messages that came once more and were passed over", "counter"),
+    ("deduplicated", "Messages that were offered once more and stored once", "counter"),
+    ("full", "Times that a message found no room and waited", "counter"),
+    ("waiting_messages", "Messages that wait in the hub", "gauge"),
+    ("waiting_bytes", "Bytes that wait in the hub", "gauge"),
+)
+
+
+def _hub(traffic: HubTraffic | None) -> Iterable[Metric]:
+    """A hub that is memory has none of these."""
+    for member, text, kind in _HUB if traffic is not None else ():
+        metric = Metric(f"mainstem_hub_{member}", text, kind)
+        metric.add_sample(metric.name + "_total" * (kind == "counter"), {}, getattr(traffic, member))
         yield metric
 
 

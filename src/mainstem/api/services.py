@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from mainstem.contract.hub import HubTraffic
 from mainstem.contract.store import StateStore
 from mainstem.control.configs import Configs
 from mainstem.control.connections import Connections
@@ -21,6 +23,10 @@ from mainstem.control.streams import Streams
 from mainstem.control.supervisor import Supervisor
 
 
+def _nothing() -> HubTraffic | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """The control plane.
@@ -28,6 +34,7 @@ class Services:
     Attributes:
         open_live: the live log needs no key (the server listens on loopback only).
         hosts: names that a browser may call this server by; none is any.
+        hub_traffic: what passes through the hub, if it is not memory.
     """
 
     store: StateStore
@@ -47,6 +54,7 @@ class Services:
     hosts: frozenset[str]
     consoles: Consoles
     exports: QueryExports
+    hub_traffic: Callable[[], HubTraffic | None] = _nothing
 
     @property
     def cookie(self) -> str:

@@ -6,23 +6,59 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Protocol
 
-from mainstem.contract.hub import Hub
+from mainstem.contract.hub import Hub, HubTraffic
 from mainstem.hub.memory import MemoryHub
+
+if TYPE_CHECKING:
+    from mainstem.hub.link import NatsLink
 
 VARIABLE = "MAINSTEM_HUB"
 
-HubsOf = Callable[[str], Callable[[int], Hub]]
-"""Run's id → what makes its hubs, each bounded by so many bytes."""
+
+class HubsOf(Protocol):
+    """Makes what makes the hubs of a run, each bounded by so many bytes."""
+
+    def __call__(self, run_id: str) -> Callable[[int], Hub]:
+        """For one start of this run."""
+        ...
 
 
-def in_memory(_run_id: str) -> Callable[[int], Hub]:
+class InMemory:
     """The embedded hub."""
-    return MemoryHub
+
+    def __call__(self, run_id: str) -> Callable[[int], Hub]:
+        """The same for every run."""
+        return MemoryHub
+
+    def traffic(self) -> HubTraffic | None:
+        """Nothing leaves the process."""
+        return None
+
+
+in_memory = InMemory()
+
+
+class OnNats:
+    """Hubs on one connection to NATS."""
+
+    def __init__(self, link: NatsLink) -> None:
+        self._link = link
+
+    def __call__(self, run_id: str) -> Callable[[int], Hub]:
+        """For one start of this run: what an earlier one left goes."""
+        from mainstem.hub.nats import NatsHubs
+
+        return NatsHubs(self._link, run_id)
+
+    def traffic(self) -> HubTraffic | None:
+        """What passed, and what waits."""
+        return self._link.measured()
 
 
 @contextmanager
-def hubs(setting: str, installation: str) -> Iterator[HubsOf]:
+def hubs(setting: str, installation: str) -> Iterator[InMemory | OnNats]:
     """What the setting HUB says, ready to be used; NATS's client is loaded only if it is wanted.
 
     Raises:
@@ -38,13 +74,12 @@ def hubs(setting: str, installation: str) -> Iterator[HubsOf]:
         yield in_memory
         return
     from mainstem.hub.link import NatsLink
-    from mainstem.hub.nats import NatsHubs
 
     with NatsLink(address, installation) as link:
-        yield lambda run_id: NatsHubs(link, run_id)
+        yield OnNats(link)
 
 
-def hubs_of_command(setting: str | None = None) -> AbstractContextManager[HubsOf]:
+def hubs_of_command(setting: str | None = None) -> AbstractContextManager[InMemory | OnNats]:
     """The same for a command that runs by itself, which is an installation of its own.
 
     Args:

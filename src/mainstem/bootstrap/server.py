@@ -86,7 +86,7 @@ def control_plane(settings: Settings) -> Iterator[tuple[Services, str | None]]:
             store, keys, connections, configs, streams, Replications(streams, supervisor), Systems(registry),
             supervisor, broadcaster, install_id, str(settings.home / "exports"),
             tuple(settings.cors_origins), is_loopback(settings.host), Sessions(store, box, keys), _hosts(settings),
-            consoles, QueryExports(consoles),
+            consoles, QueryExports(consoles), hubs_of.traffic,
         )  # fmt: skip
         supervisor.start()
         streams.go_on()

@@ -17,6 +17,29 @@ class Delivery:
     frame: Frame
 
 
+@dataclass(slots=True)
+class HubTraffic:
+    """What passed through the hubs of this process since it began, and what waits in them now.
+
+    Attributes:
+        messages, bytes: sent, as they travel.
+        plain_bytes: the same before they were compressed.
+        redelivered: messages that came once more and were passed over.
+        deduplicated: messages that were offered once more and stored once.
+        full: how often a message found no room and waited.
+        waiting_messages, waiting_bytes: in the hubs of the whole installation.
+    """
+
+    messages: int = 0
+    bytes: int = 0
+    plain_bytes: int = 0
+    redelivered: int = 0
+    deduplicated: int = 0
+    full: int = 0
+    waiting_messages: int = 0
+    waiting_bytes: int = 0
+
+
 class Lane(Protocol):
     """An ordered path from one reader to one writer."""
 

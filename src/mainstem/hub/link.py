@@ -7,6 +7,7 @@ import contextlib
 import ssl
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext, api
 from nats.js import errors as js_errors
 
+from mainstem.contract.hub import HubTraffic
 from mainstem.errors import ConnectError, ConnectReason, InvalidError, LostConnectionError, MainstemError
 from mainstem.hub.address import NatsAddress
 from mainstem.log import logger
@@ -25,6 +27,7 @@ CALL_S = 15.0
 MIN_PAYLOAD = 64 * 1024
 PENDING_BYTES = 16 * 1024 * 1024
 """What the client keeps to be sent while it connects anew."""
+_STREAMS_AT_ONCE = 256  # the most that one answer of JetStream's API holds
 _log = logger(__name__)
 _T = TypeVar("_T")
 INSTALLATION = "mainstem_installation"
@@ -41,6 +44,7 @@ class NatsLink:
     def __init__(self, address: NatsAddress, installation: str) -> None:
         self.address, self.installation = address, installation
         self.namespace = address.namespace or installation
+        self.traffic = HubTraffic()
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="nats", daemon=True)
         self._client: Client | None = None
@@ -83,6 +87,29 @@ class NatsLink:
             self.close()
             raise
         return self
+
+    def measured(self) -> HubTraffic:
+        """What passed so far, and what waits now; that is 0 when NATS does not answer."""
+        waiting: list[api.StreamState] = []
+        with contextlib.suppress(MainstemError):
+            found = self.call(self.streams(stream_name(self.namespace, "run_")), 3.0)
+            waiting = [state for _, state in found]
+        return replace(
+            self.traffic,
+            waiting_messages=sum(state.messages for state in waiting),
+            waiting_bytes=sum(state.bytes for state in waiting),
+        )
+
+    async def streams(self, prefix: str) -> list[tuple[str, api.StreamState]]:
+        """The streams whose names begin so, with what is in them. In the loop's thread."""
+        found: list[api.StreamInfo] = []
+        while True:
+            more = await self.js.streams_info(offset=len(found))
+            found += more
+            if len(more) < _STREAMS_AT_ONCE:
+                break
+        named = [(info.config.name or "", info.state) for info in found]
+        return [(name, state) for name, state in named if name.startswith(prefix)]
 
     def close(self) -> None:
         """Disconnect and end the thread; also when it never opened."""

@@ -44,18 +44,6 @@ _FULL = {10077, 10122, 10047, 10023}
 _TICK_S = 0.5
 
 
-@dataclass(slots=True)
-class Traffic:
-    """What went through a hub; for metrics."""
-
-    messages: int = 0
-    bytes: int = 0
-    plain_bytes: int = 0
-    redelivered: int = 0
-    deduplicated: int = 0
-    waited_full: int = 0
-
-
 class NatsHubs:
     """Makes the hubs of one start of a run. What an earlier start left on the server is removed with the first one."""
 
@@ -100,7 +88,7 @@ class NatsHub:
 
     def __init__(self, link: NatsLink, name: str, max_bytes: int) -> None:
         self.link = link
-        self.traffic = Traffic()
+        self.traffic = link.traffic
         self.room = asyncio.Event()
         self._lanes: dict[int, NatsLane] = {}
         self.stream = stream_name(link.namespace, f"run_{name}")
@@ -271,7 +259,7 @@ class NatsLane:
                 raise _lost(exc, self._link) from exc
             except js_errors.APIError as exc:
                 if exc.err_code in _FULL:
-                    hub.traffic.waited_full += 1
+                    hub.traffic.full += 1
                     await self._wait_for_room(number)
                     deadline = time.monotonic() + RETRY_S
                     continue

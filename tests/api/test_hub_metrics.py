@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.registry import Collector
+
+from mainstem.api.metrics import _hub
+from mainstem.contract.hub import HubTraffic
+
+
+def text_of(traffic: HubTraffic | None) -> str:
+    registry = CollectorRegistry()
+
+    class Hub(Collector):
+        def collect(self):  # type: ignore[no-untyped-def]
+            return _hub(traffic)
+
+    registry.register(Hub())
+    return generate_latest(registry).decode()
+
+
+def test_a_hub_outside_the_process_has_its_counters_and_what_waits_in_it() -> None:
+    text = text_of(HubTraffic(messages=3, redelivered=2, waiting_bytes=7))
+    assert "mainstem_hub_messages_total 3.0" in text
+    assert "mainstem_hub_redelivered_total 2.0" in text
+    assert "mainstem_hub_waiting_bytes 7.0" in text
+
+
+def test_a_hub_in_memory_has_none() -> None:
+    assert text_of(None) == ""
