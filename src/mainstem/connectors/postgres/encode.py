@@ -18,7 +18,7 @@ from mainstem.model.types import Kind
 from mainstem.native.copybinary import CopyBinaryEncoder
 from mainstem.native.copytext import CopyTextEncoder
 from mainstem.native.encoding import RowEncoder
-from mainstem.native.ops import Refusal
+from mainstem.native.ops import BinaryOp, Refusal
 
 _REASONS = {
     Refusal.ZERO_DATE: (
@@ -43,7 +43,12 @@ class Refused:
 
 
 class BatchEncoder:
-    """Encodes batches of one table, and names their rows."""
+    """Encodes batches of one table, and names their rows.
+
+    Attributes:
+        binary: COPY's binary format.
+        as_they_are: columns whose cells are fields of that format without a change; ``texts``: unless they hold a NUL.
+    """
 
     def __init__(self, table: TablePlan, options: RunOptions) -> None:
         self._table = table
@@ -51,6 +56,9 @@ class BatchEncoder:
         policies = str(options.zero_dates), str(options.nul_text)
         binary = [op for op in map(binary_op, table.columns) if op is not None]
         self.binary = len(binary) == len(table.columns)
+        plain = dict(enumerate(binary)) if self.binary else {}
+        self.texts = frozenset(place for place, op in plain.items() if op is BinaryOp.TEXT)
+        self.as_they_are = self.texts | {place for place, op in plain.items() if op is BinaryOp.BYTEA}
         self._encoder: RowEncoder
         if self.binary:
             self._encoder = CopyBinaryEncoder(binary, lengths, *policies)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import psycopg
@@ -15,6 +16,8 @@ from mainstem.connectors.postgres.encode import BatchEncoder
 from mainstem.connectors.postgres.fields import Fields, binary_fields, text_fields
 from mainstem.connectors.postgres.sets import Statements
 from mainstem.connectors.postgres.shape import Shape
+from mainstem.connectors.postgres.splice import encoded, pieces
+from mainstem.errors import RowError
 from mainstem.model.change import RowChanges
 from mainstem.model.net import filled, soften
 from mainstem.model.plan import ColumnPlan, TablePlan
@@ -57,15 +60,21 @@ class TargetTable:
     ) -> None:
         """COPY rows of some columns. Raises `RowError` and the driver's errors."""
         encoder = self._encoder(columns)
-        payload = self._encoded(encoder, rows)
+        payloads = pieces(encoder, rows)
+        first = next(payloads, b"")  # what is refused is mostly noticed before the COPY begins
         copy = CopyIn(connection, self.statements.copy(into, columns, binary=encoder.binary), binary=encoder.binary)
-        copy.write(payload)
+        try:
+            for payload in chain([first], payloads):
+                copy.write(payload)
+        except RowError:
+            copy.abandon()
+            raise
         copy.finish()
 
     def fields(self, columns: tuple[int, ...], rows: pa.RecordBatch) -> tuple[list[Fields], int]:
         """Rows of some columns as parameters, and their format. Raises `RowError`."""
         encoder = self._encoder(columns)
-        payload = self._encoded(encoder, rows)
+        payload = encoded(encoder, rows, 0, rows.num_rows)
         return (binary_fields(payload, len(columns)), 1) if encoder.binary else (text_fields(payload), 0)
 
     def take_coerced(self) -> dict[str, int]:
@@ -83,12 +92,6 @@ class TargetTable:
             part = replace(self.plan, columns=tuple(self.plan.columns[column] for column in columns))
             found = self._encoders[columns] = BatchEncoder(part, self._options)
         return found
-
-    def _encoded(self, encoder: BatchEncoder, rows: pa.RecordBatch) -> Any:
-        payload, refused = encoder.encode(rows, 0, rows.num_rows)
-        if refused:
-            raise encoder.error(refused[0])
-        return payload
 
 
 @dataclass(frozen=True, slots=True)
