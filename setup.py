@@ -17,6 +17,7 @@ extensions = [
         "copystream",
         "changerows",
         "pgoutput",
+        "logstream",
         "encoding",
         "copytext",
         "copybinary",

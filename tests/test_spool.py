@@ -29,6 +29,30 @@ def test_what_was_put_aside_comes_back_whatever_the_memory(pieces: list[bytes], 
     assert shared.memory_bytes == 0
 
 
+@pytest.mark.parametrize(("back", "more"), [(0, 10), (3, 90_000), (100, 1)])
+def test_what_lies_in_a_file_can_be_mapped(back: int, more: int) -> None:
+    data = bytes(range(251)) * 1000
+    spool = Spools(0).open()
+    spool.append(data)
+    spool.rewind()
+    spool.read(70_000)
+    found = spool.mapped(back, more)
+    assert found is not None
+    assert found == data[70_000 - back : 70_000 + more]
+    assert spool.read(5) == data[70_000 + more : 70_005 + more]
+    assert spool.whole() == data
+    spool.close()
+
+
+def test_what_is_in_memory_is_not_mapped() -> None:
+    spool = Spools(100).open()
+    spool.append(b"abc")
+    spool.rewind()
+    assert spool.mapped(0, 3) is None
+    assert spool.whole() == b"abc"
+    spool.close()
+
+
 def test_a_folder_without_room_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", "/proc/nowhere")
     spool = Spools(3).open()

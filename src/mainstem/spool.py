@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 import tempfile
 from contextlib import suppress
 from io import BytesIO
@@ -88,6 +90,33 @@ class Spool:
             self._read += count
             rest = rest[count:]
         return found
+
+    def mapped(self, back: int, more: int) -> memoryview | None:
+        """Bytes around the place that `read` is at, mapped instead of read, which moves it to their end.
+
+        Args:
+            back: so many of those that were read already.
+            more: so many of those behind.
+        Returns:
+            None while all is in memory.
+        """
+        if isinstance(self._file, BytesIO):
+            return None
+        begin = self._read - back
+        aligned = begin // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+        try:
+            pages = mmap.mmap(self._file.fileno(), self._read + more - aligned, offset=aligned, access=mmap.ACCESS_READ)
+            self._file.seek(more, os.SEEK_CUR)
+        except (OSError, ValueError) as exc:  # the file is shorter
+            raise _full() from exc
+        self._read += more
+        return memoryview(pages)[begin - aligned :]
+
+    def whole(self) -> memoryview:
+        """All, mapped if it is not in memory."""
+        self.rewind()
+        found = self.mapped(0, self.size)
+        return memoryview(self.read(self.size)) if found is None else found
 
     def close(self) -> None:
         """Give memory and disk back; it cannot be used any more."""

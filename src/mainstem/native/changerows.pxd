@@ -22,6 +22,7 @@ cdef struct Cell:
     const uint8_t *data
     size_t size
     uint8_t kind  # n: null, u: unchanged and not sent, t: text
+    bint mapped  # lies in a file that is mapped
 
 
 cdef class ChangeRows(RowBatch):
@@ -35,6 +36,7 @@ cdef class ChangeRows(RowBatch):
     cdef uint8_t *_grown(self, uint8_t *bits, size_t capacity) noexcept nogil
     cdef int _mix(self) noexcept nogil
     cdef int _put(self, Column *column, Py_ssize_t number, const Cell *cell, const uint8_t *readable) noexcept nogil
+    cdef Py_ssize_t _put_large(self, uint8_t *to, int op, const Cell *cell) noexcept nogil
     cdef int _skip(self, Py_ssize_t number) noexcept nogil
     cdef int _after(self, Relation relation, bint whole, const uint8_t *readable) noexcept nogil
     cdef int _before(self, Relation relation, const Cell *cells, const uint8_t *readable) noexcept nogil
@@ -48,6 +50,7 @@ cdef class Relation:
     cdef readonly ChangeRows rows  # None: nothing of it is followed
     cdef int width
     cdef int *sources  # for each column of `rows`: the number of the one that is sent, or -1
+    cdef bint mapped  # the tuples lie in a file that is mapped
     cdef uint64_t since  # transactions that committed before this position are left out
     cdef Cell *new
     cdef Cell *old

@@ -4,11 +4,11 @@
 Source: PostgreSQL manual, "Logical Replication Message Formats" (TupleData), "Monetary Types".
 """
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcmp, memcpy, memset
 
-from mainstem.native.copyrows cimport plain
+from mainstem.native.copyrows cimport plain, unhex
 from mainstem.native.memory cimport Block
 from mainstem.native.rows cimport (
     BAD_CELL, CELL_TOO_BIG, MAX_COLUMN, MISSING_CELLS, NO_MEMORY, OK, SLACK, Column, RowBatch, reserve,
@@ -16,14 +16,23 @@ from mainstem.native.rows cimport (
 
 from mainstem.native.ops import LogOp
 
+cdef extern from "sys/mman.h":
+    int madvise(void *start, size_t size, int advice) noexcept nogil
+    enum:
+        MADV_DONTNEED
+
 cdef enum:
     # The values of `LogOp` that this deals with itself.
     TEXT = 0
+    BYTEA = 2
     INSTANT = 7
     MONEY = 8
 
     MAX_AMOUNT = 64  # digits of an amount with all that stands between them
     MAX_SCALE = 19
+    LARGE_BYTES = 4194304  # a cell in a mapped file from this size on is read in pieces …
+    PIECE_BYTES = 1048576  # … of so much, each of which is let go of then
+    PAGE_BYTES = 65536  # no system has larger ones
 
     KIND_NULL = 110  # n
     KIND_TEXT = 116  # t
@@ -82,6 +91,14 @@ cdef Py_ssize_t _money(uint8_t *to, const uint8_t *cell, size_t size, int scale)
         memcpy(to + 1, digits + count - scale, scale)
         to += 1 + scale
     return to - start
+
+
+cdef void _let_go(const uint8_t *start, size_t size) noexcept nogil:
+    """Of a mapped file: these bytes are not read any more. Whole pages; what is left stays a little longer."""
+    cdef uintptr_t first = (<uintptr_t> start + PAGE_BYTES - 1) // PAGE_BYTES * PAGE_BYTES
+    cdef uintptr_t last = (<uintptr_t> start + size) // PAGE_BYTES * PAGE_BYTES
+    if last > first:
+        madvise(<void *> first, last - first, MADV_DONTNEED)
 
 
 cdef class ChangeRows(RowBatch):
@@ -194,7 +211,9 @@ cdef class ChangeRows(RowBatch):
         if column.size + size + SLACK > column.capacity and reserve(column, size) < 0:
             return NO_MEMORY
         to = column.data + column.size
-        if op == TEXT:
+        if cell.mapped and size >= LARGE_BYTES and (op == TEXT or op == BYTEA):
+            written = self._put_large(to, op, cell)
+        elif op == TEXT:
             if size <= SLACK and readable - cell.data >= SLACK:
                 memcpy(to, cell.data, SLACK)
             else:
@@ -211,6 +230,32 @@ cdef class ChangeRows(RowBatch):
         column.size += written
         self.size_bytes += written
         return OK
+
+    cdef Py_ssize_t _put_large(self, uint8_t *to, int op, const Cell *cell) noexcept nogil:
+        """Piece by piece, so that memory is taken for the copy alone. Returns the bytes written, or BAD_CELL."""
+        cdef const uint8_t *at = cell.data
+        cdef const uint8_t *end = cell.data + cell.size
+        cdef uint8_t *start = to
+        cdef size_t piece, back
+        cdef Py_ssize_t written
+        if op == BYTEA:
+            if memcmp(at, b"\\x", 2) != 0:
+                return BAD_CELL
+            at += 2
+        while at < end:
+            piece = PIECE_BYTES if end - at > PIECE_BYTES else end - at
+            written = piece
+            if op == BYTEA:
+                written = unhex(to, at, piece)
+                if written < 0:
+                    return BAD_CELL
+            else:
+                memcpy(to, at, piece)
+            to += written
+            back = PAGE_BYTES if at - cell.data >= PAGE_BYTES else 0  # the page in between was left the last time
+            _let_go(at - back, piece + back)
+            at += piece
+        return to - start
 
     cdef int _skip(self, Py_ssize_t number) noexcept nogil:
         """The cell of a column is not in the log."""
@@ -340,6 +385,7 @@ cdef class Relation:
                     return MISSING_CELLS
                 cells[i].data = place
                 cells[i].size = size
+                cells[i].mapped = self.mapped
                 place += size
             elif cells[i].kind != KIND_NULL and cells[i].kind != KIND_UNCHANGED:
                 return BINARY_CELL if cells[i].kind == KIND_BINARY else BAD_TUPLE

@@ -5,6 +5,7 @@ from libc.stdint cimport uint8_t
 from mainstem.native.rows cimport Column, RowBatch
 
 
+cdef Py_ssize_t unhex(uint8_t *to, const uint8_t *digits, size_t size) noexcept nogil
 cdef Py_ssize_t plain(int op, uint8_t *to, const uint8_t *cell, size_t size) noexcept nogil
 
 

@@ -124,7 +124,7 @@ cdef inline Py_ssize_t _unescape(uint8_t *to, const uint8_t *cell, size_t size) 
         cell = slash + 2
 
 
-cdef inline Py_ssize_t _unhex(uint8_t *to, const uint8_t *digits, size_t size) noexcept nogil:
+cdef Py_ssize_t unhex(uint8_t *to, const uint8_t *digits, size_t size) noexcept nogil:
     cdef size_t i
     cdef uint8_t high, low
     if size % 2:
@@ -153,7 +153,7 @@ cdef inline Py_ssize_t _bits(uint8_t *to, const uint8_t *digits, size_t size) no
 
 cdef inline Py_ssize_t _ewkb(uint8_t *to, const uint8_t *digits, size_t size) noexcept nogil:
     """Hex EWKB → SRID, then WKB; there is room for half of ``size`` and EWKB_SRID."""
-    cdef Py_ssize_t count = _unhex(to + EWKB_SRID, digits, size)
+    cdef Py_ssize_t count = unhex(to + EWKB_SRID, digits, size)
     cdef uint8_t *head = to + EWKB_SRID
     cdef int top, i
     if count < EWKB_HEAD or head[0] > 1:
@@ -211,7 +211,7 @@ cdef inline Py_ssize_t _convert(
     if op == BYTEA:
         if size < 3 or memcmp(cell, b"\\\\x", 3) != 0:
             return BAD_CELL
-        return _unhex(to, cell + 3, size - 3)
+        return unhex(to, cell + 3, size - 3)
     if op == BITS:
         return _bits(to, cell, size)
     if op == EWKB:
@@ -234,7 +234,7 @@ cdef Py_ssize_t plain(int op, uint8_t *to, const uint8_t *cell, size_t size) noe
     if op == BYTEA:
         if size < 2 or memcmp(cell, b"\\x", 2) != 0:
             return BAD_CELL
-        return _unhex(to, cell + 2, size - 2)
+        return unhex(to, cell + 2, size - 2)
     if op == TEXT:
         memcpy(to, cell, size)
         return size

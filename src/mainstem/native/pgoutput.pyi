@@ -74,34 +74,24 @@ class LogDecoder:
         Raises:
             WireError: it breaks the protocol.
         """
-    def replay(self, data: ReadableBuffer, start: int, max_rows: int, max_bytes: int) -> tuple[Status, int]:
+    def replay(
+        self, data: ReadableBuffer, start: int, max_rows: int, max_bytes: int, mapped: bool = False
+    ) -> tuple[Status, int]:
         """Decode messages that were put aside, from ``start`` on.
 
+        Args:
+            mapped: the data are a mapped file; large values in it are let go of as they are read.
         Returns:
             NEED_MORE, FULL, or MESSAGE: one for the caller stands there; and the bytes consumed.
         """
-    def take_spool(self) -> memoryview:
-        """The messages put aside: each with its size in four bytes, big-endian, before it."""
-
-class LogStream:
-    """The messages of a stream on a connection, which nothing else may read from. For one thread at a time.
-
-    Args:
-        get, release, consume: addresses of libpq's PQgetCopyData, PQfreemem and PQconsumeInput.
-        connection: the address of its PGconn.
-
-    Attributes:
-        received_bytes: of messages, so far.
-    """
-
-    def __init__(self, get: int, release: int, consume: int, connection: int) -> None: ...
-    @property
-    def received_bytes(self) -> int: ...
-    def read(self, into: LogDecoder, max_rows: int, max_bytes: int) -> Status:
-        """Decode what is at hand, without waiting.
+    def large(self, data: ReadableBuffer) -> Status:
+        """Decode a row that was put aside by itself, from the mapped file that it lies in.
 
         Returns:
-            NEED_MORE; FULL; SPOOL; MESSAGE: `take` it; END or ERROR: the stream is over.
+            NEED_MORE; or MESSAGE: it is not consumed, how it is read has to be settled first.
         """
-    def take(self) -> bytes:
-        """The message that `read` stopped at, without the stream's own head."""
+    @property
+    def alone(self) -> bool:
+        """Whether what is put aside now is such a message."""
+    def take_spool(self) -> memoryview:
+        """The messages put aside: each with its size in four bytes, big-endian, before it."""

@@ -6,7 +6,7 @@ Protocol", "Logical Replication Message Formats", "Functions Associated with the
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
@@ -19,30 +19,17 @@ from mainstem.native.rows cimport BAD_CELL, CELL_TOO_BIG, MISSING_CELLS, NO_MEMO
 from mainstem.errors import WireError
 from mainstem.native.status import Status
 
-ctypedef int (*GetCopyData)(void *connection, char **buffer, int asynchronous) noexcept nogil
-ctypedef void (*FreeMemory)(void *start) noexcept nogil
-ctypedef int (*ConsumeInput)(void *connection) noexcept nogil
-
 cdef enum:
     # The values of `Status`.
     NEED_MORE = 0
     FULL = 1
-    END = 2
-    ERROR = 3
     MESSAGE = 4
-    SPOOL = 5
 
-    NO_MORE = -1  # PQgetCopyData: the stream is over; anything less: it failed
-
-    DATA_HEAD = 25  # XLogData: letter, start, end, time
     KEEPALIVE_SIZE = 18
-    SPOOL_BYTES = 1048576  # handed on once there are so many
+    SIZE_BYTES = 4  # before a message that was put aside
     EPOCH_US = 946684800000000  # of PostgreSQL's times, 2000-01-01, in microseconds since 1970
 
-    # What a message can come to besides what a change can.
-    CONTROL = 1  # for the caller
-    BAD_ENVELOPE = -40
-    BAD_SIZE = -41
+    # What a message can come to besides what a change can, and what pgoutput.pxd has.
     NO_TRANSACTION = -42
     NESTED = -43
     NO_RELATION = -44
@@ -65,11 +52,6 @@ cdef dict _PROBLEMS = {
 }
 
 
-cdef struct Entry:
-    uint32_t oid
-    void *relation
-
-
 cdef inline uint64_t _number(const uint8_t *at, int width) noexcept nogil:
     cdef uint64_t value = 0
     cdef int i
@@ -80,32 +62,6 @@ cdef inline uint64_t _number(const uint8_t *at, int width) noexcept nogil:
 
 cdef class LogDecoder:
     """Decodes messages, one after another."""
-
-    cdef dict relations  # oid → Relation
-    cdef Entry *entries  # the same, sorted by oid
-    cdef Py_ssize_t count
-    cdef Relation last
-    cdef uint32_t *aborted  # subtransactions that are left out, sorted
-    cdef Py_ssize_t aborts
-    cdef uint8_t *spool
-    cdef size_t spool_size
-    cdef size_t spool_capacity
-    cdef bint broken
-    cdef bint replaying
-    cdef uint64_t touched  # rows that the transaction under way has added, those handed out included
-    cdef int64_t seq
-    cdef int64_t first_seq
-    cdef public bint spooling
-    cdef public bint reply_wanted
-    cdef readonly bint within
-    cdef readonly uint64_t commit_lsn
-    cdef readonly uint64_t position
-    cdef readonly uint64_t received
-    cdef readonly Py_ssize_t rows
-    cdef readonly Py_ssize_t size_bytes
-    cdef readonly Py_ssize_t transactions
-    cdef readonly int64_t first_committed_us
-    cdef readonly int64_t committed_us
 
     def __cinit__(self, uint64_t position):
         self.relations = {}
@@ -194,7 +150,7 @@ cdef class LogDecoder:
             return Status.MESSAGE
         return Status.SPOOL if self.spool_size >= SPOOL_BYTES else Status.NEED_MORE
 
-    def replay(self, data, Py_ssize_t start, Py_ssize_t max_rows, Py_ssize_t max_bytes):
+    def replay(self, data, Py_ssize_t start, Py_ssize_t max_rows, Py_ssize_t max_bytes, bint mapped=False):
         cdef Py_buffer view
         cdef Py_ssize_t at = start
         cdef int status = NEED_MORE
@@ -205,12 +161,35 @@ cdef class LogDecoder:
         try:
             if not 0 <= start <= view.len:
                 raise ValueError("start must lie within the data")
+            self.mapped = mapped
             with nogil:
                 code = self._replay(<const uint8_t *> view.buf, view.len, &at, max_rows, max_bytes, &status)
         finally:
+            self.mapped = False
             PyBuffer_Release(&view)
         self._check(code)
         return Status(status), at - start
+
+    def large(self, data):
+        cdef Py_buffer view
+        cdef int code
+        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+        self.aside = False
+        self.mapped = True
+        try:
+            with nogil:
+                code = BAD_SIZE
+                if view.len > SIZE_BYTES:
+                    code = self._data(<const uint8_t *> view.buf + SIZE_BYTES, <const uint8_t *> view.buf + view.len)
+        finally:
+            self.mapped = False
+            PyBuffer_Release(&view)
+        self._check(code)
+        return Status(MESSAGE if code == CONTROL else NEED_MORE)
+
+    @property
+    def alone(self):
+        return self.aside
 
     def take_spool(self):
         cdef Block block = Block()
@@ -287,12 +266,23 @@ cdef class LogDecoder:
         return CONTROL
 
     cdef int _put_aside(self, const uint8_t *at, size_t size) noexcept nogil:
-        cdef size_t need = self.spool_size + size + 4
-        cdef size_t capacity
-        cdef uint8_t *spool
+        cdef int code = self.announce(size)
+        return code if code != OK else self.put_more(at, size)
+
+    cdef int announce(self, size_t size) noexcept nogil:
+        """Put a message of this size aside; `put_more` brings its bytes, in one piece or in several."""
+        cdef uint8_t[SIZE_BYTES] head
         cdef int i
         if size > 0x7FFFFFFF:
             return BAD_SIZE
+        for i in range(SIZE_BYTES):
+            head[i] = <uint8_t> (size >> (24 - 8 * i))
+        return self.put_more(head, SIZE_BYTES)
+
+    cdef int put_more(self, const uint8_t *at, size_t size) noexcept nogil:
+        cdef size_t need = self.spool_size + size
+        cdef size_t capacity
+        cdef uint8_t *spool
         if need > self.spool_capacity:
             capacity = self.spool_capacity * 2 if self.spool_capacity else SPOOL_BYTES
             if capacity < need:
@@ -302,9 +292,7 @@ cdef class LogDecoder:
                 return NO_MEMORY
             self.spool = spool
             self.spool_capacity = capacity
-        for i in range(4):
-            self.spool[self.spool_size + i] = <uint8_t> (size >> (24 - 8 * i))
-        memcpy(self.spool + self.spool_size + 4, at, size)
+        memcpy(self.spool + self.spool_size, at, size)
         self.spool_size = need
         return OK
 
@@ -390,6 +378,7 @@ cdef class LogDecoder:
             return OK
         if self.last.rows is None:  # with a `since`, how it is read is to be settled first
             return CONTROL if self.last.since else OK
+        self.last.mapped = self.mapped
         if op != INSERT and (at[0] == c"K" or at[0] == c"O"):
             old = at[0]
             at += 1
@@ -416,77 +405,3 @@ cdef class LogDecoder:
             self.seq += 1
             self.touched += 1
         return code
-
-
-cdef class LogStream:
-    """The messages of a walsender's stream on a connection."""
-
-    cdef GetCopyData get
-    cdef FreeMemory release
-    cdef ConsumeInput consume
-    cdef void *connection
-    cdef char *held
-    cdef int size
-    cdef readonly uint64_t received_bytes
-
-    def __init__(self, uintptr_t get, uintptr_t release, uintptr_t consume, uintptr_t connection):
-        self.get = <GetCopyData> get
-        self.release = <FreeMemory> release
-        self.consume = <ConsumeInput> consume
-        self.connection = <void *> connection
-
-    def __dealloc__(self):
-        self._drop()
-
-    def read(self, LogDecoder into not None, Py_ssize_t max_rows, Py_ssize_t max_bytes):
-        cdef int code = OK
-        cdef int status
-        with nogil:
-            while True:
-                status = FULL
-                if into.rows >= max_rows or into.size_bytes >= max_bytes:
-                    break
-                status = self._next()
-                if status != OK:
-                    status = NEED_MORE if status == CONTROL else status
-                    break
-                code = into.add(<const uint8_t *> self.held, self.size)
-                if code == CONTROL:
-                    status = MESSAGE
-                if code != OK:
-                    break
-                self._drop()
-                if into.spool_size >= SPOOL_BYTES:
-                    status = SPOOL
-                    break
-        into._check(code)
-        return Status(status)
-
-    def take(self):
-        data = (<uint8_t *> self.held)[:self.size][DATA_HEAD:]
-        self._drop()
-        return data
-
-    cdef int _next(self) noexcept nogil:
-        """Hold a message: OK; CONTROL when none is at hand; END or ERROR."""
-        cdef int size
-        cdef int tries
-        if self.held != NULL:
-            return OK
-        for tries in range(3):
-            size = self.get(self.connection, &self.held, 1)
-            if size > 0:
-                self.size = size
-                self.received_bytes += size
-                return OK
-            if size < 0:
-                return END if size == NO_MORE else ERROR
-            # Twice: what TLS has decrypted already does not show at the socket.
-            if tries == 2 or not self.consume(self.connection):
-                return CONTROL if tries == 2 else ERROR
-        return CONTROL
-
-    cdef void _drop(self) noexcept nogil:
-        if self.held != NULL:
-            self.release(self.held)
-            self.held = NULL

@@ -20,3 +20,5 @@ class Status(IntEnum):
     """A message stands where decoding stopped that the caller has to deal with; it is not consumed."""
     SPOOL = 5
     """Messages of a transaction that is under way have been put aside: take them, then go on."""
+    LARGE = 6
+    """All of a large message has been put aside by itself: take it and have it decoded, then go on."""

@@ -193,6 +193,24 @@ def test_a_large_transaction_comes_in_pieces_that_hold_nothing_of_others(sql: Sq
     assert sum(group.transactions for group in groups) == 3
 
 
+@pytest.mark.parametrize(
+    "value", ["repeat('x', 9000000)", "string_agg(md5(i::text || random()::text), '')"], ids=["at the end", "streamed"]
+)
+def test_large_values_come_through(sql: Sql, feed: MakeFeed, value: str) -> None:
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY, a text, b bytea)")
+    one = feed("t")
+    with sql.transaction():
+        sql.execute("SET LOCAL logical_decoding_work_mem = '64kB'; INSERT INTO t VALUES (0, 'first', 'x')")
+        for number in (1, 2):
+            sql.execute(
+                f"INSERT INTO t SELECT {number}, a, convert_to(a, 'UTF8')"
+                f" FROM (SELECT {value} AS a FROM generate_series(1, {300_000 if 'md5' in value else 1}) i) made"
+            )
+        sql.execute("INSERT INTO t VALUES (3, 'last', 'y')")
+    one.run()
+    one.check()
+
+
 def test_the_oldest_protocol_gives_the_same(sql: Sql, feed: MakeFeed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walsender, "_STREAMED", 1_000_000)
     sql.execute("CREATE TABLE t (id int PRIMARY KEY, a text)")

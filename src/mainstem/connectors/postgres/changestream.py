@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 
 from mainstem.connectors.postgres.gather import Gathered
-from mainstem.connectors.postgres.inprogress import InProgress, Transaction
+from mainstem.connectors.postgres.inprogress import Data, InProgress, Transaction
 from mainstem.connectors.postgres.lsn import Place, read_place
 from mainstem.connectors.postgres.pace import Pace
 from mainstem.connectors.postgres.relations import SentTable, read_relation, read_truncate
@@ -27,10 +27,12 @@ from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.stream import StreamTable
 from mainstem.native.status import Status
+from mainstem.spool import Spools
 
 _IDLE_S = 1.0
 _SOON_S = 0.1  # from one `Idle` to the next while the log of others moves on
 _XID, _OID = 4, 4
+_LARGE_OID = slice(5, 5 + _OID)  # of a row that was put aside, behind size and letter
 _ENVELOPE = b"w" + bytes(24)  # what the server puts before a message
 _ROWS = (b"I", b"U", b"D")
 _IGNORED = (b"Y", b"O", b"M")  # types, origins, logical messages
@@ -72,6 +74,7 @@ class PostgresChangeStream:
         self._decoder = self._sender.decoder
         self._gathered = Gathered(self._decoder, self._tables)
         self._under_way = InProgress()
+        self._aside = Spools(0).open()
         self._handed = place.lsn
         self._asked: deque[StreamTable] = deque()
         self._settled = threading.Event()
@@ -89,10 +92,14 @@ class PostgresChangeStream:
         self._sender.close()
         self._side.close()
         self._under_way.close()
+        self._aside.close()
 
     def groups(self) -> Iterator[ChangeGroup | Idle]:
         """What happens from the position on, without end."""
-        steps = {Status.FULL: self._full, Status.SPOOL: self._spool, Status.MESSAGE: self._message}
+        steps = {
+            Status.FULL: self._full, Status.SPOOL: self._spool, Status.MESSAGE: self._message,
+            Status.LARGE: self._large,
+        }  # fmt: skip
         for change in self._tables.missing:
             yield from self._tell(change)
         while True:
@@ -206,9 +213,22 @@ class PostgresChangeStream:
         self._sender.check()
 
     def _spool(self) -> Iterator[ChangeGroup]:
-        self._under_way.append(self._decoder.take_spool())
+        if self._decoder.alone:
+            self._aside.append(self._decoder.take_spool())
+        else:
+            self._under_way.append(self._decoder.take_spool())
         return
         yield
+
+    def _large(self) -> Iterator[ChangeGroup]:
+        """A large row of a transaction that comes at its end."""
+        self._aside.append(self._decoder.take_spool())
+        row = self._aside.whole()
+        if self._decoder.large(row) is Status.MESSAGE:
+            yield from self._relation(self._tables.sent(int.from_bytes(row[_LARGE_OID])))
+            self._decoder.large(row)
+        self._aside.close()
+        self._aside = Spools(0).open()
 
     def _message(self) -> Iterator[ChangeGroup]:
         """A message that the compiled loop leaves to us."""
@@ -263,9 +283,11 @@ class PostgresChangeStream:
         limits = self._limits
         with transaction:
             self._decoder.begin_replay(transaction.commit_lsn, transaction.aborted)
-            data, at = bytearray(), 0
+            data: Data = bytearray()
+            at = 0
             while True:
-                status, used = self._decoder.replay(data, at, limits.max_rows, limits.max_bytes)
+                mapped = isinstance(data, memoryview)
+                status, used = self._decoder.replay(data, at, limits.max_rows, limits.max_bytes, mapped)
                 at += used
                 if status is Status.FULL:
                     yield from self._full()

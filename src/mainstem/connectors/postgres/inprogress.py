@@ -14,7 +14,10 @@ from mainstem.spool import Spool, Spools
 
 MEMORY_BYTES = 16 * 1024 * 1024
 _PIECE_BYTES = 1024 * 1024
+_LARGE_BYTES = 4 * 1024 * 1024
 _LENGTH = 4
+
+Data = bytearray | memoryview
 
 
 class Transaction:
@@ -40,11 +43,15 @@ class Transaction:
     ) -> None:
         self._spool.close()
 
-    def more(self, data: bytes | bytearray, at: int) -> bytearray:
-        """What is left of ``data``, and more behind it: at least one whole message; only what is left at the end."""
+    def more(self, data: Data, at: int) -> Data:
+        """What is left of ``data``, and more behind it: at least one whole message; only what is left at the end.
+
+        A large message comes alone, as a memoryview of the file that it lies in.
+        """
         left = memoryview(data)[at:]
         wanted = _LENGTH + int.from_bytes(left[:_LENGTH]) - len(left) if len(left) >= _LENGTH else 0
-        return self._spool.read(max(wanted, _PIECE_BYTES), left)
+        found = self._spool.mapped(len(left), wanted) if wanted >= _LARGE_BYTES else None
+        return self._spool.read(max(wanted, _PIECE_BYTES), left) if found is None else found
 
 
 class InProgress:

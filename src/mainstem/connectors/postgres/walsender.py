@@ -17,9 +17,8 @@ from contextlib import suppress
 from typing import Any
 
 import psycopg
-from psycopg import errors, generators, pq
 
-from mainstem.connectors.postgres.client import shut_down, translate_error, translating
+from mainstem.connectors.postgres.client import shut_down, translating
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.errors import lost_error
 from mainstem.connectors.postgres.literals import string
@@ -109,8 +108,7 @@ class Walsender:
         with self._lock:
             with suppress(psycopg.Error, OSError):
                 self._answer(ask=False)
-                self._connection.pgconn.put_copy_end()
-                self._connection.pgconn.flush()
+                self._messages.end()
             self._connection.close()
         self._near.close()
         self._far.close()
@@ -171,15 +169,14 @@ class Walsender:
 
     def answer(self) -> None:
         """Tell the server how far we are."""
-        with self._lock, suppress(psycopg.Error):  # whoever reads notices a lost connection
+        with self._lock, suppress(psycopg.Error, OSError):  # whoever reads notices a lost connection
             self._answer(ask=False)
 
     def _answer(self, *, ask: bool) -> None:
         received = max(self.decoder.received, self.decoder.position, self._confirmed)
         now_us = time.time_ns() // 1000 - _EPOCH_US
         message = struct.pack("!cQQQqB", b"r", received, self._confirmed, self._confirmed, now_us, ask)
-        self._connection.pgconn.put_copy_data(message)
-        self._connection.pgconn.flush()
+        self._messages.send(message)
         self._told, self._told_at = (received, self._confirmed), time.monotonic()
 
     def _keep(self) -> None:
@@ -192,7 +189,7 @@ class Walsender:
             ask = time.monotonic() - self._told_at >= self._answer_s
             received = max(self.decoder.received, self.decoder.position)
             if ask or self._told != (max(received, self._confirmed), self._confirmed):
-                with self._lock, suppress(psycopg.Error):
+                with self._lock, suppress(psycopg.Error, OSError):
                     self._answer(ask=ask)
 
     def _let_go(self, *, unreachable: bool) -> None:
@@ -236,16 +233,9 @@ class Walsender:
 
     def _failure(self) -> MainstemError:
         """Why the stream ended."""
-        connection = self._connection
-        try:
-            results = connection.wait(generators.fetch_many(connection.pgconn))
-        except psycopg.Error as exc:
-            return translate_error(exc)
-        failed = [result for result in results if result.status == pq.ExecStatus.FATAL_ERROR]
-        if not failed:
-            return lost_error()
-        error = translate_error(errors.error_from_result(failed[-1]))
-        error.remedy = error.remedy or "the server's log tells more"
+        error = self._messages.failure()
+        if not isinstance(error, LostConnectionError):
+            error.remedy = error.remedy or "the server's log tells more"
         return error
 
 
@@ -285,8 +275,4 @@ def _start(connection: psycopg.Connection[Any], slot: str, publications: Sequenc
     if streamed:
         options += ", streaming 'on'"
     command = f"START_REPLICATION SLOT {_DIALECT.quote(slot)} LOGICAL {format_lsn(start)} ({options})"
-    connection.pgconn.send_query(command.encode())
-    result = connection.wait(generators.execute(connection.pgconn))[-1]
-    if result.status != pq.ExecStatus.COPY_BOTH:
-        raise errors.error_from_result(result)
-    return open_messages(connection)
+    return open_messages(connection, command)
