@@ -78,6 +78,13 @@ def api_keys(settings: Settings) -> AbstractContextManager[ApiKeys]:
     return server.api_keys(settings)
 
 
+def move_store(settings: Settings, target_url: str) -> dict[str, int]:
+    """Copy the settings' store into another one; see `store.moving.move`."""
+    from mainstem.store.moving import move
+
+    return move(settings.resolved_store_url, target_url)
+
+
 def control_plane(settings: Settings) -> AbstractContextManager[tuple[Services, str | None]]:
     """The control plane of a server, running; see `server.control_plane`."""
     from mainstem.bootstrap import server

@@ -63,6 +63,7 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "serve": Command("serve", "serve", _HERE, "Run the server until Ctrl-C."),
     "key": Command("keys", "app", _HERE, "API keys of this machine's store."),
+    "store": Command("stores", "app", _HERE, "The store of this machine's server."),
     "connections": Command("connections", "app", _CLIENT, "Connections that the server keeps."),
     "configs": Command("configs", "app", _CLIENT, "Stream configs that the server keeps."),
     "streams": Command("streams", "app", _CLIENT, "Streams: runs of stream configs."),
