@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from mainstem.contract.effects import Grammar, Statement
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.shown import ShownColumn, ShownKind
+
+if TYPE_CHECKING:  # its parser takes longer to load than a small copy
+    from mainstem.contract.effects import Grammar, Statement
 
 RawRow = Sequence[bytes | None]
 """What the server printed, in UTF-8; bytes as they are where the column's kind is binary; None is NULL."""
