@@ -27,7 +27,7 @@ def test_invalid_utf8_fails_its_table_and_the_reason_names_it(pair: Pair) -> Non
     progress = pair.conversion().run()
     assert progress.state is RunState.FAILED
     assert "bytes that the database's encoding does not have" in progress.tables[0].error
-    assert "quarantine" in progress.tables[0].error
+    assert "quarantine" in progress.tables[0].remedy
     assert pair.postgres("SELECT count(*) FROM t") == [(0,)]
 
 

@@ -80,6 +80,7 @@ def brief(plane: Services, record: StreamRecord, progress: Progress) -> dict[str
         "changesApplied": events(progress),
         "deadLetters": sum(table.letters for table in progress.tables),
         "rowsPerSecond": total.rows,
+        "changesPerSecond": total.inserts + total.updates + total.deletes,
         "bytesPerSecond": total.bytes,
         "remainingSeconds": total.remaining_s,
         "lagSeconds": None if progress.changes is None else progress.changes.lag_s,

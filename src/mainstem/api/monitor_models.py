@@ -44,6 +44,7 @@ class Brief(BaseModel):
     changesApplied: int
     deadLetters: int
     rowsPerSecond: float
+    changesPerSecond: float
     bytesPerSecond: float
     remainingSeconds: float | None
     lagSeconds: float | None

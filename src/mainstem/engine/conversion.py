@@ -162,8 +162,8 @@ class Conversion:
             copying = self._copying(target, plan)
             copying.copy(ledger, builder)
             state = self._control.limit or RunState.FINISHED
-            self._tracker.stage("finishing")
             self._fail_if_tables_failed()
+            self._tracker.stage("finishing")
             copying.finish(builder, partial=state is not RunState.FINISHED)
             self._closing = True
             ledger.finish(keep=False)
@@ -222,7 +222,8 @@ class Conversion:
             renewed = any(item.code == RENEWED for item in progress.report)
             raise PlanError(
                 f"{len(failed)} of {len(progress.tables)} tables failed: {names}; {failed[0].error}",
-                remedy=f"the other tables are in; mend the cause and resume the stream{_RENEWED_REMEDY * renewed}",
+                remedy=f"{failed[0].remedy or 'mend the cause'}; the other tables are in: then resume the stream"
+                f"{_RENEWED_REMEDY * renewed}",
             )
 
     def _report_until(self, done: threading.Event) -> None:

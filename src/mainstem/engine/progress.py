@@ -250,7 +250,7 @@ class Tracker:
         """A table cannot be finished; the others go on."""
         with self._lock:
             counter = self._tables[table]
-            counter.state, counter.error = TableState.FAILED, str(error)
+            counter.state, counter.error, counter.remedy = TableState.FAILED, error.message, error.remedy
         self.say(
             f"{table}: {error}", level=Level.ERROR, category=Category.ERROR, part="target", table=str(table),
             code=error.code,
@@ -340,8 +340,11 @@ class Tracker:
         self._tell_stat("", str(progress.state), progress, elapsed)
 
     def _tell_stat(self, table: str, status: str, counter: TableProgress | Progress, elapsed: float) -> None:
+        tables = counter.tables if isinstance(counter, Progress) else [counter]
+        changed = sum(item.changes for item in tables)
         self.say(
-            f"{table or 'total'}: {counter.rows_read:,} rows read, {counter.rows_written:,} written",
+            f"{table or 'total'}: {counter.rows_read:,} rows read, {counter.rows_written:,} written"
+            + (f", {changed:,} changes applied" if changed else ""),
             category=Category.STAT, part="target", table=table, status=status, events=counter.rows_written,
             size=counter.bytes_read, rate=counter.bytes_read / elapsed, elapsed=elapsed, failed=counter.rows_rejected,
         )  # fmt: skip
