@@ -426,11 +426,11 @@ def test_a_target_that_was_changed_by_hand_is_told_with_table_counts_and_remedy(
     resumed = pair.conversion(run_id=run.run_id).run()
     assert resumed.state is RunState.FAILED
     states = {table.source.name: (table.state.value, table.error) for table in resumed.tables}
+    assert "drop_and_recreate" in resumed.remedy
     counts = {"rows": f"{30_000:,}", "less": f"{29_995:,}", "more": f"{30_002:,}"}
     assert (
         f"table public.products {'of the target ' * ('holds' in told)}{told.format(**counts)}" in states["products"][1]
     )
-    assert "drop_and_recreate" in states["products"][1]
     assert states["other"] == ("finished", "")
     again = pair.conversion(RunOptions(schema_policy=SchemaPolicy.DROP_AND_RECREATE)).run()
     assert again.state is RunState.FINISHED

@@ -29,7 +29,7 @@ def print_run(terminal: Terminal, view: RunView) -> None:
     print_report(terminal, view.report)
     print_coerced(terminal, view.tables)
     print_rejected(terminal, view.rejected, view.total.rejected)
-    for trouble in troubles(view.tables) if view.standing is not None else ():
+    for trouble in troubles(view.tables):
         terminal.out.print(trouble)
     terminal.out.print()
     terminal.out.print(row_check(view) if view.standing is None else Text(summary(view), style="bold"))

@@ -236,5 +236,5 @@ def _row(table: TableView, replicated: bool) -> dict[str, Any]:
         "rowsPerSecond": round(table.rate),
         **({"coerced": dict(table.coerced)} if table.coerced else {}),
         **(changes if replicated else {}),
-        **({"error": table.error} if table.error else {}),
+        **({"error": table.error, "remedy": table.remedy} if table.error else {}),
     }
