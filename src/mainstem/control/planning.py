@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from mainstem.contract.store import StateStore, StreamRecord
@@ -16,7 +16,7 @@ from mainstem.ddl.plan import build_plan
 from mainstem.engine.endpoint import Endpoint
 from mainstem.errors import MainstemError, NotFoundError, PlanError, SchemaConflictError, StatementError
 from mainstem.model.names import TableId
-from mainstem.model.plan import MigrationPlan
+from mainstem.model.plan import MigrationPlan, Phase
 from mainstem.model.run import Mode, RunOptions, RunState
 from mainstem.model.schema import Catalog
 
@@ -25,6 +25,7 @@ DEFAULT_BYTES_PER_SECOND = 20_000_000
 _ENOUGH_BYTES = 10_000_000  # a smaller run says more of its start than of its speed
 _ENOUGH_SECONDS = 0.5
 _RUNS = 5
+_OF_A_RUN = (Phase.SEQUENCES, Phase.ANALYZE)  # what is set and counted once rows are there, and no structure
 _OBSTACLES = (PlanError, SchemaConflictError, NotFoundError, StatementError)
 
 
@@ -103,7 +104,7 @@ def source_sql(source: Endpoint, catalog: Catalog) -> dict[TableId, str]:
         )  # fmt: skip
     except MainstemError:
         return {}
-    return written(own)
+    return written(replace(own, statements=tuple(item for item in own.statements if item.phase not in _OF_A_RUN)))
 
 
 def written(plan: MigrationPlan) -> dict[TableId, str]:
