@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from mainstem.contract.source import Snapshot
@@ -16,6 +16,7 @@ from mainstem.model.names import TableId
 from mainstem.model.plan import ReportItem, Severity, TablePlan
 
 _NOTE = "at:"  # a note of this beginning: which copy of the table, which snapshot of it, schema, name, position
+_ALTERED = "altered:"  # … the schema and name of a table that has other columns than it was planned with
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,15 @@ def anchors(ledger: Ledger) -> dict[TableId, Anchor]:
     }
 
 
+def altered(ledger: Ledger) -> frozenset[TableId]:
+    """Tables whose columns may have been changed after they were planned and before their snapshot.
+
+    What the changed columns held by then is neither in the copy nor in what the log tells behind it.
+    """
+    notes = (note.removeprefix(_ALTERED) for note in ledger.notes() if note.startswith(_ALTERED))
+    return frozenset(TableId(*json.loads(note)) for note in notes)
+
+
 def _note(ledger: Ledger, table: TableId, copy: int, order: int, position: str) -> None:
     ledger.note(_NOTE + json.dumps([copy, order, table.schema, table.name, position]))
 
@@ -68,6 +78,10 @@ class AnchoredRounds:
 
     A half-copied table goes on from a new snapshot only where applying the changes between the two once more mends it:
     it has a key, and nothing else must be unique (`goes_on`). Any other is copied anew.
+
+    Args:
+        reshaped: of these tables, those that have other columns now than they were planned with; asked once there is a
+            snapshot, so that whatever was changed before it is seen (see `altered`).
     """
 
     renewed = ReportItem(
@@ -76,16 +90,22 @@ class AnchoredRounds:
         " source's log",
     )  # fmt: skip
 
-    def __init__(self, tracker: Tracker, goes_on: Callable[[TablePlan], bool]) -> None:
-        self._tracker, self._goes_on = tracker, goes_on
+    def __init__(
+        self,
+        tracker: Tracker,
+        goes_on: Callable[[TablePlan], bool],
+        reshaped: Callable[[Sequence[TableId]], Collection[TableId]],
+    ) -> None:
+        self._tracker, self._goes_on, self._reshaped = tracker, goes_on, reshaped
 
     def begin(self, tables: Sequence[TablePlan], snapshot: Snapshot, ledger: Ledger) -> bool:
         """See `engine.cuts.Rounds`."""
         changed = forget_moved(tables, snapshot, ledger, self._tracker, lambda table: True)
-        known = anchors(ledger)
+        known, begun = anchors(ledger), []
         for table in tables:
             chunks = ledger.chunks(table.source)
             if not chunks:
+                begun.append(table.source)
                 continue
             anchor = known.get(table.source)
             if anchor and any(chunk.done for chunk in chunks) and self._goes_on(table):
@@ -93,7 +113,10 @@ class AnchoredRounds:
                     _note(ledger, table.source, anchor.copy, len(anchor.positions), snapshot.position)
                 continue
             changed = True
+            begun.append(table.source)
             self._forget(table, ledger)
+        for source in self._reshaped(begun):
+            ledger.note(_ALTERED + json.dumps([source.schema, source.name]))
         if changed:
             self._tracker.set_rejected(ledger.rejected())
         return changed

@@ -72,6 +72,16 @@ class Evolution:
             return Outcome(settled=table)
         return _KINDS[change.kind](self, change, table, position)
 
+    def to_columns(self, table: StreamTable, columns: tuple[Column, ...]) -> Sequence[str]:
+        """Statements for a target's table that is to be copied anew with these columns; none where people decide."""
+        if self._options.changes.schema_changes is not SchemaChangePolicy.APPLY:
+            return ()
+        try:
+            found = self._followed(table, columns)
+        except PlanError:
+            return ()
+        return () if found.obstacles else found.statements
+
     def refused(self, outcome: Outcome, error: MainstemError) -> Outcome:
         """The target refused a statement: the table waits."""
         tables = [_paused(table, error.message) for table in outcome.tables]

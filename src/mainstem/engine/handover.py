@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
+from types import MappingProxyType
 
 from mainstem import failpoints
 from mainstem.contract.apply import StreamBook
 from mainstem.contract.changes import ChangeSource
 from mainstem.contract.source import Snapshot
 from mainstem.contract.target import Ledger
-from mainstem.engine.anchors import AnchoredRounds, anchors
+from mainstem.engine.anchors import AnchoredRounds, altered, anchors
 from mainstem.engine.copying import Copying
 from mainstem.engine.endpoint import Endpoint
 from mainstem.engine.evolution import RESYNC_REMEDY
 from mainstem.engine.means import Means
 from mainstem.engine.planjson import plan_from_json, plan_to_json
 from mainstem.engine.planner import Planned, look
+from mainstem.engine.present import present_columns, shape
 from mainstem.errors import InvalidError
+from mainstem.model.event import Level
 from mainstem.model.names import TableId
 from mainstem.model.plan import MigrationPlan, Phase, ReportItem, Severity, TablePlan
-from mainstem.model.run import RunOptions, SnapshotPolicy, TableState, WriteMode
+from mainstem.model.run import RunOptions, SchemaChangePolicy, SnapshotPolicy, TableState, WriteMode
 from mainstem.model.schema import Column
 from mainstem.model.stream import Checkpoint, StoredStream, StreamTable
 
 FOLLOWED = "followed_from_now"
+_NONE: Mapping[TableId, StreamTable] = MappingProxyType({})
 WAITING = (TableState.PENDING, TableState.COPYING)
 """States of tables that are still to be copied."""
 
@@ -167,7 +172,8 @@ class HandOver:
         """Copy what the ledger's plan names and make its structure, but for the last phases (`finish`).
 
         Returns:
-            The plan's tables as they are now: following the log, each from its snapshot; or FAILED.
+            The plan's tables as they are now: following the log, each from its snapshot; or FAILED; or COPYING where
+            another plan and copy is needed (see `anchors.altered`).
         """
         plan = plan_from_json(ledger.known_plan())
         self._tracker.plan(plan)
@@ -176,15 +182,25 @@ class HandOver:
         with ExitStack() as stack:
             builder = stack.enter_context(self._means.target.builder(self._run_id))
             self._means.interrupts.add(builder.interrupt)
-            self._copying(plan, origin).copy(ledger, builder)
+            self._copying(plan, origin, known).copy(ledger, builder)
         self._means.control.check_stopped()
         failpoints.hit("handover.copied")
+        again = altered(ledger)
         positions = {table: anchor.positions for table, anchor in anchors(ledger).items()}
         return [
-            self._copied(known[table.source], positions.get(table.source, ()))
+            self._again(known[table.source])
+            if table.source in again
+            else self._copied(known[table.source], positions.get(table.source, ()))
             for table in plan.tables
             if table.source in known
         ]
+
+    def _again(self, table: StreamTable) -> StreamTable:
+        self._tracker.say(
+            f"{table.source}: its columns were changed while its copy began; it is planned and copied once more",
+            level=Level.WARN, part="source", table=str(table.source),
+        )  # fmt: skip
+        return replace(table, state=TableState.COPYING, since="", until="", error="", remedy="")
 
     def _copied(self, table: StreamTable, positions: tuple[str, ...]) -> StreamTable:
         counter = self._tracker.table(table.source)
@@ -217,11 +233,18 @@ class HandOver:
             ledger.finish(keep=False)
             failpoints.hit("handover.finished")
 
-    def _copying(self, plan: MigrationPlan, origin: str) -> Copying:
+    def _copying(self, plan: MigrationPlan, origin: str, known: Mapping[TableId, StreamTable] = _NONE) -> Copying:
         means = replace(self._means, options=plan_options(self._means.options))
-        rounds = AnchoredRounds(self._tracker, self._goes_on())
+        rounds = AnchoredRounds(self._tracker, self._goes_on(), partial(self._reshaped, known))
         source = LogSnapshots(self._changes, origin)
         return Copying(self._run_id, plan, source, means, _ours, rounds, aside=self._aside)
+
+    def _reshaped(self, known: Mapping[TableId, StreamTable], tables: Sequence[TableId]) -> list[TableId]:
+        """Those of the tables that have other columns now than `StreamTable.layout`, if that matters."""
+        if self._means.options.changes.schema_changes is SchemaChangePolicy.IGNORE:
+            return []
+        there = present_columns(self._source, tables)
+        return [table for table in tables if table in there and shape(there[table]) != shape(known[table].layout)]
 
     def _goes_on(self) -> Callable[[TablePlan], bool]:
         """Whether a half-copied table may go on from another snapshot: its key alone must be unique."""

@@ -1,8 +1,9 @@
-"""Which tables and schemas of the source a user's names mean."""
+"""Which tables and schemas of the source a user's names mean, and what columns they have."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from mainstem.contract.inspector import Inspector
 from mainstem.ddl.naming import near_names
@@ -10,6 +11,7 @@ from mainstem.engine.endpoint import Endpoint
 from mainstem.errors import InvalidError, NotFoundError
 from mainstem.model.names import TableId
 from mainstem.model.run import ALL_SCHEMAS, RunOptions
+from mainstem.model.schema import Column, Table
 
 
 def selected(inspector: Inspector, source: Endpoint, options: RunOptions) -> list[TableId] | None:
@@ -22,6 +24,27 @@ def selected(inspector: Inspector, source: Endpoint, options: RunOptions) -> lis
     if not names:
         return [table for table in found.tables if table not in excluded]
     return [table for name in names if (table := found.get(name)) not in excluded]
+
+
+def present_columns(source: Endpoint, tables: Sequence[TableId]) -> dict[TableId, tuple[Column, ...]]:
+    """The columns that those of the tables have now that are there."""
+    found: list[Table] = []
+    with source.spec.inspector(source.settings) as inspector:
+        try:
+            found += inspector.catalog(tables).tables if tables else ()
+        except NotFoundError:  # of one that is gone: the others by themselves
+            for table in tables:
+                with suppress(NotFoundError):
+                    found += inspector.catalog([table]).tables
+    return {table.id: table.columns for table in found}
+
+
+def shape(columns: Iterable[Column]) -> list[tuple[object, ...]]:
+    """What of columns matters to whoever reads their rows."""
+    return [
+        (column.name, column.native, column.nullable, column.charset, column.generated is not None)
+        for column in columns
+    ]
 
 
 def present(inspector: Inspector, source: Endpoint, options: RunOptions) -> Present:

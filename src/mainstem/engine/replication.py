@@ -315,10 +315,11 @@ class Replication:
         """The first copy, and the structure that comes after it."""
         plan = plan_from_json(ledger.known_plan())
         tables = {table.source: table for table in stored.tables}
-        if any(tables[table.source].state in WAITING for table in plan.tables):
+        if any(tables[table.source].state is TableState.PENDING for table in plan.tables):
             for table in handover.copy(stored.origin, stored.tables, ledger):
-                book.save(table)
-                tables[table.source] = table
+                if tables[table.source].state is TableState.PENDING:
+                    book.save(table)
+                    tables[table.source] = table
             failpoints.hit("handover.saved")
         stored = StoredStream(stored.origin, stored.checkpoint, tuple(tables.values()))
         self._moments = moments(plan, stored.tables)

@@ -14,11 +14,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 
 from mainstem import failpoints
 from mainstem.contract.changes import ChangeSource
 from mainstem.contract.target import Ledger
 from mainstem.ddl.selection import matches
+from mainstem.engine.anchors import altered
 from mainstem.engine.applying import Applying, ReadAgainError
 from mainstem.engine.control import Interrupts
 from mainstem.engine.denied import only
@@ -28,6 +30,7 @@ from mainstem.engine.handover import WAITING, HandOver, plan_options, stream_tab
 from mainstem.engine.means import Means
 from mainstem.engine.planjson import plan_from_json, plan_to_json
 from mainstem.engine.planner import look
+from mainstem.engine.present import present_columns, shape
 from mainstem.engine.retry import worth_waiting
 from mainstem.engine.standing import ACTIVE, Standing
 from mainstem.errors import CancelledError, MainstemError
@@ -155,6 +158,7 @@ class Copier:
         """Plan, mark the tables as being copied, empty them, and hold the log from here on."""
         there = {table.source: table for table in standing.durable_tables}
         known = {table: there[table] for table in tables if table in there}
+        self._reshape(known, writer)
         plan, planned = self._plan(tables, known, standing)
         copied = {table.source for table in plan.tables}
         following = [table for table in planned if table.source not in copied]
@@ -173,6 +177,14 @@ class Copier:
                 self._tracker.say(f"{table.source}: its rows in {table.plan.target} are deleted, and copied anew")
         ledger.note(_NOTE + json.dumps(self._hold))  # from here on the copy is gone on with
         failpoints.hit("resync.marked")
+
+    def _reshape(self, known: Mapping[TableId, StreamTable], writer: Applying) -> None:
+        """Give tables of the target the columns that their sources have now; what is refused shows in the plan."""
+        now = present_columns(self._source, list(known))
+        for source, table in known.items():
+            if source in now and shape(now[source]) != shape(table.layout):
+                for statement in writer.evolution.to_columns(table, now[source]):
+                    self._order(writer, partial(writer.run_statement, statement))
 
     def _plan(
         self, tables: Sequence[TableId], known: Mapping[TableId, StreamTable], standing: Standing
@@ -201,7 +213,8 @@ class Copier:
         names = [table.source for table in plan_from_json(ledger.known_plan()).tables]
         there = {table.source: table for table in standing.durable_tables}
         tables = [there[name] for name in names if name in there]
-        if any(table.state in WAITING for table in tables):
+        again = altered(ledger)  # copied, and to be planned anew once this ledger is gone
+        if any(table.state in WAITING and table.source not in again for table in tables):
             copied = self._handover.copy(standing.origin, tables, ledger)
             failpoints.hit("resync.copied")
             self._handover.finish(standing.origin, ledger, forget=False)
@@ -236,7 +249,7 @@ class Copier:
         ]
         self._order(writer, lambda: writer.save_tables(failed))
 
-    def _order(self, writer: Applying, work: Callable[[], None]) -> None:
+    def _order(self, writer: Applying, work: Callable[[], object]) -> None:
         """Have the writer do this, and wait for it."""
         done = threading.Event()
 
