@@ -73,6 +73,19 @@ def test_a_truncate_stands_between_the_rows(sql: Sql, feed: MakeFeed) -> None:
     one.check()
 
 
+def test_logical_messages_are_passed(sql: Sql, feed: MakeFeed) -> None:
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY)")
+    one = feed("t")
+    with sql.transaction():
+        sql.execute("INSERT INTO t VALUES (1)")
+        sql.execute("SELECT pg_logical_emit_message(true, 'ours', 'with a transaction')")
+        sql.execute("INSERT INTO t VALUES (2)")
+    sql.execute("SELECT pg_logical_emit_message(true, 'ours', 'alone')")
+    sql.execute("SELECT pg_logical_emit_message(false, 'ours', 'at once')")
+    assert sum(group.rows for group in one.run()) == 2
+    one.check()
+
+
 @pytest.mark.parametrize("identity", ["DEFAULT", "FULL"])
 def test_what_was_stored_out_of_line_and_not_changed_keeps_its_value(sql: Sql, feed: MakeFeed, identity: str) -> None:
     sql.execute("CREATE TABLE t (id int PRIMARY KEY, big text, n int)")
