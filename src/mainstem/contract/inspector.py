@@ -44,6 +44,21 @@ class Finding:
     remedy: str = ""
 
 
+def failing(check: str, message: str, remedy: str) -> Finding:
+    """A finding that is in the run's way."""
+    return Finding(check, Severity.ERROR, message, remedy)
+
+
+def doubtful(check: str, message: str, remedy: str) -> Finding:
+    """A finding that may be in its way later."""
+    return Finding(check, Severity.WARNING, message, remedy)
+
+
+def worth_knowing(check: str, message: str, remedy: str = "") -> Finding:
+    """A finding that asks for nothing."""
+    return Finding(check, Severity.INFO, message, remedy)
+
+
 @dataclass(frozen=True, slots=True)
 class Denial:
     """Why the login cannot read a table whole, and the statement (or the way) that would let it.

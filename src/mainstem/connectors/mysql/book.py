@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from types import TracebackType
-from typing import Any
 
 import pymysql
 
 from mainstem import failpoints
 from mainstem.connectors.mysql import client
+from mainstem.connectors.mysql.bookkeeping import locked, open_books
 from mainstem.connectors.mysql.config import STREAM_TABLES
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.connectors.mysql.ledger import transaction
-from mainstem.connectors.mysql.session import SESSION
 from mainstem.connectors.mysql.streambook import CREATE, StreamRows
-from mainstem.errors import ConflictError, InvalidError, TransientError
+from mainstem.errors import ConflictError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.stream import DeadLetter, SchemaRecord, StoredStream, StreamTable
 
 _DIALECT = MysqlDialect()
 _NO_TABLE, _DUPLICATE = 1146, 1062
-_LOCK_WAIT_S = 120
 _COUNTER_MARGIN = 1000
 _COUNTER = (
     "SELECT column_name, column_type FROM information_schema.columns WHERE table_schema = {0} AND table_name = {1}"
@@ -39,18 +36,9 @@ class MysqlStreamBook:
     """See `contract.apply.StreamBook`."""
 
     def __init__(self, settings: ConnectionSettings, stream_id: str) -> None:
-        if not settings.database:
-            raise InvalidError(
-                "the target's connection names no database",
-                fields={"database": "is needed to keep the stream's book in"},
-                remedy="choose a database in the connection",
-            )
-        self._connection: Any = client.connect(settings)
-        with client.translating():
-            client.query(self._connection, SESSION)
+        self._connection = open_books(settings, "stream")
         self._rows = StreamRows(self._connection, stream_id)
-        self._stream_id = stream_id
-        self._lock = "mainstem." + hashlib.sha256(settings.database.encode()).hexdigest()[:32]
+        self._stream_id, self._database = stream_id, settings.database
 
     def __enter__(self) -> MysqlStreamBook:
         return self
@@ -144,17 +132,8 @@ class MysqlStreamBook:
         client.query(self._connection, f"ALTER TABLE {name} AUTO_INCREMENT = {value}")
         return value
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Two streams that begin, or end, together would get into each other's way."""
-        ((granted,),) = client.query(self._connection, "SELECT GET_LOCK(%s, %s)", (self._lock, _LOCK_WAIT_S))
-        if not granted:
-            raise TransientError("another stream is beginning or ending in this database", remedy="try again")
-        try:
-            yield
-        finally:
-            with suppress(pymysql.Error, OSError):
-                client.query(self._connection, "SELECT RELEASE_LOCK(%s)", (self._lock,))
+    def _locked(self) -> AbstractContextManager[None]:
+        return locked(self._connection, self._database, "stream")
 
 
 @contextmanager

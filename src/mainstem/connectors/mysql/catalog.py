@@ -8,6 +8,7 @@ from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from mainstem.connectors.mysql.client import as_text
 from mainstem.connectors.mysql.config import NOT_OF_THE_LEDGER
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.connectors.mysql.evidence import with_evidence
@@ -212,13 +213,6 @@ def _as_view(table: Table) -> Table:
     return replace(table, kind=TableKind.VIEW, columns=columns, comment="", options="")
 
 
-def _text(value: object) -> str:
-    """Text, whichever of None, bytes and str the server chose to send."""
-    if isinstance(value, bytes):
-        return value.decode()
-    return "" if value is None else str(value)
-
-
 def _by_table(rows: Iterable[Row]) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {}
     for row in rows:
@@ -246,7 +240,7 @@ def _table(
     made = tuple(_column(id_, column, flavour, json_names) for column in columns)
     json_columns = {column.name for column in made if column.type.kind is Kind.JSON}
     primary, secondary = _indexes(indexes, flavour)
-    collation = _text(row["table_collation"])
+    collation = as_text(row["table_collation"])
     return Table(
         id=id_,
         columns=made,
@@ -255,19 +249,19 @@ def _table(
         foreign_keys=_foreign_keys(keys),
         checks=tuple(
             Check(
-                _text(check["constraint_name"]),
-                flavour.read_expression(_text(check["check_clause"])),
-                column=_text(check["constraint_name"]) if check["level"] == "Column" else "",
+                as_text(check["constraint_name"]),
+                flavour.read_expression(as_text(check["check_clause"])),
+                column=as_text(check["constraint_name"]) if check["level"] == "Column" else "",
             )
             for check in checks
             if not (_is_json_check(check) and check["constraint_name"] in json_columns)
         ),
-        comment=_text(row["table_comment"]),
+        comment=as_text(row["table_comment"]),
         rows_estimate=int(row["table_rows"] or 0),
         bytes_estimate=int(row["data_length"] or 0),
         identity_next=None if row["auto_increment"] is None else int(row["auto_increment"]),
         primary_key_definition=_primary_definition(indexes),
-        options=f"ENGINE={_text(row['engine'])} {_text(row['create_options'])}".strip(),
+        options=f"ENGINE={as_text(row['engine'])} {as_text(row['create_options'])}".strip(),
         charset=collation.split("_")[0],
         collation=collation,
     )
@@ -275,12 +269,12 @@ def _table(
 
 def _is_json_check(check: Row) -> bool:
     """MariaDB's JSON is longtext with a check of its column's name that says only ``json_valid(`column`)``."""
-    name = _DIALECT.quote(_text(check["constraint_name"]))
-    return check["level"] == "Column" and _text(check["check_clause"]) == f"json_valid({name})"
+    name = _DIALECT.quote(as_text(check["constraint_name"]))
+    return check["level"] == "Column" and as_text(check["check_clause"]) == f"json_valid({name})"
 
 
 def _column(table: TableId, row: Row, flavour: Flavour, json_names: set[str]) -> Column:
-    native, extra, name = _text(row["column_type"]), _text(row["extra"]), row["column_name"]
+    native, extra, name = as_text(row["column_type"]), as_text(row["extra"]), row["column_name"]
     try:
         type_ = logical_type(native)
     except PlanError as exc:
@@ -296,9 +290,9 @@ def _column(table: TableId, row: Row, flavour: Flavour, json_names: set[str]) ->
         generated=_generated(row, flavour),
         identity="auto_increment" in extra.lower(),
         on_update=_on_update(extra),
-        comment=_text(row["column_comment"]),
-        charset=_text(row["character_set_name"]),
-        collation=_text(row["collation_name"]),
+        comment=as_text(row["column_comment"]),
+        charset=as_text(row["character_set_name"]),
+        collation=as_text(row["collation_name"]),
         invisible="INVISIBLE" in extra.upper().split(),
     )
 
@@ -306,12 +300,12 @@ def _column(table: TableId, row: Row, flavour: Flavour, json_names: set[str]) ->
 def _default(row: Row, flavour: Flavour) -> Default | None:
     if row["column_default"] is None or row["generation_expression"]:
         return None
-    return flavour.read_default(_text(row["column_default"]), row["data_type"].lower(), _text(row["extra"]))
+    return flavour.read_default(as_text(row["column_default"]), row["data_type"].lower(), as_text(row["extra"]))
 
 
 def _generated(row: Row, flavour: Flavour) -> Generated | None:
     """None also for a system-versioned table's ROW START and ROW END, which are read as plain columns."""
-    expression = _text(row["generation_expression"])
+    expression = as_text(row["generation_expression"])
     if not expression or expression.upper() in ("ROW START", "ROW END"):
         return None
     stored = any(word in row["extra"].upper() for word in ("STORED", "PERSISTENT"))
@@ -339,7 +333,7 @@ def _indexes(rows: list[Row], flavour: Flavour) -> tuple[tuple[str, ...], tuple[
                 parts=tuple(_index_part(row, method, flavour) for row in parts),
                 unique=not int(parts[0]["non_unique"]),
                 method=method,
-                comment=_text(parts[0]["index_comment"]),
+                comment=as_text(parts[0]["index_comment"]),
                 invisible=bool(int(parts[0]["hidden"])),
             )
         )
@@ -362,7 +356,7 @@ def _primary_definition(rows: list[Row]) -> str:
 
 def _index_part(row: Row, method: IndexMethod, flavour: Flavour) -> IndexPart:
     if row["column_name"] is None:
-        expression = flavour.read_expression(_text(row["expression"]))
+        expression = flavour.read_expression(as_text(row["expression"]))
         return IndexPart(expression=expression, descending=row["collation"] == "D")
     prefix = None if row["sub_part"] is None or method is IndexMethod.SPATIAL else int(row["sub_part"])
     return IndexPart(column=row["column_name"], descending=row["collation"] == "D", prefix_length=prefix)
@@ -390,7 +384,7 @@ def _views(database: str, rows: list[Row], tables: list[TableId]) -> tuple[View,
     """The views, each after those that it uses."""
     found = {TableId(database, row["table_name"]): row for row in rows}
     known = [*tables, *found]
-    uses = {id_: used(_text(row["view_definition"]), known) for id_, row in found.items()}
+    uses = {id_: used(as_text(row["view_definition"]), known) for id_, row in found.items()}
     return tuple(_view(id_, found[id_], uses[id_]) for id_ in in_order(uses))
 
 
@@ -398,7 +392,7 @@ def _view(id_: TableId, row: Row, uses: tuple[TableId, ...]) -> View:
     check = row["check_option"]
     return View(
         id_,
-        _text(row["view_definition"]),
+        as_text(row["view_definition"]),
         "" if check == "NONE" else check,
         row["security_type"] == "INVOKER",
         options="" if row["algorithm"] in (None, "UNDEFINED") else f"ALGORITHM={row['algorithm']}",
@@ -408,7 +402,7 @@ def _view(id_: TableId, row: Row, uses: tuple[TableId, ...]) -> View:
 
 def _sequence(database: str, row: Row) -> SchemaSequence:
     return SchemaSequence(
-        id=TableId(database, _text(row["name"])),
+        id=TableId(database, as_text(row["name"])),
         start=int(row["start_value"]),
         increment=int(row["increment"]),
         minimum=int(row["minimum_value"]),

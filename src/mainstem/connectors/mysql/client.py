@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pymysql.connections import Connection
     from pymysql.cursors import Cursor
 
-__all__ = ["connect", "describe", "flavor", "query", "tls_version", "translate_error", "translating"]
+__all__ = ["as_text", "connect", "describe", "flavor", "query", "tls_version", "translate_error", "translating"]
 
 # REPEATABLE READ: the server ignores WITH CONSISTENT SNAPSHOT at any other level. Statement limits are lifted: a
 # chunk may take its time. MySQL reads a comment of the form /*!NNNNN */ from that version on, MariaDB /*M!NNNNNN */;
@@ -157,3 +157,10 @@ def describe(connection: Connection[Cursor], sql: str) -> list[Field]:
             Field(field.name, field.type_code, field.flags, field.charsetnr, field.length, field.scale)
             for field in result.fields
         ]
+
+
+def as_text(value: object) -> str:
+    """Text, whichever of None, bytes and str the server chose to send."""
+    if isinstance(value, bytes):
+        return value.decode()
+    return "" if value is None else str(value)

@@ -10,18 +10,17 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from types import TracebackType
 from typing import Any
 
 import pymysql
 
 from mainstem.connectors.mysql import client
+from mainstem.connectors.mysql.bookkeeping import locked, open_books
 from mainstem.connectors.mysql.config import LEDGER_TABLES
 from mainstem.connectors.mysql.dialect import MysqlDialect
-from mainstem.connectors.mysql.session import SESSION
 from mainstem.contract.target import ChunkRecord
-from mainstem.errors import InvalidError, TransientError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.frame import Chunk
 from mainstem.model.names import TableId
@@ -30,7 +29,6 @@ from mainstem.model.run import Rejected, RunState
 
 _DIALECT = MysqlDialect()
 _NO_TABLE = 1146
-_LOCK_WAIT_S = 120
 _PIECE_BYTES = 512 * 1024  # of a plan: the smallest max_allowed_packet in use is 1 MB
 _FORM = "ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 _NAMES = "run_id varchar(128) NOT NULL, table_schema varchar(128) NOT NULL, table_name varchar(255) NOT NULL"
@@ -95,17 +93,8 @@ class MysqlLedger:
     """See `contract.target.Ledger`."""
 
     def __init__(self, settings: ConnectionSettings, run_id: str) -> None:
-        if not settings.database:
-            raise InvalidError(
-                "the target's connection names no database",
-                fields={"database": "is needed to keep the run's book in"},
-                remedy="choose a database in the connection",
-            )
-        self._connection: Any = client.connect(settings)
-        with client.translating():
-            client.query(self._connection, SESSION)  # a name that is too long is an error, and not another name
-        self._run_id = run_id
-        self._lock = "mainstem." + hashlib.sha256(settings.database.encode()).hexdigest()[:32]
+        self._connection = open_books(settings, "run")
+        self._run_id, self._database = run_id, settings.database
 
     def __enter__(self) -> MysqlLedger:
         return self
@@ -221,17 +210,8 @@ class MysqlLedger:
         rows = self._query("SELECT plan FROM mainstem_run WHERE run_id = %s ORDER BY part", self._run_id)
         return zlib.decompress(b"".join(piece for (piece,) in rows)).decode() if rows else None
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Two runs that start, or end, together would get into each other's way."""
-        ((granted,),) = self._query("SELECT GET_LOCK(%s, %s)", self._lock, _LOCK_WAIT_S)
-        if not granted:
-            raise TransientError("another run is beginning or ending in this database", remedy="try again")
-        try:
-            yield
-        finally:
-            with suppress(pymysql.Error, OSError):
-                self._query("SELECT RELEASE_LOCK(%s)", self._lock)
+    def _locked(self) -> AbstractContextManager[None]:
+        return locked(self._connection, self._database, "run")
 
     def _query(self, sql: str, *arguments: object) -> list[tuple[Any, ...]]:
         return client.query(self._connection, sql, arguments or None)

@@ -20,7 +20,7 @@ from typing import Any
 from pymysql.constants import COMMAND
 from pymysql.err import raise_mysql_exception
 
-from mainstem.connectors.mysql.client import connect, query, translate_error, translating
+from mainstem.connectors.mysql.client import as_text, connect, query, translate_error, translating
 from mainstem.connectors.mysql.wire.codes import Checksum, EventType
 from mainstem.errors import LostConnectionError, WireError
 from mainstem.model.connection import ConnectionSettings
@@ -147,7 +147,7 @@ class Replica:
         period = int(HEARTBEAT_S * 1e9)
         query(self._connection, _SESSION.format(period=period, uuid=uuid))
         ((checksum,),) = query(self._connection, "SELECT @master_binlog_checksum")
-        self.checksum = Checksum.CRC32 if _text(checksum).upper() == "CRC32" else Checksum.NONE
+        self.checksum = Checksum.CRC32 if as_text(checksum).upper() == "CRC32" else Checksum.NONE
         if start.gtid is not None:
             query(self._connection, "SET @slave_connect_state = %s", (start.gtid,))
         body = struct.pack("<I", server_id)
@@ -285,10 +285,6 @@ def file_made(settings: ConnectionSettings, server_id: int, file: str) -> int:
             if event is not None and event[4] == EventType.FORMAT_DESCRIPTION:
                 return int.from_bytes(event[:4], "little")
     return 0
-
-
-def _text(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _hung_up() -> LostConnectionError:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from mainstem.connectors.mysql.catalog import read_catalog
-from mainstem.connectors.mysql.client import translating
+from mainstem.connectors.mysql.client import as_text, translating
 from mainstem.connectors.mysql.config import NOT_OF_THE_LEDGER
 from mainstem.connectors.mysql.log_side import Side
 from mainstem.errors import NotFoundError
@@ -54,8 +54,9 @@ class SchemaWatch:
                 some = names[start : start + _ASKED_AT_ONCE]
                 rows = self._side.ask(_SHAPES.format(", ".join(["%s"] * len(some))), (database, *some))
                 for table, name, native, nullable, charset, expression in rows:
-                    found.setdefault(TableId(database, _text(table)), []).append(
-                        (_text(name), _text(native), nullable == "YES", _text(charset), _generated(_text(expression)))
+                    generated = _generated(as_text(expression))
+                    found.setdefault(TableId(database, as_text(table)), []).append(
+                        (as_text(name), as_text(native), nullable == "YES", as_text(charset), generated)
                     )
         return {table: tuple(parts) for table, parts in found.items()}
 
@@ -75,12 +76,6 @@ class SchemaWatch:
         return tuple(
             replace(column, type=known.get((column.name, column.native), column.type)) for column in found.columns
         )
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bytes):
-        return value.decode()
-    return "" if value is None else str(value)
 
 
 def _generated(expression: str) -> bool:

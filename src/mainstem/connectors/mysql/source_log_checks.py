@@ -14,9 +14,8 @@ from typing import Any
 import pymysql
 
 from mainstem.connectors.mysql.charsets import AS_IS
-from mainstem.contract.inspector import Finding
+from mainstem.contract.inspector import Finding, doubtful, failing, worth_knowing
 from mainstem.model.names import TableId, listed
-from mainstem.model.plan import Severity
 from mainstem.model.run import RunOptions
 
 _DAY_S = 86_400
@@ -103,21 +102,9 @@ def checks(it: LogLook) -> Iterator[Finding]:
         yield from check(it)
 
 
-def _error(check: str, message: str, remedy: str) -> Finding:
-    return Finding(check, Severity.ERROR, message, remedy)
-
-
-def _warning(check: str, message: str, remedy: str) -> Finding:
-    return Finding(check, Severity.WARNING, message, remedy)
-
-
-def _info(check: str, message: str, remedy: str = "") -> Finding:
-    return Finding(check, Severity.INFO, message, remedy)
-
-
 def _log_bin(it: LogLook) -> Iterator[Finding]:
     if it.variable("log_bin") in ("OFF", "0"):
-        yield _error(
+        yield failing(
             "my.log_bin", "the server keeps no binary log",
             "set log_bin and server_id in the server's configuration and restart it (Amazon RDS: turn backups on)",
         )  # fmt: skip
@@ -126,7 +113,7 @@ def _log_bin(it: LogLook) -> Iterator[Finding]:
 def _format(it: LogLook) -> Iterator[Finding]:
     value = it.variable("binlog_format")
     if value not in ("ROW", ""):  # MySQL 9 may not have it any more
-        yield _error(
+        yield failing(
             "my.binlog_format",
             f"binlog_format is {value}: changes are logged as statements, which cannot be replicated",
             "SET GLOBAL binlog_format = 'ROW' (and in the configuration), then have the writers connect anew",
@@ -136,7 +123,7 @@ def _format(it: LogLook) -> Iterator[Finding]:
 def _row_image(it: LogLook) -> Iterator[Finding]:
     value = it.variable("binlog_row_image")
     if value not in ("FULL", "FULL_NODUP", ""):
-        yield _warning(
+        yield doubtful(
             "my.row_image",
             f"binlog_row_image is {value}: what an update did not change is not in the log, so that a row that the"
             " target lacks cannot be made good; a new row without all of its columns stops its table",
@@ -147,7 +134,7 @@ def _row_image(it: LogLook) -> Iterator[Finding]:
 def _row_metadata(it: LogLook) -> Iterator[Finding]:
     value = it.variable("binlog_row_metadata")
     if value and value != "FULL":
-        yield _info(
+        yield worth_knowing(
             "my.row_metadata",
             f"binlog_row_metadata is {value}: rows of a table whose columns were changed twice while the stream was"
             " behind cannot be told apart by column names, and the table needs a new copy then",
@@ -157,7 +144,7 @@ def _row_metadata(it: LogLook) -> Iterator[Finding]:
 
 def _partial_json(it: LogLook) -> Iterator[Finding]:
     if "PARTIAL_JSON" in it.variable("binlog_row_value_options"):
-        yield _error(
+        yield failing(
             "my.partial_json",
             "binlog_row_value_options has PARTIAL_JSON: the log holds parts of JSON documents, which are not applied",
             "SET GLOBAL binlog_row_value_options = '' (and in the configuration), then have the writers connect anew",
@@ -166,14 +153,14 @@ def _partial_json(it: LogLook) -> Iterator[Finding]:
 
 def _compression(it: LogLook) -> Iterator[Finding]:
     if it.variable("binlog_transaction_compression") in ("ON", "1"):
-        yield _info("my.tx_compression", "transactions are compressed in the log; they are read all the same")
+        yield worth_knowing("my.tx_compression", "transactions are compressed in the log; they are read all the same")
     if it.variable("log_bin_compress") in ("ON", "1"):
-        yield _info("maria.log_bin_compress", "events are compressed in the log; they are read all the same")
+        yield worth_knowing("maria.log_bin_compress", "events are compressed in the log; they are read all the same")
 
 
 def _gtids(it: LogLook) -> Iterator[Finding]:
     if not it.mariadb and it.variable("gtid_mode") != "ON":
-        yield _warning(
+        yield doubtful(
             "my.gtid_mode",
             "gtid_mode is not ON: positions are of this very server, and a stream cannot go on at another one after a"
             " failover",
@@ -181,7 +168,7 @@ def _gtids(it: LogLook) -> Iterator[Finding]:
         )
     domains = {gtid.split("-")[0] for gtid in it.variable("gtid_binlog_pos").split(",") if gtid.strip()}
     if it.mariadb and len(domains) > 1:
-        yield _info(
+        yield worth_knowing(
             "maria.gtid_domain",
             f"the log holds transactions of {len(domains)} GTID domains; one that is written to at several servers at"
             " once has no order that another server would keep",
@@ -192,10 +179,10 @@ def _gtids(it: LogLook) -> Iterator[Finding]:
 def _server_id(it: LogLook) -> Iterator[Finding]:
     own, ours = it.variable("server_id"), it.options.changes.server_id
     if own == "0":
-        yield _error("my.server_id", "server_id is 0: the server takes no readers of its log", "give it a server_id")
+        yield failing("my.server_id", "server_id is 0: the server takes no readers of its log", "give it a server_id")
         return
     if it.mariadb and own == "1":
-        yield _info(
+        yield worth_knowing(
             "my.server_uuid",
             "the server is told apart from others by its server_id, which is 1, as that of any server that was given"
             " none",
@@ -209,9 +196,9 @@ def _server_id(it: LogLook) -> Iterator[Finding]:
             readers = {str(row[0]) for row in it.rows(question)}
             break
     if str(ours) == own:
-        yield _error("my.server_id", f"server id {ours} is the server's own", "choose another one, or none")
+        yield failing("my.server_id", f"server id {ours} is the server's own", "choose another one, or none")
     elif str(ours) in readers:
-        yield _warning(
+        yield doubtful(
             "my.server_id",
             f"server id {ours} is that of a reader of the log; if it is not this stream itself a moment ago, one of the"
             " two will be thrown out again and again",
@@ -225,7 +212,7 @@ def _retention(it: LogLook) -> Iterator[Finding]:
     seconds = float(it.variable("binlog_expire_logs_seconds") or 0)
     seconds = seconds or float(it.variable("expire_logs_days") or 0) * _DAY_S
     if 0 < seconds < _DAY_S:
-        yield _warning(
+        yield doubtful(
             "my.retention",
             f"the server throws its log away after {seconds / 3600:.1f} hours: a stream that is down for longer, or a"
             " first copy that takes longer, loses its position",
@@ -236,7 +223,7 @@ def _retention(it: LogLook) -> Iterator[Finding]:
 
 def _grants(it: LogLook) -> Iterator[Finding]:
     roles = any(line.startswith("GRANT ") and " ON " not in line for line in it.grants)
-    make = _warning if roles else _error  # what a role may do is not in these lines
+    make = doubtful if roles else failing  # what a role may do is not in these lines
     if not it.may("REPLICATION SLAVE", "REPLICATION REPLICA"):
         yield make("my.grants", "the user may not read the server's log",
                    "GRANT REPLICATION SLAVE ON *.* TO the user")  # fmt: skip
@@ -259,7 +246,7 @@ def _packet(it: LogLook) -> Iterator[Finding]:
         longest = dict(it.rows("SELECT character_set_name, maxlen FROM information_schema.character_sets"))
     many = [charset for charset in asked if int(longest.get(charset) or 1) > 1]
     if many:
-        yield _warning(
+        yield doubtful(
             "my.packet",
             f"max_allowed_packet is {size // _WIDE} MiB: text of {', '.join(many)} that is longer than a third of that"
             " cannot be converted, which the server is asked to do",
@@ -269,7 +256,7 @@ def _packet(it: LogLook) -> Iterator[Finding]:
 
 def _no_key(it: LogLook) -> Iterator[Finding]:
     if it.keyless:
-        yield _warning(
+        yield doubtful(
             "my.no_pk",
             f"{_listed(it, it.keyless)}: without a primary key, an updated or deleted row is looked for by all of its"
             " columns, which takes long where there are many",
@@ -280,14 +267,14 @@ def _no_key(it: LogLook) -> Iterator[Finding]:
 def _special_columns(it: LogLook) -> Iterator[Finding]:
     versioned = sorted({str(name) for (name,) in it.rows(_VERSIONED, it.database)} & set(it.tables))
     if versioned:
-        yield _error(
+        yield failing(
             "my.special_cols",
             f"{_listed(it, versioned)}: the log of a system-versioned table has rows of its history among the others",
             "leave such tables out (exclude), or copy them once in mode convert",
         )
     hidden = [f"{table}.{column}" for table, column, _, extra in it.columns() if "INVISIBLE" in str(extra).upper()]
     if hidden:
-        yield _info("my.special_cols", f"{_listed(it, hidden)}: invisible columns are replicated like others")
+        yield worth_knowing("my.special_cols", f"{_listed(it, hidden)}: invisible columns are replicated like others")
 
 
 def _xa(it: LogLook) -> Iterator[Finding]:
@@ -295,7 +282,7 @@ def _xa(it: LogLook) -> Iterator[Finding]:
     with suppress(pymysql.Error):  # a right that MySQL 8 asks for
         prepared = it.rows("XA RECOVER")
     if prepared:
-        yield _warning(
+        yield doubtful(
             "my.xa",
             f"{len(prepared)} XA transactions are prepared: a stream that begins now does not see what they wrote, and"
             " stops when one of them is committed",
@@ -313,17 +300,17 @@ def _effects(it: LogLook) -> Iterator[Finding]:
     lost, carried = (list(dict.fromkeys(told[followed])) for followed in (False, True))
     what = "rows that ON DELETE or ON UPDATE of a foreign key changes are not in the log"
     if lost:
-        yield _warning(
+        yield doubtful(
             "my.fk_effects", f"{_listed(it, lost)}: {what}, and the tables that these refer to are not replicated",
             "replicate those tables too, or change such rows by statements of their own",
         )  # fmt: skip
     if carried and not it.options.structure.foreign_keys:
-        yield _warning(
+        yield doubtful(
             "my.fk_effects", f"{_listed(it, carried)}: {what}, and the target gets no foreign keys that would do it",
             "have foreign keys made, or make them there by hand",
         )  # fmt: skip
     elif carried:
-        yield _info(
+        yield worth_knowing(
             "my.fk_effects", f"{_listed(it, carried)}: {what}; the target's own foreign keys do it again there",
             "see that tables which the target has already have the same foreign keys",
         )  # fmt: skip

@@ -17,7 +17,7 @@ from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.look import Look
 from mainstem.connectors.postgres.publication import Member, inserts_only, members
 from mainstem.connectors.postgres.slot import identify, replication_connection
-from mainstem.contract.inspector import Finding
+from mainstem.contract.inspector import Finding, doubtful, failing, worth_knowing
 from mainstem.errors import ConnectError, ConnectReason
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId, listed
@@ -109,18 +109,10 @@ def checks(look: Look, settings: ConnectionSettings, subjects: Sequence[Subject]
         yield from check(found)
 
 
-def _error(check: str, message: str, remedy: str) -> Finding:
-    return Finding(check, Severity.ERROR, message, remedy)
-
-
-def _warning(check: str, message: str, remedy: str) -> Finding:
-    return Finding(check, Severity.WARNING, message, remedy)
-
-
 def _wal_level(it: LogLook) -> Iterator[Finding]:
     level = it.look.value("SHOW wal_level")
     if level != "logical":
-        yield _error(
+        yield failing(
             "pg.wal_level",
             f"wal_level is {level}: the log does not hold what a row consists of",
             "ALTER SYSTEM SET wal_level = 'logical', then restart the server (Amazon RDS: rds.logical_replication = 1)",
@@ -155,7 +147,7 @@ def _walsenders(it: LogLook) -> Iterator[Finding]:
 def _role(it: LogLook) -> Iterator[Finding]:
     if not it.look.value(_REPLICATES):
         user = _DIALECT.quote(it.look.user)
-        yield _error(
+        yield failing(
             "pg.role",
             f"{it.look.user} may not read the log",
             f"ALTER ROLE {user} REPLICATION (Amazon RDS: GRANT rds_replication TO {user})",
@@ -173,7 +165,7 @@ def _pooler(it: LogLook) -> Iterator[Finding]:
         if isinstance(exc, ConnectError) and exc.reason is ConnectReason.TLS:
             raise
         told = exc.message if isinstance(exc, ConnectError) else "it does not know IDENTIFY_SYSTEM"
-        yield _error(
+        yield failing(
             "pg.pooler",
             f"the server, or a pooler before it, takes no connection that replicates: {told}",
             "connect to the server itself and not to its pooler; see that pg_hba.conf and max_wal_senders allow it",
@@ -185,7 +177,7 @@ def _pub_owner(it: LogLook) -> Iterator[Finding]:
     if name and it.look.value("SELECT 1 FROM pg_catalog.pg_publication WHERE pubname = %s", name):
         lacking = [str(member.id) for member in it.members if not member.published]
         if lacking:
-            yield _error(
+            yield failing(
                 "pg.pub_owner",
                 f"the publication {name} does not have {listed(lacking)}",
                 f"ALTER PUBLICATION {_DIALECT.quote(name)} ADD TABLE …",
@@ -196,14 +188,14 @@ def _pub_owner(it: LogLook) -> Iterator[Finding]:
     user = _DIALECT.quote(it.look.user)
     if not it.look.value("SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')"):
         database = _DIALECT.quote(it.look.connection.info.dbname)
-        yield _error(
+        yield failing(
             "pg.pub_owner",
             f"{it.look.user} may not make a publication",
             f"GRANT CREATE ON DATABASE {database} TO {user}, or name a publication that is there (publicationName)",
         )
     others = [str(member.id) for member in it.members if not it.look.value(_OWNED, member.oid)]
     if others:
-        yield _error(
+        yield failing(
             "pg.pub_owner",
             f"{it.look.user} does not own {listed(others)}, and so may not publish their changes",
             "name a publication of their owner's (publicationName), or GRANT the owner's role TO this user",
@@ -214,7 +206,7 @@ def _replica_identity(it: LogLook) -> Iterator[Finding]:
     changes = it.look.options.changes
     lacking = [member.id for member in it.members if not member.identified and not inserts_only(changes, member.id)]
     if lacking:
-        yield _error(
+        yield failing(
             "pg.replica_identity",
             f"UPDATE and DELETE in {listed([str(id_) for id_ in lacking])} would not say which row they are about, and"
             " would fail once they are published: there is no primary key, or the replica identity is nothing",
@@ -224,7 +216,7 @@ def _replica_identity(it: LogLook) -> Iterator[Finding]:
     indexed = [member.id for member in it.members if member.identity == "i" and member.identified]
     for id_ in indexed:
         if not it.look.value(_KEY_IN_IDENTITY, id_.schema, id_.name):
-            yield _error(
+            yield failing(
                 "pg.replica_identity",
                 f"the replica identity of {id_} is an index that does not hold its primary key",
                 f"ALTER TABLE {_DIALECT.qualified(id_)} REPLICA IDENTITY DEFAULT (FULL, if it has no primary key)",
@@ -242,7 +234,7 @@ JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisreplident WHERE n.ns
 def _table_kinds(it: LogLook) -> Iterator[Finding]:
     others = [str(subject.id) for subject in it.subjects if subject.kind not in ("r", "p") or subject.unlogged]
     if others:
-        yield _error(
+        yield failing(
             "pg.table_kinds",
             f"the log does not tell of {listed(others)}: views, foreign and unlogged tables cannot be followed",
             "leave them out, or ALTER TABLE … SET LOGGED",
@@ -252,9 +244,8 @@ def _table_kinds(it: LogLook) -> Iterator[Finding]:
 def _partitions(it: LogLook) -> Iterator[Finding]:
     roots = [str(member.id) for member in it.members if member.kind == "p"]
     if roots:
-        yield Finding(
+        yield worth_knowing(
             "pg.partitions",
-            Severity.INFO,
             f"{listed(roots)} are followed as a whole: that a single partition is truncated, detached or dropped is not"
             " told",
             "DELETE the rows instead, or copy the table anew afterwards (mainstem resync)",
@@ -264,15 +255,14 @@ def _partitions(it: LogLook) -> Iterator[Finding]:
 def _slot_keep_size(it: LogLook) -> Iterator[Finding]:
     size = it.look.value(_KEPT_BYTES)
     if size is None:
-        yield Finding(
+        yield worth_knowing(
             "pg.slot_keep_size",
-            Severity.INFO,
             "the server keeps its log for a stream that stands still until the disk is full (max_slot_wal_keep_size is"
             " -1)",
             "ALTER SYSTEM SET max_slot_wal_keep_size to what the disk can spare: then the stream is lost first",
         )
     elif size < _SMALL_BYTES:
-        yield _warning(
+        yield doubtful(
             "pg.slot_keep_size",
             f"a stream that is {size // (1 << 20)} MiB of log behind is lost (max_slot_wal_keep_size)",
             "ALTER SYSTEM SET max_slot_wal_keep_size to more than is written while a copy or an outage lasts",
@@ -286,15 +276,14 @@ def _disk_eta(it: LogLook) -> Iterator[Finding]:
         return
     limit = it.look.value(_KEPT_BYTES)
     if limit is None:
-        yield Finding(
+        yield worth_knowing(
             "pg.disk_eta",
-            Severity.INFO,
             f"the server writes {rate * _OUTAGE_S / (1 << 20):,.0f} MiB of log an hour, by its counters: so much more"
             " of its disk is used for each hour that the stream stands still",
             "see that the disk has room for the longest outage",
         )
     elif limit / rate < _OUTAGE_S:
-        yield _warning(
+        yield doubtful(
             "pg.disk_eta",
             f"the server writes {rate * _OUTAGE_S / (1 << 20):,.0f} MiB of log an hour, by its counters: a stream that"
             f" stands still for {limit / rate / 60:,.0f} min is lost (max_slot_wal_keep_size)",
@@ -307,9 +296,8 @@ def _decoding_mem(it: LogLook) -> Iterator[Finding]:
     remedy = "ALTER SYSTEM SET logical_decoding_work_mem to more than most transactions write"
     if it.version < _STREAMING:
         memory = it.look.value(_MEMORY)
-        yield Finding(
+        yield worth_knowing(
             "pg.decoding_mem",
-            Severity.INFO,
             f"PostgreSQL {it.version // 10_000} sends a transaction only once it has ended, and writes large ones"
             f" ({f'{memory} MiB, logical_decoding_work_mem' if memory else '4096 rows'}) to its disk until then",
             remedy if memory else "PostgreSQL 14 sends them while they are under way",
@@ -318,9 +306,8 @@ def _decoding_mem(it: LogLook) -> Iterator[Finding]:
     spilled = it.look.rows(_SPILLED)
     if spilled:
         told = listed([f"{slot} ({size:,} MiB)" for slot, size in spilled])
-        yield Finding(
+        yield worth_knowing(
             "pg.decoding_mem",
-            Severity.INFO,
             f"the server has written transactions that were under way to its disk, for the readers of these slots:"
             f" {told}",
             remedy,
@@ -330,7 +317,7 @@ def _decoding_mem(it: LogLook) -> Iterator[Finding]:
 def _sender_timeout(it: LogLook) -> Iterator[Finding]:
     timeout = int(it.look.value("SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'"))
     if 0 < timeout < _SHORT_TIMEOUT_MS:
-        yield _warning(
+        yield doubtful(
             "pg.sender_timeout",
             f"the server ends a stream that is silent for {timeout} ms (wal_sender_timeout)",
             "ALTER SYSTEM SET wal_sender_timeout = '60s'",
@@ -340,7 +327,7 @@ def _sender_timeout(it: LogLook) -> Iterator[Finding]:
 def _prepared(it: LogLook) -> Iterator[Finding]:
     waiting = [str(row[0]) for row in it.look.rows("SELECT gid FROM pg_catalog.pg_prepared_xacts ORDER BY prepared")]
     if waiting:
-        yield _warning(
+        yield doubtful(
             "pg.prepared_xacts",
             f"a replication slot can be made only when these prepared transactions have ended: {listed(waiting)}",
             "COMMIT PREPARED or ROLLBACK PREPARED them",
@@ -351,7 +338,7 @@ def _long_xmin(it: LogLook) -> Iterator[Finding]:
     old = it.look.rows(_OLD)
     if old:
         told = listed([f"{pid} ({seconds} s)" for pid, seconds in old])
-        yield _warning(
+        yield doubtful(
             "pg.long_xmin",
             f"a replication slot can be made only when the transactions of these processes have ended: {told}",
             "end them: SELECT pg_terminate_backend(pid)",
@@ -363,9 +350,8 @@ def _generated_cols(it: LogLook) -> Iterator[Finding]:
     oids = [member.oid for member in it.members]
     names = [str(row[0]) for row in it.look.rows(_GENERATED_COLUMNS, oids, kinds)]
     if names:
-        yield Finding(
+        yield worth_knowing(
             "pg.generated_cols",
-            Severity.INFO,
             f"the log does not hold generated columns: {listed(names)}; a target that does not compute them itself"
             " cannot have them",
             "leave them out (excludeColumns) where the plan copies their values",
@@ -376,14 +362,14 @@ def _failover(it: LogLook) -> Iterator[Finding]:
     if it.standby or not it.look.value(_STANDBYS):
         return
     if it.version < _FAILOVER:
-        yield _warning(
+        yield doubtful(
             "pg.failover_slot",
             f"the server has standbys, and PostgreSQL {it.version // 10_000} does not copy slots to them: after a"
             " failover the stream's position is lost",
             "after a failover copy the tables anew (snapshot always); PostgreSQL 17 can keep the slot",
         )
     elif not it.look.value("SHOW synchronized_standby_slots"):
-        yield _warning(
+        yield doubtful(
             "pg.failover_slot",
             "the server has standbys; the stream's slot may go with a failover, but synchronized_standby_slots is"
             " empty: the stream may then be ahead of the standby",
@@ -395,19 +381,19 @@ def _standby_source(it: LogLook) -> Iterator[Finding]:
     if not it.standby:
         return
     if it.version < _ON_STANDBYS:
-        yield _error(
+        yield failing(
             "pg.standby_source",
             f"the server is a standby, and PostgreSQL {it.version // 10_000} cannot decode its log there",
             "connect to the primary server",
         )
     elif not it.look.options.changes.publication:
-        yield _error(
+        yield failing(
             "pg.standby_source",
             "the server is a standby, where no publication can be made",
             "make one at the primary and name it (publicationName), or connect to the primary",
         )
     else:
-        yield _warning(
+        yield doubtful(
             "pg.standby_source",
             "the server is a standby: a slot is made only once the primary has logged its running transactions, and is"
             " lost when the primary removes rows that it needs",

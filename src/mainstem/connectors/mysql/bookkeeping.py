@@ -1,0 +1,56 @@
+"""A connection for tables of our own in the target, and the lock that whoever makes or drops them holds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pymysql
+
+from mainstem.connectors.mysql import client
+from mainstem.connectors.mysql.session import SESSION
+from mainstem.errors import InvalidError, TransientError
+from mainstem.model.connection import ConnectionSettings
+
+_LOCK_WAIT_S = 120
+
+
+def open_books(settings: ConnectionSettings, whose: str) -> Any:
+    """Connect to the target's database.
+
+    Args:
+        whose: "run" or "stream", for people.
+
+    Raises:
+        InvalidError: the connection names no database.
+    """
+    if not settings.database:
+        raise InvalidError(
+            "the target's connection names no database",
+            fields={"database": f"is needed to keep the {whose}'s book in"},
+            remedy="choose a database in the connection",
+        )
+    connection = client.connect(settings)
+    with client.translating():
+        client.query(connection, SESSION)  # a name that is too long is an error, and not another name
+    return connection
+
+
+@contextmanager
+def locked(connection: Any, database: str, whose: str) -> Iterator[None]:
+    """Two that begin, or end, together in one database would get into each other's way.
+
+    Raises:
+        TransientError: another one holds the lock for long.
+    """
+    lock = "mainstem." + hashlib.sha256(database.encode()).hexdigest()[:32]
+    ((granted,),) = client.query(connection, "SELECT GET_LOCK(%s, %s)", (lock, _LOCK_WAIT_S))
+    if not granted:
+        raise TransientError(f"another {whose} is beginning or ending in this database", remedy="try again")
+    try:
+        yield
+    finally:
+        with suppress(pymysql.Error, OSError):
+            client.query(connection, "SELECT RELEASE_LOCK(%s)", (lock,))
