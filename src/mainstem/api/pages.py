@@ -61,9 +61,12 @@ class Pages:
         return self._page()
 
     def _file(self, path: str) -> Path | None:
-        file = (self._folder / path.lstrip("/")).resolve()
-        inside = file.is_relative_to(self._folder) and file.name != "index.html" and "\0" not in path
-        return file if inside and file.is_file() else None
+        try:
+            file = (self._folder / path.lstrip("/")).resolve()
+            there = file.is_relative_to(self._folder) and file.is_file()
+        except (OSError, ValueError):  # too long for the system, or with a NUL
+            return None
+        return file if there and file.name != "index.html" else None
 
     def _page(self) -> Response:
         try:
