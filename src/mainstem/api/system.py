@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
+from mainstem import __version__
 from mainstem.api import models, shapes
 from mainstem.api.services import Plane
 
@@ -39,7 +40,12 @@ def services_status() -> dict[str, list[dict[str, str]]]:
 @open_router.get("/system/defaults")
 def defaults(plane: Plane) -> dict[str, str]:
     """Facts about this installation."""
-    return {"defaultExportPath": plane.export_path, "mode": "server", "installId": plane.install_id}
+    return {
+        "defaultExportPath": plane.export_path,
+        "mode": "server",
+        "installId": plane.install_id,
+        "version": __version__,
+    }
 
 
 @router.get("/user")

@@ -33,6 +33,12 @@ export const queries = {
       queryKey: ["streams"],
       queryFn: ({ signal }) => call(api.GET("/api/v1/streams", { signal })).then(listed),
     }),
+  /** Every config with its newest run. */
+  overview: () =>
+    queryOptions({
+      queryKey: ["streams", "overview"],
+      queryFn: ({ signal }) => call(api.GET("/api/v1/streams/overview", { signal })),
+    }),
 };
 
 /** Lists come plain, or as a page for clients that ask for one. */

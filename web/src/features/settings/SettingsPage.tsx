@@ -1,10 +1,20 @@
 import { Page } from "@/ui/Page";
-import { EmptyState } from "@/ui/States";
+import { Tabs } from "@/ui/Tabs";
+import { About } from "./About";
+import { Appearance } from "./Appearance";
+import { Keys } from "./Keys";
 
 export function Component() {
   return (
     <Page title="Settings">
-      <EmptyState title="This page is being built" />
+      <Tabs
+        label="Settings"
+        tabs={[
+          { id: "appearance", label: "Appearance", content: <Appearance /> },
+          { id: "keys", label: "API keys", content: <Keys /> },
+          { id: "about", label: "About", content: <About /> },
+        ]}
+      />
     </Page>
   );
 }
