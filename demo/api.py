@@ -38,6 +38,11 @@ class Mainstem:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
+    def sign_in_link(self) -> str:
+        """A link that signs a browser in, once."""
+        made = httpx.post(f"{self.url}/api/v1/session/tickets", headers={"X-API-Key": self.key}, timeout=10).json()
+        return f"{self.url}{made['path']}"
+
     @classmethod
     @contextmanager
     def started(cls, folder: Path, wanted_port: int, key: str) -> Iterator[Mainstem]:

