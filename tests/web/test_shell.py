@@ -24,7 +24,7 @@ def test_the_printed_link_signs_in_once(watched: Watched, web_server: Server) ->
     link = _printed_link(web_server)
     page = watched.context.new_page()
     page.goto(link)
-    expect(page.get_by_role("heading", name="Home")).to_be_visible()
+    expect(page.get_by_role("heading", level=1, name="Home")).to_be_visible()
     assert "ticket" not in page.url
     cookie = watched.context.cookies()[0]
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
@@ -42,7 +42,7 @@ def test_an_api_key_signs_in_and_leads_to_where_one_wanted_to_go(stranger: Page)
     expect(stranger.get_by_role("alert")).to_contain_text("the API key is wrong")
     field.fill(KEY)
     field.press("Enter")
-    expect(stranger.get_by_role("heading", name="Settings")).to_be_visible()
+    expect(stranger.get_by_role("heading", level=1, name="Settings")).to_be_visible()
     assert stranger.url.endswith("/settings?tab=keys")
 
 
@@ -66,10 +66,10 @@ def test_every_entry_of_the_sidebar_leads_to_its_page(page: Page, name: str) -> 
 
 def test_the_keyboard_leads_everywhere(page: Page) -> None:
     page.goto("/")
-    expect(page.get_by_role("heading", name="Home")).to_be_visible()
+    expect(page.get_by_role("heading", level=1, name="Home")).to_be_visible()
     page.keyboard.press("g")
     page.keyboard.press("s")
-    expect(page.get_by_role("heading", name="Streams")).to_be_visible()
+    expect(page.get_by_role("heading", level=1, name="Streams")).to_be_visible()
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     page.keyboard.press("Escape")
@@ -77,7 +77,7 @@ def test_the_keyboard_leads_everywhere(page: Page) -> None:
     expect(page.get_by_role("combobox")).to_be_focused()
     page.keyboard.type("sql con")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="SQL console")).to_be_visible()
+    expect(page.get_by_role("heading", level=1, name="SQL console")).to_be_visible()
 
 
 def test_a_chosen_theme_stays(page: Page) -> None:
@@ -101,5 +101,5 @@ def test_a_narrow_screen_has_the_sidebar_behind_a_button(page: Page) -> None:
     page.goto("/")
     page.get_by_role("button", name="Menu", exact=True).click()
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Streams").click()
-    expect(page.get_by_role("heading", name="Streams")).to_be_visible()
+    expect(page.get_by_role("heading", level=1, name="Streams")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
