@@ -247,12 +247,15 @@ def test_an_export_of_what_changes_or_fails_is_refused(api: httpx.Client, ids: I
 
 
 @BOTH
-def test_names_for_completion_are_kept_until_they_are_asked_anew(api: httpx.Client, ids: Ids, kind: str) -> None:
+def test_names_for_completion_are_kept_until_something_changes(api: httpx.Client, ids: Ids, kind: str) -> None:
     path = f"/connections/{ids[kind]}/names"
     assert api.get(path).json()["tables"] == []
-    done(api, ids[kind], "CREATE TABLE t (a int, b int)")
+    other = api.put(f"/connections/{ids[kind]}/clone").json()["id"]
+    done(api, other, "CREATE TABLE u (a int)")
     assert api.get(path).json()["tables"] == []
-    found = api.get(path, params={"refresh": True}).json()
+    assert len(api.get(path, params={"refresh": True}).json()["tables"]) == 1
+    done(api, ids[kind], "DROP TABLE u; CREATE TABLE t (a int, b int)")
+    found = api.get(path).json()
     assert [(table["name"], table["columns"]) for table in found["tables"]] == [("t", ["a", "b"])]
     assert (found["whole"], found["defaultSchema"] in found["schemas"]) == (True, True)
 

@@ -161,7 +161,7 @@ def names(connection_id: str, plane: Plane, database: str = "", refresh: bool = 
     return shapes.names(plane.consoles.names(connection_id, database, refresh=refresh))
 
 
-@router.get("/query-history", response_model=models.HistoryPage)
+@router.get("/query-history", response_model=models.QueryHistoryPage)
 def query_history(
     plane: Plane,
     search: str = "",

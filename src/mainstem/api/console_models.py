@@ -229,7 +229,7 @@ class NamesAnswer(BaseModel):
     whole: bool = Field(description="nothing was left out; a very large catalog is cut")
 
 
-class HistoryLine(BaseModel):
+class QueryHistoryLine(BaseModel):
     """SQL that was run."""
 
     number: int
@@ -244,8 +244,8 @@ class HistoryLine(BaseModel):
     rows: int
 
 
-class HistoryPage(BaseModel):
+class QueryHistoryPage(BaseModel):
     """What was run, newest first."""
 
-    items: list[HistoryLine]
+    items: list[QueryHistoryLine]
     on: bool

@@ -184,6 +184,8 @@ class Consoles:
             if console.in_transaction():
                 outcome.results[-1].notices.append("the transaction that was left open was rolled back")
             outcome.duration_ms = _since(began)
+        if any(result.statement.objects for result in outcome.results):
+            self._forget_names(record.id)
         return outcome
 
     def explain(self, connection_id: str, asked: Asked, *, analyze: bool, as_text: bool) -> tuple[Plan, float]:
@@ -239,6 +241,10 @@ class Consoles:
                 self._names = {other: kept for other, kept in self._names.items() if _is_fresh(kept[0])}
                 self._names[key] = (time.monotonic(), found)
         return found
+
+    def _forget_names(self, connection_id: str) -> None:
+        with self._lock:
+            self._names = {key: kept for key, kept in self._names.items() if key[0] != connection_id}
 
     def cancel(self, connection_id: str, query_id: str) -> None:
         """Break a run off; `NotFoundError` if nothing of that id runs."""

@@ -17,7 +17,7 @@ from mainstem.contract.effects import Effect, Statement
 from mainstem.errors import InvalidError
 
 _OWN = {"rows", "rows_examined_per_scan", "r_rows", "r_loops", "r_total_time_ms", "table_name", "access_type"}
-_FLAT = {"cost_info"}
+_FLAT = {"cost_info", "r_engine_stats"}
 _PREFIX = {
     # (flavour is MariaDB, analyze, as text)
     (True, False, False): "EXPLAIN FORMAT=JSON ",
