@@ -88,6 +88,42 @@ def test_a_row_of_several_packets_arrives_whole(size: int, parts: int, kind: typ
     assert as_rows(decoder.take()) == [[b"1", b"2"], [cell, b"z"], [b"1", b"2"]]
 
 
+@pytest.mark.parametrize("before", [0, 2])
+def test_a_large_cell_may_stay_where_it_was_read_from(before: int) -> None:
+    large = bytes(range(256)) * (FULL_PACKET // 100)
+    small = packets(row_payload([b"1", b"2"]))
+    rows = [packets(row_payload([large, None])), packets(row_payload([b"3", b"x" * (4 << 20)]))]
+    wire = bytearray(small * before + b"".join(rows) + small)
+    decoder = RowDecoder(2)
+    at, taken = 0, []
+    while True:
+        status, used = decoder.feed(wire, at, len(wire), MANY, MANY, lend=True)
+        at += used
+        taken.append((decoder.lent, decoder.take()))
+        if status is not Status.FULL:
+            break
+    assert (status, at) == (Status.NEED_MORE, len(wire))
+    assert [lent for lent, _ in taken] == [False] * (before > 0) + [True, True, False]
+    with pytest.raises(BufferError):  # somebody looks at it
+        wire.append(0)
+    assert [row for _, batch in taken for row in as_rows(batch)] == [
+        *[[b"1", b"2"]] * before, [large, None], [b"3", b"x" * (4 << 20)], [b"1", b"2"],
+    ]  # fmt: skip
+    taken.clear()
+    gc.collect()
+    wire.append(0)
+
+
+def test_nothing_is_lent_of_a_row_that_is_refused() -> None:
+    wire = bytearray(packets(row_payload([b"x" * (4 << 20), b"y"])))
+    decoder = RowDecoder(3)
+    with pytest.raises(WireError):
+        decoder.feed(wire, 0, len(wire), MANY, MANY, lend=True)
+    assert not decoder.lent
+    wire.append(0)
+    assert as_rows(decoder.take()) == []
+
+
 def test_needed_leads_a_reader_to_the_whole_row() -> None:
     row = packets(row_payload([b"a" * (2 * FULL_PACKET + 5)]))
     decoder = RowDecoder(1)

@@ -6,6 +6,7 @@ from libc.stdlib cimport realloc
 cdef enum:
     SLACK = 32  # short cells are copied as a whole piece of this size, so data buffers keep so much room at their end
     MAX_COLUMN = 0x7FFFFFFF  # int32 offsets
+    LARGE_CELL = 0x400000  # a cell of this size is worth lending, not copying
 
     # What a row can come to.
     OK = 0
@@ -23,6 +24,7 @@ cdef enum:
     BAD_TIME = -12
     UNENDED_ROW = -13
     BAD_CELL = -14
+    BAD_HEADER = -21
 
 
 cdef struct Column:
@@ -32,6 +34,7 @@ cdef struct Column:
     size_t hint  # what the next batch will need
     int32_t *offsets
     uint8_t *validity  # NULL until the batch's first null
+    const uint8_t *lent  # the batch's only cell, where it lies in somebody else's memory; else NULL
 
 
 cdef inline int reserve(Column *column, size_t more) noexcept nogil:
@@ -58,9 +61,14 @@ cdef class RowBatch:
     cdef size_t row_capacity  # of offsets (and one more) and of validity; a multiple of 64
     cdef size_t row_hint
     cdef bint busy
+    cdef bint lends  # the memory that rows are read from may be kept
+    cdef readonly bint lent  # and is, by the batch in progress
+    cdef const uint8_t *lender  # where that memory begins
+    cdef object owner  # which keeps it, and shows it from there on
     cdef readonly Py_ssize_t rows
     cdef readonly Py_ssize_t size_bytes
-    cdef tuple _take_column(self, Column *column, tuple blocks)
+    cdef tuple _take_column(self, Column *column, tuple blocks, object lent)
+    cdef int lend(self, Column *column, const uint8_t *cell, size_t size) noexcept nogil
     cdef int _grow_rows(self) noexcept nogil
     cdef int _row(self, const uint8_t *cell, const uint8_t *end, const uint8_t *readable) noexcept nogil
     cdef int cells(self, const uint8_t *cell, const uint8_t *end, const uint8_t *readable) noexcept nogil

@@ -82,18 +82,21 @@ cdef class RowBatch:
         for i in range(self.width):
             if self.columns[i].data == NULL and reserve(&self.columns[i], 0) < 0:
                 raise MemoryError
+        lent = memoryview(self.owner) if self.lent else None
         # Every Block exists before the first is given memory: a failure leaves the batch as it was.
         blocks = [(Block(), Block(), Block()) for _ in range(self.width)]
         for i in range(self.width):
-            taken.append(self._take_column(&self.columns[i], blocks[i]))
+            taken.append(self._take_column(&self.columns[i], blocks[i], lent))
         if rows:
             self.row_hint = <size_t> rows + 1
         self.row_capacity = 0
         self.rows = 0
         self.size_bytes = 0
+        self.lent = False
+        self.owner = None
         return rows, taken
 
-    cdef tuple _take_column(self, Column *column, tuple blocks):
+    cdef tuple _take_column(self, Column *column, tuple blocks, object lent):
         cdef size_t rows = <size_t> self.rows
         cdef size_t bitmap = (rows + 63) // 64 * 8
         cdef Block validity = <Block> blocks[0]
@@ -109,15 +112,20 @@ cdef class RowBatch:
             _fitted(column.offsets, (rows + 1) * sizeof(int32_t), (self.row_capacity + 1) * sizeof(int32_t)),
             (rows + 1) * sizeof(int32_t),
         )
-        data.own(_fitted(column.data, column.size, column.capacity), column.size)
-        if rows:
-            column.hint = column.size + column.size // 8 + SLACK
+        if column.lent == NULL:
+            data.own(_fitted(column.data, column.size, column.capacity), column.size)
+            column.data = NULL
+            column.capacity = 0
+            if rows:
+                column.hint = column.size + column.size // 8 + SLACK
+            found = data
+        else:
+            found = lent[column.lent - self.lender:column.lent - self.lender + <Py_ssize_t> column.size]
         column.validity = NULL
         column.offsets = NULL
-        column.data = NULL
+        column.lent = NULL
         column.size = 0
-        column.capacity = 0
-        return validity if nulls else None, offsets, data
+        return validity if nulls else None, offsets, found
 
     cdef int _grow_rows(self) noexcept nogil:
         """Make room for at least one more row; 0, or -1 without memory."""
@@ -171,9 +179,23 @@ cdef class RowBatch:
         column.validity[self.rows >> 3] &= ~(1 << (self.rows & 7))
         return 0
 
+    cdef int lend(self, Column *column, const uint8_t *cell, size_t size) noexcept nogil:
+        """Leave a large cell where it is: 1 if it is lent, 0 if not, COLUMN_FULL to have the row in the next batch."""
+        if not self.lends or size < LARGE_CELL or size > MAX_COLUMN:
+            return 0
+        if self.rows:
+            return COLUMN_FULL
+        column.lent = cell
+        column.size = size
+        self.size_bytes += size
+        self.lent = True
+        return 1
+
     cdef void _forget_row(self) noexcept nogil:
         cdef Py_ssize_t i
+        self.lent = False
         for i in range(self.width):
+            self.columns[i].lent = NULL
             self.columns[i].size = self.columns[i].offsets[self.rows]
             if self.columns[i].validity != NULL:
                 self.columns[i].validity[self.rows >> 3] |= 1 << (self.rows & 7)
@@ -182,7 +204,9 @@ cdef class RowBatch:
 cdef class RowDecoder(RowBatch):
     """Turns the row packets of one result set into batches of ``binary`` columns. For one thread at a time."""
 
-    def feed(self, data, Py_ssize_t start, Py_ssize_t end, Py_ssize_t max_rows, Py_ssize_t max_bytes):
+    def feed(
+        self, data, Py_ssize_t start, Py_ssize_t end, Py_ssize_t max_rows, Py_ssize_t max_bytes, *, bint lend=False
+    ):
         cdef Py_buffer view
         cdef const uint8_t *first
         cdef const uint8_t *stop
@@ -194,6 +218,8 @@ cdef class RowDecoder(RowBatch):
         PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
         self.busy = True
         self.writable = not view.readonly
+        self.lends = lend and self.writable
+        self.lender = <const uint8_t *> view.buf
         try:
             if not 0 <= start <= end <= view.len:
                 raise ValueError("start and end must lie within the data")
@@ -201,6 +227,8 @@ cdef class RowDecoder(RowBatch):
             stop = first
             with nogil:
                 status = self._feed(&stop, first + (end - start), min(max_rows, MAX_ROWS), max_bytes)
+            if self.lent:
+                self.owner = data
         finally:
             self.busy = False
             PyBuffer_Release(&view)
@@ -220,7 +248,7 @@ cdef class RowDecoder(RowBatch):
         self.needed = 0
         while True:
             packet = at[0]
-            if self.rows >= max_rows or self.size_bytes >= max_bytes:
+            if self.rows >= max_rows or self.size_bytes >= max_bytes or self.lent:
                 return FULL
             if end - packet < 4:
                 return NEED_MORE
@@ -315,6 +343,7 @@ cdef class RowDecoder(RowBatch):
         """Append a cell that begins with its length; returns where the next begins. There is at least one byte."""
         cdef size_t size = cell[0]
         cdef int prefix
+        cdef int lent = 0
         cell += 1
         if size >= 0xFB:
             if size == 0xFB or size == 0xFF:
@@ -328,6 +357,11 @@ cdef class RowDecoder(RowBatch):
             cell += prefix
         if size > <size_t> (end - cell):
             code[0] = CELL_CUT
+            return cell
+        if size >= LARGE_CELL:
+            lent = self.lend(column, cell, size)
+        if lent:
+            code[0] = COLUMN_FULL if lent == COLUMN_FULL else OK
         elif size > MAX_COLUMN - column.size:
             code[0] = COLUMN_FULL if self.rows else CELL_TOO_BIG
         elif column.size + size + SLACK > column.capacity and reserve(column, size) < 0:

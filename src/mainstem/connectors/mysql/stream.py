@@ -25,6 +25,7 @@ from mainstem.native.status import Status
 
 _BUFFER_BYTES = 256 * 1024
 _LARGE_BYTES = 4 * 1024 * 1024
+_ZEROS = bytes(1024 * 1024)
 _PACKET_HEADER_BYTES = 4
 _NO_CURSOR = 0
 _INTEGER_BYTES = {
@@ -107,7 +108,9 @@ class RowStream:
     def batches(self, limits: BatchLimits) -> Iterator[tuple[pa.RecordBatch, int]]:
         """Record batches of ``binary`` columns ``c0``, ``c1``, … with the data bytes of each."""
         while not self.exhausted:
-            status, used = self._decoder.feed(self._buffer, self._start, self._end, limits.max_rows, limits.max_bytes)
+            status, used = self._decoder.feed(
+                self._buffer, self._start, self._end, limits.max_rows, limits.max_bytes, lend=True
+            )
             self._start += used
             if status == Status.NEED_MORE:
                 self._fill(self._decoder.needed)
@@ -118,9 +121,10 @@ class RowStream:
             if status == Status.END:
                 self._end_result()
             if self._decoder.rows:
-                size_bytes = self._decoder.size_bytes
+                size_bytes, lent = self._decoder.size_bytes, self._decoder.lent
                 rows = self._take()
-                self._shrink()
+                if lent or len(self._buffer) > _LARGE_BYTES > self._end - self._start:
+                    self._renew()
                 yield rows, size_bytes
                 del rows
 
@@ -149,22 +153,23 @@ class RowStream:
             with memoryview(self._buffer) as view:
                 view[:left] = view[self._start : self._end]
             self._start, self._end = 0, left
-        if wanted > len(self._buffer):  # where it is: a copy of a large row would be another large one
-            spare = wanted // 4 if _BUFFER_BYTES < wanted < _LARGE_BYTES else 0
-            self._buffer.extend(bytes(wanted + spare - len(self._buffer)))
+        spare = wanted // 4 if _BUFFER_BYTES < wanted < _LARGE_BYTES else 0
+        missing = wanted - len(self._buffer)
+        while missing > 0:  # where it is: a copy of a large row would be another large one
+            self._buffer.extend(_ZEROS[: missing + spare])
+            missing = wanted - len(self._buffer)
         with memoryview(self._buffer) as view, view[self._end :] as free:
             count = self._read_ahead(free) or self._driver._rfile.raw.readinto(free)
         if not count:
             raise LostConnectionError("the source closed the connection in the middle of a result")
         self._end += count
 
-    def _shrink(self) -> None:
-        """Give the memory of a large row back while the batch is dealt with."""
+    def _renew(self) -> None:
+        """Leave the buffer, which is large or shown by a batch, to whoever still holds it."""
         left = self._end - self._start
-        if len(self._buffer) > _LARGE_BYTES > left:
-            smaller = bytearray(_LARGE_BYTES)
-            smaller[:left] = memoryview(self._buffer)[self._start : self._end]
-            self._buffer, self._start, self._end = smaller, 0, left
+        renewed = bytearray(max(_BUFFER_BYTES, left))
+        renewed[:left] = memoryview(self._buffer)[self._start : self._end]
+        self._buffer, self._start, self._end = renewed, 0, left
 
     def _read_ahead(self, free: memoryview) -> int:
         """What the driver's buffered reader has taken from the socket beyond the packets that it was asked for.
