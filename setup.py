@@ -14,6 +14,7 @@ extensions = [
         "rows",
         "binaryrows",
         "copyrows",
+        "copytuples",
         "copystream",
         "changerows",
         "pgoutput",

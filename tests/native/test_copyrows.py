@@ -5,7 +5,7 @@ import struct
 from collections.abc import Sequence
 
 import pytest
-from copy_oracle import Cell, decode, row
+from copy_oracle import Cell, decode, decode_cell, row
 from drive import as_rows, patient
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mainstem.errors import WireError
 from mainstem.native.copyrows import CopyDecoder
 from mainstem.native.copystream import MessageStream, RawRows
+from mainstem.native.copytuples import TupleDecoder
 from mainstem.native.ops import CopyOp
 from mainstem.native.status import Status
 
@@ -239,3 +240,68 @@ def test_a_large_message_is_passed_on_as_it_is_and_given_back_with_the_rows() ->
     assert [(rows, bytes(data)) for rows, data in taken] == [(1, large), (1, binary_row(b"a", b"b")), (1, large)]
     taken.clear()
     assert library.released == 4
+
+
+def field(cell: Cell, op: CopyOp) -> Cell:
+    """What the oracle makes of a field of a tuple: bytes as they are, or a value as it is printed."""
+    if cell is None or op is CopyOp.TEXT:
+        return cell
+    return decode_cell(b"\\" + cell if op is CopyOp.BYTEA else cell, op)
+
+
+@patient
+@given(tables())
+def test_fields_of_tuples_become_the_cells_of_the_oracle(table: tuple[list[CopyOp], list[list[Cell]]]) -> None:
+    ops, rows = table
+    written = [binary_row(*cells) for cells in rows]
+    decoder = TupleDecoder(len(ops), ops)
+    for message in [HEADER + b"".join(written[:1]), *written[1:], TRAILER]:
+        assert decoder.row(message)
+    expected = [[field(cell, op) for cell, op in zip(cells, ops, strict=True)] for cells in rows]
+    assert as_rows(decoder.take()) == expected
+    with pytest.raises(WireError, match="more cells"):
+        decoder.row(TRAILER)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"", HEADER[:-1], HEADER[:-1] + b"\1", binary_row(b"a", b"b"), HEADER + binary_row(b"a"),
+        HEADER + binary_row(b"a", b"b")[:-1], HEADER + binary_row(b"a", b"b") + b"\0", HEADER + b"\0",
+        HEADER + b"\0\2\xff\xff\xff\xfe", HEADER + TRAILER + b"\0",
+    ],
+)  # fmt: skip
+def test_broken_tuples_are_refused(message: bytes) -> None:
+    decoder = TupleDecoder(2, [CopyOp.TEXT, CopyOp.TEXT])
+    with pytest.raises(WireError):
+        decoder.row(message)
+    assert decoder.row(HEADER + binary_row(b"a", None))
+    assert as_rows(decoder.take()) == [[b"a", None]]
+
+
+@patient
+@given(st.lists(st.sampled_from(CopyOp), min_size=1, max_size=3), st.lists(st.binary(max_size=60), max_size=4))
+def test_noise_in_place_of_tuples_raises_only_the_error_of_the_format(ops: list[CopyOp], noise: list[bytes]) -> None:
+    decoder = TupleDecoder(len(ops), ops)
+    try:
+        for message in [HEADER, *noise]:
+            decoder.row(message)
+    except WireError:
+        pass
+    decoder.take()
+
+
+def test_a_tuple_with_a_large_field_is_passed_on_where_it_is_and_given_back_with_the_rows() -> None:
+    large = b"x" * (4 << 20)
+    written = [(b"1", b"a"), (large, b"b"), (b"2", None), (b"3", large), (b"4", b"d")]
+    messages = [binary_row(*fields) for fields in written]
+    library = Library([HEADER + messages[0], *messages[1:], TRAILER], -1)
+    decoder = TupleDecoder(2, [CopyOp.TEXT, CopyOp.TEXT])
+    batches = []
+    while library.stream.decode(decoder, MANY, MANY) is Status.FULL:
+        batches.append(decoder.take())
+    batches.append(decoder.take())
+    assert (library.given, library.released) == (6, 4)
+    assert [as_rows(batch) for batch in batches] == [[[a, b]] for a, b in written]
+    batches.clear()
+    assert library.released == 6

@@ -5,6 +5,7 @@ module      what it does
 ==========  ==================================================================================================
 rows        MySQL's text-protocol result rows → Arrow ``binary`` column buffers (`RowDecoder`)
 copyrows    rows of PostgreSQL's COPY text format → Arrow ``binary`` column buffers (`CopyDecoder`)
+copytuples  rows of PostgreSQL's COPY binary format, of texts and bytes, into the same (`TupleDecoder`)
 copystream  a COPY's messages, by the driver's own libpq, into a `CopyDecoder` or joined undecoded (`RawRows`)
 copytext    Arrow ``binary`` column buffers → PostgreSQL's COPY text format (`CopyTextEncoder`)
 memory      the buffers that they hand out (`Block`)

@@ -37,5 +37,5 @@ class CopyDecoder:
             WireError: the row breaks the format. The rows before it are in the batch.
             MemoryError: likewise.
         """
-    def take(self) -> tuple[int, list[tuple[Block | None, Block, Block]]]:
+    def take(self) -> tuple[int, list[tuple[Block | None, Block, Block | memoryview]]]:
         """As `rows.RowDecoder.take`."""

@@ -11,8 +11,8 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memchr, memcmp, memcpy, memmove
 
 from mainstem.native.rows cimport (
-    BAD_CELL, CELL_TOO_BIG, COLUMN_FULL, MAX_COLUMN, MISSING_CELLS, NO_MEMORY, OK, SLACK, TRAILING_BYTES, UNENDED_ROW,
-    Column, RowBatch, reserve,
+    BAD_CELL, BAD_HEADER, CELL_TOO_BIG, COLUMN_FULL, MAX_COLUMN, MISSING_CELLS, NO_MEMORY, OK, SLACK, TRAILING_BYTES,
+    UNENDED_ROW, Column, RowBatch, reserve,
 )
 
 from mainstem.errors import WireError
@@ -72,6 +72,7 @@ cdef dict _PROBLEMS = {
     TRAILING_BYTES: "a row has more cells than columns",
     BAD_CELL: "a cell does not have the form of its column's type",
     CELL_TOO_BIG: "a cell is longer than 2 GiB",
+    BAD_HEADER: "COPY's binary data do not begin with a header that is known here",
 }
 
 

@@ -9,11 +9,13 @@ Source: PostgreSQL manual, "Functions Associated with the COPY Command" (a messa
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport uint8_t, uint32_t, uintptr_t
 from libc.stdlib cimport free, realloc
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcpy
 
+from mainstem.native.copyheader cimport FIELD_NULL, HEADER_SIZE, TRAILER, begins
 from mainstem.native.copyrows cimport CopyDecoder
+from mainstem.native.digits cimport big
 from mainstem.native.memory cimport Block, FreeMemory
-from mainstem.native.rows cimport COLUMN_FULL, NO_MEMORY, OK, UNENDED_ROW
+from mainstem.native.rows cimport BAD_HEADER, COLUMN_FULL, NO_MEMORY, OK, UNENDED_ROW
 
 from mainstem.errors import WireError
 from mainstem.native.copyrows import problem
@@ -29,32 +31,16 @@ cdef enum:
 
     NO_MORE = -1  # PQgetCopyData: the COPY is over; anything less: it failed
 
-    SIGNATURE_SIZE = 11
-    HEADER_SIZE = 19  # signature, flags, size of the extension
     LARGE_BYTES = 0x400000  # a message of this size is passed on as it is, not copied
-    FIELD_NULL = 0xFFFFFFFF
-    TRAILER = 0xFFFF
 
     # What a message can come to besides OK and NO_MEMORY.
-    BAD_HEADER = -21
     BAD_TUPLE = -22
     AFTER_END = -23
 
-cdef bytes _SIGNATURE = b"PGCOPY\n\xff\r\n\0"
-cdef const uint8_t *SIGNATURE = _SIGNATURE
 cdef dict _PROBLEMS = {
-    BAD_HEADER: "COPY's binary data do not begin with a header that is known here",
     BAD_TUPLE: "a message does not consist of whole rows with a field for each column",
     AFTER_END: "COPY's binary data go on behind their end",
 }
-
-
-cdef inline uint32_t _big_endian(const uint8_t *at, int width) noexcept nogil:
-    cdef uint32_t value = 0
-    cdef int i
-    for i in range(width):
-        value = value << 8 | at[i]
-    return value
 
 
 cdef _raise(int code, Py_ssize_t row):
@@ -183,9 +169,7 @@ cdef class RawRows:
         """Take the header off the first message."""
         if self.begun:
             return AFTER_END if self.ended else OK
-        if size[0] < HEADER_SIZE or memcmp(data[0], SIGNATURE, SIGNATURE_SIZE) != 0 or (
-            _big_endian(data[0] + SIGNATURE_SIZE, 4) or _big_endian(data[0] + SIGNATURE_SIZE + 4, 4)
-        ):
+        if not begins(data[0], size[0]):
             return BAD_HEADER
         data[0] += HEADER_SIZE
         size[0] -= HEADER_SIZE
@@ -200,7 +184,7 @@ cdef class RawRows:
         while at != end:
             if end - at < 2:
                 return BAD_TUPLE
-            fields = _big_endian(at, 2)
+            fields = <uint32_t> big(at, 2)
             if fields == TRAILER and end - at == 2:
                 ended[0] = True
                 size[0] -= 2
@@ -211,7 +195,7 @@ cdef class RawRows:
             for _ in range(fields):
                 if end - at < 4:
                     return BAD_TUPLE
-                length = _big_endian(at, 4)
+                length = <uint32_t> big(at, 4)
                 at += 4
                 if length != FIELD_NULL:
                     if length > <size_t> (end - at):
@@ -239,6 +223,7 @@ cdef class MessageStream:
         self._drop()
 
     def decode(self, CopyDecoder into not None, Py_ssize_t max_rows, Py_ssize_t max_bytes):
+        cdef Block message = Block()
         cdef int code = OK
         cdef int status
         if into.busy:
@@ -253,12 +238,21 @@ cdef class MessageStream:
                     status = self._next()
                     if status != OK:
                         break
+                    into.lends = self.size >= LARGE_BYTES
+                    into.lender = <const uint8_t *> self.held
                     code = into.add(<const uint8_t *> self.held, self.size)
                     if code == COLUMN_FULL:
                         status = FULL
                     if code != OK:
                         break
+                    if into.lent:
+                        status = FULL
+                        break
                     self._drop()
+            if into.lent:
+                message.adopt(self.held, self.release, <uint8_t *> self.held, self.size)
+                self.held = NULL
+                into.owner = message
         finally:
             into.busy = False
         if code != OK and code != COLUMN_FULL:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
-from mainstem.model.plan import ColumnPlan
+from mainstem.model.plan import ColumnPlan, TablePlan
 from mainstem.model.types import Kind
 from mainstem.native.ops import CopyOp, LogOp
 
 _MONEY = "money"
 _SINGLE_BITS = 32
+_BYTES = "bytea"
+_PLAIN = frozenset({"text", "character varying", "character", _BYTES})  # whose binary form is the text cell
+_PARAMETERS = re.compile(r"\(\d+\)")
 _OPS: dict[Kind, CopyOp] = {
     Kind.BOOLEAN: CopyOp.BOOL,
     Kind.BINARY: CopyOp.BYTEA,
@@ -37,6 +41,31 @@ def expression(column: ColumnPlan, quoted: str) -> str:
     if column.native == _MONEY and not passes_money(column):
         return f"{quoted}::pg_catalog.numeric"
     return quoted
+
+
+def as_fields(table: TablePlan) -> bool:
+    """Whether decoded rows are read in COPY's binary format: where there are bytes, which its text has in hex."""
+    return not table.raw and any(column.native == _BYTES for column in table.columns)
+
+
+def field(column: ColumnPlan, quoted: str) -> str:
+    """What to select for a column of such a table: its text cell, or what its type's output function prints.
+
+    The function ``concat`` calls that one, and is the only one to do so for any type; of null it makes an empty text.
+    """
+    printed = expression(column, quoted)
+    if _is_plain(column):
+        return printed
+    return f"CASE pg_catalog.num_nulls({printed}) WHEN 0 THEN pg_catalog.concat({printed}) END"
+
+
+def field_op(column: ColumnPlan) -> CopyOp:
+    """What the decoder does with such a field."""
+    return CopyOp.TEXT if _is_plain(column) else copy_out_op(column)
+
+
+def _is_plain(column: ColumnPlan) -> bool:
+    return _PARAMETERS.sub("", column.native) in _PLAIN
 
 
 def passes_money(column: ColumnPlan) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mainstem.connectors.postgres.cells import expression
+from mainstem.connectors.postgres.cells import as_fields, expression, field
 from mainstem.connectors.postgres.chunks import condition
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.raw import BINARY
@@ -21,8 +21,9 @@ def select(table: TablePlan, chunk: Chunk, kind: str) -> str:
     """
     quoted = [_DIALECT.quote(column.source) for column in table.columns]
     if not table.raw:
-        quoted = [expression(column, name) for column, name in zip(table.columns, quoted, strict=True)]
-    form = " (FORMAT binary)" if table.raw == BINARY else ""
+        written = field if as_fields(table) else expression
+        quoted = [written(column, name) for column, name in zip(table.columns, quoted, strict=True)]
+    form = " (FORMAT binary)" if table.raw == BINARY or as_fields(table) else ""
     return f"COPY (SELECT {', '.join(quoted)} FROM {_relation(table, chunk, kind)}) TO STDOUT{form}"
 
 

@@ -18,7 +18,7 @@ import psycopg
 from psycopg import errors
 
 from mainstem.connectors.postgres import chunks as cutting
-from mainstem.connectors.postgres.cells import copy_out_op, passes_money
+from mainstem.connectors.postgres.cells import as_fields, copy_out_op, field_op, passes_money
 from mainstem.connectors.postgres.chunks import Part
 from mainstem.connectors.postgres.client import cancel, connect, shut_down, translate_error, translating
 from mainstem.connectors.postgres.dialect import PostgresDialect
@@ -273,8 +273,9 @@ def _batches(stream: CopyStream, table: TablePlan, limits: BatchLimits) -> Itera
             yield RawBatch(table.source, data, count)
             del data  # may be large: not while the next are read
         return
-    ops = [copy_out_op(column) for column in table.columns]
-    for rows, size_bytes in stream.batches(ops, limits):
+    fields = as_fields(table)
+    ops = [field_op(column) if fields else copy_out_op(column) for column in table.columns]
+    for rows, size_bytes in stream.batches(ops, limits, binary=fields):
         yield ChangeBatch(table.source, rows, size_bytes)
         del rows
 

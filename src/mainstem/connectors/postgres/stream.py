@@ -24,6 +24,7 @@ from mainstem.errors import WireError
 from mainstem.model.cells import batch_of
 from mainstem.native.copyrows import CopyDecoder
 from mainstem.native.copystream import MessageStream, RawRows
+from mainstem.native.copytuples import TupleDecoder
 from mainstem.native.ops import CopyOp
 from mainstem.native.status import Status
 
@@ -107,23 +108,18 @@ class CopyStream:
             MessageStream(functions[0], functions[1], address) if functions and address else DriverMessages(connection)
         )
 
-    def batches(self, ops: Sequence[CopyOp], limits: BatchLimits) -> Iterator[tuple[pa.RecordBatch, int]]:
+    def batches(
+        self, ops: Sequence[CopyOp], limits: BatchLimits, *, binary: bool = False
+    ) -> Iterator[tuple[pa.RecordBatch, int]]:
         """Record batches of ``binary`` columns ``c0``, ``c1``, … with the data bytes of each."""
-        decoder = CopyDecoder(len(ops), ops)
+        decoder = (TupleDecoder if binary else CopyDecoder)(len(ops), ops)
         while not self.exhausted:
             status = self._messages.decode(decoder, limits.max_rows, limits.max_bytes)
             self._rows += decoder.rows
             self._settle(status)
             if decoder.rows:
                 size_bytes = decoder.size_bytes
-                rows, columns = decoder.take()
-                arrays = [
-                    pa.Array.from_buffers(
-                        pa.binary(), rows, [None if block is None else pa.py_buffer(block) for block in blocks]
-                    )
-                    for blocks in columns
-                ]
-                yield batch_of(arrays), size_bytes
+                yield _taken(decoder), size_bytes
 
     def raw(self, columns: int, max_bytes: int, *, binary: bool) -> Iterator[tuple[memoryview, int]]:
         """Pieces of whole rows as the server sends them, with the number of rows in each."""
@@ -161,3 +157,16 @@ class CopyStream:
         if result is None or self._connection.pgconn.status != pq.ConnStatus.OK:
             return lost_error()
         return errors.error_from_result(result)
+
+
+def _taken(decoder: CopyDecoder) -> pa.RecordBatch:
+    """The decoder's batch, which may be large: nobody else holds a part of it."""
+    rows, columns = decoder.take()
+    return batch_of(
+        [
+            pa.Array.from_buffers(
+                pa.binary(), rows, [None if block is None else pa.py_buffer(block) for block in blocks]
+            )
+            for blocks in columns
+        ]
+    )
