@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +13,9 @@ from mainstem.model.types import Kind
 
 _SHOWN_CHARACTERS = 200
 _DOUBLE_BYTES = 8
+LARGE_BYTES = 8 * 1024 * 1024
+"""Of a batch that is larger, cells are encoded one by one, and large ones in pieces."""
+PIECE_BYTES = 1024 * 1024
 
 
 def buffers(rows: pa.RecordBatch) -> tuple[list[tuple[Any, Any, Any]], int]:
@@ -22,6 +26,19 @@ def buffers(rows: pa.RecordBatch) -> tuple[list[tuple[Any, Any, Any]], int]:
         columns.append((validity, offsets, data))
         offset = array.offset
     return columns, offset
+
+
+def cell_bytes(column: Any, row: int) -> pa.Buffer | None:
+    """A cell, which is not copied; None for null."""
+    found: pa.Buffer | None = column[row].as_buffer()
+    return found
+
+
+def pieces(cell: pa.Buffer) -> Iterator[tuple[None, bytes, pa.Buffer]]:
+    """A large cell as short ones: the buffers of a column with one row each, for an encoder to which they are alike."""
+    for begin in range(0, cell.size, PIECE_BYTES):
+        part = cell.slice(begin, min(PIECE_BYTES, cell.size - begin))
+        yield None, struct.pack("=ii", 0, part.size), part
 
 
 def batch_of(columns: list[Any]) -> pa.RecordBatch:

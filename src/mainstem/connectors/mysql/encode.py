@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.errors import PlanError, RowError
-from mainstem.model.cells import buffers, row_key
+from mainstem.model.cells import PIECE_BYTES, buffers, cell_bytes, pieces, row_key
 from mainstem.model.plan import ColumnPlan, TablePlan
 from mainstem.model.run import RunOptions
 from mainstem.model.types import Kind
@@ -34,6 +34,7 @@ _FAMILIES = {
 }  # fmt: skip
 _FAMILY = {name: family for family, names in _FAMILIES.items() for name in names}
 _UNHEX = "UNHEX({})"
+_BYTEWISE = (LoadOp.TEXT, LoadOp.HEX)
 
 _REASONS = {
     Refusal.MALFORMED: ("a value that does not have the form of its type", "repair the row at the source"),
@@ -146,30 +147,62 @@ class BatchEncoder:
         literals: bool = False,
         raw: bool = False,
     ) -> None:
-        self._table = table
-        forms = [form(column, raw=raw) for column in table.columns]
-        self._expressions = [item.expression for item in forms]
-        self._encoder = LoadDataEncoder(
-            [item.op for item in forms],
-            [item.length for item in forms],
-            required=[index for index, column in enumerate(table.columns) if column.target.lower() in required],
-            special_values=str(options.special_values),
-            literals=literals,
-        )
+        self._table, self._options, self._required, self._literals = table, options, required, literals
+        self._forms = [form(column, raw=raw) for column in table.columns]
+        self._encoder = self._of(range(len(table.columns)))
 
     def encode(self, rows: pa.RecordBatch, start: int, stop: int) -> Encoded:
         """Rows start..stop."""
         columns, offset = buffers(rows)
         payload, refused = self._encoder.encode(columns, offset, start, stop)
-        coerced, unlabelled = {}, 0
-        for (column, what), count in self._encoder.take_coerced().items():
-            if what == _NO_LABEL:
-                unlabelled += count
-            else:
-                coerced[f"{self._table.columns[column].source}: {what}"] = count
+        coerced, unlabelled = self._changes(self._encoder, 0)
         return Encoded(
             payload, [Refused(start + row, column, why) for row, column, why in refused], coerced, unlabelled
         )
+
+    def encode_in_pieces(self, rows: pa.RecordBatch) -> Iterator[Encoded]:
+        """All rows for LOAD DATA, of which the last may be large, in pieces to be sent one after the other.
+
+        A large cell that is escaped or printed in hex, byte for byte, takes no second memory of its size. Nothing
+        follows a refusal.
+        """
+        last = rows.num_rows - 1
+        yield self.encode(rows, 0, last)
+        columns, offset = buffers(rows)
+        for number, column in enumerate(columns):
+            encoder = self._of([number])
+            cell = cell_bytes(rows.column(number), last)
+            ended = b"\n" if number + 1 == len(columns) else b"\t"
+            if cell is not None and cell.size > PIECE_BYTES and self._forms[number].op in _BYTEWISE:
+                for piece in pieces(cell):
+                    yield Encoded(encoder.encode([piece], 0, 0, 1)[0][:-1])
+                yield Encoded(ended)
+                continue
+            payload, refused = encoder.encode([column], offset, last, last + 1)
+            coerced, unlabelled = self._changes(encoder, number)
+            whole = bytes(payload[:-1]) + ended
+            yield Encoded(whole, [Refused(last, number, why) for _, _, why in refused], coerced, unlabelled)
+
+    def _of(self, columns: Sequence[int]) -> LoadDataEncoder:
+        """An encoder of some columns."""
+        table = self._table.columns
+        return LoadDataEncoder(
+            [self._forms[number].op for number in columns],
+            [self._forms[number].length for number in columns],
+            required=[place for place, number in enumerate(columns) if table[number].target.lower() in self._required],
+            special_values=str(self._options.special_values),
+            literals=self._literals,
+        )
+
+    def _changes(self, encoder: LoadDataEncoder, first: int) -> tuple[dict[str, int], int]:
+        """What policies have changed in an encoder's columns, of which the first has that number; error values."""
+        coerced, unlabelled = {}, 0
+        for (column, what), count in encoder.take_coerced().items():
+            if what == _NO_LABEL:
+                unlabelled += count
+            else:
+                coerced[f"{self._table.columns[first + column].source}: {what}"] = count
+        return coerced, unlabelled
 
     def error(self, refused: Refused) -> RowError:
         """What to say of a refused row."""
@@ -188,7 +221,8 @@ class BatchEncoder:
         """The statement that asks for the rows."""
         names = [_DIALECT.quote(column.target) for column in self._table.columns]
         fields, sets = [], []
-        for index, (name, expression) in enumerate(zip(names, self._expressions, strict=True)):
+        for index, (name, form_) in enumerate(zip(names, self._forms, strict=True)):
+            expression = form_.expression
             fields.append(f"@mainstem_{index}" if expression else name)
             if expression:
                 sets.append(f"{name} = {expression.format(fields[-1])}")

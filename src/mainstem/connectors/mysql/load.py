@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from types import TracebackType
 from typing import Any
@@ -14,7 +14,7 @@ import pymysql
 from mainstem import failpoints
 from mainstem.connectors.mysql import client, outcome
 from mainstem.connectors.mysql.dialect import MysqlDialect
-from mainstem.connectors.mysql.encode import BatchEncoder
+from mainstem.connectors.mysql.encode import BatchEncoder, Encoded
 from mainstem.connectors.mysql.infile import PACKET_BYTES, LoadStream
 from mainstem.connectors.mysql.insert import Inserter
 from mainstem.connectors.mysql.ledger import mark_chunk
@@ -23,6 +23,7 @@ from mainstem.connectors.mysql.session import TableFacts, connect_writer, interr
 from mainstem.contract.target import Receipt
 from mainstem.errors import AccountingError, ConflictError, MainstemError, PlanError, RowError, StatementError
 from mainstem.model.batch import ChangeBatch, RawBatch
+from mainstem.model.cells import LARGE_BYTES
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.frame import Chunk
 from mainstem.model.names import TableId
@@ -90,7 +91,7 @@ class MysqlLoader:
         try:
             if self._quarantine is not None:
                 self._inserter.write_carefully(rows, 0, rows.num_rows)
-            elif not self._takes_files or not self._write_file(rows):
+            elif not self._takes_files or not self._write_file(batch):
                 self._inserter.write(rows, 0, rows.num_rows)
         except (pymysql.Error, RowError, OSError) as exc:
             raise self._error(exc) from exc
@@ -158,11 +159,8 @@ class MysqlLoader:
         into = f"{self._into} ({self._columns()})"
         self._inserter = Inserter(self._connection, encoder, into, self._packet_bytes, self._put_aside, after)
 
-    def _write_file(self, rows: pa.RecordBatch) -> bool:
+    def _write_file(self, batch: ChangeBatch) -> bool:
         """Send a batch as part of the file; False when the server turns out to take none."""
-        encoded = self._file_encoder.encode(rows, 0, rows.num_rows)
-        if encoded.refused:
-            raise self._file_encoder.error(encoded.refused[0])
         if self._stream is None:
             try:
                 sql = self._file_encoder.load_sql(self._into)
@@ -172,10 +170,19 @@ class MysqlLoader:
                     raise
                 self._takes_files = False
                 return False
-        self._stream.send(encoded.payload)
-        self._coerced.update(encoded.coerced)
-        self._unlabelled += encoded.unlabelled
+        for encoded in self._encoded(batch):
+            if encoded.refused:
+                raise self._file_encoder.error(encoded.refused[0])
+            self._stream.send(encoded.payload)
+            self._coerced.update(encoded.coerced)
+            self._unlabelled += encoded.unlabelled
         return True
+
+    def _encoded(self, batch: ChangeBatch) -> Iterator[Encoded]:
+        if batch.size_bytes > LARGE_BYTES:
+            yield from self._file_encoder.encode_in_pieces(batch.rows)
+        else:
+            yield self._file_encoder.encode(batch.rows, 0, batch.rows.num_rows)
 
     def _end_file(self) -> None:
         if self._stream is not None:

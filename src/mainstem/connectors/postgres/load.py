@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any
@@ -19,9 +19,11 @@ from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.encode import BatchEncoder, Refused
 from mainstem.connectors.postgres.ledger import PostgresLedger
 from mainstem.connectors.postgres.raw import BINARY
+from mainstem.connectors.postgres.splice import encoded, pieces
 from mainstem.contract.target import Receipt
 from mainstem.errors import AccountingError, ConflictError, MainstemError, RowError
 from mainstem.model.batch import ChangeBatch, RawBatch
+from mainstem.model.cells import LARGE_BYTES
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.frame import Chunk
 from mainstem.model.plan import TablePlan
@@ -114,7 +116,7 @@ class PostgresLoader:
             if isinstance(batch, RawBatch):
                 self._send(batch.data)
             elif self._quarantine is None:
-                self._write_straight(batch.rows)
+                self._write_straight(batch)
             else:
                 self._write_carefully(batch.rows, 0, batch.rows.num_rows)
         except psycopg.Error as exc:
@@ -173,11 +175,16 @@ class PostgresLoader:
     def _open_copy(self) -> CopyIn:
         return CopyIn(self._connection, self._copy_sql(), binary=self._binary)
 
-    def _write_straight(self, rows: pa.RecordBatch) -> None:
-        payload, refused = self._encoder.encode(rows, 0, rows.num_rows)
-        if refused:
-            raise self._encoder.error(refused[0])
-        self._send(payload)
+    def _write_straight(self, batch: ChangeBatch) -> None:
+        for payload in self._encoded(batch):
+            self._send(payload)
+
+    def _encoded(self, batch: ChangeBatch) -> Iterator[Any]:
+        """Its rows in COPY's format; of a large one, the cells that can pass as they are."""
+        if batch.size_bytes > LARGE_BYTES:
+            yield from pieces(self._encoder, batch.rows)
+        else:
+            yield encoded(self._encoder, batch.rows, 0, batch.rows.num_rows)
 
     def _send(self, payload: Any) -> None:
         if self._copy is None:

@@ -6,13 +6,13 @@ import re
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import TYPE_CHECKING, Any
 
 from mainstem.connectors.postgres.encode import BatchEncoder
 from mainstem.model.cells import batch_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 LARGE_BYTES = 1024 * 1024
 _NUL = re.compile(rb"\0")
@@ -44,6 +44,8 @@ def _large_rows(encoder: BatchEncoder, rows: pa.RecordBatch) -> Sequence[int]:
     """Those with a large cell."""
     if not encoder.binary or rows.nbytes < LARGE_BYTES:
         return []
+    from pyarrow import compute as pc  # rows that pass undecoded need none of it
+
     found: set[int] = set()
     for column in rows.columns:
         lengths: Any = pc.binary_length(column)  # type: ignore[call-overload]
@@ -53,6 +55,8 @@ def _large_rows(encoder: BatchEncoder, rows: pa.RecordBatch) -> Sequence[int]:
 
 def _spliced(encoder: BatchEncoder, row: pa.RecordBatch, number: int) -> Iterator[Any]:
     """One row: encoded with nulls in place of the large cells, which are then sent as they are."""
+    import pyarrow as pa
+
     cells = {place: cell for place in encoder.as_they_are if (cell := _large_cell(row.column(place))) is not None}
     for place in encoder.texts & cells.keys():
         if _NUL.search(cells[place]):  # for the encoder to deal with
