@@ -101,6 +101,13 @@ class Builder(AbstractContextManager["Builder"], Protocol):
         """Rows in a table."""
         ...
 
+    def counted(self, table: TableId, rows: int) -> bool:
+        """Whether the server itself found so many rows when it built the table's last key over this connection.
+
+        False also when it did not count: then `count` tells.
+        """
+        ...
+
     def interrupt(self) -> None:
         """From another thread: break off what runs now."""
         ...

@@ -125,20 +125,32 @@ class KeyBuilder:
                     self._release(table)
 
     def _first(self, builder: Builder, table: TablePlan) -> None:
-        """Check the count, make what must be first, put the indexes into the queue."""
+        """Make what must be first, check the count, put the indexes into the queue.
+
+        A server that builds a key counts the rows; it is asked for them only where it does not tell, or found others.
+        """
         counter = self._tracker.table(table.source)
-        if self._fresh(table.target):
-            check_count(table.target, counter.rows_written, builder.count(table.target))
+        expected = counter.rows_written if self._fresh(table.target) else None
         statements = self._statements.get(table.target, [])
         failpoints.hit("keys.before")
-        apply_all(builder, (item for item in statements if not item.index), self._tracker)
+        try:
+            apply_all(builder, (item for item in statements if not item.index), self._tracker)
+        except (StatementError, RowError):
+            self._check_count(builder, table, expected)  # rows of somebody else may be what was refused
+            raise
         failpoints.hit("keys.after")
+        if expected is not None and not builder.counted(table.target, expected):
+            self._check_count(builder, table, expected)
         with self._changed:
             for statement in statements:
                 if statement.index:
                     self._open[table.source] += 1
                     self._queue.append((table, (statement,)))
             self._changed.notify_all()
+
+    def _check_count(self, builder: Builder, table: TablePlan, expected: int | None) -> None:
+        if expected is not None:
+            check_count(table.target, expected, builder.count(table.target))
 
     def _failed(self, table: TablePlan, error: MainstemError) -> None:
         self._tracker.table_failed(table.source, error)

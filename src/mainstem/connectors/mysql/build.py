@@ -70,6 +70,10 @@ class MysqlBuilder:
             ((count,),) = self._query(f"SELECT COUNT(*) FROM {_DIALECT.qualified(table)}")
         return int(count)
 
+    def counted(self, table: TableId, rows: int) -> bool:
+        """Never: this server does not tell."""
+        return False
+
     def interrupt(self) -> None:
         """From another thread: break off what runs now."""
         interrupt(self._connection, self._settings)

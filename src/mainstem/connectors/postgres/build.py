@@ -10,14 +10,21 @@ import psycopg
 import psycopg.sql
 
 from mainstem.connectors.postgres.client import cancel, connect, translate_error, translating
+from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.family import own_rows
 from mainstem.connectors.postgres.ledger import SCHEMA, step_name
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.plan import Phase, Statement
 
+_DIALECT = PostgresDialect()
 # Sorting in memory is most of what makes an index build fast; the server's default is 64 MB.
 _SESSION = "SET synchronous_commit = off; SET statement_timeout = 0; SET maintenance_work_mem = '256MB'"
+
+# What a scan for an index has counted, which nobody can change before the transaction ends: it is of single precision.
+# Source: PostgreSQL source, `index_update_stats`.
+_FOUND = psycopg.sql.SQL(";\nSELECT reltuples FROM pg_catalog.pg_class WHERE oid = {}::pg_catalog.regclass")
+_EXACT_ROWS = 2**24
 
 
 class PostgresBuilder:
@@ -28,6 +35,7 @@ class PostgresBuilder:
         self._connection: psycopg.Connection[Any] = connect(settings)
         self._run_id = run_id
         self._steps: set[str] | None = None
+        self._counted: dict[TableId, float] = {}
         with translating():
             self._connection.execute(_SESSION)
 
@@ -42,7 +50,7 @@ class PostgresBuilder:
     def apply(self, statement: Statement) -> None:
         """Run a statement unless the ledger says that it ran; statement and ledger line are one transaction."""
         try:
-            self._once(step_name(statement), statement.sql)
+            self._once(statement)
         except psycopg.Error as exc:
             error = translate_error(exc)
             error.where.setdefault("object", statement.object)
@@ -62,22 +70,33 @@ class PostgresBuilder:
             row = self._connection.execute(f"SELECT count(*) FROM {name}").fetchone()
         return int(row[0]) if row is not None else 0
 
+    def counted(self, table: TableId, rows: int) -> bool:
+        """Whether the scan for the table's last key found so many rows, as far as the catalog's number is exact."""
+        return rows <= _EXACT_ROWS and self._counted.get(table) == rows
+
     def interrupt(self) -> None:
         """From another thread: break off what runs now."""
         cancel(self._connection, self._settings)
 
-    def _once(self, step: str, sql: str) -> None:
+    def _once(self, statement: Statement) -> None:
         """Both in one message, which the server runs as one transaction: thousands of tables are as many of these.
 
         Source: PostgreSQL manual, "Multiple Statements in a Simple Query".
         """
+        step = step_name(statement)
         if step in self._known_steps():
             return
         line = psycopg.sql.SQL("INSERT INTO {}.step (run_id, step) VALUES ({}, {});\n").format(
             psycopg.sql.Identifier(SCHEMA), self._run_id, step
         )
+        table = statement.table if statement.phase is Phase.KEYS else None
+        look = b"" if table is None else _FOUND.format(_DIALECT.qualified(table)).as_bytes(self._connection)
         # Bytes are sent as they are: no placeholder is looked for. A step that is there by now is refused by its key.
-        self._connection.execute(line.as_bytes(self._connection) + sql.encode())
+        cursor = self._connection.execute(line.as_bytes(self._connection) + statement.sql.encode() + look)
+        if table is not None:
+            while cursor.nextset():
+                pass
+            self._counted |= {table: rows for (rows,) in cursor}
         self._known_steps().add(step)
 
     def _known_steps(self) -> set[str]:
