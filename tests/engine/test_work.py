@@ -66,6 +66,26 @@ def test_a_table_that_is_held_waits_while_others_go_on() -> None:
     assert [work.table for work in taken if isinstance(work, Attempt)] == [first]
 
 
+def test_a_table_that_one_lane_alone_can_write_into_is_left_to_it() -> None:
+    queue, first, second = WorkQueue(lambda _: None), plan("a"), plan("b")
+    queue.add(first, [])
+    queue.add(second, [])
+    planned(queue, first, 3)
+    attempt = queue.take("one")
+    assert isinstance(attempt, Attempt)
+    queue.keep(attempt, "one")
+    other = queue.take("two")
+    assert isinstance(other, PlanWork)
+    following = queue.take("one")
+    assert isinstance(following, Attempt)
+    assert following.chunk.number == 1
+    queue.done(attempt)
+    queue.done(following)
+    last = queue.take("two")
+    assert isinstance(last, Attempt)
+    assert (last.table, last.chunk.number) == (first, 2)
+
+
 def test_only_chunks_that_the_ledger_does_not_have_are_handed_out() -> None:
     queue, table = WorkQueue(lambda _: None), plan("a")
     queue.add(table, [ChunkRecord(Chunk(table.source, number), done=number != 1) for number in range(3)])

@@ -20,6 +20,8 @@ TABLE = TablePlan(TableId("shop", "t"), TableId("public", "t"), ())
 class Told:
     """A loader."""
 
+    alone = False
+
     def __init__(self, queue: WorkQueue) -> None:
         self.queue, self.calls = queue, list[str]()
 

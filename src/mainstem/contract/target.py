@@ -124,6 +124,11 @@ class Loader(AbstractContextManager["Loader"], Protocol):
         """
         ...
 
+    @property
+    def alone(self) -> bool:
+        """Whether the chunk that was begun keeps others from being written into its table until it is committed."""
+        ...
+
     def write(self, batch: ChangeBatch | RawBatch) -> None:
         """Send a batch.
 

@@ -72,7 +72,7 @@ class Reader:
             self.control.wait_while_paused()
             if self.control.out_of_time():
                 self.queue.close()
-            work = self.queue.take()
+            work = self.queue.take(self.lane)
             if work is None:
                 break
             try:

@@ -53,6 +53,12 @@ class _TableWork:
     planned: bool = False
     given_up: bool = False
     attempts: set[Attempt] = field(default_factory=set)
+    alone: bool = False
+    lane: object = None
+
+    def waits_for(self, lane: object) -> bool:
+        """Whether another lane is at work on a table that one lane alone can write into."""
+        return self.alone and bool(self.attempts) and self.lane is not lane
 
 
 class WorkQueue:
@@ -84,36 +90,50 @@ class WorkQueue:
         if not open_chunks:
             self._ready(table)
 
-    def take(self) -> PlanWork | Attempt | None:
-        """The next piece of work; waits while others may still give work back. None: there is no more."""
+    def take(self, lane: object = None) -> PlanWork | Attempt | None:
+        """The next piece of work; waits while others may still give work back. None: there is no more.
+
+        Args:
+            lane: who asks; see `keep`.
+        """
         with self._changed:
             while not self._closed:
-                work = self._first()
+                work = self._first(lane)
                 if work is not None:
                     self._busy += 1
                     if isinstance(work, Attempt):
-                        self._tables[work.table.source].attempts.add(work)
+                        table = self._tables[work.table.source]
+                        table.attempts.add(work)
+                        table.lane = lane
                     return work
                 if self._busy == 0 and not self._queue:
                     break
                 self._changed.wait(HELD_LOOK_S if self._queue else None)
             return None
 
-    def _first(self) -> PlanWork | Attempt | None:
-        """The first piece of a table that is neither given up nor held; None if there is none."""
+    def _first(self, lane: object) -> PlanWork | Attempt | None:
+        """The first piece of a table that is neither given up nor held nor another lane's; None if there is none."""
         held = self._held()
         passed: list[PlanWork | Attempt] = []
         found = None
         while self._queue and found is None:
             work = self._queue.popleft()
-            if self._tables[work.table.source].given_up:
+            table = self._tables[work.table.source]
+            if table.given_up:
                 continue
-            if work.table.source in held:
+            if work.table.source in held or table.waits_for(lane):
                 passed.append(work)
             else:
                 found = work
         self._queue.extendleft(reversed(passed))
         return found
+
+    def keep(self, attempt: Attempt, lane: object) -> None:
+        """A lane is writing this chunk, and others would only wait to write into its table: they get other work."""
+        with self._changed:
+            table = self._tables[attempt.table.source]
+            if not table.alone:
+                table.alone, table.lane = True, lane
 
     def planned(self, table: TablePlan, chunks: Sequence[Chunk]) -> None:
         """A `PlanWork` is done."""

@@ -79,6 +79,8 @@ class Writer:
         attempt = self._attempt
         if attempt is not None:
             self.loader.begin(attempt.plan, attempt.chunk, quarantine=self._reject if attempt.careful else None)
+            if self.loader.alone:
+                self.queue.keep(attempt, self.lane)
 
     def _reject(self) -> bool:
         allowed = self.control.reject()

@@ -32,6 +32,7 @@ from mainstem.model.run import Mode, Rejected, RunOptions, RunState
 
 _DIALECT = MysqlDialect()
 _STAGING = "mainstem_staging"
+_INTERLEAVED = 2  # of innodb_autoinc_lock_mode
 _NO_FILES = {1148, 3948, 4166}  # LOAD DATA LOCAL is forbidden
 TRANSACTIONAL = frozenset({"innodb", "rocksdb", "tokudb", "ndbcluster", "ndb"})
 
@@ -51,8 +52,10 @@ class MysqlLoader:
             with client.translating():
                 client.query(self._connection, "SET foreign_key_checks = 0")
         with client.translating():
-            ((files, packet_bytes),) = client.query(self._connection, "SELECT @@local_infile, @@max_allowed_packet")
-        self._takes_files = bool(files)
+            ((files, packet_bytes, locks),) = client.query(
+                self._connection, "SELECT @@local_infile, @@max_allowed_packet, @@innodb_autoinc_lock_mode"
+            )
+        self._takes_files, self._lock_mode = bool(files), int(locks)
         self._raw_bytes = client.flavor(self._connection) == "mariadb"
         self._packet_bytes = int(packet_bytes)
         self._facts: dict[TableId, TableFacts] = {}
@@ -82,6 +85,14 @@ class MysqlLoader:
             self._connection.begin()
         except pymysql.Error as exc:
             raise self._error(exc) from exc
+
+    @property
+    def alone(self) -> bool:
+        """A LOAD DATA keeps the lock of an AUTO_INCREMENT until it ends, unless numbers may have gaps in between.
+
+        Source: MySQL manual, "AUTO_INCREMENT Handling in InnoDB".
+        """
+        return self._takes_files and self._lock_mode < _INTERLEAVED and self._facts[self._table.target].numbered
 
     def write(self, batch: ChangeBatch | RawBatch) -> None:
         """Send a batch."""

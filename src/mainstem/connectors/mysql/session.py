@@ -68,25 +68,31 @@ class TableFacts:
         engine: empty where there is no such table.
         required: names, in lower case, of the columns that hold no NULL. The server itself would put the time, or the
             next number, in place of some.
+        numbered: it has an AUTO_INCREMENT column.
     """
 
     engine: str
     required: frozenset[str]
+    numbered: bool = False
 
 
 _FACTS = (
     "SELECT 'engine', engine FROM information_schema.tables WHERE table_schema = {0} AND table_name = {1}"
     " UNION ALL SELECT 'required', column_name FROM information_schema.columns"
     " WHERE table_schema = {0} AND table_name = {1} AND is_nullable = 'NO'"
+    " UNION ALL SELECT 'numbered', column_name FROM information_schema.columns"
+    " WHERE table_schema = {0} AND table_name = {1} AND extra LIKE '%auto_increment%'"
 )
 
 
 def table_facts(connection: Any, table: TableId) -> TableFacts:
     """Ask the server; raises the driver's errors."""
     schema = connection.escape(table.schema) if table.schema else "DATABASE()"
-    found: dict[str, list[str]] = {"engine": [], "required": []}
+    found: dict[str, list[str]] = {"engine": [], "required": [], "numbered": []}
     for what, value in client.query(connection, _FACTS.format(schema, connection.escape(table.name))):
         found[what].append(value or "")
     return TableFacts(
-        found["engine"][0] if found["engine"] else "", frozenset(name.lower() for name in found["required"])
+        found["engine"][0] if found["engine"] else "",
+        frozenset(name.lower() for name in found["required"]),
+        bool(found["numbered"]),
     )

@@ -96,7 +96,8 @@ class PostgresBuilder:
         if table is not None:
             while cursor.nextset():
                 pass
-            self._counted |= {table: rows for (rows,) in cursor}
+            for (rows,) in cursor:
+                self._counted[table] = rows
         self._known_steps().add(step)
 
     def _known_steps(self) -> set[str]:

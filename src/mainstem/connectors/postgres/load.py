@@ -110,6 +110,11 @@ class PostgresLoader:
         except psycopg.Error as exc:
             raise self._error(exc) from exc
 
+    @property
+    def alone(self) -> bool:
+        """Never: several COPYs fill one table."""
+        return False
+
     def write(self, batch: ChangeBatch | RawBatch) -> None:
         """Send a batch."""
         try:
