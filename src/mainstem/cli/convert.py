@@ -23,7 +23,7 @@ from mainstem.cli.terminal import Terminal
 from mainstem.cli.view import RunView, document_of
 from mainstem.control import preflight
 from mainstem.control.plans import plan_of
-from mainstem.engine.conversion import Endpoint
+from mainstem.engine.endpoint import Endpoint
 from mainstem.errors import InvalidError
 from mainstem.model.event import Event
 from mainstem.model.ids import STREAM, new_id

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from mainstem.contract.registry import Registry
 from mainstem.contract.urls import parse_url
-from mainstem.engine.conversion import Endpoint
+from mainstem.engine.endpoint import Endpoint
 from mainstem.errors import InvalidError
 from mainstem.model.connection import ConnectionSettings
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from mainstem.contract.apply import ChangeTarget
-from mainstem.contract.changes import ChangeSource
-from mainstem.contract.console import ConsoleKit
-from mainstem.contract.dialect import Dialect
-from mainstem.contract.inspector import Inspector
-from mainstem.contract.source import Source
-from mainstem.contract.target import Target
-from mainstem.model.connection import ConnectionSettings
-from mainstem.model.run import RunOptions
+if TYPE_CHECKING:
+    from mainstem.contract.apply import ChangeTarget
+    from mainstem.contract.changes import ChangeSource
+    from mainstem.contract.console import ConsoleKit
+    from mainstem.contract.dialect import Dialect
+    from mainstem.contract.inspector import Inspector
+    from mainstem.contract.source import Source
+    from mainstem.contract.target import Target
+    from mainstem.model.connection import ConnectionSettings
+    from mainstem.model.run import RunOptions
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from mainstem.engine.endpoint import Endpoint
-from mainstem.engine.handover import plan_options
 from mainstem.engine.planner import Planned, look
 from mainstem.model.plan import MigrationPlan
 from mainstem.model.run import Mode, RunOptions
@@ -16,4 +15,8 @@ def plan_of(source: Endpoint, target: Endpoint, options: RunOptions) -> Migratio
 
 def looked(source: Endpoint, target: Endpoint, options: RunOptions) -> Planned:
     """The plan of a copy, or of a replication's first copy, with what it was made from. Raises as `planner.look`."""
-    return look(source, target, plan_options(options) if options.mode is Mode.CDC else options)
+    if options.mode is Mode.CDC:
+        from mainstem.engine.handover import plan_options  # with all that a replication needs
+
+        options = plan_options(options)
+    return look(source, target, options)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from mainstem.model.plan import TablePlan
 from mainstem.model.types import Kind
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _SHOWN_CHARACTERS = 200
 _DOUBLE_BYTES = 8
@@ -43,6 +44,8 @@ def pieces(cell: pa.Buffer) -> Iterator[tuple[None, bytes, pa.Buffer]]:
 
 def batch_of(columns: list[Any]) -> pa.RecordBatch:
     """A batch of columns, which are known by their place: ``c0``, ``c1``, …"""
+    import pyarrow as pa  # rows that pass undecoded need none of it
+
     return pa.RecordBatch.from_arrays(columns, names=[f"c{number}" for number in range(len(columns))])
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from mainstem.model.names import TableId
 from mainstem.model.schema import Column
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Op(IntEnum):

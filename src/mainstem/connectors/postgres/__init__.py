@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mainstem.connectors.postgres.config import DEFAULT_PORT, DEFAULT_SCHEMA
 from mainstem.connectors.postgres.dialect import PostgresDialect
-from mainstem.contract.apply import ChangeTarget
-from mainstem.contract.changes import ChangeSource
-from mainstem.contract.console import ConsoleKit
-from mainstem.contract.inspector import Inspector
-from mainstem.contract.source import Source
 from mainstem.contract.spec import ConnectorSpec
-from mainstem.contract.target import Target
-from mainstem.model.connection import ConnectionSettings
-from mainstem.model.run import RunOptions
+
+if TYPE_CHECKING:
+    from mainstem.contract.apply import ChangeTarget
+    from mainstem.contract.changes import ChangeSource
+    from mainstem.contract.console import ConsoleKit
+    from mainstem.contract.inspector import Inspector
+    from mainstem.contract.source import Source
+    from mainstem.contract.target import Target
+    from mainstem.model.connection import ConnectionSettings
+    from mainstem.model.run import RunOptions
 
 __all__ = ["SPEC"]
 
@@ -52,6 +56,7 @@ def _console() -> ConsoleKit:
     from mainstem.connectors.postgres.console import GRAMMAR, PostgresConsole
     from mainstem.connectors.postgres.console_names import names
     from mainstem.connectors.postgres.console_plan import explain
+    from mainstem.contract.console import ConsoleKit
 
     return ConsoleKit(GRAMMAR, PostgresConsole, explain, names)
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from mainstem.connectors.postgres.binary import binary_op
 from mainstem.connectors.postgres.types import copy_op
@@ -19,6 +17,9 @@ from mainstem.native.copybinary import CopyBinaryEncoder
 from mainstem.native.copytext import CopyTextEncoder
 from mainstem.native.encoding import RowEncoder
 from mainstem.native.ops import BinaryOp, Refusal
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _REASONS = {
     Refusal.ZERO_DATE: (

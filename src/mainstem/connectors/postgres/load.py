@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
-import pyarrow as pa
 
 from mainstem import failpoints
 from mainstem.connectors.postgres import ledger
@@ -28,6 +27,9 @@ from mainstem.model.connection import ConnectionSettings
 from mainstem.model.frame import Chunk
 from mainstem.model.plan import TablePlan
 from mainstem.model.run import Mode, Rejected, RunOptions, RunState
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _DIALECT = PostgresDialect()
 _STAGING = "mainstem_staging"

@@ -12,10 +12,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
-import pyarrow as pa
 from psycopg import errors, generators, pq
 
 from mainstem.connectors.postgres.errors import lost_error
@@ -27,6 +26,9 @@ from mainstem.native.copystream import MessageStream, RawRows
 from mainstem.native.copytuples import TupleDecoder
 from mainstem.native.ops import CopyOp
 from mainstem.native.status import Status
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _DRIVERS = {"binary": "psycopg_binary._psycopg", "c": "psycopg_c._psycopg"}
 
@@ -161,6 +163,8 @@ class CopyStream:
 
 def _taken(decoder: CopyDecoder) -> pa.RecordBatch:
     """The decoder's batch, which may be large: nobody else holds a part of it."""
+    import pyarrow as pa  # rows that pass undecoded need none of it
+
     rows, columns = decoder.take()
     return batch_of(
         [
