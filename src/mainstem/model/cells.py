@@ -29,9 +29,13 @@ def buffers(rows: pa.RecordBatch) -> tuple[list[tuple[Any, Any, Any]], int]:
     return columns, offset
 
 
-def cell_bytes(column: Any, row: int) -> pa.Buffer | None:
-    """A cell, which is not copied; None for null."""
-    found: pa.Buffer | None = column[row].as_buffer()
+def cell_bytes(column: tuple[Any, Any, Any], row: int) -> pa.Buffer | None:
+    """A cell of a column by its buffers, which is not copied, as Arrow's own scalar would be; None for null."""
+    validity, offsets, data = column
+    if validity is not None and not validity[row >> 3] >> (row & 7) & 1:
+        return None
+    begin, end = struct.unpack_from("=ii", offsets, 4 * row)
+    found: pa.Buffer = data.slice(begin, end - begin)
     return found
 
 

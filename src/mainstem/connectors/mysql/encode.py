@@ -171,7 +171,7 @@ class BatchEncoder:
         columns, offset = buffers(rows)
         for number, column in enumerate(columns):
             encoder = self._of([number])
-            cell = cell_bytes(rows.column(number), last)
+            cell = cell_bytes(column, offset + last)
             ended = b"\n" if number + 1 == len(columns) else b"\t"
             if cell is not None and cell.size > PIECE_BYTES and self._forms[number].op in _BYTEWISE:
                 for piece in pieces(cell):
