@@ -8,9 +8,29 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
+from typing import TypeVar
 
 from mainstem.errors import CancelledError
+
+One = TypeVar("One")
+Other = TypeVar("Other")
+
+
+def together(one: Callable[[], One], other: Callable[[], Other]) -> tuple[One, Other]:
+    """Do two things side by side, the first one in a thread of its own; wait for both.
+
+    Of two errors that of the first is raised.
+    """
+    with ThreadPoolExecutor(1, "beside") as beside:
+        begun = beside.submit(one)
+        try:
+            found = other()
+        except Exception:
+            begun.result()
+            raise
+        return begun.result(), found
 
 
 class ThreadGroup:

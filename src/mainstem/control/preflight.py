@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from mainstem.contract.dialect import NameRules
@@ -16,6 +17,7 @@ from mainstem.errors import InvalidError
 from mainstem.model.names import TableId
 from mainstem.model.plan import Severity
 from mainstem.model.run import Mode, RunOptions, SnapshotPolicy, TableSelection, WriteMode
+from mainstem.tasks import together
 
 
 class PreflightError(InvalidError):
@@ -71,11 +73,16 @@ def look(source: Endpoint, target: Endpoint, options: RunOptions) -> list[RoleFi
         check_schemas(inspector, source, target, options)
         tables = _selected(inspector, source, options)
         asked = spelled_out(options, tables) if options.tables or options.exclude else options
-        found = [RoleFinding(Role.SOURCE, finding) for finding in inspector.preflight(Role.SOURCE, asked)]
         there = places_of(tables, source, target, options)
-        with target.spec.inspector(target.settings) as other:
-            selected = for_target(options, there)
-            found += [RoleFinding(Role.TARGET, finding) for finding in other.preflight(Role.TARGET, selected)]
+
+        def at_target() -> tuple[Inspector, list[Finding]]:
+            opened = stack.enter_context(target.spec.inspector(target.settings))
+            return opened, opened.preflight(Role.TARGET, for_target(options, there))
+
+        with ExitStack() as stack:
+            at_source, (other, more) = together(lambda: inspector.preflight(Role.SOURCE, asked), at_target)
+            found = [RoleFinding(Role.SOURCE, finding) for finding in at_source]
+            found += [RoleFinding(Role.TARGET, finding) for finding in more]
             if options.mode is Mode.CDC:
                 found += _not_copied(other, there, options)
             elif options.write_mode in _DOUBLING and not options.skip_data:

@@ -152,14 +152,15 @@ class Conversion:
         self._interrupts.clear()
         with ExitStack() as stack:
             ledger = stack.enter_context(target.ledger(self.run_id))
-            if self._closing and not ledger.known_plan():
+            earlier = ledger.known_plan()
+            if self._closing and not earlier:
                 return self._control.limit or RunState.FINISHED
-            plan = self._plan(ledger)
+            plan = self._plan(ledger, earlier)
             self._tracker.plan(plan)
             self._tracker.stage("structure")
             builder = stack.enter_context(target.builder(self.run_id))
             self._interrupts.add(builder.interrupt)
-            copying = self._copying(target, plan)
+            copying = self._copying(target, plan, planned=not earlier)
             copying.copy(ledger, builder)
             state = self._control.limit or RunState.FINISHED
             self._fail_if_tables_failed()
@@ -170,13 +171,14 @@ class Conversion:
         self._tracker.stage("done")
         return state
 
-    def _copying(self, target: Target, plan: MigrationPlan) -> Copying:
+    def _copying(self, target: Target, plan: MigrationPlan, *, planned: bool) -> Copying:
         means = Means(
             target, self._target, self._options, self._control, self._tracker, self._backoff, self._interrupts,
             self._make_hub,
         )  # fmt: skip
         ours = filled_by_us(plan, self._options)
-        return Copying(self.run_id, plan, self._open_source(), means, ours, MovedRounds(self._tracker, ours))
+        rounds = MovedRounds(self._tracker, ours)
+        return Copying(self.run_id, plan, self._open_source(), means, ours, rounds, planned=planned)
 
     def _open_source(self) -> Source:
         make = self._source.spec.source
@@ -190,10 +192,9 @@ class Conversion:
             raise PlanError(f"{self._target.spec.title} cannot be a target yet")
         return make(self._target.settings, self._options)
 
-    def _plan(self, ledger: Ledger) -> MigrationPlan:
+    def _plan(self, ledger: Ledger, known: str) -> MigrationPlan:
         """The plan of an earlier start of this run, so that both mean the same chunks and types; or a new one."""
         self._tracker.stage("planning")
-        known = ledger.known_plan()
         if self._begun and not known:
             raise TargetChangedError(
                 "this run's book (schema mainstem, or tables mainstem_…) is gone from the target, so that nobody knows"

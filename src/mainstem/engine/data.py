@@ -26,7 +26,7 @@ from mainstem.errors import CancelledError, MainstemError
 from mainstem.model.event import Level
 from mainstem.model.plan import MigrationPlan, ReportItem, Severity, TablePlan
 from mainstem.model.run import DeniedPolicy, RunState, TableState
-from mainstem.tasks import ThreadGroup
+from mainstem.tasks import ThreadGroup, together
 
 LIMIT_GRACE_S = 2.0
 _TICK_S = 0.25
@@ -93,15 +93,22 @@ class DataPhase:
                 self._tracker.report(self._rounds.renewed)
             if over:
                 return
-            snapshot = stack.enter_context(self._source.snapshot(self._options.jobs))
+            at_source, at_target = stack.enter_context(ExitStack()), stack.enter_context(ExitStack())
+            loaders, snapshot = together(
+                lambda: self._open_loaders(at_target),
+                lambda: at_source.enter_context(self._source.snapshot(self._options.jobs)),
+            )
             self._tell_snapshot(snapshot)
             if self._rounds.begin(queue.unfinished(), snapshot, ledger):
                 queue = self._queue(ledger)
             hub = stack.enter_context(self._make_hub(self._options.memory_bytes))
-            loaders = [stack.enter_context(self._target.loader(self._run_id)) for _ in snapshot.readers]
+            del loaders[len(snapshot.readers) :]
             durable = self._tracker.snapshot()
             self._control.set_rows(durable.rows_read, durable.rows_rejected)
             self._run_lanes(snapshot, loaders, hub, queue, self._rounds.cuts(ledger, snapshot.position))
+
+    def _open_loaders(self, stack: ExitStack) -> list[Loader]:
+        return [stack.enter_context(self._target.loader(self._run_id)) for _ in range(self._options.jobs)]
 
     def _run_lanes(self, snapshot: Snapshot, loaders: list[Loader], hub: Hub, queue: WorkQueue, cuts: Cuts) -> None:
         def cancel() -> None:
