@@ -13,6 +13,7 @@ import styles from "./Connections.module.css";
 import { ConnectionsTable } from "./ConnectionsTable";
 import { usePings } from "./usePings";
 
+// The API leaves out members that do not apply: a flavour, for one.
 const SEARCHED = ["name", "type", "flavor", "host", "database", "username", "id"] as const;
 
 export function Component() {
@@ -55,7 +56,7 @@ function List({ found }: { found: readonly Schemas["Connection"][] }) {
   const pings = usePings();
   const wanted = (search.get("q") ?? "").trim().toLowerCase();
   const asTable = search.get("view") === "table";
-  const shown = found.filter((one) => SEARCHED.some((name) => one[name].toLowerCase().includes(wanted)));
+  const shown = found.filter((one) => SEARCHED.some((name) => (one[name] ?? "").toLowerCase().includes(wanted)));
   const put = (name: string, value: string) =>
     setSearch(
       (before) => {

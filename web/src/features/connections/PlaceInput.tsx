@@ -34,7 +34,7 @@ export function PlaceInput({ part, value, placeholder, body, database, onValue, 
   const options =
     part === "database"
       ? (found.data ?? []).map((one) => one.name)
-      : (found.data ?? []).filter((one) => one.name === database).flatMap((one) => one.schemas.map(schemaName));
+      : (found.data ?? []).filter((one) => one.name === database).flatMap((one) => (one.schemas ?? []).map(schemaName));
   const message = found.error
     ? `Not known: ${problemOf(found.error).message}`
     : found.isPending

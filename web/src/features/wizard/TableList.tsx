@@ -3,7 +3,7 @@ import { KeyRound, Settings2 } from "lucide-react";
 import { type ReactNode, useRef } from "react";
 import { Badge } from "@/ui/Badge";
 import { Button } from "@/ui/Button";
-import { bytes, count } from "@/ui/numbers";
+import { bytes, count, plural } from "@/ui/numbers";
 import { type Config, names, wishes } from "./config";
 import { keyOf, type Size } from "./selection";
 import grid from "./Tables.module.css";
@@ -94,7 +94,7 @@ function Wishes({ config, tableKey }: { config: Config; tableKey: string }) {
     <>
       {found.target && <Badge tone="accent">→ {found.target}</Badge>}
       {found.where && <Badge tone="accent">some rows</Badge>}
-      {found.columns > 0 && <Badge tone="accent">−{found.columns} columns</Badge>}
+      {found.columns > 0 && <Badge tone="accent">−{plural(found.columns, "column")}</Badge>}
     </>
   );
 }
