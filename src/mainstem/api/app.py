@@ -8,6 +8,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from mainstem import __version__
 from mainstem.api import (
+    browsing,
     catalog,
     configs,
     connections,
@@ -21,6 +22,7 @@ from mainstem.api import (
     planning,
     problems,
     replications,
+    rows,
     sessions,
     streams,
     system,
@@ -57,6 +59,8 @@ def make_app(services: Services) -> FastAPI:
         planning,
         connections,
         catalog,
+        browsing,
+        rows,
         configs,
         console,
         monitor,

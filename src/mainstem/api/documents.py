@@ -10,9 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import models_json_schema
 
+from mainstem.api.browse_models import SummaryBody
 from mainstem.api.console_models import ExplainBody, ExportBody, HistorySettings, QueryBody, StatementsBody
 from mainstem.api.models import LogLine, Problem
 from mainstem.api.monitor_models import Lines, Moved, Timeline, Watched
+from mainstem.control.browse_input import Changes
 from mainstem.control.config_body import MAX_COUNT, EarlyConfig, LaterConfig
 from mainstem.control.connection_body import SslBody
 
@@ -92,6 +94,8 @@ _BODIES: tuple[type[BaseModel], ...] = (
     ExplainBody,
     ExportBody,
     HistorySettings,
+    Changes,
+    SummaryBody,
 )
 
 EVENTS: Mapping[str, type[BaseModel]] = {

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from mainstem.contract.hub import HubTraffic
 from mainstem.contract.store import StateStore
+from mainstem.control.browsing import Explorer
 from mainstem.control.configs import Configs
 from mainstem.control.connections import Connections
 from mainstem.control.console import Consoles
@@ -44,6 +45,7 @@ class Services:
     streams: Streams
     replications: Replications
     systems: Systems
+    explorer: Explorer
     supervisor: Supervisor
     broadcaster: Broadcaster
     install_id: str

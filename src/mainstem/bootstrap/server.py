@@ -22,6 +22,7 @@ from mainstem.api.services import Services
 from mainstem.bootstrap import run_of
 from mainstem.bootstrap.hubs import hubs
 from mainstem.contract.registry import Registry
+from mainstem.control.browsing import Explorer
 from mainstem.control.configs import Configs
 from mainstem.control.connections import Connections
 from mainstem.control.console import Consoles
@@ -84,7 +85,7 @@ def control_plane(settings: Settings) -> Iterator[tuple[Services, str | None]]:
         streams = Streams(store, configs, supervisor, settings.max_active_streams)
         services = Services(
             store, keys, connections, configs, streams, Replications(streams, supervisor), Systems(registry),
-            supervisor, broadcaster, install_id, str(settings.home / "exports"),
+            Explorer(registry), supervisor, broadcaster, install_id, str(settings.home / "exports"),
             tuple(settings.cors_origins), is_loopback(settings.host), Sessions(store, box, keys), _hosts(settings),
             consoles, QueryExports(consoles), hubs_of.traffic,
         )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mainstem.contract.apply import ChangeTarget
+    from mainstem.contract.browse import Browser
     from mainstem.contract.changes import ChangeSource
     from mainstem.contract.console import ConsoleKit
     from mainstem.contract.dialect import Dialect
@@ -32,6 +33,7 @@ class ConnectorSpec:
         source, target: None where the connector cannot be one (yet).
         changes, applies: the same for its transaction log, and for applying changes.
         console: what it offers for a user's own SQL.
+        browser: opens a connection for the explorer; None where the system cannot be browsed.
         logs_cascades: its transaction log has the rows that foreign keys change by themselves (see
             `model.stream.StreamTable.cascades`).
         flavors: those of the aliases that name a relative of the system (``mariadb``), not just another spelling.
@@ -51,6 +53,7 @@ class ConnectorSpec:
     changes: Callable[[ConnectionSettings, RunOptions], ChangeSource] | None = None
     applies: Callable[[ConnectionSettings, RunOptions], ChangeTarget] | None = None
     console: Callable[[], ConsoleKit] | None = None
+    browser: Callable[[ConnectionSettings], Browser] | None = None
     logs_cascades: bool = True
     password_variable: str = ""
     flavors: tuple[str, ...] = ()

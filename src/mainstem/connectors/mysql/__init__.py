@@ -10,6 +10,7 @@ from mainstem.contract.spec import ConnectorSpec
 
 if TYPE_CHECKING:
     from mainstem.contract.apply import ChangeTarget
+    from mainstem.contract.browse import Browser
     from mainstem.contract.changes import ChangeSource
     from mainstem.contract.console import ConsoleKit
     from mainstem.contract.inspector import Inspector
@@ -61,6 +62,12 @@ def _console() -> ConsoleKit:
     return ConsoleKit(GRAMMAR, MysqlConsole, explain, names)
 
 
+def _browser(settings: ConnectionSettings) -> Browser:
+    from mainstem.connectors.mysql.browse import MysqlBrowser
+
+    return MysqlBrowser(settings)
+
+
 SPEC = ConnectorSpec(
     name="mysql",
     aliases=("mariadb",),
@@ -75,6 +82,7 @@ SPEC = ConnectorSpec(
     applies=_applies,
     changes=_changes,
     console=_console,
+    browser=_browser,
     logs_cascades=False,
     password_variable="MYSQL_PWD",  # noqa: S106
     flavors=("mariadb",),

@@ -10,6 +10,7 @@ from mainstem.contract.spec import ConnectorSpec
 
 if TYPE_CHECKING:
     from mainstem.contract.apply import ChangeTarget
+    from mainstem.contract.browse import Browser
     from mainstem.contract.changes import ChangeSource
     from mainstem.contract.console import ConsoleKit
     from mainstem.contract.inspector import Inspector
@@ -61,6 +62,12 @@ def _console() -> ConsoleKit:
     return ConsoleKit(GRAMMAR, PostgresConsole, explain, names)
 
 
+def _browser(settings: ConnectionSettings) -> Browser:
+    from mainstem.connectors.postgres.browse import PostgresBrowser
+
+    return PostgresBrowser(settings)
+
+
 SPEC = ConnectorSpec(
     name="postgresql",
     aliases=("postgres", "pg"),
@@ -75,5 +82,6 @@ SPEC = ConnectorSpec(
     applies=_applies,
     changes=_changes,
     console=_console,
+    browser=_browser,
     password_variable="PGPASSWORD",  # noqa: S106
 )
