@@ -170,9 +170,21 @@ export function VirtualGrid<Row>(props: Props<Row>) {
                       head?.row === index && head.column === at && styles.active,
                     )}
                     style={{ width: size }}
-                    onClick={(event) =>
-                      select(event.shiftKey && range ? { anchor: range.anchor, head: cell } : singleCell(cell))
-                    }
+                    onClick={(event) => event.shiftKey && range && select({ anchor: range.anchor, head: cell })}
+                    onPointerEnter={(event) => {
+                      if ((event.buttons & 1) === 1 && range && event.pointerType === "mouse")
+                        select({ anchor: range.anchor, head: cell });
+                    }}
+                    onPointerDown={(event) => {
+                      // Where a range begins that is dragged; what is clicked within a cell keeps its own way.
+                      if (
+                        event.button === 0 &&
+                        !event.shiftKey &&
+                        event.target instanceof Element &&
+                        !event.target.closest("input, select")
+                      )
+                        select(singleCell(cell));
+                    }}
                     onDoubleClick={() => props.onActivate?.(cell)}
                   >
                     {item === undefined ? <span className={styles.place} /> : column.cell(item, index)}

@@ -34,7 +34,7 @@ export function singleCell(cell: Cell): Range {
   return { anchor: cell, head: cell };
 }
 
-function ordered({ anchor, head }: Range): { top: number; bottom: number; left: number; right: number } {
+export function ordered({ anchor, head }: Range): { top: number; bottom: number; left: number; right: number } {
   return {
     top: Math.min(anchor.row, head.row),
     bottom: Math.max(anchor.row, head.row),
@@ -84,7 +84,7 @@ export function stepped(keys: Keys, range: Range | null, size: Size): Range | nu
   return keys.shiftKey ? { anchor: range.anchor, head } : singleCell(head);
 }
 
-/** The range as lines of tab-separated text; tabs and line ends within a cell become spaces. */
+/** The range as lines of tab-separated text; tabs and line ends within a cell become spaces. Columns without text are left out. */
 export function rangeText<Row>(
   range: Range,
   columns: readonly Texts<Row>[],
@@ -96,7 +96,7 @@ export function rangeText<Row>(
   for (let index = top; index <= bottom; index += 1) {
     const item = row(index);
     if (item === undefined) continue;
-    const texts = columns.slice(left, right + 1).map((column) => column.text?.(item, index) ?? "");
+    const texts = columns.slice(left, right + 1).flatMap((column) => column.text?.(item, index) ?? []);
     lines.push(alone ? (texts[0] ?? "") : texts.map((text) => text.replace(/[\t\r\n]+/g, " ")).join("\t"));
   }
   return lines.join("\n");

@@ -1,0 +1,133 @@
+import { useQuery } from "@tanstack/react-query";
+import { Download } from "lucide-react";
+import { useMemo, useState } from "react";
+import { problemOfResponse } from "@/api/problem";
+import { sessionFetch } from "@/api/session";
+import { Badge } from "@/ui/Badge";
+import { Button } from "@/ui/Button";
+import { CodeBlock } from "@/ui/CodeBlock";
+import { Dialog } from "@/ui/Dialog";
+import { Field, TextArea } from "@/ui/Field";
+import { bytes, count, plural } from "@/ui/numbers";
+import { ErrorState, Skeleton } from "@/ui/States";
+import { type Cell, type Column, hexDump, isBinary, isCut, toBytes, type Written } from "./cells";
+import styles from "./Data.module.css";
+
+const MOST_SHOWN = 2 * 1024 * 1024;
+const MOST_DUMPED = 16 * 1024;
+
+interface Props {
+  column: Column;
+  cell: Cell;
+  /** Where the whole of it is; empty for a row that is not in the database. */
+  url: string;
+  editable: boolean;
+  onClose: () => void;
+  /** A new value; `whole` is what it was in full. */
+  onValue: (value: Written, whole: Written | undefined) => void;
+}
+
+/** One value in full: text, JSON in lines, bytes in hex; to copy, download and change. */
+export function CellView({ column, cell, url, editable, onClose, onValue }: Props) {
+  const cut = isCut(cell);
+  const length = typeof cell === "object" && cell !== null ? cell.length : 0;
+  const large = cut && length > MOST_SHOWN;
+  const binary = isBinary(cell);
+  const whole = useQuery({
+    queryKey: ["explorer", "cell", url],
+    enabled: cut && !large && !binary,
+    queryFn: async ({ signal }) => {
+      const response = await sessionFetch(url, { signal });
+      if (!response.ok) throw await problemOfResponse(response);
+      return response.text();
+    },
+  });
+  const text = typeof cell === "string" ? cell : cell !== null && "text" in cell ? (whole.data ?? cell.text) : null;
+  const complete = !cut || whole.data !== undefined;
+  const [draft, setDraft] = useState<string | null>(null);
+  const shown = draft ?? text ?? "";
+  const pretty = useMemo(() => (complete && text !== null ? prettyJson(column, text) : null), [column, text, complete]);
+  const canType = editable && complete && !binary;
+  const save = (value: Written) => {
+    onValue(value, complete && text !== null ? text : undefined);
+    onClose();
+  };
+  return (
+    <Dialog
+      open
+      drawer
+      size="l"
+      onOpenChange={(open) => !open && onClose()}
+      title={column.name}
+      description={
+        <span className={styles.facts}>
+          <Badge>{column.type}</Badge>
+          {cell === null && <Badge tone="warn">NULL</Badge>}
+          {text !== null && complete && <span>{plural(text.length, "character")}</span>}
+          {length > 0 && <span>{`${bytes(length)} (${count(length)} bytes)`}</span>}
+          {column.comment && <span>{column.comment}</span>}
+        </span>
+      }
+      actions={
+        <>
+          {url && (
+            <a className={styles.link} href={url} download>
+              <Download aria-hidden="true" /> Download
+            </a>
+          )}
+          {editable && column.nullable && cell !== null && <Button onClick={() => save(null)}>Set NULL</Button>}
+          {canType && (
+            <Button kind="primary" disabled={draft === null} onClick={() => save(shown)}>
+              Keep the change
+            </Button>
+          )}
+        </>
+      }
+    >
+      {whole.error && <ErrorState compact error={whole.error} retry={() => whole.refetch()} />}
+      {large && <p>Only the beginning is shown, since the value is large. The download has all of it.</p>}
+      {whole.isFetching && <Skeleton lines={3} />}
+      {binary && <CodeBlock code={dump(cell)} label="bytes" maxHeight="70dvh" />}
+      {pretty !== null && draft === null && <CodeBlock code={pretty} label="JSON" maxHeight="45dvh" />}
+      {canType && (
+        <Field label="Value">
+          <TextArea rows={pretty === null ? 16 : 8} value={shown} onChange={(event) => setDraft(event.target.value)} />
+        </Field>
+      )}
+      {!canType && text !== null && pretty === null && <CodeBlock code={text} label="value" maxHeight="70dvh" />}
+    </Dialog>
+  );
+}
+
+function dump(cell: Cell): string {
+  if (!isBinary(cell)) return "";
+  return hexDump(toBytes(cell.base64).slice(0, MOST_DUMPED));
+}
+
+/** JSON in lines; null for what is none. Numbers stay as they are written: only blanks are put between. */
+function prettyJson(column: Column, text: string): string | null {
+  if (column.kind !== "json" && !/^\s*[[{]/.test(text)) return null;
+  try {
+    JSON.parse(text);
+  } catch {
+    return null;
+  }
+  return indented(text);
+}
+
+export function indented(text: string): string {
+  let depth = 0;
+  let out = "";
+  const line = () => `\n${"  ".repeat(depth)}`;
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{},:]|[^\s[\]{},:"]+/gs)) {
+    if (token === "{" || token === "[") {
+      depth += 1;
+      out += token + line();
+    } else if (token === "}" || token === "]") {
+      depth -= 1;
+      out = /[[{]\s*$/.test(out) ? out.trimEnd() + token : out + line() + token;
+    } else if (token === ",") out += `,${line()}`;
+    else out += token === ":" ? ": " : token;
+  }
+  return out;
+}

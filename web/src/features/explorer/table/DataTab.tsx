@@ -1,0 +1,80 @@
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import { problemOf } from "@/api/problem";
+import type { Store } from "@/api/store";
+import { ErrorState, Skeleton } from "@/ui/States";
+import type { ObjectPlace } from "../place";
+import { explorerQueries, tableKey } from "../queries";
+import styles from "./Data.module.css";
+import { DataGrid } from "./DataGrid";
+import { FilterBar } from "./FilterBar";
+import { Pager } from "./Pager";
+import { ReviewDialog } from "./ReviewDialog";
+import { useRowsState } from "./rowsState";
+import { StagedBar } from "./StagedBar";
+import { countOf, type Staged, stagedOf, withNewRow } from "./staging";
+import { Toolbar } from "./Toolbar";
+
+export function useStaged(place: ObjectPlace): [Staged, Store<Staged>] {
+  const store = stagedOf(JSON.stringify(tableKey(place)));
+  return [useSyncExternalStore(store.subscribe, store.get), store];
+}
+
+/** The rows of a table or view: filtered, sorted, page by page; changed where there is a key. */
+export function DataTab({ place }: { place: ObjectPlace }) {
+  const state = useRowsState();
+  const { asked, remember } = state;
+  const [staged, store] = useStaged(place);
+  const [filtering, setFiltering] = useState(Boolean(asked.filter || asked.where));
+  const [reviewing, setReviewing] = useState(false);
+  const rows = useQuery({ ...explorerQueries.rows(place, asked), placeholderData: keepPreviousData });
+  const page = rows.data;
+  useEffect(() => {
+    if (page && !rows.isPlaceholderData) remember(page);
+  }, [page, rows.isPlaceholderData, remember]);
+  const problem = rows.error ? problemOf(rows.error) : null;
+  const fieldProblems = useMemo(() => problem?.fields ?? {}, [problem]);
+  const columns = page?.columns ?? [];
+  return (
+    <div className={styles.data}>
+      <Toolbar
+        place={place}
+        state={state}
+        page={page}
+        busy={rows.isFetching}
+        filtering={filtering}
+        onFilter={() => setFiltering(!filtering)}
+        onRefresh={() => void rows.refetch()}
+        onInsert={() => store.set(withNewRow(store.get()))}
+      />
+      {filtering && columns.length > 0 && (
+        <FilterBar
+          key={`${asked.filter}\n${asked.where}`}
+          columns={columns}
+          filter={asked.filter}
+          where={asked.where}
+          onApply={state.filter}
+          problems={fieldProblems}
+        />
+      )}
+      {countOf(staged) > 0 && <StagedBar staged={staged} store={store} onReview={() => setReviewing(true)} />}
+      {problem && (
+        <ErrorState compact error={problem} title="The rows could not be read" retry={() => rows.refetch()} />
+      )}
+      {page ? (
+        <DataGrid
+          place={place}
+          page={page}
+          state={state}
+          staged={staged}
+          store={store}
+          onReview={() => setReviewing(true)}
+        />
+      ) : (
+        !problem && <Skeleton lines={12} height="1.5rem" />
+      )}
+      {page && <Pager place={place} page={page} state={state} />}
+      {reviewing && <ReviewDialog place={place} store={store} staged={staged} onClose={() => setReviewing(false)} />}
+    </div>
+  );
+}
