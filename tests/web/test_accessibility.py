@@ -1,26 +1,49 @@
-"""axe-core on every screen, in both themes: nothing serious."""
+"""axe-core on every screen, in both themes: nothing serious; and nothing wider than a phone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
-SCREENS = (
-    "/", "/connections", "/connections/new", "/streams", "/streams/new", "/explorer", "/sql", "/settings",
-    "/settings?tab=keys", "/settings?tab=about", "/no/such/page",
-)  # fmt: skip
+from mainstem.model.connection import ConnectionSettings
+from tests.api.conftest import Server
+from tests.web.stock import SCREENS, stocked
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.fixture(scope="module")
+def stock(
+    web_server: Server, mariadb_server: ConnectionSettings, postgres18_server: ConnectionSettings
+) -> Iterator[dict[str, str]]:
+    with stocked(web_server, mariadb_server, postgres18_server) as found:
+        yield found
+
+
 @pytest.mark.parametrize("path", SCREENS)
-def test_a_screen_has_no_serious_finding(page: Page, axe: Callable[[Page], list[str]], path: str, scheme: str) -> None:
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
-    page.goto(path)
+def test_a_screen_has_no_serious_finding_and_takes_no_markup(
+    page: Page, axe: Callable[[Page], list[str]], stock: dict[str, str], path: str
+) -> None:
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    page.goto(path.format_map(stock))
     expect(page.get_by_role("heading", level=1)).to_be_visible()
-    page.wait_for_load_state("networkidle")
-    assert axe(page) == []
+    expect(page.get_by_text("Loading", exact=True)).to_have_count(0)
+    found = {"light": axe(page)}
+    page.emulate_media(color_scheme="dark")
+    found["dark"] = axe(page)
+    assert found == {"light": [], "dark": []}
+    assert page.evaluate("document.querySelectorAll('img[src=x], main script').length") == 0
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("path", SCREENS)
+def test_a_screen_fits_into_a_phone(page: Page, stock: dict[str, str], path: str) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(path.format_map(stock))
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.get_by_text("Loading", exact=True)).to_have_count(0)
+    main = page.get_by_role("main")
+    assert main.evaluate("node => node.scrollWidth - node.clientWidth") <= 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
