@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(PY) -m pip install --quiet --constraint constraints.txt
 UI := src/mainstem/ui/index.html
-UI_FROM := $(shell find web -path web/node_modules -prune -o -type f ! -name openapi.json ! -name '*.gen.ts' -print 2>/dev/null) $(wildcard src/mainstem/api/*.py)
+UI_FROM := $(shell find web -path web/node_modules -prune -o -type f ! -name openapi.json ! -name '*.gen.ts' -print 2>/dev/null) $(wildcard src/mainstem/api/*.py src/mainstem/control/*_body.py)
 NATIVE := $(wildcard src/mainstem/native/*.pyx src/mainstem/native/*.pxd)
 
 .DEFAULT_GOAL := help
