@@ -185,7 +185,8 @@ def _run(session: Session, sql: str) -> None:
 def drop(server: ConnectionSettings, name: str) -> None:
     with Session(replace(server, database="" if server.type == MYSQL else "postgres")) as session:
         if server.type == POSTGRES:
-            slots = f"FROM pg_replication_slots WHERE database = '{name}' AND NOT active"
+            slots = f"FROM pg_replication_slots WHERE database = '{name}'"
+            within(server, f"SELECT COUNT(*) {slots} AND active", 0)
             session.run(f"SELECT pg_drop_replication_slot(slot_name) {slots}")
             session.run(f"DROP DATABASE {name} WITH (FORCE)")
         else:

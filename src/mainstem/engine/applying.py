@@ -122,6 +122,7 @@ class Applying:
                 if not self._open:
                     self.site.control.wait_while_paused()
                 self._try(batch)
+                batch.frames.clear()  # which may be large, while the next ones are waited for
                 if not self._open and not self._between(batch.number):
                     break
         finally:

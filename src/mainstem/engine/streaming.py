@@ -43,6 +43,7 @@ class Following:
                 number = self.lag.read(frame)
                 self.milestones.read(number, self.stream.passed)
                 self.lane.publish(frame)
+                del frame  # which may be large, while the next one is read
                 failpoints.hit("stream.published")
         finally:
             self.lane.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,12 +14,13 @@ import pymysql
 
 from mainstem.connectors.mysql import outcome
 from mainstem.connectors.mysql.dialect import MysqlDialect
-from mainstem.connectors.mysql.encode import BatchEncoder
+from mainstem.connectors.mysql.encode import BatchEncoder, Encoded
 from mainstem.connectors.mysql.infile import PACKET_BYTES, LoadStream
 from mainstem.connectors.mysql.insert import Inserter
 from mainstem.connectors.mysql.outcome import Outcome
 from mainstem.connectors.mysql.shape import Column
 from mainstem.errors import RowError
+from mainstem.model.cells import PIECE_BYTES
 from mainstem.model.change import RowChanges
 from mainstem.model.plan import ColumnPlan, TablePlan
 from mainstem.model.run import RunOptions
@@ -31,6 +32,7 @@ NO_FILES = frozenset({1148, 3948, 4166})
 _ROWS_AT_ONCE = 100_000
 _INSERTED_AT_ONCE = 1000
 _MARGIN_BYTES = 1024
+_LARGEST_BYTES = 4 * 1024 * 1024  # of a statement, where there are files
 _WIDENED = 3  # bytes of a statement for one of a cell, in hex or escaped, and some more
 
 
@@ -88,9 +90,13 @@ class Sender:
         return int(affected)
 
     def takes(self, changes: RowChanges) -> bool:
-        """Whether each of the rows surely fits into a statement; a file has no such bound."""
+        """Whether each of the rows surely fits into a statement, and is best sent in one.
+
+        A file has no bound, and large cells in it are never written as a whole.
+        """
         cells = changes.after.nbytes + (0 if changes.before is None else changes.before.nbytes)
-        return int(cells) * _WIDENED < self.packet_bytes
+        bound = min(self.packet_bytes, _LARGEST_BYTES) if self.takes_files else self.packet_bytes
+        return int(cells) * _WIDENED < bound
 
     def take_coerced(self) -> dict[str, int]:
         """What policies have changed, counted from 0 from here on."""
@@ -108,8 +114,7 @@ class Sender:
             return None
         unlabelled = 0
         try:
-            for start in range(0, rows.num_rows, _ROWS_AT_ONCE):
-                encoded = encoder.encode(rows, start, min(start + _ROWS_AT_ONCE, rows.num_rows))
+            for encoded in _encoded(encoder, rows):
                 if encoded.refused:
                     raise encoder.error(encoded.refused[0])
                 stream.send(encoded.payload)
@@ -166,6 +171,28 @@ class Staging:
             more = *more, "mainstem_row bigint unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY"
         self._sender.run(f"CREATE TEMPORARY TABLE {name} ({', '.join([*defined, *more])}) ENGINE = InnoDB")
         return name
+
+
+def _encoded(encoder: BatchEncoder, rows: pa.RecordBatch) -> Iterator[Encoded]:
+    """All rows for LOAD DATA, in pieces: a large row ends one, and is in pieces itself."""
+    begin = 0
+    for end in _ends(rows):
+        part = rows.slice(begin, end - begin)
+        if part.nbytes > PIECE_BYTES and part.slice(part.num_rows - 1).nbytes > PIECE_BYTES:
+            yield from encoder.encode_in_pieces(part)
+        else:
+            yield encoder.encode(rows, begin, end)
+        begin = end
+
+
+def _ends(rows: pa.RecordBatch) -> list[int]:
+    """Behind each large row, and at least behind so many."""
+    found = {*range(_ROWS_AT_ONCE, rows.num_rows, _ROWS_AT_ONCE), rows.num_rows}
+    if rows.nbytes > PIECE_BYTES:
+        for column in rows.columns:
+            lengths: Any = pc.binary_length(column)  # type: ignore[call-overload]
+            found.update(row + 1 for row, length in enumerate(lengths.to_pylist()) if (length or 0) > PIECE_BYTES)
+    return sorted(found)
 
 
 def in_order(rows: pa.RecordBatch, key: Sequence[int], columns: Sequence[ColumnPlan]) -> pa.RecordBatch:

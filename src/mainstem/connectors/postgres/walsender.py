@@ -108,6 +108,7 @@ class Walsender:
         with self._lock:
             with suppress(psycopg.Error, OSError):
                 self._answer(ask=False)
+            with suppress(psycopg.Error, OSError):
                 self._messages.end()
             self._connection.close()
         self._near.close()
