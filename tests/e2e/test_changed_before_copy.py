@@ -9,7 +9,7 @@ import pytest
 from mainstem.engine.replication import Replication
 from mainstem.model.event import Event
 from mainstem.model.run import TableState
-from tests.e2e.routes import Route
+from tests.e2e.routes import CROSSING, Route
 from tests.e2e.streams import Following, following, wait_until
 
 # What a run says just then.
@@ -76,6 +76,7 @@ def test_a_table_that_changes_while_its_copy_begins_arrives_as_it_is(
     assert not left
 
 
+@pytest.mark.parametrize("route", CROSSING, indirect=True, ids="-".join)
 @pytest.mark.parametrize("meddling", LATER.values(), ids=LATER)
 def test_a_table_that_changes_while_it_is_copied_anew_arrives_as_it_is(
     route: Route, meddling: Meddling, monkeypatch: pytest.MonkeyPatch
