@@ -75,4 +75,5 @@ def without_secrets(query: str) -> str:
     quotes = [quote.start() for quote in _QUOTE.finditer(query, start)]
     if not quotes:
         return redact_text(query)
-    return redact_text(query[: quotes[0]] + _HIDDEN + query[max(quotes[-1], quotes[0]) + 1 :])
+    end = len(query) if len(quotes) % 2 else quotes[-1] + 1  # a quote that is not closed hides all that follows
+    return redact_text(query[: quotes[0]] + _HIDDEN + query[end:])

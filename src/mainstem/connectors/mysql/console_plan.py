@@ -16,7 +16,17 @@ from mainstem.contract.console import Console, Plan, PlanNode, RefusedError
 from mainstem.contract.effects import Effect, Statement
 from mainstem.errors import InvalidError
 
-_OWN = {"rows", "rows_examined_per_scan", "r_rows", "r_loops", "r_total_time_ms", "table_name", "access_type"}
+_OWN = {
+    "rows",
+    "rows_examined_per_scan",
+    "r_rows",
+    "r_loops",
+    "r_total_time_ms",
+    "r_table_time_ms",
+    "r_other_time_ms",
+    "table_name",
+    "access_type",
+}
 _FLAT = {"cost_info", "r_engine_stats"}
 _PREFIX = {
     # (flavour is MariaDB, analyze, as text)
@@ -73,9 +83,16 @@ def _node(name: str, value: Mapping[str, Any]) -> PlanNode:
         _number(value.get("cost", value.get("cost_info", {}).get("query_cost"))),
         loops,
         None if rows is None else rows * (loops or 1),
-        value.get("r_total_time_ms"),
+        _measured_ms(value),
         tuple(_children(value)),
     )
+
+
+def _measured_ms(value: Mapping[str, Any]) -> float | None:
+    if "r_total_time_ms" in value:
+        return _number(value["r_total_time_ms"])
+    parts = [value[name] for name in ("r_table_time_ms", "r_other_time_ms") if name in value]
+    return float(sum(parts)) if parts else None
 
 
 def _title(name: str, value: Mapping[str, Any]) -> str:

@@ -7,9 +7,20 @@ import styles from "./Plan.module.css";
 
 type Step = Schemas["PlanStep"];
 
-function own(step: Step, of: "actualMs" | "cost"): number {
-  const whole = step[of] ?? 0;
-  return Math.max(0, whole - step.children.reduce((sum, child) => sum + (child[of] ?? 0), 0));
+type Measure = "actualMs" | "cost";
+
+/** Of a step with all below it; where the server tells none, that of those below. */
+function whole(step: Step, measure: Measure): number {
+  return step[measure] ?? step.children.reduce((sum, child) => sum + whole(child, measure), 0);
+}
+
+/** Of a step alone. */
+function own(step: Step, measure: Measure): number {
+  return Math.max(0, whole(step, measure) - step.children.reduce((sum, child) => sum + whole(child, measure), 0));
+}
+
+function hasMeasured(step: Step): boolean {
+  return step.actualMs !== null || step.children.some(hasMeasured);
 }
 
 function ms(value: number): string {
@@ -35,7 +46,7 @@ function Rows({ step }: { step: Step }) {
 interface StepProps {
   step: Step;
   total: number;
-  measure: "actualMs" | "cost";
+  measure: Measure;
 }
 
 function StepView({ step, total, measure }: StepProps) {
@@ -82,7 +93,7 @@ export function PlanView({ plan }: { plan: Schemas["Explained"] }) {
   const [raw, setRaw] = useState(false);
   const { tree } = plan;
   if (!tree) return <CodeBlock code={plan.text} label="Execution plan" maxHeight="100%" />;
-  const measure = tree.actualMs === null ? "cost" : "actualMs";
+  const measure = hasMeasured(tree) ? "actualMs" : "cost";
   return (
     <div className={styles.plan}>
       <label className={styles.toggle}>
@@ -92,7 +103,7 @@ export function PlanView({ plan }: { plan: Schemas["Explained"] }) {
         <CodeBlock code={plan.text} label="Execution plan" maxHeight="100%" />
       ) : (
         <ul className={styles.tree} aria-label="Execution plan">
-          <StepView step={tree} total={tree[measure] ?? 0} measure={measure} />
+          <StepView step={tree} total={whole(tree, measure)} measure={measure} />
         </ul>
       )}
     </div>
