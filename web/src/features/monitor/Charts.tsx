@@ -2,9 +2,9 @@ import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { useSearchParams } from "react-router";
 import { useStore } from "@/api/store";
+import { Chart, type Series } from "@/ui/Chart";
 import { bytes, compact, duration } from "@/ui/numbers";
 import { ErrorState } from "@/ui/States";
-import { Chart, type Series } from "./Chart";
 import { monitorQueries, type Timeline, type Window } from "./data";
 import styles from "./MonitorPage.module.css";
 import { joined, type Watch } from "./watch";
@@ -75,8 +75,8 @@ export function Charts({ watch, streamId, mode, ended }: Props) {
 }
 
 function Copied({ line }: { line: Timeline }) {
-  const rows = useMemo((): Series[] => [{ label: "Rows", values: line.rows, color: "--series-1" }], [line]);
-  const size = useMemo((): Series[] => [{ label: "Bytes", values: line.bytes, color: "--series-2" }], [line]);
+  const rows = useMemo((): Series[] => [{ label: "Rows", values: line.rows, color: 1 }], [line]);
+  const size = useMemo((): Series[] => [{ label: "Bytes", values: line.bytes, color: 2 }], [line]);
   return (
     <>
       <Chart title="Rows per second" at={line.at} series={rows} format={compact} every={line.everySeconds} />
@@ -88,17 +88,17 @@ function Copied({ line }: { line: Timeline }) {
 function Replicated({ line }: { line: Timeline }) {
   const changes = useMemo(
     (): Series[] => [
-      { label: "Inserts", values: line.inserts, color: "--series-1" },
-      { label: "Updates", values: line.updates, color: "--series-2" },
-      { label: "Deletes", values: line.deletes, color: "--series-3" },
+      { label: "Inserts", values: line.inserts, color: 1 },
+      { label: "Updates", values: line.updates, color: 2 },
+      { label: "Deletes", values: line.deletes, color: 3 },
       // what was copied long ago would press the changes flat
       ...(line.rows.slice(-RECENT).some((rows) => rows > 0)
-        ? [{ label: "Copied", values: line.rows, color: "--series-4" }]
+        ? [{ label: "Copied", values: line.rows, color: 4 } satisfies Series]
         : []),
     ],
     [line],
   );
-  const lag = useMemo((): Series[] => [{ label: "Lag", values: line.lagSeconds, color: "--series-1" }], [line]);
+  const lag = useMemo((): Series[] => [{ label: "Lag", values: line.lagSeconds, color: 1 }], [line]);
   return (
     <>
       <Chart title="Changes per second" at={line.at} series={changes} format={compact} every={line.everySeconds} />

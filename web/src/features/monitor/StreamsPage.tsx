@@ -1,33 +1,18 @@
 import { useQuery } from "@tanstack/react-query";
-import {
-  ArrowRight,
-  Copy,
-  Ellipsis,
-  History,
-  Pause,
-  Pencil,
-  Play,
-  Plus,
-  RotateCw,
-  Square,
-  Trash2,
-  Waves,
-} from "lucide-react";
-import { Link, useNavigate, useSearchParams } from "react-router";
-import { Badge } from "@/ui/Badge";
+import { Copy, Ellipsis, History, Pause, Pencil, Play, Plus, RotateCw, Square, Trash2, Waves } from "lucide-react";
+import { useNavigate, useSearchParams } from "react-router";
 import { ButtonLink, IconButton } from "@/ui/Button";
 import { Input, Select } from "@/ui/Field";
 import { Menu, type MenuItem } from "@/ui/Menu";
-import { bytes, count, duration, plural, rate, share } from "@/ui/numbers";
+import { count, plural } from "@/ui/numbers";
 import { Page, Panel } from "@/ui/Page";
-import { StateBadge } from "@/ui/StateBadge";
 import { EmptyState, ErrorState, Loaded } from "@/ui/States";
 import { type Column, Table } from "@/ui/Table";
-import { Time } from "@/ui/Time";
 import { useStreamActions } from "./actions";
 import { monitorQueries, type Overview } from "./data";
+import { Ends, HowFar, Name, Newest, Rate, State } from "./StreamCells";
 import styles from "./StreamsPage.module.css";
-import { hasEnded, modeName } from "./words";
+import { hasEnded } from "./words";
 
 const STATES = [
   { value: "", label: "Every state" },
@@ -94,25 +79,9 @@ function List({ items, actions }: { items: Overview[]; actions: Actions }) {
     { id: "name", header: "Name", cell: (item) => <Name item={item} /> },
     { id: "state", header: "State", cell: (item) => <State item={item} /> },
     { id: "route", header: "From and to", wide: true, cell: (item) => <Ends item={item} /> },
-    { id: "progress", header: "How far", cell: (item) => <HowFar item={item} /> },
+    { id: "progress", header: "How far", wide: true, cell: (item) => <HowFar item={item} /> },
     { id: "rate", header: "Rate", align: "end", wide: true, cell: (item) => <Rate item={item} /> },
-    {
-      id: "started",
-      header: "Newest run",
-      wide: true,
-      cell: (item) => (
-        <span className={styles.when}>
-          {item.newest ? <Time at={item.newest.started || item.newest.created} /> : "never"}
-        </span>
-      ),
-    },
-    {
-      id: "runs",
-      header: "Runs",
-      align: "end",
-      wide: true,
-      cell: (item) => <Link to={`/configs/${item.id}/history`}>{count(item.runs)}</Link>,
-    },
+    { id: "newest", header: "Newest run", wide: true, cell: (item) => <Newest item={item} /> },
     {
       id: "actions",
       header: <span className="visually-hidden">Actions</span>,
@@ -165,103 +134,6 @@ function fits(item: Overview, text: string, state: string): boolean {
     new: status === undefined,
   };
   return tests[state] ?? true;
-}
-
-function Name({ item }: { item: Overview }) {
-  const to = item.newest ? `/streams/${item.newest.id}` : `/streams/new?config=${item.id}`;
-  return (
-    <div className={styles.name}>
-      <Link to={to}>{item.name}</Link>
-      <span className={styles.muted}>
-        {modeName(item.mode)}
-        {item.deleted && " · its config was deleted"}
-      </span>
-    </div>
-  );
-}
-
-function State({ item }: { item: Overview }) {
-  const { newest, brief } = item;
-  if (!newest) return <Badge>Never started</Badge>;
-  const told = newest.error || brief?.alerts[0]?.message || "";
-  const fix = newest.remedy || brief?.alerts[0]?.remedy || "";
-  return (
-    <div className={styles.state}>
-      <span className={styles.badges}>
-        <StateBadge state={newest.status} />
-        {(brief?.tablesFailed ?? 0) > 0 && (
-          <Badge tone="danger">{plural(brief?.tablesFailed ?? 0, "table")} stopped</Badge>
-        )}
-        {(brief?.deadLetters ?? 0) > 0 && <Badge tone="warn">{count(brief?.deadLetters ?? 0)} put aside</Badge>}
-      </span>
-      {told && (
-        <span className={styles.told} title={`${told}${fix && `\nFix: ${fix}`}`}>
-          {told}
-        </span>
-      )}
-    </div>
-  );
-}
-
-function Ends({ item }: { item: Overview }) {
-  return (
-    <span className={styles.ends}>
-      <End end={item.source} />
-      <span>
-        <ArrowRight aria-label="to" />
-        <End end={item.target} />
-      </span>
-    </span>
-  );
-}
-
-function End({ end }: { end: Overview["source"] }) {
-  if (!end.name) return <span className={styles.muted}>a connection that was deleted</span>;
-  return (
-    <span title={`${end.type} ${end.database}`}>
-      {end.name} <span className={styles.muted}>{end.database}</span>
-    </span>
-  );
-}
-
-function HowFar({ item }: { item: Overview }) {
-  const { newest, brief } = item;
-  if (!newest || !brief) return <span className={styles.muted}>–</span>;
-  if (item.mode === "cdc" && brief.lagSeconds !== null) {
-    return (
-      <div className={styles.far}>
-        <span>{newest.status === "RUNNING" ? `${duration(brief.lagSeconds)} behind` : "not following"}</span>
-        <span className={styles.muted}>{plural(brief.changesApplied, "change")} applied</span>
-      </div>
-    );
-  }
-  const whole = Math.max(brief.rowsEstimate, brief.rowsWritten);
-  const left = brief.remainingSeconds;
-  return (
-    <div className={styles.far}>
-      <span>
-        {plural(brief.rowsWritten, "row")}
-        {!hasEnded(newest.status) && whole > 0 && `, ${share(brief.rowsWritten / whole)}`}
-      </span>
-      <span className={styles.muted}>
-        {newest.status === "RUNNING" && left
-          ? `about ${duration(left)} left`
-          : `${count(brief.tablesDone)} of ${plural(brief.tables, "table")}`}
-      </span>
-    </div>
-  );
-}
-
-function Rate({ item }: { item: Overview }) {
-  const { brief, newest } = item;
-  if (!brief || newest?.status !== "RUNNING") return <span className={styles.muted}>–</span>;
-  const follows = item.mode === "cdc" && brief.lagSeconds !== null;
-  return (
-    <div className={styles.far}>
-      <span>{follows ? rate(brief.changesPerSecond, "changes") : rate(brief.rowsPerSecond, "rows")}</span>
-      <span className={styles.muted}>{bytes(brief.bytesPerSecond)}/s</span>
-    </div>
-  );
 }
 
 function RowActions({ item, actions }: { item: Overview; actions: Actions }) {

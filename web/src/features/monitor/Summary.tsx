@@ -47,6 +47,10 @@ export function Stages({ head }: { head: Head }) {
   );
 }
 
+const significant = new Intl.NumberFormat(undefined, { notation: "compact", maximumSignificantDigits: 2 });
+/** `160K`: two digits, where several numbers share a line. */
+const brief = (value: number) => significant.format(value);
+
 interface FigureProps {
   label: string;
   value: ReactNode;
@@ -105,7 +109,7 @@ function asideFigure(head: Head, tables: readonly TableStats[]): FigureProps {
 
 function timeFigure(head: Head): FigureProps {
   return {
-    label: "Running for",
+    label: hasEnded(head.stream.status) ? "Ran for" : "Running for",
     value: duration(head.elapsed),
     more: head.stream.started ? (
       <>
@@ -164,7 +168,7 @@ function replicated(head: Head, tables: readonly TableStats[]): FigureProps[] {
     {
       label: "Changes applied",
       value: count(insert + update + deletes + truncate),
-      more: `I ${compact(insert)} · U ${compact(update)} · D ${compact(deletes)}`,
+      more: `I ${brief(insert)} · U ${brief(update)} · D ${brief(deletes)}`,
       title: `${count(insert)} inserts, ${count(update)} updates, ${count(deletes)} deletes, ${count(truncate)} truncates`,
     },
     {
@@ -172,7 +176,7 @@ function replicated(head: Head, tables: readonly TableStats[]): FigureProps[] {
       value: rate(now.insert + now.update + now.delete, "changes"),
       more: totals.rowsPerSecond
         ? `copying ${rate(totals.rowsPerSecond, "rows")}`
-        : `${compact(changes?.transactions ?? 0)} transactions so far`,
+        : `${compact(changes?.transactions ?? 0)} transactions`,
     },
     tablesFigure(head),
     asideFigure(head, tables),

@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 import { Badge } from "@/ui/Badge";
-import { bytes, count, duration, rate } from "@/ui/numbers";
+import { bytes, compact, count, duration, rate } from "@/ui/numbers";
 import type { TableStats } from "./data";
 import styles from "./TablesGrid.module.css";
 import { sum, TABLE_STATES, URGENCY } from "./words";
@@ -100,7 +100,7 @@ const rowRate: GridColumn = {
   width: "6.5rem",
   end: true,
   value: ({ table }) => table.rowsPerSecond,
-  cell: ({ table }) => (table.rowsPerSecond ? rate(table.rowsPerSecond, "rows") : quiet),
+  cell: ({ table }) => <RateCell value={table.rowsPerSecond} of="rows" />,
 };
 
 const changesRate: GridColumn = {
@@ -109,8 +109,7 @@ const changesRate: GridColumn = {
   value: ({ table }) => changeRate(table) || table.rowsPerSecond,
   cell: ({ table }) => {
     const changed = changeRate(table);
-    if (changed) return rate(changed, "chg");
-    return table.rowsPerSecond ? rate(table.rowsPerSecond, "rows") : quiet;
+    return changed ? <RateCell value={changed} of="chg" /> : <RateCell value={table.rowsPerSecond} of="rows" />;
   },
 };
 
@@ -185,6 +184,13 @@ const CDC = [name, state, changes, rows, changesRate, size, lag, rejected, coerc
 
 export function columnsOf(mode: string): readonly GridColumn[] {
   return mode === "cdc" ? CDC : CONVERT;
+}
+
+const LONG = 10_000;
+
+function RateCell({ value, of }: { value: number; of: string }) {
+  if (!value) return quiet;
+  return <span title={rate(value, of)}>{value < LONG ? rate(value, of) : `${compact(value)} ${of}/s`}</span>;
 }
 
 function RowsCell({ table }: { table: TableStats }) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { withHoles } from "./Chart";
+import { withHoles } from "@/ui/Chart";
 import type { LogLine, TableStats, Timeline } from "./data";
 import { matching, textOf } from "./log";
 import { joined, MOST_LINES, Watch } from "./watch";
@@ -150,6 +150,10 @@ describe("points", () => {
     expect(withHoles([1, 2, 60], [[5, 6, 7]], 4)).toEqual([
       [1, 2, 31, 60],
       [5, 6, null, 7],
+    ]);
+    expect(withHoles([60], [[5]], 4)).toEqual([
+      [40, 60],
+      [null, 5],
     ]);
   });
 });
