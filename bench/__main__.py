@@ -18,6 +18,7 @@ ALL = (
     ("reading a binary log", "bench.decode_binlog"),
     ("changes", "bench.changes"),
     ("PostgreSQL's log alone", "bench.decode_pg"),
+    ("the monitor in a browser", "bench.web"),
 )
 
 

@@ -1,6 +1,6 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown, ArrowUp, Search } from "lucide-react";
-import { type KeyboardEvent, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, memo, type SyntheticEvent, useMemo, useRef, useState } from "react";
 import { useSearchParams } from "react-router";
 import { useStore } from "@/api/store";
 import { cx } from "@/ui/cx";
@@ -106,7 +106,7 @@ function Grid({ rows, columns, sort, onSort, onOpen }: GridProps) {
     overscan: 8,
     getItemKey: (index) => rows[index]?.table.name ?? index,
   });
-  const template = { gridTemplateColumns: columns.map((column) => column.width).join(" ") };
+  const widths = columns.map((column) => column.width).join(" ");
   const present = Math.max(
     rows.findIndex((row) => row.table.name === at),
     0,
@@ -118,7 +118,14 @@ function Grid({ rows, columns, sort, onSort, onOpen }: GridProps) {
     virtual.scrollToIndex(place);
     requestAnimationFrame(() => scroller.current?.querySelector<HTMLElement>(`[data-row="${place}"]`)?.focus());
   };
+  const named = (event: SyntheticEvent) =>
+    (event.target as HTMLElement).closest<HTMLElement>("[data-name]")?.dataset["name"];
+  const open = (event: SyntheticEvent) => {
+    const name = named(event);
+    if (name !== undefined) onOpen(name);
+  };
   const onKey = (event: KeyboardEvent) => {
+    if (event.key === "Enter") open(event);
     const page = Math.floor((scroller.current?.clientHeight ?? 0) / ROW_PX) - 2;
     const to = {
       ArrowDown: present + 1,
@@ -136,35 +143,34 @@ function Grid({ rows, columns, sort, onSort, onOpen }: GridProps) {
     <div className={styles.grid} role="table" aria-label="Tables" aria-rowcount={rows.length + 1}>
       <div ref={scroller} className={styles.scroller} style={{ maxHeight: MOST_PX }}>
         <div className={styles.wide}>
-          <div className={styles.head} role="row" aria-rowindex={1} style={template}>
+          <div className={styles.head} role="row" aria-rowindex={1} style={{ gridTemplateColumns: widths }}>
             {columns.map((column) => (
               <HeadCell key={column.key} column={column} sort={sort} onSort={onSort} />
             ))}
           </div>
           {/* biome-ignore lint/a11y/noStaticElementInteractions: keys that move between the rows within */}
-          <div className={styles.body} style={{ height: virtual.getTotalSize() }} onKeyDown={onKey}>
+          <div
+            className={styles.body}
+            style={{ height: virtual.getTotalSize() }}
+            onKeyDown={onKey}
+            onClick={open}
+            onFocus={(event) => setAt(named(event) ?? at)}
+          >
             {virtual.getVirtualItems().map((item) => {
               const row = rows[item.index];
-              if (!row) return null;
               return (
-                <div
-                  key={item.key}
-                  role="row"
-                  data-row={item.index}
-                  aria-rowindex={item.index + 2}
-                  tabIndex={item.index === present ? 0 : -1}
-                  className={cx(styles.row, row.table.error && styles.wrong)}
-                  style={{ ...template, transform: `translateY(${item.start}px)` }}
-                  onFocus={() => setAt(row.table.name)}
-                  onClick={() => onOpen(row.table.name)}
-                  onKeyDown={(event) => event.key === "Enter" && onOpen(row.table.name)}
-                >
-                  {columns.map((column) => (
-                    <div key={column.key} role="cell" className={cx(styles.cell, column.end && styles.end)}>
-                      {column.cell(row)}
-                    </div>
-                  ))}
-                </div>
+                row && (
+                  <GridRow
+                    key={item.key}
+                    table={row.table}
+                    lag={row.lag}
+                    index={item.index}
+                    top={item.start}
+                    present={item.index === present}
+                    columns={columns}
+                    widths={widths}
+                  />
+                )
               );
             })}
           </div>
@@ -173,6 +179,36 @@ function Grid({ rows, columns, sort, onSort, onOpen }: GridProps) {
     </div>
   );
 }
+
+interface RowProps extends Row {
+  index: number;
+  top: number;
+  /** The one that Tab leads to. */
+  present: boolean;
+  columns: readonly GridColumn[];
+  widths: string;
+}
+
+/** Drawn anew only when its own table has changed. */
+const GridRow = memo(function GridRow({ table, lag, index, top, present, columns, widths }: RowProps) {
+  return (
+    <div
+      role="row"
+      data-row={index}
+      data-name={table.name}
+      aria-rowindex={index + 2}
+      tabIndex={present ? 0 : -1}
+      className={cx(styles.row, table.error && styles.wrong)}
+      style={{ gridTemplateColumns: widths, transform: `translateY(${top}px)` }}
+    >
+      {columns.map((column) => (
+        <div key={column.key} role="cell" className={cx(styles.cell, column.end && styles.end)}>
+          {column.cell({ table, lag })}
+        </div>
+      ))}
+    </div>
+  );
+});
 
 function HeadCell({ column, sort, onSort }: { column: GridColumn; sort: Sort; onSort: (sort: string) => void }) {
   const sorted = sort.key === column.key;
