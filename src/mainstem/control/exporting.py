@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,14 +17,14 @@ Rows = Iterable[Sequence[bytes | None]]
 
 
 def csv(names: Sequence[str], kinds: Sequence[ShownKind], rows: Rows) -> Iterator[bytes]:
-    """CSV as RFC 4180 has it, in UTF-8, with a header. NULL is empty, an empty text is ``""``, bytes are ``0x…``."""
+    r"""CSV as RFC 4180 has it, in UTF-8, with a header: NULL is empty, an empty text ``""``, bytes ``\x`` and hex."""
     binary = [kind is ShownKind.BINARY for kind in kinds]
 
     def lines() -> Iterator[bytes]:
         yield ",".join(_quoted(name) for name in names).encode() + b"\r\n"
         for row in rows:
             cells = (
-                b"" if cell is None else b"0x" + cell.hex().encode() if is_binary else _csv_cell(cell)
+                b"" if cell is None else b"\\x" + cell.hex().encode() if is_binary else _csv_cell(cell)
                 for cell, is_binary in zip(row, binary, strict=True)
             )
             yield b",".join(cells) + b"\r\n"
@@ -34,7 +35,7 @@ def csv(names: Sequence[str], kinds: Sequence[ShownKind], rows: Rows) -> Iterato
 def json_lines(names: Sequence[str], kinds: Sequence[ShownKind], rows: Rows) -> Iterator[bytes]:
     """A JSON array with an object for each row, on a line of its own.
 
-    Numbers keep the server's digits; a name that occurs twice gets a number; bytes are ``0x…``.
+    Numbers keep the server's digits; a name that occurs twice gets a number; bytes are ``{"base64": …}``.
     """
     keys = [json.dumps(name, ensure_ascii=False) for name in _unique(names)]
 
@@ -77,7 +78,7 @@ def _json_cell(cell: bytes | None, kind: ShownKind) -> str:
     if cell is None:
         return "null"
     if kind is ShownKind.BINARY:
-        return f'"0x{cell.hex()}"'
+        return f'{{"base64": "{base64.b64encode(cell).decode()}"}}'
     if kind is ShownKind.BOOLEAN and cell in _BOOLEANS:
         return _BOOLEANS[cell]
     if kind is ShownKind.NUMBER and _NUMBER.fullmatch(cell):
