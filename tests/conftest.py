@@ -7,11 +7,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from mainstem.connectors.mysql.client import connect as mysql_connect
 from mainstem.connectors.postgres.client import connect as postgres_connect
 from mainstem.model.connection import ConnectionSettings
 from mainstem.testing import servers
+
+# How long an example takes says something about the machine and its other work, and nothing about the code.
+hypothesis_settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session")
