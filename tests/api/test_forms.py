@@ -24,6 +24,7 @@ def test_each_connector_tells_its_fields(api: httpx.Client) -> None:
     assert {name: fields["mysql"][name]["input"] for name in ("password", "database", "ssl.ca")} == {
         "password": "password", "database": "database", "ssl.ca": "file",
     }  # fmt: skip
+    assert (fields["mysql"]["readOnly"]["input"], fields["mysql"]["readOnly"]["default"]) == ("flag", "false")
     modes = fields["mysql"]["ssl.mode"]["choices"]
     assert [choice["value"] for choice in modes] == ["disabled", "require", "verify-ca", "verify-full"]
     assert all(choice["help"] for choice in modes)

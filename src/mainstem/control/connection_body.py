@@ -128,7 +128,11 @@ class ConnectionBody(BaseModel):
     )
     schema_: Annotated[Line | None, Field(alias="schema", title="Schema")] = None
     ssl: SslBody | None = None
-    read_only: Annotated[StrictBool | None, Field(alias="readOnly")] = None
+    read_only: Annotated[StrictBool | None, Field(alias="readOnly")] = Field(
+        default=None,
+        title="Read-only",
+        description="The explorer and the SQL console change nothing there. Streams are not concerned.",
+    )
 
     @field_validator("type")
     @classmethod

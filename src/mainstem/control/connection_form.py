@@ -23,6 +23,7 @@ class Input(StrEnum):
     SCHEMA = "schema"
     CHOICE = "choice"
     FILE = "file"
+    FLAG = "flag"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ _INPUTS = {
     "password": Input.PASSWORD,
     "database": Input.DATABASE,
     "schema_": Input.SCHEMA,
+    "read_only": Input.FLAG,
 }
 _REQUIRED = ("name", "host", "username")
 _MODES = {
@@ -79,7 +81,7 @@ def fields_of(spec: ConnectorSpec) -> list[FormField]:
 
 
 def _plain(spec: ConnectorSpec) -> Iterator[FormField]:
-    defaults = {"port": str(spec.default_port), "schema_": spec.default_schema}
+    defaults = {"port": str(spec.default_port), "schema_": spec.default_schema, "read_only": "false"}
     for member, how in _INPUTS.items():
         if how is Input.SCHEMA and not spec.has_schemas:
             continue

@@ -48,6 +48,7 @@ export function ConnectionCards({ connections, pings }: ListProps) {
             </dl>
             <footer className={styles.cardFoot}>
               <Tls connection={one} />
+              {one.readOnly && <Badge tone="info">read-only</Badge>}
               <span className={styles.muted}>
                 made <Time at={one.created} />
               </span>

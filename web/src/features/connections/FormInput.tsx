@@ -1,5 +1,5 @@
 import type { Schemas } from "@/api/client";
-import { Field, Input, Select } from "@/ui/Field";
+import { Checkbox, Field, Input, Select } from "@/ui/Field";
 import { FileInput } from "./FileInput";
 import { type Body, type Form, fieldValue, withFile, withValue } from "./form";
 import { PlaceInput } from "./PlaceInput";
@@ -17,6 +17,16 @@ interface Props {
 /** One field of the form, drawn as the server describes it. */
 export function FormInput(props: Props) {
   const { field, form, error } = props;
+  if (field.input === "flag") {
+    return (
+      <Checkbox
+        label={field.label}
+        hint={field.help}
+        checked={fieldValue(form, field) === "true"}
+        onChecked={(on) => props.onChange(withValue(form, field.name, String(on)))}
+      />
+    );
+  }
   const chosen = field.choices.find((choice) => choice.value === fieldValue(form, field));
   return (
     <Field

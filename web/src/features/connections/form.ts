@@ -14,7 +14,7 @@ export interface Form {
   files: ReadonlyMap<string, PemFile>;
 }
 
-export type Body = { [name: string]: string | null | Body };
+export type Body = { [name: string]: string | boolean | null | Body };
 
 const SSL = "ssl.";
 
@@ -32,6 +32,7 @@ export function formOf(saved: Schemas["Connection"]): Form {
     ["database", saved.database],
     ["schema", saved.schema],
     ["ssl.mode", saved.ssl?.mode ?? "disabled"],
+    ["readOnly", saved.readOnly ? "true" : "false"],
   ]);
   const has = saved.ssl ?? { has_ca: false, has_client_cert: false, has_client_key: false };
   const files = new Map<string, PemFile>([
@@ -87,6 +88,8 @@ export function bodyOf(form: Form, fields: readonly FormField[], id: string): Bo
       const file = form.files.get(field.name) ?? { kind: "none" };
       if (file.kind === "new") target[member] = file.base64;
       else if (file.kind === "none" && id) target[member] = null;
+    } else if (field.input === "flag") {
+      target[member] = fieldValue(form, field) === "true";
     } else if (field.input !== "password" || form.values.get(field.name)) {
       target[member] = fieldValue(form, field);
     }

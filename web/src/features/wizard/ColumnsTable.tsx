@@ -23,6 +23,7 @@ export function ColumnsTable({ columns, tableName, tableKey, draft, change }: Pr
   const carried = (column: SourceColumn) => isCarried(config, tableName, tableKey, column.name);
   const cell = (column: SourceColumn, name: "renames" | "typeOverrides", label: string, placeholder: string) => (
     <Input
+      className={grid.columnInput}
       aria-label={`${label} of ${column.name}`}
       placeholder={placeholder}
       disabled={!carried(column)}

@@ -14,6 +14,7 @@ import { isChosen, keyOf, missingNames, type Size, toggled, totals, withAll } fr
 import { TableDialog } from "./TableDialog";
 import { TableList } from "./TableList";
 import grid from "./Tables.module.css";
+import { TypeRules } from "./TypeRules";
 import base from "./Wizard.module.css";
 import type { StepProps } from "./WizardPage";
 
@@ -69,6 +70,7 @@ export function TablesStep({ draft, change }: StepProps) {
           )
         }
       </Loaded>
+      <TypeRules {...{ draft, change }} />
       {mode(config) === "convert" && <QueriesPanel {...{ draft, change }} />}
     </>
   );

@@ -81,7 +81,7 @@ function Opened({ draft, change, discard, untouched, configId, title }: OpenedPr
   };
   // biome-ignore lint/correctness/useExhaustiveDependencies: another step is seen from its beginning
   useEffect(() => {
-    content.current?.scrollIntoView({ block: "nearest" });
+    content.current?.closest("main")?.scrollTo({ top: 0 });
   }, [step]);
   const Content = CONTENT[step];
   return (
