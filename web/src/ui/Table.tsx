@@ -21,7 +21,8 @@ interface Props<Row> {
 /** A plain table for up to some hundred rows; VirtualGrid is for more. */
 export function Table<Row>({ label, columns, rows, rowKey }: Props<Row>) {
   return (
-    <div className={styles.scroll}>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+    <div className={styles.scroll} tabIndex={0}>
       <table className={styles.table} aria-label={label}>
         <thead>
           <tr>

@@ -61,6 +61,7 @@ export function CellEditor({ column, value, onDone }: Props) {
       spellCheck={false}
       value={text}
       placeholder={value === null ? "NULL" : ""}
+      onFocus={(event) => event.target.select()}
       onChange={(event) => {
         setText(event.target.value);
         setTouched(true);

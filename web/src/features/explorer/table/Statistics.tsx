@@ -71,7 +71,7 @@ function Figures({ found }: { found: Schemas["TableSummary"] }) {
           id: "nulls",
           header: "NULL",
           cell: (column) => (
-            <span title={`${count(column.nulls)} of ${count(found.rowCount)}`}>
+            <span className={styles.line} title={`${count(column.nulls)} of ${count(found.rowCount)}`}>
               <meter className={styles.bar} min={0} max={100} value={column.nullPercentage} aria-label="NULL" />{" "}
               {share(column.nullPercentage / 100)}
             </span>

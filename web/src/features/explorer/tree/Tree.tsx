@@ -254,7 +254,6 @@ function Line({ id, line, top, active, current, onChoose, onToggle }: LineProps)
       aria-setsize={line.siblings}
       aria-expanded={line.open}
       aria-selected={current}
-      aria-label={`${named}${line.label}`}
       className={cx(
         styles.line,
         active && styles.active,
@@ -281,6 +280,7 @@ function Line({ id, line, top, active, current, onChoose, onToggle }: LineProps)
         </span>
       )}
       {Icon && <Icon aria-hidden="true" className={styles.icon} />}
+      {named && <span className="visually-hidden">{named}</span>}
       <span className={styles.label}>{line.label}</span>
       {line.detail && <span className={styles.detail}>{line.detail}</span>}
     </div>
