@@ -28,7 +28,11 @@ def line(at_us: int, message: str, level: Level = Level.WARN, **data: object) ->
 def test_what_is_wrong_now_comes_first_and_says_how_to_mend_it() -> None:
     tables = [TableProgress(A, A, TableState.FAILED, error="no room", remedy="grow it"), TableProgress(B, B)]
     alerts = [Alert(AlertKind.LAG, "behind", "wait"), Alert(AlertKind.TABLE, "a failed", "", "shop.a")]
-    lines = [line(1, "shop.a: no room", Level.ERROR, table="shop.a"), line(2, "connection lost; trying again in 0.5 s")]
+    lines = [
+        line(1, "shop.a: no room (grow it)", Level.ERROR),
+        line(1, "disk full (make room)", Level.ERROR),
+        line(2, "connection lost; trying again in 0.5 s"),
+    ]
     found = troubles(record(RunState.FAILED, "disk full"), Progress(tables=tables), alerts, lines)
     assert [(item.kind, item.open, item.subject, item.message, item.remedy) for item in found] == [
         ("stream", True, "", "disk full", "make room"),

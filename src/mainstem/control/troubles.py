@@ -47,7 +47,7 @@ def troubles(
         lines: of the log, oldest first.
     """
     now = [*_stream(record), *_tables(progress), *_alerts(alerts)]
-    told = {item.message for item in now}
+    told = {text for item in now for text in (item.message, f"{item.message} ({item.remedy})")}  # as errors are logged
     past = [item for item in _grouped(line.event for line in lines) if not _is_told(item, told)]
     return [*now, *sorted(past, key=lambda item: -item.last_us)]
 

@@ -28,6 +28,7 @@ interface Props {
 const HEIGHT = 168;
 const HOLE = 4;
 const FEW = 3;
+const STILL_NOW_S = 10;
 const SHORTEST_S = 20;
 
 /** Lines over time, with the values at the pointer (or the newest) above them. */
@@ -95,6 +96,8 @@ export function Chart({ title, at, series, format, every, height = HEIGHT }: Pro
   }, [at, series, every, names, chosen, systemDark]);
 
   const place = pointed !== null && pointed < at.length ? pointed : at.length - 1;
+  const last = at.at(-1) ?? 0;
+  const isNow = pointed === null && Date.now() / 1000 - last < every + STILL_NOW_S;
   const summary = series.map(
     (one) => `${one.label}: ${told(one.values.at(-1), format)}, highest ${told(highest(one.values), format)}`,
   );
@@ -111,7 +114,7 @@ export function Chart({ title, at, series, format, every, height = HEIGHT }: Pro
             </span>
           ))}
           <span className={styles.when} title={exactTime(at[place])}>
-            {pointed !== null && at[place] ? clockTime(at[place]) : "now"}
+            {isNow || !at[place] ? "now" : clockTime(at[place])}
           </span>
         </span>
         <span className="visually-hidden">{summary.join("; ")}</span>
