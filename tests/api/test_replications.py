@@ -19,10 +19,14 @@ from mainstem.api.app import make_app
 from mainstem.api.services import Services
 from mainstem.contract.registry import Registry
 from mainstem.control import preflight, streams, supervisor
+from mainstem.control.browsing import Explorer
 from mainstem.control.configs import Configs
 from mainstem.control.connections import Connections
+from mainstem.control.console import Consoles
 from mainstem.control.events import Broadcaster
 from mainstem.control.keys import ApiKeys
+from mainstem.control.query_exports import QueryExports
+from mainstem.control.query_history import QueryHistory
 from mainstem.control.reach import Systems
 from mainstem.control.replications import Replications
 from mainstem.control.secrets import SecretBox
@@ -82,12 +86,14 @@ def api(tmp_path: Path, runs: dict[str, Replica], monkeypatch: pytest.MonkeyPatc
     configs, broadcaster = Configs(store, connections), Broadcaster()
     boss = Supervisor(store, broadcaster, make)
     kept = Streams(store, configs, boss)
+    consoles = Consoles(connections, QueryHistory(store))
     services = Services(
-        store, keys, connections, configs, kept, Replications(kept, boss), Systems(registry), boss,
-        broadcaster, "install", "", (), True, Sessions(store, box, keys), frozenset(),
+        store, keys, connections, configs, kept, Replications(kept, boss), Systems(registry), Explorer(registry), boss,
+        broadcaster, "install", "", (), True, Sessions(store, box, keys), frozenset(), consoles, QueryExports(consoles),
     )  # fmt: skip
     with served(make_app(services)) as url, httpx.Client(base_url=url, headers={"X-API-Key": KEY}) as client:
         yield client
+    consoles.close()
     boss.close(5)
     store.close()
 
