@@ -349,7 +349,8 @@ def test_files_hold_every_row(place: Place) -> None:
     lines = place.api.get(f"{place.base}/tables/odd/export", params={"format": "jsonl", "order_by": "id"}).text
     first, *_, last = map(json.loads, lines.splitlines())
     assert (first["id"], first["__proto__"]) == (3, LONG)
-    assert (last["id"], last["n"]) == ("9007199254740993", "12345678901234567890.0000000001")
+    assert last["id"] == 9007199254740993
+    assert '"n": 12345678901234567890.0000000001' in lines.splitlines()[-1]
     whole = place.api.get(f"{place.base}/tables/odd/export", params={"format": "json", "limit": 2, "order_by": "id"})
     assert len(whole.json()) == 2
     assert place.api.get(f"{place.base}/tables/odd/export", params={"format": "xlsx"}).status_code == 400

@@ -144,7 +144,7 @@ def test_a_whole_result_is_exported(console: Open, database: ConnectionSettings,
     expect(sql.page.get_by_text("The first 100 rows; there are more")).to_be_visible()
     sql.page.get_by_role("button", name="Export").click()
     with sql.page.expect_download() as download:
-        sql.page.get_by_role("menuitem", name="All rows as JSON").click()
+        sql.page.get_by_role("menuitem", name="All rows as JSON", exact=True).click()
     download.value.save_as(tmp_path / "rows.json")
     assert len(json.loads((tmp_path / "rows.json").read_text())) == 900
 

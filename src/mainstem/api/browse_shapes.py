@@ -21,17 +21,6 @@ from mainstem.control.browse_input import position_token
 from mainstem.control.browsing import Structure
 from mainstem.model.names import TableId
 from mainstem.model.schema import Catalog, Column, ForeignKey, Index, Table, TableKind
-from mainstem.model.shown import ShownKind
-from mainstem.model.types import Kind
-
-_SHOWN: dict[Kind, ShownKind] = {
-    Kind.BOOLEAN: ShownKind.BOOLEAN,
-    **dict.fromkeys((Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.YEAR), ShownKind.NUMBER),
-    **dict.fromkeys((Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.INSTANT, Kind.INTERVAL), ShownKind.TIME),
-    Kind.JSON: ShownKind.JSON,
-    **dict.fromkeys((Kind.BINARY, Kind.GEOMETRY), ShownKind.BINARY),
-    **dict.fromkeys((Kind.TEXT, Kind.ENUM, Kind.SET), ShownKind.TEXT),
-}
 
 
 def objects(database: str, found: Sequence[ObjectInfo], *, with_schemas: bool) -> dict[str, Any]:
@@ -68,7 +57,7 @@ def _column(column: BrowseColumn, relation: Relation) -> dict[str, Any]:
     return {
         "name": column.name,
         "type": column.type,
-        "kind": _SHOWN.get(column.kind, ShownKind.OTHER).value,
+        "kind": column.shown.value,
         "logicalType": column.kind.value,
         "nullable": column.nullable,
         "default": column.default,

@@ -15,12 +15,12 @@ from mainstem.api import console_models as models
 from mainstem.api import console_shapes as shapes
 from mainstem.api.bodies import read_object
 from mainstem.api.connections import settings_behind
-from mainstem.api.documents import json_body
+from mainstem.api.documents import FILE, json_body
 from mainstem.api.guard import BASE
 from mainstem.api.problems import Json, problem
 from mainstem.api.services import Plane, Services
 from mainstem.control.console import MOST_AT_ONCE, Asked, Limits, Outcome
-from mainstem.control.exporting import FORMATS
+from mainstem.control.exports import FORMATS
 from mainstem.control.validation import check
 from mainstem.errors import NotFoundError
 from mainstem.model.ids import new_id
@@ -129,8 +129,7 @@ async def query_export(connection_id: str, request: Request, plane: Plane) -> An
 
 
 @router.get("/query-exports/{export_id}", response_class=StreamingResponse,
-            responses={200: {"content": {"text/csv": {}, "application/json": {}}, "description": "the file"}},
-            )  # fmt: skip
+            responses={200: FILE})  # fmt: skip
 async def query_export_file(export_id: str, plane: Plane) -> Response:
     """The file that was asked for."""
     export = plane.exports.take(export_id)
@@ -139,7 +138,7 @@ async def query_export_file(export_id: str, plane: Plane) -> Response:
     first = await loop.run_in_executor(_THREADS, _first, pieces)
     return StreamingResponse(
         chain(first, pieces),
-        media_type=FORMATS[export.format][1],
+        media_type=FORMATS[export.format].media_type,
         headers={"Content-Disposition": f'attachment; filename="{export.name}"'},
     )
 

@@ -78,7 +78,7 @@ class ExplainBody(QueryBody):
 class ExportBody(QueryBody):
     """A statement whose whole result is wanted as a file."""
 
-    format: Literal["csv", "json"] = "csv"
+    format: Literal["csv", "json", "jsonl"] = "csv"
 
 
 class HistorySettings(BaseModel):

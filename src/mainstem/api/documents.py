@@ -17,6 +17,7 @@ from mainstem.api.monitor_models import Lines, Moved, Timeline, Watched
 from mainstem.control.browse_input import Changes
 from mainstem.control.config_body import MAX_COUNT, EarlyConfig, LaterConfig
 from mainstem.control.connection_body import SslBody
+from mainstem.control.exports import FORMATS
 
 _REF = "#/components/schemas/{model}"
 _PROBLEMS = {
@@ -28,6 +29,8 @@ _PROBLEMS = {
     413: "the body is too large",
     503: "a database cannot be reached",
 }
+FILE = {"content": {form.media_type.split(";")[0]: {} for form in FORMATS.values()}, "description": "the file"}
+"""The answer of what gives rows as a file."""
 
 
 class AddressBody(BaseModel):

@@ -17,7 +17,7 @@ from mainstem.api import browse_models, browse_shapes
 from mainstem.api.bodies import read_object
 from mainstem.api.browsing import BASE, Schema, Table, as_allowed
 from mainstem.api.connections import settings_behind
-from mainstem.api.documents import json_body
+from mainstem.api.documents import FILE, json_body
 from mainstem.api.services import Plane, Services
 from mainstem.contract.browse import Browser, Page, Relation, RowChange, RowQuery, TimeLimitError
 from mainstem.control.browse_input import (
@@ -153,10 +153,7 @@ def table_count(
     }  # fmt: skip
 
 
-_FILE = {"content": {media.media_type.split(";")[0]: {} for media in FORMATS.values()}, "description": "the file"}
-
-
-@router.get(f"{BASE}/tables/{{table:path}}/export", response_class=Response, responses={200: _FILE})
+@router.get(f"{BASE}/tables/{{table:path}}/export", response_class=Response, responses={200: FILE})
 def table_export(
     connection_id: str,
     database: str,

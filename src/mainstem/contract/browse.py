@@ -10,8 +10,17 @@ from typing import Any, Protocol
 
 from mainstem.errors import StatementError
 from mainstem.model.names import TableId
-from mainstem.model.shown import ShownCell
+from mainstem.model.shown import ShownCell, ShownKind
 from mainstem.model.types import Kind
+
+_SHOWN: dict[Kind, ShownKind] = {
+    Kind.BOOLEAN: ShownKind.BOOLEAN,
+    **dict.fromkeys((Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.YEAR), ShownKind.NUMBER),
+    **dict.fromkeys((Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.INSTANT, Kind.INTERVAL), ShownKind.TIME),
+    Kind.JSON: ShownKind.JSON,
+    **dict.fromkeys((Kind.BINARY, Kind.GEOMETRY), ShownKind.BINARY),
+    **dict.fromkeys((Kind.TEXT, Kind.ENUM, Kind.SET), ShownKind.TEXT),
+}
 
 
 class TimeLimitError(StatementError):
@@ -98,6 +107,11 @@ class BrowseColumn:
     def binary(self) -> bool:
         """Whether its values are bytes and not text."""
         return self.kind in (Kind.BINARY, Kind.GEOMETRY)
+
+    @property
+    def shown(self) -> ShownKind:
+        """What it holds, as far as showing it goes."""
+        return _SHOWN.get(self.kind, ShownKind.OTHER)
 
 
 @dataclass(frozen=True, slots=True)

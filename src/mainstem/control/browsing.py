@@ -25,6 +25,7 @@ from mainstem.model.names import TableId
 from mainstem.model.plan import Phase
 from mainstem.model.run import RunOptions
 from mainstem.model.schema import Catalog, Table
+from mainstem.model.shown import CutText, ShownBytes, ShownCell
 
 READ_S = 30.0
 _CACHED_S = 60.0
@@ -152,8 +153,8 @@ class Explorer:
             rows = browser.rows(relation, replace(query, max_cell=WHOLE_CELL))
             columns = [column for name in query.columns if (column := relation.column(name))] or relation.columns
             begun = list(islice(rows, 1))  # the server looks at the query before anything is sent
-            for piece in form.write(columns, chain(begun, rows)):
-                yield piece.encode()
+            whole = (tuple(map(_whole, row)) for row in chain(begun, rows))
+            yield from form.write([column.name for column in columns], [column.shown for column in columns], whole)
 
     def cell(self, settings: ConnectionSettings, database: str, id_: TableId, query: RowQuery) -> Iterator[bytes]:
         """One value, piece by piece."""
@@ -181,3 +182,13 @@ class Explorer:
             made = dialect.create_foreign_key(id_, key, lambda wanted, space="": wanted)
             mine += [item.sql for item in made.statements]
         return "".join(f"{sql.rstrip().rstrip(';')};\n\n" for sql in mine).rstrip()
+
+
+def _whole(cell: ShownCell) -> str | bytes | None:
+    """What a cell holds, of which nothing was cut."""
+    match cell:
+        case ShownBytes(head, _):
+            return head
+        case CutText(text, _):
+            return text
+    return cell

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mainstem.control.console import Asked, Consoles
-from mainstem.control.exporting import FORMATS
+from mainstem.control.exports import FORMATS
 from mainstem.errors import NotFoundError
 
 FRESH_S = 60.0
@@ -57,4 +57,4 @@ class QueryExports:
     def pieces(self, export: QueryExport) -> Iterator[bytes]:
         """The file; the first piece comes when the server has answered, so that a refusal is an error in time."""
         with self._consoles.reading(export.connection_id, export.asked) as result:
-            yield from FORMATS[export.format][0](result.names, result.kinds, result)
+            yield from FORMATS[export.format].write(result.names, result.kinds, result)

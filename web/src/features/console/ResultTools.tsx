@@ -11,7 +11,7 @@ import { unitsOf } from "./places";
 import type { QueryResult } from "./runs";
 
 const BYTES_LIMIT = 16_777_216;
-type Format = "csv" | "json";
+type Format = "csv" | "json" | "jsonl";
 
 interface Props {
   result: QueryResult;
@@ -92,6 +92,7 @@ export function ResultTools(props: Props) {
             items={[
               { label: "All rows as CSV", onSelect: () => void exportAll(props, "csv") },
               { label: "All rows as JSON", onSelect: () => void exportAll(props, "json") },
+              { label: "All rows as JSON lines", onSelect: () => void exportAll(props, "jsonl") },
             ]}
           >
             <Button small kind="quiet" icon={<Download />}>
