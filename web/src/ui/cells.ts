@@ -20,10 +20,16 @@ export function hex(data: Uint8Array): string {
   return Array.from(data, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/** How many bytes they are. */
+export function lengthOf(base64: string): number {
+  const padding = base64.endsWith("==") ? 2 : base64.endsWith("=") ? 1 : 0;
+  return (base64.length / 4) * 3 - padding;
+}
+
 /** Whether only the beginning of the cell is here. */
 export function isCut(cell: Cell): boolean {
   if (typeof cell !== "object" || cell === null) return false;
-  return "text" in cell || bytesOf(cell.base64).length < cell.length;
+  return "text" in cell || lengthOf(cell.base64) < cell.length;
 }
 
 /** What a grid's cell shows: one line, never long, whatever is in the cell. */
@@ -31,18 +37,22 @@ export function lineOf(cell: Cell): string {
   if (cell === null) return "NULL";
   if (isBinary(cell)) {
     const head = hex(bytesOf(cell.base64.slice(0, 64)).slice(0, LINE_BYTES));
-    return `0x${head}${cell.length > LINE_BYTES ? "…" : ""} (${bytes(cell.length)})`;
+    return `0x${head}${cell.length > LINE_BYTES ? "…" : ""}`;
   }
   const text = typeof cell === "string" ? cell : cell.text;
   const line = text.slice(0, LINE_CHARACTERS).replace(BREAKS, "⏎");
-  if (typeof cell !== "string") return `${line}… (${bytes(cell.length)})`;
-  return text.length > LINE_CHARACTERS ? `${line}…` : line;
+  return typeof cell !== "string" || text.length > LINE_CHARACTERS ? `${line}…` : line;
 }
 
-/** What is copied: nothing for NULL, hex for bytes. */
+/** How large it is, where a line cannot show it: for bytes, and for a text that was cut. */
+export function sizeOf(cell: Cell): string {
+  return typeof cell === "object" && cell !== null ? bytes(cell.length) : "";
+}
+
+/** What is copied: nothing for NULL, bytes as CSV files have them. */
 export function textOf(cell: Cell): string {
   if (cell === null) return "";
-  if (isBinary(cell)) return `0x${hex(bytesOf(cell.base64))}`;
+  if (isBinary(cell)) return `\\x${hex(bytesOf(cell.base64))}`;
   return typeof cell === "string" ? cell : cell.text;
 }
 

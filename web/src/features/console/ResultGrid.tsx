@@ -1,5 +1,5 @@
 import { useMemo, useState } from "react";
-import { type Cell, lineOf, textOf } from "@/ui/cells";
+import { type Cell, isBinary, lineOf, sizeOf, textOf } from "@/ui/cells";
 import { cx } from "@/ui/cx";
 import { type GridColumn, VirtualGrid } from "@/ui/VirtualGrid";
 import { CellDialog } from "./CellDialog";
@@ -15,14 +15,19 @@ const LOOKED_AT = 60;
 function widthOf(result: QueryResult, index: number): number {
   const column = result.columns[index];
   let longest = (column?.name.length ?? 0) + (column?.type.length ?? 0) + 2;
-  for (const row of result.rows.slice(0, LOOKED_AT)) longest = Math.max(longest, lineOf(row[index] ?? null).length);
+  for (const row of result.rows.slice(0, LOOKED_AT)) longest = Math.max(longest, shownLine(row[index] ?? null).length);
   return Math.min(MOST, Math.max(LEAST, longest * CHARACTER + 20));
+}
+
+function shownLine(cell: Cell): string {
+  const size = sizeOf(cell);
+  return size ? `${lineOf(cell)} (${size})` : lineOf(cell);
 }
 
 function CellText({ cell }: { cell: Cell }) {
   if (cell === null) return <span className={styles.null}>NULL</span>;
   if (cell === "") return <span className={styles.null}>empty</span>;
-  return <span className={cx(typeof cell === "object" && "base64" in cell && styles.bytes)}>{lineOf(cell)}</span>;
+  return <span className={cx(isBinary(cell) && styles.bytes)}>{shownLine(cell)}</span>;
 }
 
 /** A result's rows. Enter, or a double click, shows a cell in full. */

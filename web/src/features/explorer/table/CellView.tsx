@@ -6,11 +6,12 @@ import { sessionFetch } from "@/api/session";
 import { Badge } from "@/ui/Badge";
 import { Button } from "@/ui/Button";
 import { CodeBlock } from "@/ui/CodeBlock";
+import { bytesOf, type Cell, dump, isBinary, isCut } from "@/ui/cells";
 import { Dialog } from "@/ui/Dialog";
 import { Field, TextArea } from "@/ui/Field";
 import { bytes, count, plural } from "@/ui/numbers";
 import { ErrorState, Skeleton } from "@/ui/States";
-import { type Cell, type Column, hexDump, isBinary, isCut, toBytes, type Written } from "./cells";
+import type { Column, Written } from "./cells";
 import styles from "./Data.module.css";
 
 const MOST_SHOWN = 2 * 1024 * 1024;
@@ -87,7 +88,7 @@ export function CellView({ column, cell, url, editable, onClose, onValue }: Prop
       {whole.error && <ErrorState compact error={whole.error} retry={() => whole.refetch()} />}
       {large && <p>Only the beginning is shown, since the value is large. The download has all of it.</p>}
       {whole.isFetching && <Skeleton lines={3} />}
-      {binary && <CodeBlock code={dump(cell)} label="bytes" maxHeight="70dvh" />}
+      {binary && <CodeBlock code={dump(bytesOf(cell.base64).slice(0, MOST_DUMPED))} label="bytes" maxHeight="70dvh" />}
       {pretty !== null && draft === null && <CodeBlock code={pretty} label="JSON" maxHeight="45dvh" />}
       {canType && (
         <Field label="Value">
@@ -97,11 +98,6 @@ export function CellView({ column, cell, url, editable, onClose, onValue }: Prop
       {!canType && text !== null && pretty === null && <CodeBlock code={text} label="value" maxHeight="70dvh" />}
     </Dialog>
   );
-}
-
-function dump(cell: Cell): string {
-  if (!isBinary(cell)) return "";
-  return hexDump(toBytes(cell.base64).slice(0, MOST_DUMPED));
 }
 
 /** JSON in lines; null for what is none. Numbers stay as they are written: only blanks are put between. */

@@ -3,13 +3,14 @@ import { type KeyboardEvent, useMemo, useState } from "react";
 import type { Schemas } from "@/api/client";
 import type { Store } from "@/api/store";
 import { Button } from "@/ui/Button";
+import { textOf } from "@/ui/cells";
 import { ordered, type Range, type Cell as Spot, singleCell } from "@/ui/gridRange";
 import { plural } from "@/ui/numbers";
 import { type GridColumn, VirtualGrid } from "@/ui/VirtualGrid";
 import type { ObjectPlace } from "../place";
 import { CellEditor } from "./CellEditor";
 import { CellView } from "./CellView";
-import { asWritten, type Column, cellText } from "./cells";
+import { asWritten, type Column } from "./cells";
 import { cellUrl } from "./cellUrl";
 import styles from "./Data.module.css";
 import { changed, newCell, shownCell, shownWritten, widthOf } from "./gridCells";
@@ -145,7 +146,7 @@ function useColumns(
       align: column.kind === "number" ? "end" : "start",
       ...(by ? { sort: by.descending ? ("desc" as const) : ("asc" as const) } : {}),
       onSort: (more) => sort(column.name, more),
-      text: (row) => cellText(edits.value(row, index)),
+      text: (row) => textOf(edits.value(row, index)),
       cell: (row) => {
         if (editing?.row === row && editing.column === index + 1) {
           return (

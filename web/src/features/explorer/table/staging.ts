@@ -1,5 +1,6 @@
 import { Store } from "@/api/store";
-import { asWritten, type Cell, type Column, type Written } from "./cells";
+import type { Cell } from "@/ui/cells";
+import { asWritten, type Column, type Written } from "./cells";
 
 /** Changes of rows that were made on the page and not sent yet. Rows are known by their key, as text. */
 export interface Staged {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Column, cellLine, hexDump, isCut, toTsv } from "./cells";
+import type { Column } from "./cells";
 import { filterJson, readFilter } from "./filter";
 import { readAsked, sortedBy, writeOrder } from "./rowsState";
 import { bodyOf, countOf, NOTHING, withDeletes, withEdit, withNewRow, withNewValue } from "./staging";
@@ -14,26 +14,6 @@ function column(name: string, more: Partial<Column> = {}): Column {
 
 const columns = [column("id", { key: true }), column("__proto__"), column("raw")];
 const row = ["7", "old", { base64: "AAE=", length: 9 }];
-
-test("NULL, an empty text and bytes read differently", () => {
-  expect([null, "", "NULL"].map(cellLine)).toEqual(["NULL", "", "NULL"]);
-  expect(cellLine({ base64: "AP8=", length: 2 })).toBe("0x00ff");
-  expect([isCut({ base64: "AP8=", length: 2 }), isCut({ base64: "AP8=", length: 3 })]).toEqual([false, true]);
-  expect(cellLine("one\r\ntwo")).toBe("one⏎two");
-});
-
-test("what is copied can be pasted into a spreadsheet", () => {
-  expect(
-    toTsv([
-      ["a\tb", null],
-      ['say "x"', ""],
-    ]),
-  ).toBe('"a\tb"\t\n"say ""x"""\t');
-});
-
-test("bytes are dumped sixteen to a line", () => {
-  expect(hexDump(Uint8Array.from({ length: 17 }, (_, index) => index + 64))).toContain("00000010  50");
-});
 
 test("an edit remembers what was there, and going back takes it away", () => {
   const proto = columns[1] as Column;

@@ -1,7 +1,8 @@
 import { useMemo } from "react";
 import type { Schemas } from "@/api/client";
 import type { Store } from "@/api/store";
-import type { Cell, Column, Written } from "./cells";
+import type { Cell } from "@/ui/cells";
+import type { Column, Written } from "./cells";
 import { rowId, type Staged, withDeletes, withEdit, withNewValue, withoutNewRows } from "./staging";
 
 /** Rows and columns from … to …, both included. */
