@@ -56,7 +56,7 @@ def scene(rows: int, seconds: float) -> Iterator[Scene]:
         postgres = stack.enter_context(servers.postgres(parent=folder)).settings
         shop.fill(mariadb, "shop", rows)
         with connect_postgres(replace(postgres, database="postgres")) as connection:
-            for name in ("shop", "replica"):
+            for name in ("shop", "replica", "staging"):
                 connection.execute(f"CREATE DATABASE {name}".encode())
         mainstem = stack.enter_context(Mainstem.started(folder, servers.free_port(), KEY))
         http = stack.enter_context(
@@ -81,6 +81,7 @@ def _connections(found: Scene, source: ConnectionSettings, target: ConnectionSet
         "Shop": source,
         "Warehouse": replace(target, database="shop"),
         "Replica": replace(target, database="replica"),
+        "Staging": replace(target, database="staging"),
     }
     for name, settings in ends.items():
         body = {
@@ -91,9 +92,11 @@ def _connections(found: Scene, source: ConnectionSettings, target: ConnectionSet
 
 
 def _streams(found: Scene) -> None:
-    """One that has finished, one that follows, and one whose tables are there already, which it was told to refuse."""
-    _start(found, "Nightly copy", "Warehouse", "convert", writeMode="append")
+    """One that has finished twice, one that follows, and one whose tables are there already, which it was told to refuse."""
+    _start(found, "Nightly copy", "Warehouse", "convert", schemaPolicy="create_missing_only", writeMode="truncate_and_load")
     found.until(found.ids["Nightly copy"], lambda stats: stats["status"] == "FINISHED")
+    again = found.post(f"/stream-configs/{found.ids['Nightly copy config']}/start")["id"]
+    found.until(again, lambda stats: stats["status"] == "FINISHED")
     _start(found, "Live replica", "Replica", "cdc")
     found.until(found.ids["Live replica"], lambda stats: stats["stage"] == "streaming")
     _start(found, "Second try", "Warehouse", "convert", schemaPolicy="fail_if_exists")

@@ -9,10 +9,11 @@ from __future__ import annotations
 import argparse
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from demo.story import workspace
 from PIL import Image
@@ -29,27 +30,76 @@ SETTLED_MS = 1500
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """One picture. ``path`` may name ids of the scene in braces; ``clicks`` are buttons or tabs to press first."""
+    """One picture. ``path`` may name ids of the scene in braces; ``act`` is what to do on the page first."""
 
     name: str
     path: str
-    clicks: tuple[str, ...] = ()
+    act: Callable[[Page], None] | None = None
     dark: bool = False
 
 
+def _choose_ends(page: Page) -> None:
+    for side, name in (("Source", "Shop"), ("Target", "Staging")):
+        select = page.get_by_label(f"{side} connection")
+        select.select_option(select.locator("option", has_text=name).get_attribute("value"))
+
+
+def _to_step(number: int) -> Callable[[Page], None]:
+    def act(page: Page) -> None:
+        _choose_ends(page)
+        for _ in range(number - 1):
+            page.get_by_role("button", name="Next").click()
+
+    return act
+
+
+def _run_query(page: Page) -> None:
+    page.locator(".cm-content").click()
+    page.keyboard.insert_text(QUERY)
+    page.keyboard.press("Shift+Enter")
+
+
+def _open_palette(page: Page) -> None:
+    page.get_by_role("heading", level=1).wait_for()
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox").wait_for()
+
+
+def _press(role: Literal["tab", "button"], name: str) -> Callable[[Page], None]:
+    return lambda page: page.get_by_role(role, name=name).first.click()
+
+
+QUERY = """\
+SELECT c.tier, count(*) AS orders, round(avg(p.amount), 2) AS average
+FROM customer c JOIN orders o ON o.customer_id = c.id JOIN payment p ON p.order_id = o.id
+GROUP BY c.tier ORDER BY orders DESC;
+
+SELECT id, name, email, balance, last_login FROM customer ORDER BY balance DESC LIMIT 100;"""
+TABLE = "/explorer/{Warehouse}/shop/table/public/customer"
 SCREENS = (
     Screen("home", "/"),
     Screen("home-dark", "/", dark=True),
+    Screen("palette", "/", _open_palette),
     Screen("connections", "/connections"),
     Screen("connection", "/connections/{Shop}"),
     Screen("streams", "/streams"),
-    Screen("wizard", "/streams/new"),
+    Screen("wizard", "/streams/new", _choose_ends),
+    Screen("wizard-options", "/streams/new", _to_step(2)),
+    Screen("wizard-tables", "/streams/new", _to_step(3)),
+    Screen("wizard-plan", "/streams/new", _to_step(4)),
     Screen("monitor", "/streams/{Live replica}"),
     Screen("monitor-dark", "/streams/{Live replica}", dark=True),
-    Screen("failed", "/streams/{Second try}"),
+    Screen("monitor-log", "/streams/{Live replica}?tab=log"),
+    Screen("monitor-cutover", "/streams/{Live replica}?tab=cutover"),
+    Screen("monitor-failed", "/streams/{Second try}?tab=problems"),
     Screen("history", "/configs/{Nightly copy config}/history"),
-    Screen("explorer", "/explorer/{Warehouse}"),
-    Screen("console", "/sql/{Warehouse}"),
+    Screen("explorer", TABLE),
+    Screen("explorer-dark", TABLE, dark=True),
+    Screen("explorer-structure", TABLE + "?tab=structure"),
+    Screen("explorer-database", "/explorer/{Warehouse}/shop"),
+    Screen("explorer-diagram", "/explorer/{Warehouse}/shop", _press("tab", "Diagram")),
+    Screen("console", "/sql/{Warehouse}", _run_query),
+    Screen("console-dark", "/sql/{Warehouse}", _run_query, dark=True),
     Screen("settings", "/settings?tab=keys"),
 )
 
@@ -89,8 +139,8 @@ def _of_an_empty_server(browser: Browser, given: argparse.Namespace) -> None:
 def _take(browser: Browser, found: Scene, screen: Screen, given: argparse.Namespace) -> None:
     with _page(browser, found.url, given.width, dark=screen.dark) as page:
         page.goto(screen.path.format_map(found.ids))
-        for click in screen.clicks:
-            page.get_by_role("tab", name=click).or_(page.get_by_role("button", name=click)).first.click()
+        if screen.act is not None:
+            screen.act(page)
         _save(page, screen.name, given)
 
 
@@ -110,6 +160,7 @@ def _page(browser: Browser, url: str, width: int, *, dark: bool, signed_in: bool
 
 
 def _save(page: Page, name: str, given: argparse.Namespace) -> None:
+    page.wait_for_function("!/^Loading/m.test(document.body.innerText)")
     page.wait_for_timeout(SETTLED_MS)
     picture = page.screenshot(animations="disabled")
     path = given.folder / f"{name}.png"
