@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Literal
 
 from demo.story import workspace
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tools.scene import KEY, Scene, empty, scene
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs/screens"
@@ -160,7 +161,7 @@ def _page(browser: Browser, url: str, width: int, *, dark: bool, signed_in: bool
 
 
 def _save(page: Page, name: str, given: argparse.Namespace) -> None:
-    page.wait_for_function("!/^Loading/m.test(document.body.innerText)")
+    expect(page.get_by_text(re.compile("^Loading"))).to_have_count(0, timeout=20_000)
     page.wait_for_timeout(SETTLED_MS)
     picture = page.screenshot(animations="disabled")
     path = given.folder / f"{name}.png"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -25,7 +26,9 @@ SCREENS = (
     "/streams", "/streams/new", "/streams/new?config={config}",
     "/streams/{finished}", "/streams/{finished}?tab=log", "/streams/{finished}?tab=schema",
     "/streams/{finished}?tab=config", "/streams/{failed}", "/streams/{failed}?tab=problems",
-    "/configs/{config}/history", "/explorer", "/explorer/{source}", "/sql", "/sql/{target}",
+    "/configs/{config}/history", "/explorer", "/explorer/{source}", "/explorer/{target}/{database}",
+    "/explorer/{target}/{database}?tab=diagram", "{table}", "{table}?tab=structure", "{table}?tab=ddl",
+    "{table}?tab=statistics", "/sql", "/sql/{target}",
     "/settings", "/settings?tab=keys", "/settings?tab=about", "/no/such/page",
 )  # fmt: skip
 
@@ -53,7 +56,9 @@ def _made(api: httpx.Client, source: ConnectionSettings, target: ConnectionSetti
     found = {
         "source": api.post("connections", json=body(source, f"source {MARKUP}")).json()["id"],
         "target": api.post("connections", json=body(target, f"target {MARKUP}")).json()["id"],
+        "database": target.database,
     }
+    found["table"] = f"/explorer/{found['target']}/{target.database}/table/public/{quote(MARKUP, safe='')}"
     for run, policy in (("finished", "create_missing_only"), ("failed", "fail_if_exists")):
         config: dict[str, Any] = {
             "name": f"{run} {MARKUP}", "mode": "convert", "schemaPolicy": policy,
