@@ -92,8 +92,8 @@ def _connections(found: Scene, source: ConnectionSettings, target: ConnectionSet
 
 
 def _streams(found: Scene) -> None:
-    """One that has finished twice, one that follows, and one whose tables are there already, which it was told to refuse."""
-    _start(found, "Nightly copy", "Warehouse", "convert", schemaPolicy="create_missing_only", writeMode="truncate_and_load")
+    """One that has finished twice, one that follows, and one that finds its tables there and may not touch them."""
+    _start(found, "Nightly copy", "Warehouse", "convert", schemaPolicy="drop_and_recreate")
     found.until(found.ids["Nightly copy"], lambda stats: stats["status"] == "FINISHED")
     again = found.post(f"/stream-configs/{found.ids['Nightly copy config']}/start")["id"]
     found.until(again, lambda stats: stats["status"] == "FINISHED")

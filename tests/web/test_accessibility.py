@@ -12,7 +12,6 @@ from mainstem.model.connection import ConnectionSettings
 from tests.api.conftest import Server
 from tests.web.stock import SCREENS, stocked
 
-
 LOADING = re.compile("^Loading")
 
 
