@@ -81,7 +81,6 @@ def play(options: Options, stage: Stage) -> None:
         if options.stay:
             _what_next(stage, mainstem, source, target)
             stage.console.print()
-            stage.say(f"{STAYS} until Ctrl-C, which ends it and removes every trace.", "bold")
             _stay(
                 replica,
                 {
@@ -229,6 +228,7 @@ def _stay(replica: live.Replica, running: Mapping[str, tuple[int, Path]]) -> Non
         return [name for name, (pid, _) in running.items() if has_ended(pid)]
 
     try:
+        replica.stage.say(f"{STAYS} until Ctrl-C, which ends it and removes every trace.", "bold")
         live.watch(replica, lambda _: bool(gone()))
     except KeyboardInterrupt:
         replica.stage.say("ending …")
