@@ -27,7 +27,10 @@ const watch = new MutationObserver(() => {
   if (!document.body?.innerText.includes("Nothing runs")) return;
   watch.disconnect();
   window.shown = performance.now();
-  const rest = deadline => deadline.timeRemaining() >= 45 ? window.usable = performance.now() : requestIdleCallback(rest);
+  const rest = deadline => {
+    if (deadline.timeRemaining() < 45) requestIdleCallback(rest);
+    else window.usable = performance.now();
+  };
   requestIdleCallback(rest);
 });
 watch.observe(document, {childList: true, subtree: true, characterData: true});
