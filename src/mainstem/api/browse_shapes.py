@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mainstem.api import cells
+from mainstem.api.structure import column_of
 from mainstem.contract.browse import (
     RELATIONS,
     VIEWS,
@@ -20,7 +21,7 @@ from mainstem.contract.browse import (
 from mainstem.control.browse_input import position_token
 from mainstem.control.browsing import Structure
 from mainstem.model.names import TableId
-from mainstem.model.schema import Catalog, Column, ForeignKey, Index, Table, TableKind
+from mainstem.model.schema import Catalog, ForeignKey, Index, Table, TableKind
 
 
 def objects(database: str, found: Sequence[ObjectInfo], *, with_schemas: bool) -> dict[str, Any]:
@@ -252,7 +253,7 @@ def _table(table: Table, database: str) -> dict[str, Any]:
         "name": table.id.name,
         "schema": table.id.schema,
         "database": database,
-        "columns": [_meta_column(column, table) for column in table.columns],
+        "columns": [column_of(column, table) for column in table.columns],
         "primaryKeys": list(table.primary_key),
         "foreignKeys": [_foreign_key(item) for item in table.foreign_keys],
         "indexes": _indexes(table),
@@ -278,26 +279,3 @@ def _edit_key(table: Table) -> tuple[tuple[str, ...], str]:
         if index.unique and not index.where and whole:
             return tuple(part.column for part in index.parts), "unique"
     return (), ""
-
-
-def _meta_column(column: Column, table: Table) -> dict[str, Any]:
-    return {
-        "name": column.name,
-        "dataType": column.type.kind.value,
-        "columnType": column.native,
-        "characterSet": column.charset,
-        "collation": column.collation,
-        "enumValues": list(column.type.members),
-        "isUnsigned": column.type.unsigned,
-        "isNullable": column.nullable,
-        "defaultValue": None if column.default is None else column.default.text,
-        "isPrimaryKey": column.name in table.primary_key,
-        "isUnique": any(
-            index.unique and [part.column for part in index.parts] == [column.name] for index in table.indexes
-        ),
-        "length": column.type.length,
-        "precision": column.type.precision,
-        "scale": column.type.scale,
-        "comment": column.comment,
-        "autoIncrement": column.identity,
-    }

@@ -71,7 +71,7 @@ def _table(table: Table) -> dict[str, Any]:
         "name": table.id.name,
         "schema": table.id.schema,
         "columnsSeq": [column.name for column in table.columns],
-        "columns": [_column(column, table) for column in table.columns],
+        "columns": [column_of(column, table) for column in table.columns],
         "primaryKeys": list(table.primary_key),
         "indexes": [_index(index) for index in table.indexes],
         "foreignKeys": [_foreign_key(key) for key in table.foreign_keys],
@@ -82,7 +82,8 @@ def _table(table: Table) -> dict[str, Any]:
     }
 
 
-def _column(column: Column, table: Table) -> dict[str, Any]:
+def column_of(column: Column, table: Table) -> dict[str, Any]:
+    """A column of a table, in the later form."""
     return {
         "name": column.name,
         "dataType": column.type.kind.value,

@@ -5,7 +5,7 @@ Placeholders are ``%s``, as both drivers have them, and a percent sign of one's 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -24,10 +24,12 @@ from mainstem.contract.browse import (
     Value,
 )
 from mainstem.contract.selects import check_condition
-from mainstem.errors import ConflictError, InvalidError
+from mainstem.errors import ConflictError, InvalidError, NotFoundError
 from mainstem.model.names import TableId, listed
 from mainstem.model.shown import CutText, ShownBytes, ShownCell
 
+PIECE = 2 * 1024 * 1024
+"""Characters or bytes of a long value that are read at once."""
 MAX_DEPTH = 8
 _FAR = 1000  # rows to skip, from which on reading the keys alone first is worth it
 _ESCAPE = "!"  # not the backslash: the systems disagree on whether that needs doubling
@@ -403,6 +405,29 @@ def _unchanged(spell: Spelling, relation: Relation, item: RowChange) -> Sql:
         if name not in relation.key:
             parts.append(spell.same(_column(relation, name), spell.quote(name), value))
     return _joined(parts, " AND ", " WHERE ")
+
+
+def value_in_pieces(
+    spell: Spelling, relation: Relation, query: RowQuery, ask: Callable[[Sql], Sequence[Sequence[Any]]]
+) -> Iterator[bytes]:
+    """The query's one column in its first row, read part by part; text as UTF-8, NULL and an empty value as no part.
+
+    Args:
+        ask: runs a statement within one snapshot.
+
+    Raises:
+        NotFoundError: the query has no row.
+    """
+    start = 1
+    while True:
+        rows = ask(piece(spell, relation, query, start, PIECE))
+        if not rows:
+            raise NotFoundError("there is no such row", remedy="reload the page")
+        value = rows[0][0]
+        if not value:
+            return
+        yield value.encode() if isinstance(value, str) else bytes(value)
+        start += PIECE
 
 
 def piece(spell: Spelling, relation: Relation, query: RowQuery, start: int, length: int) -> Sql:

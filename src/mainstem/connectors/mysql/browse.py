@@ -28,14 +28,13 @@ from mainstem.contract.browse import (
     Summary,
 )
 from mainstem.contract.browse_sql import Selection, Sql
-from mainstem.errors import ConflictError, NotFoundError, StatementError
+from mainstem.errors import ConflictError, StatementError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.shown import ShownCell
 
 _SPELL = MysqlSpelling()
 _TOO_LONG = {1969, 3024}
-_PIECE = 2 * 1024 * 1024  # characters or bytes of a long value that are read at once
 PAGE_BYTES = 16 * 1024 * 1024
 # Values are taken as the server prints them: the driver's own types hold neither all dates nor all times.
 _ENCODERS = {kind: make for kind, make in converters.conversions.items() if not isinstance(kind, int)}
@@ -113,16 +112,7 @@ class MysqlBrowser(Browser):
     def cell(self, relation: Relation, query: RowQuery) -> Iterator[bytes]:
         """The value in pieces, all of one snapshot."""
         self.ask(Sql("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"))
-        start = 1
-        while True:
-            rows = self._raw(browse_sql.piece(_SPELL, relation, query, start, _PIECE))
-            if not rows:
-                raise NotFoundError("there is no such row", remedy="reload the page")
-            value = rows[0][0]
-            if not value:
-                return
-            yield value
-            start += _PIECE
+        yield from browse_sql.value_in_pieces(_SPELL, relation, query, self._raw)
 
     def count(self, relation: Relation, query: RowQuery, *, exact: bool) -> RowCount:
         """COUNT(*), or what the optimizer expects."""

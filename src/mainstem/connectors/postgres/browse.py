@@ -27,14 +27,13 @@ from mainstem.contract.browse import (
     Summary,
 )
 from mainstem.contract.browse_sql import Sql
-from mainstem.errors import ConflictError, NotFoundError, StatementError
+from mainstem.errors import ConflictError, StatementError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.shown import ShownCell
 
 _SPELL = PostgresSpelling()
 _CANCELLED = "57014"
-_PIECE = 2 * 1024 * 1024  # characters or bytes of a long value that are read at once
 PAGE_BYTES = 16 * 1024 * 1024
 
 
@@ -123,16 +122,7 @@ class PostgresBrowser(Browser):
     def cell(self, relation: Relation, query: RowQuery) -> Iterator[bytes]:
         """The value in pieces, all of one snapshot."""
         self.ask(Sql("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-        start = 1
-        while True:
-            rows = self.values(browse_sql.piece(_SPELL, relation, query, start, _PIECE))
-            if not rows:
-                raise NotFoundError("there is no such row", remedy="reload the page")
-            value = rows[0][0]
-            if not value:
-                return
-            yield value.encode() if isinstance(value, str) else bytes(value)
-            start += _PIECE
+        yield from browse_sql.value_in_pieces(_SPELL, relation, query, self.values)
 
     def count(self, relation: Relation, query: RowQuery, *, exact: bool) -> RowCount:
         """COUNT(*), or what the planner expects."""
