@@ -1,5 +1,5 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { ArrowDownToLine, Pause, Search } from "lucide-react";
+import { ArrowDownToLine, Pause } from "lucide-react";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { useSearchParams } from "react-router";
 import { api, call } from "@/api/client";
@@ -7,8 +7,9 @@ import { useStore } from "@/api/store";
 import { Button } from "@/ui/Button";
 import { CopyButton } from "@/ui/CopyButton";
 import { cx } from "@/ui/cx";
-import { Checkbox, Input, Select } from "@/ui/Field";
+import { Checkbox, Select } from "@/ui/Field";
 import { count, plural } from "@/ui/numbers";
+import { SearchInput } from "@/ui/SearchInput";
 import { ErrorState } from "@/ui/States";
 import { clockTime, exactTime } from "@/ui/time";
 import type { LogLine } from "./data";
@@ -47,16 +48,7 @@ export function LogView({ watch, streamId }: Props) {
   return (
     <div className={styles.box}>
       <div className={styles.bar}>
-        <div className={styles.search}>
-          <Search aria-hidden="true" />
-          <Input
-            type="search"
-            aria-label="Search the log, or name a table"
-            placeholder="Search the log, or name a table"
-            value={text}
-            onChange={(event) => set({ text: event.target.value })}
-          />
-        </div>
+        <SearchInput label="Search the log, or name a table" value={text} onValue={(value) => set({ text: value })} />
         <Select aria-label="Level" value={level} onValue={(value) => set({ level: value })} choices={LEVELS} />
         <Select
           aria-label="Who speaks"

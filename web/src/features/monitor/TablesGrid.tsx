@@ -1,11 +1,12 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { ArrowDown, ArrowUp, Search } from "lucide-react";
+import { ArrowDown, ArrowUp } from "lucide-react";
 import { type KeyboardEvent, memo, type SyntheticEvent, useMemo, useRef, useState } from "react";
 import { useSearchParams } from "react-router";
 import { useStore } from "@/api/store";
 import { cx } from "@/ui/cx";
-import { Input, Select } from "@/ui/Field";
+import { Select } from "@/ui/Field";
 import { plural } from "@/ui/numbers";
+import { SearchInput } from "@/ui/SearchInput";
 import { EmptyState } from "@/ui/States";
 import { columnsOf, type GridColumn, type Row, type SortKey } from "./columns";
 import type { TableState } from "./data";
@@ -50,16 +51,12 @@ export function TablesGrid({ watch, mode, onOpen }: Props) {
   return (
     <div className={styles.box}>
       <div className={styles.bar}>
-        <div className={styles.search}>
-          <Search aria-hidden="true" />
-          <Input
-            type="search"
-            aria-label="Filter tables by name"
-            placeholder="Filter tables"
-            value={text}
-            onChange={(event) => set("table", event.target.value)}
-          />
-        </div>
+        <SearchInput
+          label="Filter tables by name"
+          placeholder="Filter tables"
+          value={text}
+          onValue={(value) => set("table", value)}
+        />
         <Select
           aria-label="Filter tables by state"
           value={state}
