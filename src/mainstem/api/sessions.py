@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from mainstem.api.services import Plane, Services
-from mainstem.contract.store import ApiKeyRecord
+from mainstem.control.keys import told
 from mainstem.control.sessions import SESSION_S, TICKET_S, Session
 from mainstem.control.validation import invalid
 
@@ -112,31 +112,21 @@ def make_ticket(request: Request, plane: Plane) -> Ticket:
 @router.get("/api-keys", response_model=list[ApiKey])
 def list_keys(plane: Plane) -> list[ApiKey]:
     """All keys of the store, revoked ones too."""
-    return [ApiKey(**_members(record)) for record in plane.keys.all()]
+    return [ApiKey(**told(record)) for record in plane.keys.all()]
 
 
 @router.post("/api-keys", response_model=NewApiKey)
 def create_key(body: KeyName, plane: Plane) -> NewApiKey:
     """Make a key; its text is in this answer alone."""
     record, text = plane.keys.create(body.name)
-    return NewApiKey(**_members(record), key=text)
+    return NewApiKey(**told(record), key=text)
 
 
 @router.delete("/api-keys/{key_id}", response_model=ApiKey)
 def revoke_key(key_id: str, plane: Plane) -> ApiKey:
     """Make a key useless, and with it the sessions that began with it."""
     plane.keys.revoke(key_id)
-    return next(ApiKey(**_members(record)) for record in plane.keys.all() if record.id == key_id)
-
-
-def _members(record: ApiKeyRecord) -> dict[str, object]:
-    return {
-        "id": record.id,
-        "name": record.name,
-        "lastFour": record.last_four,
-        "created": record.created_us // 1_000_000,
-        "revoked": record.revoked_us // 1_000_000 or None,
-    }
+    return next(ApiKey(**told(record)) for record in plane.keys.all() if record.id == key_id)
 
 
 def _info(session: Session) -> SessionInfo:

@@ -11,7 +11,7 @@ import typer
 from mainstem import bootstrap
 from mainstem.cli.serve import settings
 from mainstem.cli.terminal import JsonFlag, Terminal, grid
-from mainstem.contract.store import ApiKeyRecord
+from mainstem.control.keys import told
 
 app = typer.Typer(no_args_is_help=True, help="API keys of this machine's store.")
 Home = Annotated[Path | None, typer.Option(help="Data folder: store and secret key.", show_default="MAINSTEM_HOME")]
@@ -28,7 +28,7 @@ def create(
         record, text = keys.create(name)
     terminal = Terminal(as_json=as_json)
     if as_json:
-        terminal.document(_document(record) | {"key": text})
+        terminal.document(told(record) | {"key": text})
         return
     terminal.say(text)
     terminal.hint(f"{record.id}; it can't be shown again")
@@ -41,7 +41,7 @@ def list_(home: Home = None, as_json: JsonFlag = False) -> None:
         records = keys.all()
     terminal = Terminal(as_json=as_json)
     if as_json:
-        terminal.document([_document(record) for record in records])
+        terminal.document([told(record) for record in records])
     elif records:
         rows = [
             (record.id, record.name, f"…{record.last_four}", _moment(record.created_us), _moment(record.revoked_us))
@@ -66,16 +66,6 @@ def revoke(
         terminal.document({"id": key_id, "revoked": True})
     else:
         terminal.say(f"{key_id} revoked")
-
-
-def _document(record: ApiKeyRecord) -> dict[str, object]:
-    return {
-        "id": record.id,
-        "name": record.name,
-        "lastFour": record.last_four,
-        "created": record.created_us // 1_000_000,
-        "revoked": record.revoked_us // 1_000_000 or None,
-    }
 
 
 def _moment(at_us: int) -> str:

@@ -84,5 +84,16 @@ class ApiKeys:
             self._read_at = -_FRESH_S
 
 
+def told(record: ApiKeyRecord) -> dict[str, object]:
+    """What may be said of a key, as JSON: times in seconds since 1970."""
+    return {
+        "id": record.id,
+        "name": record.name,
+        "lastFour": record.last_four,
+        "created": record.created_us // 1_000_000,
+        "revoked": record.revoked_us // 1_000_000 or None,
+    }
+
+
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
