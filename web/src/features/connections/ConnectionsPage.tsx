@@ -1,6 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
 import { LayoutGrid, Plug, Plus, Rows3 } from "lucide-react";
-import { useSearchParams } from "react-router";
 import type { Schemas } from "@/api/client";
 import { queries } from "@/api/queries";
 import { Button, ButtonLink, IconButton } from "@/ui/Button";
@@ -8,6 +7,7 @@ import { Field, Input } from "@/ui/Field";
 import { plural } from "@/ui/numbers";
 import { Page } from "@/ui/Page";
 import { EmptyState, Loaded } from "@/ui/States";
+import { useSearchSetting } from "@/ui/useSearchSetting";
 import { ConnectionCards } from "./ConnectionCards";
 import styles from "./Connections.module.css";
 import { ConnectionsTable } from "./ConnectionsTable";
@@ -52,21 +52,11 @@ function None() {
 }
 
 function List({ found }: { found: readonly Schemas["Connection"][] }) {
-  const [search, setSearch] = useSearchParams();
+  const [search, put] = useSearchSetting();
   const pings = usePings();
   const wanted = (search.get("q") ?? "").trim().toLowerCase();
   const asTable = search.get("view") === "table";
   const shown = found.filter((one) => SEARCHED.some((name) => (one[name] ?? "").toLowerCase().includes(wanted)));
-  const put = (name: string, value: string) =>
-    setSearch(
-      (before) => {
-        const after = new URLSearchParams(before);
-        if (value) after.set(name, value);
-        else after.delete(name);
-        return after;
-      },
-      { replace: true },
-    );
   const View = asTable ? ConnectionsTable : ConnectionCards;
   return (
     <>

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Copy, Ellipsis, History, Pause, Pencil, Play, Plus, RotateCw, Square, Trash2, Waves } from "lucide-react";
-import { useNavigate, useSearchParams } from "react-router";
+import { useNavigate } from "react-router";
 import { ButtonLink, IconButton } from "@/ui/Button";
 import { Input, Select } from "@/ui/Field";
 import { Menu, type MenuItem } from "@/ui/Menu";
@@ -8,6 +8,7 @@ import { count, plural } from "@/ui/numbers";
 import { Page, Panel } from "@/ui/Page";
 import { EmptyState, ErrorState, Loaded } from "@/ui/States";
 import { type Column, Table } from "@/ui/Table";
+import { useSearchSetting } from "@/ui/useSearchSetting";
 import { useStreamActions } from "./actions";
 import { monitorQueries, type Overview } from "./data";
 import { Ends, HowFar, Name, Newest, Rate, State } from "./StreamCells";
@@ -61,19 +62,9 @@ export function Component() {
 type Actions = ReturnType<typeof useStreamActions>;
 
 function List({ items, actions }: { items: Overview[]; actions: Actions }) {
-  const [search, setSearch] = useSearchParams();
+  const [search, set] = useSearchSetting();
   const text = search.get("search") ?? "";
   const state = search.get("state") ?? "";
-  const set = (name: string, value: string) =>
-    setSearch(
-      (before) => {
-        const after = new URLSearchParams(before);
-        if (value) after.set(name, value);
-        else after.delete(name);
-        return after;
-      },
-      { replace: true },
-    );
   const found = items.filter((item) => fits(item, text.toLowerCase(), state));
   const columns: Column<Overview>[] = [
     { id: "name", header: "Name", cell: (item) => <Name item={item} /> },

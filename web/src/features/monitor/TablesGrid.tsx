@@ -1,13 +1,13 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown, ArrowUp } from "lucide-react";
 import { type KeyboardEvent, memo, type SyntheticEvent, useMemo, useRef, useState } from "react";
-import { useSearchParams } from "react-router";
 import { useStore } from "@/api/store";
 import { cx } from "@/ui/cx";
 import { Select } from "@/ui/Field";
 import { plural } from "@/ui/numbers";
 import { SearchInput } from "@/ui/SearchInput";
 import { EmptyState } from "@/ui/States";
+import { useSearchSetting } from "@/ui/useSearchSetting";
 import { columnsOf, type GridColumn, type Row, type SortKey } from "./columns";
 import type { TableState } from "./data";
 import styles from "./TablesGrid.module.css";
@@ -27,20 +27,10 @@ interface Props {
 export function TablesGrid({ watch, mode, onOpen }: Props) {
   const tables = useStore(watch.tables);
   const head = useStore(watch.head);
-  const [search, setSearch] = useSearchParams();
+  const [search, set] = useSearchSetting();
   const text = search.get("table") ?? "";
   const state = search.get("state") ?? "";
   const sort = sorting(search.get("sort"));
-  const set = (name: string, value: string) =>
-    setSearch(
-      (before) => {
-        const after = new URLSearchParams(before);
-        if (value) after.set(name, value);
-        else after.delete(name);
-        return after;
-      },
-      { replace: true },
-    );
   const columns = columnsOf(mode);
   const lag = head?.changes?.lagSeconds ?? null;
   const rows = useMemo(

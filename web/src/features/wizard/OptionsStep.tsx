@@ -6,6 +6,7 @@ import { Checkbox, Field, Input, Select } from "@/ui/Field";
 import { Panel } from "@/ui/Page";
 import { mode, names, OPERATIONS, type Operation, set, setNames, text } from "./config";
 import { pathName } from "./json";
+import { OperationChecks } from "./OperationChecks";
 import { changedIn, GROUPS, type Option, type OptionGroup, optionValue, withMode, withOption } from "./options";
 import { wizardQueries } from "./queries";
 import base from "./Wizard.module.css";
@@ -78,25 +79,12 @@ export function OptionsStep({ draft, change, configId }: StepProps) {
 function Kinds({ draft, change }: Pick<StepProps, "draft" | "change">) {
   const chosen = names(draft.config, OF_STREAM);
   const applied = (kind: Operation) => !chosen.length || chosen.includes(kind);
-  const toggle = (kind: Operation, on: boolean) =>
-    change((before) => {
-      const next = OPERATIONS.filter((one) => (one === kind ? on : applied(one)));
-      return { ...before, config: setNames(before.config, OF_STREAM, next.length === OPERATIONS.length ? [] : next) };
-    });
-  return (
-    <fieldset className={base.kinds}>
-      <legend className={base.legend}>Changes that are applied</legend>
-      {OPERATIONS.map((kind) => (
-        <Checkbox
-          key={kind}
-          label={kind.toUpperCase()}
-          checked={applied(kind)}
-          disabled={applied(kind) && OPERATIONS.filter(applied).length === 1}
-          onChecked={(on) => toggle(kind, on)}
-        />
-      ))}
-    </fieldset>
-  );
+  const apply = (kinds: Operation[]) =>
+    change((before) => ({
+      ...before,
+      config: setNames(before.config, OF_STREAM, kinds.length === OPERATIONS.length ? [] : kinds),
+    }));
+  return <OperationChecks legend="Changes that are applied" applied={applied} onApplied={apply} />;
 }
 
 interface GroupProps extends Pick<StepProps, "draft" | "change"> {

@@ -4,7 +4,8 @@ import { Dialog } from "@/ui/Dialog";
 import { Checkbox, Field, Input, TextArea } from "@/ui/Field";
 import { Loaded } from "@/ui/States";
 import { ColumnsTable } from "./ColumnsTable";
-import { mode, names, OPERATIONS, pairs, place, setPair, setTableMember, tableEntry } from "./config";
+import { mode, names, OPERATIONS, type Operation, pairs, place, setPair, setTableMember, tableEntry } from "./config";
+import { OperationChecks } from "./OperationChecks";
 import { wizardQueries } from "./queries";
 import type { Size } from "./selection";
 import base from "./Wizard.module.css";
@@ -87,29 +88,9 @@ function TableOperations({ name, draft, change }: Pick<Props, "draft" | "change"
   const entry = tableEntry(draft.config, name);
   const own = entry ? names(entry, ["operations"]) : [];
   const general = names(draft.config, ["source", "options", "operations"]);
-  const applied = (kind: string) => (own.length ? own : general.length ? general : OPERATIONS).includes(kind as never);
-  const toggle = (kind: string, on: boolean) =>
-    change((before) => ({
-      ...before,
-      config: setTableMember(
-        before.config,
-        name,
-        "operations",
-        OPERATIONS.filter((one) => (one === kind ? on : applied(one))),
-      ),
-    }));
-  return (
-    <fieldset className={base.kinds}>
-      <legend className={base.legend}>Changes of this table that are applied</legend>
-      {OPERATIONS.map((kind) => (
-        <Checkbox
-          key={kind}
-          label={kind.toUpperCase()}
-          checked={applied(kind)}
-          disabled={applied(kind) && OPERATIONS.filter(applied).length === 1}
-          onChecked={(on) => toggle(kind, on)}
-        />
-      ))}
-    </fieldset>
-  );
+  const applied = (kind: Operation) =>
+    (own.length ? own : general.length ? general : OPERATIONS).includes(kind as never);
+  const apply = (kinds: Operation[]) =>
+    change((before) => ({ ...before, config: setTableMember(before.config, name, "operations", kinds) }));
+  return <OperationChecks legend="Changes of this table that are applied" applied={applied} onApplied={apply} />;
 }
