@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tools.twins import Twins, twins
 
 from mainstem import bootstrap, failpoints
 from mainstem.connectors.mysql.client import connect as mysql_connect
@@ -24,7 +25,7 @@ from mainstem.model.ids import STREAM, new_id
 from mainstem.model.plan import ReportItem
 from mainstem.model.run import RunOptions
 from mainstem.testing import servers
-from tests.e2e.routes import MYSQL, POSTGRES, ROUTES, End, Route
+from tests.e2e.routes import CROSSING, MYSQL, POSTGRES, ROUTES, End, Route
 
 Rows = list[tuple[Any, ...]]
 
@@ -165,3 +166,13 @@ def small_disk() -> Iterator[Path]:
         if mounted:
             subprocess.run(["umount", "--lazy", folder], check=True)
         folder.rmdir()
+
+
+@pytest.fixture(params=CROSSING, ids="-".join)
+def ends(
+    request: pytest.FixtureRequest, mariadb_server: ConnectionSettings, postgres18_server: ConnectionSettings
+) -> Iterator[Twins]:
+    """Two databases of different kinds, to be written to and compared."""
+    of = {MYSQL: mariadb_server, POSTGRES: postgres18_server}
+    with twins(of[request.param[0]], of[request.param[1]]) as found:
+        yield found

@@ -22,21 +22,6 @@ from tests.e2e.routes import End, Route
 from tests.e2e.streams import Following, cdc, ended_by_request, following, wait_until
 from tests.e2e.test_bad_input_outages import command_of, kill, started_again
 
-ROUTES = ((MYSQL, POSTGRES), (POSTGRES, MYSQL))
-
-
-def name_of(route: tuple[str, str]) -> str:
-    return "-".join(route)
-
-
-@pytest.fixture(params=ROUTES, ids=name_of)
-def ends(
-    request: pytest.FixtureRequest, mariadb_server: ConnectionSettings, postgres18_server: ConnectionSettings
-) -> Iterator[Twins]:
-    of = {MYSQL: mariadb_server, POSTGRES: postgres18_server}
-    with twins(of[request.param[0]], of[request.param[1]]) as found:
-        yield found
-
 
 def through(settings: ConnectionSettings, proxy: Proxy) -> End:
     return End(replace(settings, port=proxy.port))

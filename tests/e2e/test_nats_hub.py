@@ -7,19 +7,18 @@ from contextlib import ExitStack
 from functools import partial
 
 import pytest
-from tools.twins import Twins, twins
+from tools.twins import Twins
 from tools.workload import ACCOUNTS, TOTAL, Session, Workload, bank_sum, prepare
 
 from mainstem import bootstrap
 from mainstem.bootstrap.hubs import hubs
-from mainstem.model.connection import ConnectionSettings
 from mainstem.model.ids import STREAM, new_id
 from mainstem.model.run import RunOptions
 from mainstem.testing.nats import NatsServer, nats
 from mainstem.testing.proxy import Proxy
-from tests.e2e.routes import CROSSING, MYSQL, POSTGRES, End, Route
+from tests.e2e.routes import End, Route
 from tests.e2e.streams import ended_by_request, following, wait_until
-from tests.e2e.test_changes_network import FAULTS, name_of
+from tests.e2e.test_changes_network import FAULTS
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +46,6 @@ def test_a_copy_through_nats_is_the_same_in_every_direction(route: Route, server
         through.conversion = copy  # type: ignore[method-assign]
         progress = through.copy(RunOptions(jobs=2, memory_bytes=4 * 1024 * 1024))
     assert progress.rows_written == 30_003
-
-
-@pytest.fixture(params=CROSSING, ids=name_of)
-def ends(
-    request: pytest.FixtureRequest, mariadb_server: ConnectionSettings, postgres18_server: ConnectionSettings
-) -> Iterator[Twins]:
-    of = {MYSQL: mariadb_server, POSTGRES: postgres18_server}
-    with twins(of[request.param[0]], of[request.param[1]]) as found:
-        yield found
 
 
 def forgetful(server: NatsServer) -> None:

@@ -3,12 +3,11 @@ from __future__ import annotations
 import threading
 
 import pyarrow as pa
-import pytest
 
 from mainstem.errors import CancelledError
 from mainstem.hub.memory import MemoryHub
 from mainstem.model.batch import ChangeBatch
-from mainstem.model.frame import Begin, Chunk, Commit
+from mainstem.model.frame import Chunk
 from mainstem.model.names import TableId
 
 TABLE = TableId("shop", "t")
@@ -17,15 +16,6 @@ CHUNK = Chunk(TABLE, 0)
 
 def batch(size_bytes: int) -> ChangeBatch:
     return ChangeBatch(TABLE, pa.record_batch([pa.array([b"x"])], names=["c0"]), size_bytes)
-
-
-def test_frames_of_a_lane_come_out_in_order_and_numbered() -> None:
-    lane = MemoryHub(100).lane(0)
-    frames = [Begin(CHUNK, 1), batch(10), Commit(CHUNK, 1)]
-    for frame in frames:
-        lane.publish(frame)
-    received = [lane.receive() for _ in frames]
-    assert [item and (item.seq, item.frame) for item in received] == list(enumerate(frames, start=1))
 
 
 def test_a_full_hub_makes_the_publisher_wait_until_a_frame_is_received() -> None:
@@ -103,13 +93,3 @@ def test_closing_wakes_a_publisher_that_waits() -> None:
     hub.close()
     thread.join(10)
     assert len(outcome) == 1
-
-
-def test_a_closed_lane_gives_what_is_left_and_then_none() -> None:
-    lane = MemoryHub(100).lane(0)
-    lane.publish(batch(1))
-    lane.close()
-    assert lane.receive() is not None
-    assert lane.receive() is None
-    with pytest.raises(CancelledError):
-        lane.publish(batch(1))
