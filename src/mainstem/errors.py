@@ -69,6 +69,15 @@ class ConflictError(MainstemError):
     code = "conflict"
 
 
+class TakenOverError(MainstemError):
+    """Another process has this run or stream by now: what this one began is over, and is nobody's failure.
+
+    ``where["fence"]`` is the token that the target knows.
+    """
+
+    code = "taken_over"
+
+
 class UnauthorizedError(MainstemError):
     """No API key, or a wrong one."""
 

@@ -21,7 +21,7 @@ from mainstem.control.states import ENDING_OF, Move, StateConflict, after, is_th
 from mainstem.control.timelines import Timelines
 from mainstem.engine.conversion import Endpoint
 from mainstem.engine.replication import Replication
-from mainstem.errors import MainstemError, PositionLostError
+from mainstem.errors import MainstemError, PositionLostError, TakenOverError
 from mainstem.log import logger
 from mainstem.model.event import Category, Event, Level
 from mainstem.model.names import TableId
@@ -334,6 +334,9 @@ class Supervisor:
     def _work(self, active: _Active) -> None:
         try:
             progress = active.told(active.run.run())
+        except TakenOverError as exc:
+            self._drop(active, exc)
+            return
         except Exception as exc:  # a bug of ours must end as FAILED, not as a stream that runs for ever
             _log.exception("a run broke off", stream=active.stream_id)
             progress = active.progress()
@@ -347,6 +350,13 @@ class Supervisor:
             with self._lock:
                 self._active.pop(active.stream_id, None)
             active.done.set()
+
+    def _drop(self, active: _Active, error: TakenOverError) -> None:
+        """Have no more to do with a run that another process has; its record is that process's."""
+        self.say(active.stream_id, f"{error.message}; this process has let go of it", level=Level.WARN)
+        with self._lock:
+            self._active.pop(active.stream_id, None)
+        active.done.set()
 
     def _release(self, record: StreamRecord, ends: Callable[[], Ends]) -> None:
         """Have the source keep nothing more for a replication that is over for good; a failure is told."""

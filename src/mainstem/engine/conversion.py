@@ -19,7 +19,14 @@ from mainstem.engine.planjson import plan_from_json, plan_to_json
 from mainstem.engine.planner import make_plan
 from mainstem.engine.progress import Tracker
 from mainstem.engine.retry import Backoff
-from mainstem.errors import CancelledError, ConflictError, MainstemError, PlanError, TargetChangedError
+from mainstem.errors import (
+    CancelledError,
+    ConflictError,
+    MainstemError,
+    PlanError,
+    TakenOverError,
+    TargetChangedError,
+)
 from mainstem.model.event import Event
 from mainstem.model.plan import MigrationPlan
 from mainstem.model.run import Progress, RunOptions, RunState, TableState
@@ -67,9 +74,10 @@ class Conversion:
         self._closing = False  # all is done, but for the ledger, which may be gone already
 
     def run(self) -> Progress:
-        """Work to a terminal state (FINISHED, FAILED, STOPPED, or a limit); never raises `MainstemError`.
+        """Work to a terminal state (FINISHED, FAILED, STOPPED, or a limit).
 
-        A failure is told by the progress: ``error``, ``error_code``, ``remedy``.
+        A failure is told by the progress (``error``, ``error_code``, ``remedy``), and of `MainstemError` only
+        `TakenOverError` is raised: another process has the run, whose end this is not.
         """
         self._control.start_clock()
         self._tracker.set_state(RunState.RUNNING)
@@ -80,6 +88,8 @@ class Conversion:
             state, error = self._work(), None
         except CancelledError:
             state, error = RunState.STOPPED, None
+        except TakenOverError:
+            raise
         except MainstemError as exc:
             stopped = self._control.stopped
             state, error = (RunState.STOPPED, None) if stopped else (RunState.FAILED, exc)

@@ -38,6 +38,7 @@ from mainstem.errors import (
     MainstemError,
     NotFoundError,
     PlanError,
+    TakenOverError,
     TargetChangedError,
 )
 from mainstem.model.alert import Alert
@@ -90,7 +91,9 @@ class Replication:
         self._standing: Standing | None = None  # once it streams, until the run ends
 
     def run(self) -> Progress:
-        """Work until stopped, a limit or a failure; never raises `MainstemError`.
+        """Work until stopped, a limit or a failure; of `MainstemError` only `TakenOverError` is raised.
+
+        That one says that another process has the stream, whose end this is not.
 
         A stream that is STOPPED, at a limit or FAILED goes on with a new `Replication` of its id: what the source keeps
         for it stays (see `close_stream`). With ``error_code`` ``position_lost`` it can't: tables need a new copy.
@@ -102,6 +105,9 @@ class Replication:
                 state, error = self._work(), None
             except CancelledError:
                 state, error = self._limit.state or RunState.STOPPED, None
+            except TakenOverError:
+                self._standing = None
+                raise
             except MainstemError as exc:
                 ended = RunState.STOPPED if self._control.stopped else self._limit.state
                 state, error = (ended, None) if ended else (RunState.FAILED, exc)
@@ -275,7 +281,7 @@ class Replication:
                     stored = self._copy(stored, book, ledger, handover)
                 else:
                     self._requests.add(self._new_tables(stored))
-            self._stream(stored, changes, applies, means)
+            self._stream(stored, book, changes, applies, means)
 
     def _stored(self, book: StreamBook, ledger: Ledger, handover: HandOver, changes: ChangeSource) -> StoredStream:
         """The stream as the target knows it; begun now if it does not."""
@@ -340,12 +346,15 @@ class Replication:
 
         return [(position, partial(passed, position)) for position in sorted(waiting)]
 
-    def _stream(self, stored: StoredStream, changes: ChangeSource, applies: ChangeTarget, means: Means) -> None:
+    def _stream(
+        self, stored: StoredStream, book: StreamBook, changes: ChangeSource, applies: ChangeTarget, means: Means
+    ) -> None:
         """Read and apply until something ends it."""
         copier = Copier(self.run_id, self._source, changes, means, self._requests, open_hold(means, self.run_id))
         self._tracker.stream_tables(stored.tables)
         standing = Standing(stored)
         with applies.applier(self.run_id) as applier:
+            _check_unmoved(book, stored)
             session = Session(
                 changes, applier, standing, self._lag, self._milestones, self._orders,
                 self._evolution(), self._options, self._control, self._limit, self._tracker,
@@ -359,6 +368,13 @@ class Replication:
         return Evolution(
             self._source, self._target, self._options, self._tracker, lambda table: self._requests.add([table])
         )
+
+
+def _check_unmoved(book: StreamBook, stored: StoredStream) -> None:
+    """Raise `ReadAgainError` if whoever had the stream until the applier got it has applied more meanwhile."""
+    now = book.load()
+    if now is None or now.checkpoint.position != stored.checkpoint.position:
+        raise ReadAgainError("another process has applied changes of this stream before this one got hold of it")
 
 
 def stored_letters(target: Endpoint, options: RunOptions, run_id: str, limit: int = 1000) -> list[DeadLetter]:

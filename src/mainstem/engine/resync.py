@@ -33,7 +33,7 @@ from mainstem.engine.planner import look
 from mainstem.engine.present import present_columns, shape
 from mainstem.engine.retry import worth_waiting
 from mainstem.engine.standing import ACTIVE, Standing
-from mainstem.errors import CancelledError, MainstemError
+from mainstem.errors import CancelledError, MainstemError, TakenOverError
 from mainstem.model.event import Level
 from mainstem.model.names import TableId
 from mainstem.model.plan import MigrationPlan
@@ -145,7 +145,7 @@ class Copier:
                 self._requests.add(tables)
             raise
         except MainstemError as exc:
-            if worth_waiting(exc) or self._over.is_set():
+            if worth_waiting(exc) or isinstance(exc, TakenOverError) or self._over.is_set():
                 if not begun:
                     self._requests.add(tables)
                 raise

@@ -228,6 +228,8 @@ class RunOptions:
         memory_bytes: bound of what the hub may hold.
         reporting_interval_s: seconds between progress lines in the log; 0 is none.
         retry_seconds: for how long a lost connection is tried again without any progress before the run fails.
+        token: by which the systems tell this process of the run from earlier ones, whose tokens are lower (see
+            `contract.target`); nobody's setting. 0 is a process that knows of no other.
     """
 
     tables: tuple[TableSelection, ...] = ()
@@ -258,6 +260,7 @@ class RunOptions:
     retry_seconds: float = 60.0
     mode: Mode = Mode.CONVERT
     changes: ChangeOptions = ChangeOptions()
+    token: int = 0
 
 
 @dataclass(slots=True)
