@@ -9,9 +9,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from mainstem.errors import ConflictError, InvalidError
+from mainstem.model.connection import ConnectionSettings
 from mainstem.store.database import Database
 from mainstem.store.sql import SqlStore
 from mainstem.store.tables import metadata
+from tests.store.conftest import postgres_url
 
 
 def test_migrations_make_the_tables_that_the_program_uses(store_url: str) -> None:
@@ -32,14 +34,32 @@ def test_opening_a_store_twice_keeps_what_is_in_it(store_url: str) -> None:
     second.close()
 
 
-def test_a_store_has_one_server_at_a_time(store_url: str) -> None:
-    first, second = SqlStore(store_url), SqlStore(store_url)
+def test_a_store_in_a_file_has_one_server_at_a_time(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'mainstem.db'}"
+    first, second = SqlStore(url), SqlStore(url)
     first.claim()
     with pytest.raises(ConflictError, match="another server"):
         second.claim()
     first.close()
     second.claim()
     second.close()
+
+
+def test_a_store_on_postgresql_has_several_servers_or_one_that_is_alone(postgres_db: ConnectionSettings) -> None:
+    url = postgres_url(postgres_db)
+    first, second, alone = SqlStore(url), SqlStore(url), Database(url)
+    first.claim()
+    second.claim()
+    first.close()
+    with pytest.raises(ConflictError, match="another server"):
+        alone.claim(alone=True)
+    second.close()
+    alone.claim(alone=True)
+    third = SqlStore(url)
+    with pytest.raises(ConflictError, match="another server"):
+        third.claim()
+    third.close()
+    alone.close()
 
 
 def test_a_store_of_a_newer_program_is_refused(store_url: str) -> None:

@@ -14,7 +14,7 @@ from mainstem.model.event import Category, Event, Level
 from mainstem.model.run import RunState
 from mainstem.store.moving import move
 from mainstem.store.sql import SqlStore
-from mainstem.store.tables import metadata
+from mainstem.store.tables import FLEETING, metadata
 from tests.store.conftest import postgres_url
 
 
@@ -36,6 +36,7 @@ def filled(url: str) -> None:
     store.add_key(ApiKeyRecord("key_1", 4, "k", "digest", "last"))
     store.add_query(QueryRecord(5, "conn_1", "n", "d", "SELECT 1", "done", "", 1, 2), keep=10)
     store.set_setting("install_id", "install_x")
+    assert store.fleet.acquire("stream/stream_1", "member_1", 6)
     store.close()
 
 
@@ -47,6 +48,7 @@ def content(url: str) -> dict[str, list[tuple[object, ...]]]:
                 tuple(row) for row in connection.execute(sa.select(table).order_by(*table.primary_key.columns))
             ]
             for table in metadata.sorted_tables
+            if table not in FLEETING
         }
     engine.dispose()
     return found

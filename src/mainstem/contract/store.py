@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from mainstem.contract.fleet import Lease
 from mainstem.model.event import Event
 from mainstem.model.run import RunState
 
@@ -126,8 +127,16 @@ class QueryRecord:
 class StateStore(Protocol):
     """Where connections, configs, streams, logs, keys and a few settings live."""
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether several servers may use this store at once."""
+        ...
+
     def claim(self) -> None:
-        """Be the one server of this store until `close` or the end of the process; `ConflictError` if there is one."""
+        """Be a server of this store until `close` or the end of the process.
+
+        `ConflictError` if another one has it to itself.
+        """
         ...
 
     def close(self) -> None:
@@ -190,12 +199,12 @@ class StateStore(Protocol):
         """One, or None."""
         ...
 
-    def put_stream(self, record: StreamRecord) -> bool:
-        """Replace the one of the same id; False if there is none."""
+    def put_stream(self, record: StreamRecord, lease: Lease | None = None) -> bool:
+        """Replace the one of the same id; False if there is none, or another has taken over the lease that is named."""
         ...
 
-    def save_progress(self, stream_id: str, progress: dict[str, Any]) -> None:
-        """Replace only the progress."""
+    def save_progress(self, stream_id: str, progress: dict[str, Any], lease: Lease | None = None) -> bool:
+        """Replace only the progress; False as with `put_stream`."""
         ...
 
     def newest_streams(self) -> list[tuple[StreamRecord, int]]:

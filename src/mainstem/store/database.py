@@ -1,4 +1,4 @@
-"""Opens the store's database: engine, pragmas, migrations, and the claim that keeps a second server out."""
+"""Opens the store's database: engine, pragmas, migrations, and the claims of servers on it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 
 from mainstem.errors import ConflictError, ConnectError, ConnectReason, InvalidError
@@ -21,7 +22,20 @@ from mainstem.errors import ConflictError, ConnectError, ConnectReason, InvalidE
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _CLAIM_KEY = 0x6D61696E  # "main": PostgreSQL's advisory locks are named by numbers
 _MIGRATE_KEY = _CLAIM_KEY + 1
+_LOGS_KEY = _CLAIM_KEY + 2
 _BUSY_MS = 15_000
+_NOW_US = {
+    True: "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)",
+    False: "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
+}
+_NO_ANSWER = {
+    "connect_timeout": 5,
+    "tcp_user_timeout": 5000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+}
+"""A server that went away without a word is noticed after so long (libpq's names and units)."""
 
 
 class Database:
@@ -50,6 +64,8 @@ class Database:
                 remedy="set MAINSTEM_STORE_URL to sqlite:///path or postgresql+psycopg://user:password@host/database",
             )
         self.engine = self._sqlite() if self.is_sqlite else self._postgres()
+        self.now_us: sa.ColumnElement[int] = sa.literal_column(_NOW_US[self.is_sqlite], sa.BigInteger)
+        """The database's own clock, as of when a row is looked at: microseconds since 1970."""
         self._release: Callable[[], None] | None = None
 
     def _sqlite(self) -> sa.Engine:
@@ -83,8 +99,12 @@ class Database:
             pool_pre_ping=True,
             pool_size=10,
             max_overflow=40,
-            connect_args={"connect_timeout": 5, "application_name": "mainstem-store"},
+            connect_args={**_NO_ANSWER, "application_name": "mainstem-store"},
         )
+
+    def insert(self, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+        """An INSERT that can say what is to happen when the row is there already; both databases spell it alike."""
+        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -99,6 +119,11 @@ class Database:
             connection = plain.execution_options(sqlite_begin="IMMEDIATE")
             with connection.begin():
                 yield connection
+
+    def keep_order(self, connection: sa.Connection) -> None:
+        """Let no other transaction number log lines until this one has ended, so that numbers grow as lines appear."""
+        if not self.is_sqlite:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOGS_KEY)))
 
     def migrate(self) -> None:
         """Bring the tables to this version of the program; `InvalidError` when they are newer than it."""
@@ -121,15 +146,23 @@ class Database:
                 remedy="check MAINSTEM_STORE_URL, or MAINSTEM_HOME and its permissions",
             ) from exc
 
-    def claim(self) -> None:
-        """Keep a second server out until `close`; the lock goes with the process, however it ends."""
+    def claim(self, *, alone: bool = False) -> None:
+        """Say that a server uses this store, until `close`; the lock goes with the process, however it ends.
+
+        Args:
+            alone: no other one may. On SQLite that is always so.
+
+        Raises:
+            ConflictError: another server is in the way.
+        """
         if self._release is not None:
             return
-        self._release = self._lock_file() if self.is_sqlite else self._lock_session()
+        self._release = self._lock_file() if self.is_sqlite else self._lock_session(alone=alone)
 
-    def _lock_session(self) -> Callable[[], None]:
+    def _lock_session(self, *, alone: bool) -> Callable[[], None]:
+        lock = sa.func.pg_try_advisory_lock if alone else sa.func.pg_try_advisory_lock_shared
         connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        if not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_CLAIM_KEY))):
+        if not connection.scalar(sa.select(lock(_CLAIM_KEY))):
             connection.close()
             raise _taken()
 
@@ -161,5 +194,6 @@ class Database:
 def _taken() -> ConflictError:
     return ConflictError(
         "another server already uses this store",
-        remedy="stop it, or set MAINSTEM_HOME (or MAINSTEM_STORE_URL) to another",
+        remedy="stop it, or set MAINSTEM_HOME (or MAINSTEM_STORE_URL) to another; several servers can share one on"
+        " PostgreSQL",
     )

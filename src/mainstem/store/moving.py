@@ -10,7 +10,7 @@ from sqlalchemy.engine import make_url
 
 from mainstem.errors import AccountingError, ConflictError, NotFoundError
 from mainstem.store.database import Database
-from mainstem.store.tables import metadata
+from mainstem.store.tables import FLEETING, metadata
 
 _ROWS_AT_ONCE = 500
 
@@ -37,12 +37,16 @@ def move(source_url: str, target_url: str) -> dict[str, int]:
             database = Database(url)
             stack.callback(database.close)
             database.migrate()
-            database.claim()
+            database.claim(alone=True)
             databases.append(database)
         source, target = databases
         with source.reading() as reading, target.writing() as writing:
             _check_empty(writing)
-            return {table.name: _copy(table, reading, writing) for table in metadata.sorted_tables}
+            return {table.name: _copy(table, reading, writing) for table in _lasting()}
+
+
+def _lasting() -> list[sa.Table]:
+    return [table for table in metadata.sorted_tables if table not in FLEETING]
 
 
 def _check_there(url: str) -> None:
@@ -54,7 +58,7 @@ def _check_there(url: str) -> None:
 
 
 def _check_empty(connection: sa.Connection) -> None:
-    for table in metadata.sorted_tables:
+    for table in _lasting():
         if connection.scalar(sa.select(sa.exists().select_from(table))):
             raise ConflictError(
                 f"the target store holds something already (table {table.name})",

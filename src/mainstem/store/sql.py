@@ -10,11 +10,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from mainstem.contract.fleet import Lease
 from mainstem.contract.store import ApiKeyRecord, ConfigRecord, ConnectionRecord, LogLine, QueryRecord, StreamRecord
 from mainstem.model.event import Category, Event, Level
 from mainstem.model.run import RunState
 from mainstem.store import tables
 from mainstem.store.database import Database
+from mainstem.store.fleet import SqlFleet
 
 TROUBLES = (Level.WARN.value, Level.ERROR.value)
 
@@ -25,6 +27,11 @@ class SqlStore:
     def __init__(self, url: str) -> None:
         self._database = Database(url)
         self._database.migrate()
+        self.fleet = SqlFleet(self._database)
+
+    @property
+    def is_shared(self) -> bool:
+        return not self._database.is_sqlite
 
     def claim(self) -> None:
         self._database.claim()
@@ -106,13 +113,18 @@ class SqlStore:
         row = self._one(tables.streams, stream_id)
         return None if row is None else _stream(row)
 
-    def put_stream(self, record: StreamRecord) -> bool:
-        return self._put(tables.streams, asdict(record))
+    def put_stream(self, record: StreamRecord, lease: Lease | None = None) -> bool:
+        return self._change_stream(record.id, asdict(record), lease)
 
-    def save_progress(self, stream_id: str, progress: dict[str, Any]) -> None:
+    def save_progress(self, stream_id: str, progress: dict[str, Any], lease: Lease | None = None) -> bool:
+        return self._change_stream(stream_id, {"progress": progress}, lease)
+
+    def _change_stream(self, stream_id: str, values: dict[str, Any], lease: Lease | None) -> bool:
         table = tables.streams
         with self._database.writing() as connection:
-            connection.execute(table.update().where(table.c.id == stream_id).values(progress=progress))
+            if lease is not None and not self.fleet.holds(connection, lease):
+                return False
+            return connection.execute(table.update().where(table.c.id == stream_id).values(values)).rowcount > 0
 
     def newest_streams(self) -> list[tuple[StreamRecord, int]]:
         table = tables.streams
@@ -131,9 +143,9 @@ class SqlStore:
 
     def save_timeline(self, stream_id: str, timeline: dict[str, Any]) -> None:
         table = tables.stream_timelines
+        adding = self._database.insert(table).values(id=stream_id, data=timeline)
         with self._database.writing() as connection:
-            if connection.execute(table.update().where(table.c.id == stream_id).values(data=timeline)).rowcount == 0:
-                connection.execute(table.insert().values(id=stream_id, data=timeline))
+            connection.execute(adding.on_conflict_do_update(index_elements=[table.c.id], set_={"data": timeline}))
 
     def timeline(self, stream_id: str) -> dict[str, Any]:
         row = self._one(tables.stream_timelines, stream_id)
@@ -150,6 +162,7 @@ class SqlStore:
             return
         table = tables.stream_logs
         with self._database.writing() as connection:
+            self._database.keep_order(connection)
             connection.execute(table.insert(), [{"stream_id": stream, **asdict(event)} for stream, event in lines])
             for stream in {stream for stream, _ in lines}:
                 mine = table.c.stream_id == stream
@@ -224,9 +237,9 @@ class SqlStore:
 
     def set_setting(self, name: str, value: str) -> None:
         table = tables.settings
+        adding = self._database.insert(table).values(name=name, value=value)
         with self._database.writing() as connection:
-            if not connection.execute(table.update().where(table.c.name == name).values(value=value)).rowcount:
-                connection.execute(table.insert().values(name=name, value=value))
+            connection.execute(adding.on_conflict_do_update(index_elements=[table.c.name], set_={"value": value}))
 
     def setting(self, name: str) -> str | None:
         table = tables.settings
@@ -235,11 +248,10 @@ class SqlStore:
 
     def setdefault(self, name: str, value: str) -> str:
         table = tables.settings
+        adding = self._database.insert(table).values(name=name, value=value).on_conflict_do_nothing()
         with self._database.writing() as connection:
-            there = connection.scalar(sa.select(table.c.value).where(table.c.name == name))
-            if there is None:
-                connection.execute(table.insert().values(name=name, value=value))
-            return value if there is None else str(there)
+            connection.execute(adding)
+            return str(connection.scalar(sa.select(table.c.value).where(table.c.name == name)))
 
 
 def _nth_newest(condition: sa.ColumnElement[bool], count: int) -> sa.ScalarSelect[int]:
