@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mainstem.errors import WireError
 from mainstem.hub.framing import Compression, Decoder, Encoder
-from mainstem.model.batch import ChangeBatch, RawBatch
+from mainstem.model.batch import ChangeBatch, Place, PlacedBatch, RawBatch
 from mainstem.model.change import ChangeGroup, Idle, RowChanges, SchemaChange, SchemaChangeKind, Truncate
 from mainstem.model.frame import Abort, Begin, Chunk, Commit, Frame
 from mainstem.model.names import TableId
@@ -20,6 +20,7 @@ from mainstem.model.types import Kind, LogicalType
 
 ROOM = 4096
 names = st.text(max_size=8)
+counts = st.integers(0, 2**40)
 tables = st.builds(TableId, names, names)
 bounds = st.none() | names
 chunks = st.builds(Chunk, tables, st.integers(0, 2**40), bounds, bounds, names)
@@ -65,6 +66,7 @@ frames: st.SearchStrategy[Frame] = st.one_of(
     st.builds(Abort, chunks),
     st.builds(ChangeBatch, tables, batches(), st.integers(0, 2**40)),
     st.builds(RawBatch, tables, st.binary(max_size=20_000), st.integers(0, 2**40)),
+    st.builds(PlacedBatch, tables, counts, counts, st.builds(Place, names, names), counts, counts, st.booleans()),
     st.builds(Idle, names, st.none() | st.integers(0, 2**60)),
     groups,
 )

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from mainstem.model.batch import ChangeBatch, RawBatch
+from mainstem.model.batch import Batch
 from mainstem.model.frame import Chunk
 from mainstem.model.plan import TablePlan
 
@@ -27,8 +27,10 @@ class SnapshotReader(Protocol):
         """Cut a table into chunks of about so many rows; boundaries are computed by the server."""
         ...
 
-    def read(self, table: TablePlan, chunk: Chunk, limits: BatchLimits) -> Generator[ChangeBatch | RawBatch]:
+    def read(self, table: TablePlan, chunk: Chunk, limits: BatchLimits) -> Generator[Batch]:
         """The chunk's rows: raw ones if the plan says so (`TablePlan.raw`).
+
+        A connector yields the rows themselves; where another process reads, `PlacedBatch` are yielded.
 
         Closing the iterator early cancels the query and leaves the reader usable.
 

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from mainstem.model.batch import ChangeBatch, RawBatch
+from mainstem.model.batch import Batch
 from mainstem.model.frame import Chunk
 from mainstem.model.names import TableId
 from mainstem.model.plan import Statement, TablePlan
@@ -129,8 +129,8 @@ class Loader(AbstractContextManager["Loader"], Protocol):
         """Whether the chunk that was begun keeps others from being written into its table until it is committed."""
         ...
 
-    def write(self, batch: ChangeBatch | RawBatch) -> None:
-        """Send a batch.
+    def write(self, batch: Batch) -> None:
+        """Send a batch. A connector is never given a `PlacedBatch`: it was fetched before.
 
         Raises `RowError`, `LostConnectionError`, `TargetFullError`, `TransientError` or `StatementError`.
         """

@@ -17,7 +17,7 @@ from mainstem.engine.progress import Tracker
 from mainstem.engine.waiting import Waiting
 from mainstem.engine.work import Attempt, PlanWork, WorkQueue
 from mainstem.errors import CancelledError, DeniedError, MainstemError, NotFoundError, StatementError
-from mainstem.model.batch import ChangeBatch, RawBatch
+from mainstem.model.batch import Batch
 from mainstem.model.frame import Abort, Begin, Commit
 from mainstem.model.plan import TablePlan
 
@@ -122,21 +122,20 @@ class Reader:
                     return False
                 rows = batch.count
                 allowed = 0 if self.control.out_of_time() else self.control.reserve(rows)
-                if allowed < rows and isinstance(batch, RawBatch):
-                    return False  # the limit of seconds is over; of rows there is none where rows are raw
-                if allowed < rows and isinstance(batch, ChangeBatch):
-                    batch = ChangeBatch(batch.table, batch.rows.slice(0, allowed), batch.size_bytes * allowed // rows)
-                if allowed:
-                    attempt.rows += allowed
-                    attempt.bytes += batch.size_bytes
-                    self.lane.publish(batch)
-                    del batch  # a row may be of hundreds of megabytes: not while the next is read
+                # nothing is left of a raw one: then the limit of seconds is over, as of rows it has none
+                kept = batch.first(allowed) if allowed else None
+                del batch
+                if kept is not None:
+                    attempt.rows += kept.count
+                    attempt.bytes += kept.size_bytes
+                    self.lane.publish(kept)
+                    del kept  # a row may be of hundreds of megabytes: not while the next is read
                     failpoints.hit("reader.batch")
                 if allowed < rows:
                     return False
         return True
 
-    def _timed(self, batches: Iterator[ChangeBatch | RawBatch]) -> Iterator[ChangeBatch | RawBatch]:
+    def _timed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         while True:
             with self._waiting:
                 batch = next(batches, None)

@@ -21,7 +21,7 @@ from mainstem.errors import (
     StatementError,
     TransientError,
 )
-from mainstem.model.batch import ChangeBatch, RawBatch
+from mainstem.model.batch import Batch
 from mainstem.model.frame import Abort, Begin, Commit
 from mainstem.model.run import RowErrorPolicy, RunOptions
 
@@ -62,7 +62,7 @@ class Writer:
         if isinstance(frame, Begin):
             self._attempt = self.queue.under_way(frame.chunk)
             self._try(self._begin)
-        elif isinstance(frame, ChangeBatch | RawBatch):
+        elif isinstance(frame, Batch):
             self._try(partial(self.loader.write, frame))
         elif isinstance(frame, Commit):
             self._try(partial(self._commit, frame))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from mainstem.model.batch import ChangeBatch, RawBatch
+from mainstem.model.batch import ChangeBatch, Place, PlacedBatch, RawBatch
 from mainstem.model.cells import batch_of
 from mainstem.model.change import ChangeGroup, Idle, RowChanges, SchemaChange, Truncate
 from mainstem.model.frame import Abort, Begin, Chunk, Commit, Frame
@@ -105,6 +105,20 @@ def _read_raw(head: Head, reading: _Reading) -> RawBatch:
     return RawBatch(TableId(*head["table"]), memoryview(reading.blob()), head["count"])
 
 
+def _write_placed(batch: PlacedBatch, _: _Writing) -> Head:
+    return {
+        "table": _table(batch.table), "count": batch.count, "size": batch.size_bytes, "tag": batch.tag,
+        "place": [batch.place.stream, batch.place.subject], "number": batch.number, "raw": batch.raw,
+    }  # fmt: skip
+
+
+def _read_placed(head: Head, _: _Reading) -> PlacedBatch:
+    return PlacedBatch(
+        TableId(*head["table"]), head["count"], head["size"], Place(*head["place"]), head["tag"], head["number"],
+        head["raw"],
+    )  # fmt: skip
+
+
 def _write_group(group: ChangeGroup, writing: _Writing) -> Head:
     head = {
         "whole": group.whole, "transactions": group.transactions, "position": group.position,
@@ -167,6 +181,7 @@ _WRITE: dict[str, Callable[[Any, _Writing], Head]] = {
     "Abort": lambda frame, _: {"chunk": _write_chunk(frame.chunk)},
     "ChangeBatch": _write_rows,
     "RawBatch": _write_raw,
+    "PlacedBatch": _write_placed,
     "ChangeGroup": _write_group,
     "Idle": lambda frame, _: {"position": frame.position, "lag": frame.lag_bytes},
     "RowChanges": _write_changes,
@@ -183,6 +198,7 @@ _READ: dict[str, Callable[[Head, _Reading], Any]] = {
     "Abort": lambda head, _: Abort(_read_chunk(head["chunk"])),
     "ChangeBatch": _read_rows,
     "RawBatch": _read_raw,
+    "PlacedBatch": _read_placed,
     "ChangeGroup": _read_group,
     "Idle": lambda head, _: Idle(head["position"], head["lag"]),
     "RowChanges": _read_changes,

@@ -8,14 +8,14 @@ from types import TracebackType
 
 from mainstem.contract.hub import Delivery
 from mainstem.errors import CancelledError
-from mainstem.model.batch import ChangeBatch, RawBatch
+from mainstem.model.batch import ChangeBatch, PlacedBatch, RawBatch
 from mainstem.model.change import ChangeGroup
 from mainstem.model.frame import Frame
 
 
 def frame_bytes(frame: Frame) -> int:
-    """What a frame counts towards the bound: its cells' bytes; control frames are free."""
-    return frame.size_bytes if isinstance(frame, ChangeBatch | RawBatch | ChangeGroup) else 0
+    """What a frame counts towards the bound: its cells' bytes, wherever they are; control frames are free."""
+    return frame.size_bytes if isinstance(frame, ChangeBatch | RawBatch | PlacedBatch | ChangeGroup) else 0
 
 
 class MemoryHub:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mainstem.model.batch import ChangeBatch, RawBatch
+from mainstem.model.batch import Batch
 from mainstem.model.change import ChangeGroup, Idle
 from mainstem.model.names import TableId
 
@@ -63,4 +63,4 @@ class Abort:
     chunk: Chunk
 
 
-Frame = Begin | ChangeBatch | RawBatch | Commit | Abort | ChangeGroup | Idle
+Frame = Begin | Batch | Commit | Abort | ChangeGroup | Idle

@@ -22,7 +22,7 @@ from mainstem.connectors.mysql.outcome import Outcome, row_error
 from mainstem.connectors.mysql.session import TableFacts, connect_writer, interrupt, table_facts
 from mainstem.contract.target import Receipt
 from mainstem.errors import AccountingError, ConflictError, MainstemError, PlanError, RowError, StatementError
-from mainstem.model.batch import ChangeBatch, RawBatch
+from mainstem.model.batch import Batch, ChangeBatch
 from mainstem.model.cells import LARGE_BYTES
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.frame import Chunk
@@ -94,10 +94,10 @@ class MysqlLoader:
         """
         return self._takes_files and self._lock_mode < _INTERLEAVED and self._facts[self._table.target].numbered
 
-    def write(self, batch: ChangeBatch | RawBatch) -> None:
+    def write(self, batch: Batch) -> None:
         """Send a batch."""
-        if isinstance(batch, RawBatch):
-            raise PlanError(f"raw rows of table {batch.table} cannot be written to MySQL")
+        if not isinstance(batch, ChangeBatch):
+            raise PlanError(f"rows of table {batch.table} that are not decoded cannot be written to MySQL")
         rows = batch.rows
         try:
             if self._quarantine is not None:

@@ -20,8 +20,8 @@ from mainstem.connectors.postgres.ledger import PostgresLedger
 from mainstem.connectors.postgres.raw import BINARY
 from mainstem.connectors.postgres.splice import encoded, pieces
 from mainstem.contract.target import Receipt
-from mainstem.errors import AccountingError, ConflictError, MainstemError, RowError
-from mainstem.model.batch import ChangeBatch, RawBatch
+from mainstem.errors import AccountingError, ConflictError, MainstemError, PlanError, RowError
+from mainstem.model.batch import Batch, ChangeBatch, PlacedBatch, RawBatch
 from mainstem.model.cells import LARGE_BYTES
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.frame import Chunk
@@ -117,8 +117,10 @@ class PostgresLoader:
         """Never: several COPYs fill one table."""
         return False
 
-    def write(self, batch: ChangeBatch | RawBatch) -> None:
+    def write(self, batch: Batch) -> None:
         """Send a batch."""
+        if isinstance(batch, PlacedBatch):
+            raise PlanError(f"rows of table {batch.table} that are elsewhere cannot be written to PostgreSQL")
         try:
             if isinstance(batch, RawBatch):
                 self._send(batch.data)
