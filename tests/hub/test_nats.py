@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from mainstem.errors import ConnectError, InvalidError, LostConnectionError, Mai
 from mainstem.hub.address import NatsAddress, read_address
 from mainstem.hub.link import NatsLink
 from mainstem.hub.nats import NatsHub, NatsHubs
+from mainstem.hub.receiving import ReceivingLane
+from mainstem.hub.sending import SendingLane
 from mainstem.model.batch import RawBatch
 from mainstem.model.frame import Abort, Chunk
 from mainstem.model.names import TableId
@@ -166,16 +168,63 @@ def test_two_installations_share_a_server_and_not_a_namespace(nats_server: NatsS
 
 
 def test_a_new_start_of_a_run_removes_what_an_earlier_one_left(link: NatsLink) -> None:
-    left, stranger = NatsHubs(link, "again")(MIB), NatsHubs(link, "other")(MIB)
-    left.lane(0).publish(Abort(Chunk(TABLE, 1)))
+    with NatsLink(link.address, link.installation) as killed:
+        left = NatsHubs(killed, "again")(MIB)
+        left.lane(0).publish(Abort(Chunk(TABLE, 1)))
+    stranger, same = NatsHubs(link, "other")(MIB), NatsHubs(link, "again")(MIB)
     hubs = NatsHubs(link, "again")
-    with hubs(MIB) as hub, hubs(MIB) as beside, stranger:
+    with hubs(MIB) as hub, hubs(MIB) as beside, stranger, same:
         assert hub.lane(0).poll() is None
         names = [info.config.name for info in link.call(link.js.streams_info())]
-        assert {hub.stream, beside.stream, stranger.stream} <= set(names)
+        assert {hub.stream, beside.stream, stranger.stream, same.stream} <= set(names)
         assert left.stream not in names
     names = [info.config.name for info in link.call(link.js.streams_info())]
     assert hub.stream not in names
+
+
+@pytest.fixture
+def far(link: NatsLink) -> Iterator[NatsLink]:
+    """A second connection of the same installation, as another process has."""
+    with NatsLink(link.address, link.installation) as opened:
+        yield opened
+
+
+def test_the_halves_of_a_lane_work_in_different_processes(link: NatsLink, far: NatsLink) -> None:
+    with NatsHub(link, "halves", MIB) as hub:
+        sending, receiving = SendingLane(far, hub.place(3)), ReceivingLane(link, hub.place(3))
+
+        def send() -> None:
+            for number in range(8):
+                sending.publish(RawBatch(TABLE, bytes(MIB), number))
+            sending.close()
+
+        thread, errors = errors_of(send)
+        numbers: list[int] = []
+        while (delivery := receiving.receive()) is not None:
+            assert isinstance(delivery.frame, RawBatch)
+            numbers.append(delivery.frame.count)
+        thread.join(30)
+        sending.release()
+    assert (numbers, errors) == (list(range(8)), [])
+    assert far.traffic.messages > 8
+    assert not far.reconnected
+
+
+def test_halves_far_from_a_hub_that_is_removed_find_a_lost_connection(link: NatsLink, far: NatsLink) -> None:
+    with NatsHub(link, "removed", MIB) as hub:
+        sending, receiving = SendingLane(far, hub.place(0)), ReceivingLane(far, hub.place(0))
+        receiver, receiving_errors = errors_of(receiving.receive)
+
+    def send() -> bool:
+        sending.publish(Abort(Chunk(TABLE, 1)))
+        return True
+
+    sender, sending_errors = errors_of(send)
+    receiver.join(30)
+    sender.join(30)
+    assert [type(error) for error in (*receiving_errors, *sending_errors)] == [LostConnectionError] * 2
+    with pytest.raises(LostConnectionError):
+        ReceivingLane(far, hub.place(0))
 
 
 def errors_of(work: Callable[[], Any]) -> tuple[threading.Thread, list[MainstemError]]:

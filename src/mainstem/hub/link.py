@@ -52,6 +52,8 @@ class NatsLink:
         self._met: Exception | None = None  # before the connection was there for the first time
         self.reconnected: set[Callable[[], Awaitable[None]]] = set()
         """Called in the loop's thread when the connection is there again: what was on the server may be gone."""
+        self.hubs: set[str] = set()
+        """The streams of this process's hubs, which are not what an earlier start left behind."""
 
     @property
     def client(self) -> Client:
@@ -187,8 +189,7 @@ class NatsLink:
 
     async def _connected_again(self) -> None:
         _log.info("the hub is connected again", server=str(self.address))
-        for check in list(self.reconnected):
-            await check()
+        await asyncio.gather(*(check() for check in list(self.reconnected)))
 
     async def _disconnect(self) -> None:
         if self._client is not None and not self._client.is_closed:

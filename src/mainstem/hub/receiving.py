@@ -1,0 +1,183 @@
+"""The receiving half of a lane through NATS."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+
+import nats.errors
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.js import api
+
+from mainstem.contract.hub import Delivery
+from mainstem.errors import LostConnectionError, MainstemError, WireError
+from mainstem.hub.framing import Decoder, head_of
+from mainstem.hub.lane import TICK_S, WINDOW, LaneLife, consumer_name, find_out
+from mainstem.hub.link import NatsLink
+from mainstem.model.batch import Place
+
+UNACKED = 4 * WINDOW
+"""Messages of a lane that the server hands out before it gets an acknowledgement."""
+SILENCE_S = 15.0
+"""A lane from which nothing, not even a heartbeat, came for so long is lost."""
+ASK_S = 2.5
+"""After so long a silence the server is asked whether the lane is still there."""
+_HEARTBEAT_S = 1.0
+_ACK_WAIT_S = 60.0
+
+
+class ReceivingLane:
+    """Takes frames out of a lane, whose sending half may be in another process. There is one for a lane, ever.
+
+    Used by one thread at a time, but for `cancel`. The end is `release`, or the stream's.
+
+    Args:
+        place: where; the stream is there already.
+        life, room: what a sending half in this process shares with it.
+
+    Raises:
+        LostConnectionError: the stream is not there, or NATS does not answer.
+    """
+
+    def __init__(
+        self, link: NatsLink, place: Place, life: LaneLife | None = None, room: asyncio.Event | None = None
+    ) -> None:
+        self.place = place
+        self.acked = 0
+        self._link, self._life, self._room = link, life or LaneLife(), room
+        self._decoder = Decoder()
+        self._early: dict[tuple[int, int], Msg] = {}
+        self._ready: deque[Msg] = deque()
+        self._want = (1, 0)  # frame and part that come next from the server
+        self._seq = 0
+        self._ended = False
+        self._heard_s = self._asked_s = time.monotonic()
+        self._subscription = link.call(self._subscribe())
+        link.reconnected.add(self._check)
+
+    def receive(self) -> Delivery | None:
+        """The next frame; waits for one. None once the lane is closed and empty.
+
+        Raises:
+            LostConnectionError: the lane is gone, or silent for `SILENCE_S`.
+        """
+        life = self._life
+        while True:
+            with life.changed:
+                while not self._ready and not (self._ended or life.over):
+                    life.changed.wait(TICK_S)
+                    self._check_silence()
+                message = self._ready.popleft() if self._ready else None
+            if message is None:
+                if life.error is not None and not life.cancelled:
+                    raise life.error
+                return None
+            delivery = self._take(message)
+            if delivery is not None:
+                return delivery
+
+    def poll(self) -> Delivery | None:
+        """The next frame if all of it is there; never waits."""
+        while True:
+            with self._life.changed:
+                message = self._ready.popleft() if self._ready else None
+            if message is None:
+                return None
+            delivery = self._take(message)
+            if delivery is not None:
+                return delivery
+
+    def ack(self, seq: int) -> None:
+        """Remember the highest durable number; a hub that is lost is not read again, the source is."""
+        self.acked = max(self.acked, seq)
+
+    def cancel(self) -> None:
+        """Wake who waits here; what is on its way is given up."""
+        self._life.cancel()
+
+    def release(self) -> None:
+        """Take no more messages."""
+        with contextlib.suppress(MainstemError):
+            self._link.call(self.unsubscribe(), 5.0)
+
+    async def unsubscribe(self) -> None:
+        """Take no more messages. In the loop's thread."""
+        self._link.reconnected.discard(self._check)
+        with contextlib.suppress(nats.errors.Error):
+            await self._subscription.unsubscribe()
+
+    def _take(self, message: Msg) -> Delivery | None:
+        asyncio.run_coroutine_threadsafe(self._ack(message), self._link.loop)
+        for frame in self._decoder.add(message.data):
+            if frame is None:
+                self._ended = True
+                return None
+            self._seq += 1
+            return Delivery(self._seq, frame)
+        return None
+
+    async def _ack(self, message: Msg) -> None:
+        with contextlib.suppress(nats.errors.Error):
+            await message.ack()
+        if self._room is not None:
+            self._room.set()  # those that found the stream full try again
+
+    async def _check(self) -> None:
+        await find_out(self._life, self._link, self.place, receiving=True)
+
+    def _check_silence(self) -> None:
+        silent_s = time.monotonic() - max(self._heard_s, self._asked_s)
+        if silent_s > ASK_S:
+            self._asked_s = time.monotonic()
+            asyncio.run_coroutine_threadsafe(self._check(), self._link.loop)
+        if time.monotonic() - self._heard_s > SILENCE_S and self._life.error is None:
+            self._life.error = LostConnectionError(
+                f"NATS at {self._link.address} has been silent for {SILENCE_S:.0f} s"
+            )
+
+    async def _subscribe(self) -> Subscription:
+        inbox = self._link.client.new_inbox()
+        subscription = await self._link.client.subscribe(inbox, cb=self._arrived, pending_bytes_limit=-1)
+        await self._link.js.add_consumer(
+            self.place.stream,
+            api.ConsumerConfig(
+                durable_name=consumer_name(self.place),
+                deliver_subject=inbox,
+                filter_subject=self.place.subject,
+                ack_policy=api.AckPolicy.EXPLICIT,
+                ack_wait=_ACK_WAIT_S,
+                max_ack_pending=UNACKED,
+                idle_heartbeat=_HEARTBEAT_S,
+            ),
+        )
+        return subscription
+
+    async def _arrived(self, message: Msg) -> None:
+        """A message or a heartbeat; in the loop's thread. Puts messages into their order, each once."""
+        self._heard_s = time.monotonic()
+        if not message.data:
+            return
+        try:
+            head = head_of(message.data)
+        except WireError as exc:
+            self._life.fail(exc)
+            return
+        if message.metadata.num_delivered > 1:
+            self._link.traffic.redelivered += 1
+        place = (head.number, head.part)
+        if place < self._want or place in self._early:
+            await self._ack(message)
+            return
+        self._early[place] = message
+        if place != self._want:  # held here, at most a window of them: in the stream they would bar the one before them
+            await self._ack(message)
+        with self._life.changed:
+            while (following := self._early.pop(self._want, None)) is not None:
+                self._ready.append(following)
+                number, part = self._want
+                last = part + 1 == head_of(following.data).parts
+                self._want = (number + 1, 0) if last else (number, part + 1)
+            self._life.changed.notify_all()
