@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     hub: SecretStr | None = Field(
         default=None, description="what carries rows from readers to writers: nats://…; else memory"
     )
+    traces: str | None = Field(
+        default=None, description="where spans go, by OTLP over HTTP; off; else as OpenTelemetry's own variables say"
+    )
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8020, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     log_level: str = Field(default="info", description="debug, info, warning or error")

@@ -6,6 +6,7 @@ runs in threads; the API runs in asyncio and calls it through `asyncio.to_thread
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -50,8 +51,9 @@ class ThreadGroup:
         self._error: BaseException | None = None
 
     def start(self, name: str, work: Callable[[], None]) -> None:
-        """Run ``work`` in a thread of that name."""
-        thread = threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
+        """Run ``work`` in a thread of that name, and in the caller's context: its spans belong to the caller's."""
+        context = contextvars.copy_context()
+        thread = threading.Thread(target=context.run, args=(self._run, work), name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
 

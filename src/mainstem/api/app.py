@@ -31,6 +31,7 @@ from mainstem.api.browsers import Browsers
 from mainstem.api.guard import BASE, KeyGuard, Lenient, RequestIds
 from mainstem.api.pages import Pages
 from mainstem.api.services import Services
+from mainstem.api.traced import Traced
 
 LOOPBACK_ORIGINS = "loopback"
 _LOOPBACK = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
@@ -50,6 +51,7 @@ def make_app(services: Services) -> FastAPI:
         default_response_class=problems.Json,
         redirect_slashes=False,
         responses=documents.problem_responses(),
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # its spans have paths, queries and messages
         generate_unique_id_function=lambda route: f"{(route.tags or ['other'])[0]}_{route.name}",
     )
     app.state.services = services
@@ -92,6 +94,7 @@ def _add_middleware(app: FastAPI, services: Services) -> None:
     app.add_middleware(Pages, browsers=browsers)
     app.add_middleware(Lenient)
     app.add_middleware(RequestIds)
+    app.add_middleware(Traced)
     origins = services.cors_origins
     app.add_middleware(
         CORSMiddleware,

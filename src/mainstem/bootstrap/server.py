@@ -21,6 +21,7 @@ from mainstem.api.browsers import LOCAL_NAMES
 from mainstem.api.services import Services
 from mainstem.bootstrap import run_of
 from mainstem.bootstrap.hubs import hubs
+from mainstem.bootstrap.traces import traces
 from mainstem.contract.registry import Registry
 from mainstem.control.browsing import Explorer
 from mainstem.control.configs import Configs
@@ -150,7 +151,12 @@ def serve(settings: Settings) -> None:
     """
     json_lines = {LogFormat.JSON: True, LogFormat.CONSOLE: False}.get(settings.log_format)
     log.configure(settings.log_level, file=settings.log_file, json_lines=json_lines)
-    with _listening(settings) as listener, _deaf_to_signals(), control_plane(settings) as (services, first):
+    with (
+        _listening(settings) as listener,
+        _deaf_to_signals(),
+        traces(settings.traces),
+        control_plane(settings) as (services, first),
+    ):
         if first is not None:
             print(f"API key (shown once): {first}", flush=True)
         config = uvicorn.Config(

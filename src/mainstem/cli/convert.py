@@ -10,6 +10,7 @@ import typer
 
 from mainstem import bootstrap
 from mainstem.bootstrap.hubs import hubs_of_command
+from mainstem.bootstrap.traces import traces_of_command
 from mainstem.cli.argv import masked
 from mainstem.cli.endpoints import check_roles
 from mainstem.cli.exits import ExitCode, exit_code_of_run
@@ -73,7 +74,7 @@ def carry_out(job: Job, terminal: Terminal) -> None:
         terminal.hint(f"{job.source.settings.label} → {job.target.settings.label}  ({run_id})")
     quiet = job.quiet or (terminal.json and not terminal.err.is_terminal)
     try:
-        with hubs_of_command() as hubs:
+        with hubs_of_command() as hubs, traces_of_command():
             conversion = bootstrap.conversion(run_id, job.source, job.target, job.options, _ignore, hubs=hubs)
             view = run_to_end(conversion, display(terminal.err, quiet=quiet), terminal)
     except KeyboardInterrupt:

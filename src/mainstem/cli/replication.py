@@ -10,6 +10,7 @@ import typer
 
 from mainstem import bootstrap
 from mainstem.bootstrap.hubs import hubs_of_command
+from mainstem.bootstrap.traces import traces_of_command
 from mainstem.cli.convert import Job, look_first, resume_command, say_command
 from mainstem.cli.cutting import print_report
 from mainstem.cli.exits import ExitCode, exit_code_of_run
@@ -49,7 +50,7 @@ def replicate(job: Job, terminal: Terminal) -> None:
     ends = None
     quiet = job.quiet or (terminal.json and not terminal.err.is_terminal)
     try:
-        with hubs_of_command() as hubs:
+        with hubs_of_command() as hubs, traces_of_command():
             run = bootstrap.replication(stream_id, job.source, job.target, job.options, teller.hear, hubs=hubs)
             ends = ThenCutOver(run, job.cutover_s) if job.cutover_s else None
             view = run_to_end(ends or run, display(terminal.err, quiet=quiet), terminal)

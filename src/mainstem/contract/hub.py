@@ -11,10 +11,15 @@ from mainstem.model.frame import Frame
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A frame with its number; numbers of a lane are contiguous and start at 1."""
+    """A frame with its number; numbers of a lane are contiguous and start at 1.
+
+    Attributes:
+        trace: the span that sent it (`tracing.carrier`), or empty.
+    """
 
     seq: int
     frame: Frame
+    trace: str = ""
 
 
 @dataclass(slots=True)

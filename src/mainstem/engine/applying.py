@@ -11,6 +11,7 @@ from mainstem import failpoints
 from mainstem.contract.apply import Applier
 from mainstem.contract.changes import ChangeStream
 from mainstem.contract.hub import Lane
+from mainstem.engine import traced
 from mainstem.engine.control import Limit, RunControl
 from mainstem.engine.evolution import RESYNC_REMEDY, Evolution, Outcome
 from mainstem.engine.lag import Lag
@@ -76,6 +77,10 @@ class Site:
             raise CancelledError("the stream is being broken off")
 
 
+_Item = tuple[int, ChangeGroup | Idle, str]
+"""A frame with its number and the span that sent it."""
+
+
 @dataclass(slots=True)
 class _Batch:
     """Frames that go into one transaction, if they can."""
@@ -84,6 +89,7 @@ class _Batch:
     number: int = 0
     rows: int = 0
     bytes: int = 0
+    traces: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -100,7 +106,7 @@ class Applying:
     ended: Callable[[], None]
     hold: Callable[[], str] = lambda: ""
     _operations: Operations = field(init=False)
-    _held: tuple[int, ChangeGroup | Idle] | None = None
+    _held: _Item | None = None
     _open: bool = False  # a transaction of the target is under way
     _pieces: bool = False  # … with pieces of a source transaction that are not held in memory any more
     _counts: dict[TableId, TableCounts] = field(default_factory=dict)
@@ -121,7 +127,8 @@ class Applying:
             while (batch := self._take()) is not None:
                 if not self._open:
                     self.site.control.wait_while_paused()
-                self._try(batch)
+                with traced.applying(batch.frames, batch.traces):
+                    self._try(batch)
                 batch.frames.clear()  # which may be large, while the next ones are waited for
                 if not self._open and not self._between(batch.number):
                     break
@@ -136,12 +143,14 @@ class Applying:
             item = self._next(wait=not batch.frames)
             if item is None:
                 break
-            number, frame = item
+            number, frame, sent_by = item
             if batch.frames and _alone(frame):
                 self._held = item
                 break
             batch.frames.append(frame)
             batch.number = number
+            if sent_by:
+                batch.traces.append(sent_by)
             if isinstance(frame, ChangeGroup):
                 batch.rows += frame.rows
                 batch.bytes += frame.size_bytes
@@ -149,7 +158,7 @@ class Applying:
                     break
         return batch if batch.frames else None
 
-    def _next(self, *, wait: bool) -> tuple[int, ChangeGroup | Idle] | None:
+    def _next(self, *, wait: bool) -> _Item | None:
         if self._held is not None:
             held, self._held = self._held, None
             return held
@@ -158,7 +167,7 @@ class Applying:
             return None
         if not isinstance(delivery.frame, ChangeGroup | Idle):
             raise AccountingError("a frame of a copy came through a stream's lane")
-        return delivery.seq, delivery.frame
+        return delivery.seq, delivery.frame, delivery.trace
 
     def _try(self, batch: _Batch) -> None:
         """Apply a batch; what the target breaks off for a moment is done again, as long as all of it is at hand."""

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from mainstem.contract.hub import Hub
 from mainstem.contract.source import Source
 from mainstem.contract.target import Ledger, Target
+from mainstem.engine import traced
 from mainstem.engine.control import Interrupts, RunControl
 from mainstem.engine.copying import Copying
 from mainstem.engine.cuts import RENEWED, MovedRounds, filled_by_us
@@ -73,6 +74,7 @@ class Conversion:
         self._planned = False  # the ledger holds the plan: from here on lost connections are tried again
         self._closing = False  # all is done, but for the ledger, which may be gone already
 
+    @traced.whole_run("convert")
     def run(self) -> Progress:
         """Work to a terminal state (FINISHED, FAILED, STOPPED, or a limit).
 

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 
+from mainstem import tracing
 from mainstem.contract.hub import Hub
 from mainstem.contract.source import BatchLimits, Snapshot, Source
 from mainstem.contract.target import Ledger, Loader
@@ -62,7 +63,8 @@ class DataPhase:
         """Work until all is durable, a limit is reached, or an error that waiting cannot mend."""
         while True:
             try:
-                self._round()
+                with tracing.span("copy round", stream=self._run_id, tables=len(self._plan.tables)):
+                    self._round()
                 return
             except MainstemError as exc:
                 self._control.check_stopped()

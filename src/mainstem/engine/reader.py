@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from mainstem import failpoints
 from mainstem.contract.hub import Lane
 from mainstem.contract.source import BatchLimits, SnapshotReader
+from mainstem.engine import traced
 from mainstem.engine.control import RunControl
 from mainstem.engine.cuts import Cuts
 from mainstem.engine.denied import skipped_item
@@ -97,6 +98,11 @@ class Reader:
     def _read(self, attempt: Attempt) -> None:
         """Publish one attempt: Begin, batches, and Commit or Abort. What follows is the writer's to decide."""
         self.tracker.begin(attempt)
+        with traced.reading(attempt) as span:
+            self._send(attempt)
+            span.note(rows=attempt.rows, bytes=attempt.bytes)
+
+    def _send(self, attempt: Attempt) -> None:
         self.lane.publish(Begin(attempt.chunk, attempt.number, attempt.careful))
         try:
             complete = self._publish_batches(attempt)

@@ -14,6 +14,7 @@ from mainstem.contract.apply import ChangeTarget, StreamBook
 from mainstem.contract.changes import ChangeSource
 from mainstem.contract.hub import Hub
 from mainstem.contract.target import Ledger
+from mainstem.engine import traced
 from mainstem.engine.applying import Applying, ReadAgainError
 from mainstem.engine.control import Interrupts, Limit, RunControl
 from mainstem.engine.cutover import Cutover
@@ -90,6 +91,7 @@ class Replication:
         self._moments: frozenset[str] = frozenset()  # behind them the first copy's structure is finished
         self._standing: Standing | None = None  # once it streams, until the run ends
 
+    @traced.whole_run("replicate")
     def run(self) -> Progress:
         """Work until stopped, a limit or a failure; of `MainstemError` only `TakenOverError` is raised.
 
@@ -358,7 +360,7 @@ class Replication:
             session = Session(
                 changes, applier, standing, self._lag, self._milestones, self._orders,
                 self._evolution(), self._options, self._control, self._limit, self._tracker,
-                self._interrupts, self._make_hub, copier, self._later(stored, changes, means),
+                self._interrupts, self._make_hub, copier, self._later(stored, changes, means), self.run_id,
             )  # fmt: skip
             self._standing = standing
             self._tracker.stage("streaming")

@@ -6,10 +6,11 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from mainstem import failpoints
+from mainstem import failpoints, tracing
 from mainstem.contract.apply import Applier
 from mainstem.contract.changes import ChangeSource, ChangeStream, GroupLimits
 from mainstem.contract.hub import Hub, Lane
+from mainstem.engine import traced
 from mainstem.engine.applying import Applying, Site
 from mainstem.engine.control import Interrupts, Limit, RunControl
 from mainstem.engine.evolution import Evolution
@@ -17,7 +18,7 @@ from mainstem.engine.lag import Lag
 from mainstem.engine.progress import Tracker
 from mainstem.engine.resync import Copier
 from mainstem.engine.standing import Milestones, Orders, Standing
-from mainstem.model.change import Idle
+from mainstem.model.change import ChangeGroup, Idle
 from mainstem.model.run import RunOptions, TableState
 from mainstem.model.stream import StreamTable
 from mainstem.tasks import ThreadGroup
@@ -32,6 +33,7 @@ class Following:
     lag: Lag
     milestones: Milestones
     control: RunControl
+    run_id: str
 
     def run(self) -> None:
         """Read until the stream is interrupted or fails; then close the lane."""
@@ -42,11 +44,18 @@ class Following:
                 failpoints.hit("stream.read")
                 number = self.lag.read(frame)
                 self.milestones.read(number, self.stream.passed)
-                self.lane.publish(frame)
+                self._publish(frame)
                 del frame  # which may be large, while the next one is read
                 failpoints.hit("stream.published")
         finally:
             self.lane.close()
+
+    def _publish(self, frame: ChangeGroup | Idle) -> None:
+        if isinstance(frame, Idle) or not tracing.is_on():
+            self.lane.publish(frame)
+            return
+        with traced.sending(self.run_id, frame):
+            self.lane.publish(frame)
 
 
 Later = Sequence[tuple[str, Callable[[], None]]]
@@ -76,6 +85,7 @@ class Session:
     make_hub: Callable[[int], Hub]
     copier: Copier | None = None
     later: Later = ()
+    run_id: str = ""
 
     def run(self) -> None:
         """One connection to its end."""
@@ -102,7 +112,7 @@ class Session:
             self._watch(writer, tables)
             self.interrupts.add(cancel)
             with ThreadGroup(cancel) as group:
-                group.start("reader", Following(stream, lane, self.lag, self.milestones, self.control).run)
+                group.start("reader", Following(stream, lane, self.lag, self.milestones, self.control, self.run_id).run)
                 group.start("writer", writer.run)
                 if copier is not None:
                     group.start("copier", lambda: copier.run(writer))

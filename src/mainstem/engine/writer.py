@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+from mainstem import tracing
 from mainstem.contract.hub import Delivery, Lane
 from mainstem.contract.target import Loader
+from mainstem.engine import traced
 from mainstem.engine.control import RunControl
 from mainstem.engine.progress import Tracker
 from mainstem.engine.waiting import Waiting
@@ -44,12 +46,14 @@ class Writer:
     _attempt: Attempt | None = None
     _rejected: int = 0  # rows of this attempt that were put aside
     _waiting: Waiting = field(default_factory=Waiting)
+    _span: tracing.Span = tracing.NOTHING
 
     def run(self) -> None:
         """Apply frames until there are no more."""
         try:
             self._work()
         finally:
+            self._span.end()
             self.tracker.waited(target_s=self._waiting.seconds)
 
     def _work(self) -> None:
@@ -61,6 +65,8 @@ class Writer:
         frame = delivery.frame
         if isinstance(frame, Begin):
             self._attempt = self.queue.under_way(frame.chunk)
+            if self._attempt is not None:
+                self._span = traced.loading(self._attempt, delivery.trace)
             self._try(self._begin)
         elif isinstance(frame, Batch):
             self._try(partial(self.loader.write, frame))
@@ -94,12 +100,15 @@ class Writer:
         limit = self.control.limit if frame.partial else None
         receipt = self.loader.commit(frame.rows, limit)
         self.tracker.durable(attempt, receipt, whole=limit is None)
+        self._span.note(rows=frame.rows)
         self._attempt, self._rejected = None, 0
         self.queue.done(attempt)
 
     def _end(self) -> None:
         """The attempt is over; unless it became durable its rows do not count against a limit."""
         attempt, self._attempt = self._attempt, None
+        self._span.end()
+        self._span = tracing.NOTHING
         if attempt is not None:
             self.control.give_back(attempt.rows)
             self._give_back_rejected()
@@ -118,6 +127,7 @@ class Writer:
                 step()
         except MainstemError as error:
             attempt.failed = True
+            self._span.fail(error.code)
             self.loader.rollback()
             self._give_back_rejected()
             self.tracker.abandon(attempt)

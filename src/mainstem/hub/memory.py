@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from types import TracebackType
 
+from mainstem import tracing
 from mainstem.contract.hub import Delivery
 from mainstem.errors import CancelledError
 from mainstem.model.batch import ChangeBatch, PlacedBatch, RawBatch
@@ -73,7 +74,7 @@ class MemoryLane:
             if self._closed:
                 raise CancelledError("the lane is closed")
             self._seq += 1
-            self._frames.append(Delivery(self._seq, frame))
+            self._frames.append(Delivery(self._seq, frame, tracing.carrier()))
             hub.used_bytes += size
             hub.peak_bytes = max(hub.peak_bytes, hub.used_bytes)
             hub.changed.notify_all()
