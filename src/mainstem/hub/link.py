@@ -54,6 +54,8 @@ class NatsLink:
         """Called in the loop's thread when the connection is there again: what was on the server may be gone."""
         self.hubs: set[str] = set()
         """The streams of this process's hubs, which are not what an earlier start left behind."""
+        self.attached: dict[str, object] = {}
+        """What is made once for a connection, and lives as long, by a name of its own."""
 
     @property
     def client(self) -> Client:
