@@ -30,12 +30,12 @@ from mainstem.model.run import ChangeErrorPolicy, RunOptions
 from mainstem.testing import servers
 
 _HIT = re.compile(r'failpoints\.hit\("([a-z_.]+)"\)')
-_OFTEN = {"reader.batch": 2, "stream.read": 3, "stream.received": 3, "stream.applied": 3, "stream.before_commit": 3}
+OFTEN = {"reader.batch": 2, "stream.read": 3, "stream.received": 3, "stream.applied": 3, "stream.before_commit": 3}
 _REACH_S, _AGAIN_S, _EQUAL_S = 12.0, 0.5, 60.0
 _ALTER_EVERY, _EMPTY_EVERY = 4, 9  # rounds; a copy must find a moment in between
 _MOST_ALTERED = 8
-_COPIED_ANEW = ("items", "pairs")  # under the writers, for the places that only a new copy passes
-_QUIET = ("stream.idle",)  # passed while others write, and nobody to the tables of the stream
+COPIED_ANEW = ("items", "pairs")  # under the writers, for the places that only a new copy passes
+QUIET = ("stream.idle",)  # passed while others write, and nobody to the tables of the stream
 _BY_OTHERS = {
     MYSQL: ("CREATE DATABASE {}_other", "DROP DATABASE {}_other"),
     POSTGRES: ("SELECT pg_logical_emit_message(false, 'others', repeat('x', 1000))",),
@@ -165,9 +165,9 @@ def _writers(job: Job, turn: int) -> Workload:
 
 def _killed_at(point: str, job: Job, nudges: Nudges, turn: int) -> int | None:
     """How a process ended that was to be killed there; None: it did not come by."""
-    anew = _COPIED_ANEW if point.startswith("resync.") else ()
-    quiet = point in _QUIET
-    doomed = StreamProcess(replace(job, failpoints=f"{point}=kill@{_OFTEN.get(point, 1)}", anew=anew))
+    anew = COPIED_ANEW if point.startswith("resync.") else ()
+    quiet = point in QUIET
+    doomed = StreamProcess(replace(job, failpoints=f"{point}=kill@{OFTEN.get(point, 1)}", anew=anew))
     with nullcontext() if quiet else _writers(job, turn), doomed:
         _until(lambda: not doomed.alive, _REACH_S, nudges.elsewhere if quiet else nudges.next)
         return doomed.code

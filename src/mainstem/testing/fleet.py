@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import json
 import os
 import secrets
 import signal
@@ -29,6 +30,7 @@ from mainstem.testing.proxy import Proxy
 from mainstem.testing.servers import START_DEADLINE_S, free_port, stop_process
 
 _READY = "/api/v1/ready"
+_LINE = 300  # characters of a log's line that are told
 
 
 @dataclass
@@ -144,7 +146,17 @@ class Node:
     def story(self, most: int = 20) -> str:
         """The last that it wrote, for people."""
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
-        return "\n".join(lines[-most:])
+        return "\n".join(_shortened(line) for line in lines[-most:])
+
+
+def _shortened(line: str) -> str:
+    """A line of a log without where in the program it was."""
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return line[:_LINE]
+    cause = str(said.get("exception", "")).strip().rpartition("\n")[2]
+    return f"{said.get('timestamp')} {said.get('level')} {said.get('event')} {cause}".strip()[:_LINE]
 
 
 class Fleet:

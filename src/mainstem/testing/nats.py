@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,20 +95,40 @@ def nats(config: Mapping[str, Any] | None = None, *, jetstream: bool = True) -> 
 
 
 @contextmanager
-def nats_cluster(size: int = 3) -> Iterator[list[NatsServer]]:
-    """Run a JetStream cluster, ready for clients and with a leader."""
+def nats_cluster(size: int = 3, *, advertise: bool = True) -> Iterator[list[NatsServer]]:
+    """Run a JetStream cluster, ready for clients and with a leader.
+
+    Args:
+        advertise: tell clients of the other servers; not where they are to come through proxies alone.
+    """
     ports = [free_port() for _ in range(size)]
     routes = [f"nats://127.0.0.1:{port}" for port in ports]
     with ExitStack() as stack:
         members = []
         for number, port in enumerate(ports):
-            cluster = {"name": "tests", "listen": f"127.0.0.1:{port}", "routes": routes}
+            cluster = {"name": "tests", "listen": f"127.0.0.1:{port}", "routes": routes,
+                       "no_advertise": not advertise}  # fmt: skip
             config = {**_jetstream(True), "server_name": f"n{number}", "cluster": cluster}
             members.append(stack.enter_context(_server(config)).start(wait=False))
         for member in members:
             member.wait_until_ready()
         asyncio.run(_wait_for_leader([member.url for member in members], size))
         yield members
+
+
+def stream_leaders(members: Sequence[NatsServer]) -> dict[str, int]:
+    """The server (by its place in the cluster) that leads each JetStream stream."""
+    return asyncio.run(_stream_leaders([member.url for member in members]))
+
+
+async def _stream_leaders(urls: list[str]) -> dict[str, int]:
+    client = await connect(servers=urls, connect_timeout=2)
+    try:
+        found = await client.jetstream(timeout=2).streams_info()
+    finally:
+        await client.close()
+    leaders = {info.config.name or "": info.cluster.leader if info.cluster else "" for info in found}
+    return {name: int(leader[1:]) for name, leader in leaders.items() if leader}
 
 
 async def _wait_for_leader(urls: list[str], size: int) -> None:

@@ -1,0 +1,131 @@
+"""What is looked at all the time: the target's bank, and what the processes count."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+import httpx
+from tools.fleet.stage import Stage
+from tools.workload import ACCOUNTS, REFUSED, TOTAL, Session
+
+from mainstem.model.connection import ConnectionSettings
+
+_LOOK_S, _COUNT_S = 0.03, 1.0
+_SETTLED_S = 0.15
+"""What a process had sent before it was killed is committed within this time."""
+_COUNTED = re.compile(r"^mainstem_hub_(messages|bytes|redelivered|deduplicated|full)_total ([0-9.e+]+)$", re.MULTILINE)
+
+
+@dataclass
+class Watch:
+    """Looks at the target's bank from a thread of its own until `close`.
+
+    Attributes:
+        looks: at a bank that was there.
+        torn: what was seen of it that cannot be.
+    """
+
+    target: ConnectionSettings
+    looks: int = 0
+    torn: list[tuple[int, int]] = field(default_factory=list)
+    _moves: list[tuple[float, int]] = field(default_factory=list)  # when the target came to a number of moves
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self._thread = threading.Thread(target=self._work, name="watch", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Look no more."""
+        self._over.set()
+        self._thread.join()
+
+    def commits_again(self, since: float, deadline_s: float = 60.0) -> float | None:
+        """Seconds from a moment (monotonic) to the next commit of a transfer; None: not in time."""
+        while time.monotonic() < since + deadline_s:
+            found = self.first_commit(since)
+            if found is not None:
+                return found - since
+            time.sleep(_LOOK_S)
+        return None
+
+    def first_commit(self, since: float) -> float | None:
+        """When a transfer was committed first after what was under way at that moment."""
+        return next((at for at, _ in reversed(self._after(since + _SETTLED_S))), None)
+
+    def _after(self, since: float) -> list[tuple[float, int]]:
+        found: list[tuple[float, int]] = []
+        for look in reversed(self._moves):
+            if look[0] <= since:
+                break
+            found.append(look)
+        return found
+
+    def _work(self) -> None:
+        session: Session | None = None
+        while not self._over.wait(_LOOK_S):
+            try:
+                session = session or Session(self.target)
+                self._look(session)
+            except REFUSED:  # there is no such table before the first copy, or the server is away
+                session = None
+        if session is not None:
+            session.connection.close()
+
+    def _look(self, session: Session) -> None:
+        count, total, moves = session.run(
+            "SELECT COUNT(*), COALESCE(SUM(balance), 0), COALESCE(SUM(moves), 0) FROM accounts"
+        )[0]
+        if not self.looks and int(count) != ACCOUNTS:
+            return
+        self.looks += 1
+        if (int(count), int(total)) != (ACCOUNTS, TOTAL):
+            self.torn.append((int(count), int(total)))
+        if not self._moves or self._moves[-1][1] != int(moves):
+            self._moves.append((time.monotonic(), int(moves)))
+
+
+class Counts:
+    """What the processes count of the hub, summed over all their lives; read from their metrics by a thread."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._lives: dict[tuple[str, int], Counter[str]] = {}
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="counts", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Counts:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    @property
+    def total(self) -> Counter[str]:
+        """Since the beginning. What a killed process counted in its last second is not in it."""
+        return sum(list(self._lives.values()), Counter())
+
+    def _work(self) -> None:
+        while not self._over.wait(_COUNT_S):
+            for node in [node for node in self._stage.fleet.nodes.values() if node.alive]:
+                try:
+                    text = httpx.get(
+                        f"{node.url}/metrics", headers={"X-API-Key": self._stage.fleet.key}, timeout=2
+                    ).text
+                except httpx.HTTPError:
+                    continue
+                found = Counter({name: int(float(number)) for name, number in _COUNTED.findall(text)})
+                if found:
+                    self._lives[node.name, node.pid] = found
