@@ -12,8 +12,10 @@ import nkeys
 import pytest
 
 from mainstem.cli.main import main
+from mainstem.errors import LostConnectionError
 from mainstem.hub.address import read_address
 from mainstem.hub.link import NatsLink
+from mainstem.hub.nats import NatsHub
 from mainstem.testing.nats import NatsServer, nats
 from mainstem.testing.servers import free_port
 from tests.fleet.accounts import Key, Operator
@@ -118,3 +120,14 @@ def test_a_login_by_a_credentials_file_is_used(place: Place) -> None:
     assert address is not None
     with NatsLink(address, "i") as link:
         assert link.measured().waiting_messages == 0
+
+
+def test_a_nats_without_room_for_the_streams_of_a_run_is_told_with_both_ways_out(place: Place) -> None:
+    server = place.nats({"jetstream": {"max_memory_store": 1024 * 1024}})
+    address = read_address(server.url)
+    assert address is not None
+    with (
+        NatsLink(address, "i") as link,
+        pytest.raises(LostConnectionError, match=r"insufficient memory .*max_memory_store.*max_bytes"),
+    ):
+        NatsHub(link, "r", 64 * 1024 * 1024)

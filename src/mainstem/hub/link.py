@@ -28,6 +28,8 @@ MIN_PAYLOAD = 64 * 1024
 PENDING_BYTES = 16 * 1024 * 1024
 """What the client keeps to be sent while it connects anew."""
 _STREAMS_AT_ONCE = 256  # the most that one answer of JetStream's API holds
+_RESOURCES = {10023, 10027, 10028, 10047}  # insufficient resources, most streams, memory, storage
+_NO_ROOM = "give NATS more (max_memory_store, max_file_store), or take less: nats://…?max_bytes=BYTES"
 _log = logger(__name__)
 _T = TypeVar("_T")
 INSTALLATION = "mainstem_installation"
@@ -277,7 +279,9 @@ def translated(error: BaseException, address: NatsAddress) -> MainstemError:
     if isinstance(error, nats.errors.TimeoutError):
         return LostConnectionError(f"{at} does not answer in time; a cluster may be choosing its leader")
     if isinstance(error, js_errors.APIError):
-        return LostConnectionError(f"{at} refused: {error.description or text}")
+        return LostConnectionError(
+            f"{at} refused: {error.description or text}", remedy=_NO_ROOM if error.err_code in _RESOURCES else ""
+        )
     if isinstance(
         error, nats.errors.NoServersError | OSError | asyncio.TimeoutError | nats.errors.ConnectionClosedError
     ):
