@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 from mainstem.contract.target import ChunkRecord
 from mainstem.engine.work import HELD_LOOK_S, Attempt, PlanWork, WorkQueue
@@ -45,6 +46,25 @@ def test_chunks_of_a_table_come_before_the_next_table_is_cut() -> None:
     planned(queue, first, 2)
     assert [take_attempt(queue).chunk.number for _ in range(2)] == [0, 1]
     assert isinstance(queue.take(), PlanWork)
+
+
+def test_a_table_waits_for_its_parents_until_they_are_in_or_given_up() -> None:
+    first, second = plan("parent"), plan("other_parent")
+    child = replace(plan("child"), after=(first.source, second.source, TableId("shop", "not_copied")))
+    queue = WorkQueue(lambda _: None)
+    for table in (child, first, second):
+        queue.add(table, [ChunkRecord(Chunk(table.source, 0), done=False)])
+    attempts = [take_attempt(queue), take_attempt(queue)]
+    assert [attempt.table for attempt in attempts] == [first, second]
+    taken: list[object] = []
+    reader = threading.Thread(target=lambda: taken.append(queue.take()))
+    reader.start()
+    queue.done(attempts[0])
+    assert taken == []
+    queue.give_up(second)
+    queue.drop(attempts[1])
+    reader.join(30)
+    assert [work.table for work in taken if isinstance(work, Attempt)] == [child]
 
 
 def test_a_table_that_is_held_waits_while_others_go_on() -> None:

@@ -38,6 +38,17 @@ class TargetType:
     report: tuple[ReportItem, ...] = ()
 
 
+class Unchecked(StrEnum):
+    """Whether a login may write rows without the target's foreign keys being checked.
+
+    ALONE: the keys and nothing else is passed over. WITH_TRIGGERS: triggers do not fire then either.
+    """
+
+    NEVER = "never"
+    ALONE = "alone"
+    WITH_TRIGGERS = "with_triggers"
+
+
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """Statements, and what could not be said."""
@@ -170,6 +181,11 @@ class TargetDialect(Dialect, Protocol):
     @property
     def names(self) -> NameRules:
         """What may be a name; `ddl.naming` changes the others."""
+        ...
+
+    @property
+    def unchecked(self) -> Unchecked:
+        """Whether this login may write rows without foreign keys being checked."""
         ...
 
     def target_type(

@@ -19,6 +19,7 @@ from mainstem.model.plan import MigrationPlan, Phase, ReportItem, Severity, Stat
 from mainstem.model.run import RowErrorPolicy, TableState, WriteMode
 from mainstem.tasks import ThreadGroup
 
+REFUSED, BROKEN = "foreign_key_refused", "foreign_key_broken"
 _FOREIGN_KEY_REMEDY = "all rows are in: correct those references in the target, then resume, or add the key by hand"
 
 
@@ -168,6 +169,7 @@ class Copying:
             )
 
     def _tell_refused(self, statement: Statement, error: MainstemError) -> None:
-        told = f"the foreign key was not made: {error.message}"
-        item = ReportItem(Severity.WARNING, "foreign_key_refused", statement.object, told, _FOREIGN_KEY_REMEDY)
+        told = f"the foreign key was not made: {error.message}" if statement.sql else error.message
+        code, remedy = (REFUSED, _FOREIGN_KEY_REMEDY) if statement.sql else (BROKEN, error.remedy)
+        item = ReportItem(Severity.WARNING, code, statement.object, told, remedy)
         self._tracker.report(item)

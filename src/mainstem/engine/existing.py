@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from mainstem.contract.dialect import Dialect, TargetDialect
+from mainstem.contract.dialect import Dialect, TargetDialect, Unchecked
 from mainstem.contract.inspector import Inspector
 from mainstem.ddl.collisions import FoldedKey, folded_keys
 from mainstem.ddl.narrowing import loses
@@ -17,6 +17,7 @@ from mainstem.model.run import RowErrorPolicy, RunOptions, SchemaPolicy, WriteMo
 from mainstem.model.schema import Catalog, Column, Table
 
 COLLISION, NARROWER, TRIGGER = "key_collision", "existing_column_narrower", "existing_trigger"
+SKIPPED_TRIGGER = "trigger_skipped"
 # As both servers print the definitions of triggers.
 _ON_INSERT = re.compile(r"\b(?:BEFORE|AFTER) INSERT\b")
 _ON_CHANGE = re.compile(r"\b(?:BEFORE|AFTER) (?:INSERT|UPDATE|DELETE OR UPDATE)\b")
@@ -33,15 +34,26 @@ def kept(inspector: Inspector, tables: Iterable[TableId], options: RunOptions) -
     return inspector.catalog(there) if there else Catalog(())
 
 
-def triggers(plan: MigrationPlan, there: Catalog, options: RunOptions) -> Iterator[ReportItem]:
-    """What the target's own triggers will do to the rows, which nobody can know."""
+def triggers(plan: MigrationPlan, there: Catalog, options: RunOptions, target: TargetDialect) -> Iterator[ReportItem]:
+    """What the target's own triggers will do to the rows, which nobody can know, and those that will not fire."""
     fires = _ON_CHANGE if options.write_mode is WriteMode.UPSERT else _ON_INSERT
     targets = {table.target for table in plan.tables}
+    silent = {table.target for table in plan.tables if table.unchecked and target.unchecked is Unchecked.WITH_TRIGGERS}
     for object_ in there.objects:
         if object_.kind != "trigger" or object_.table not in targets or options.skip_data:
             continue
         disabled = any(_DISABLED in sql for sql in object_.statements)
-        if not disabled and any(fires.search(sql) for sql in object_.statements):
+        if disabled or not any(fires.search(sql) for sql in object_.statements):
+            continue
+        if object_.table in silent:
+            yield ReportItem(
+                Severity.WARNING, SKIPPED_TRIGGER, f"{object_.table}.{object_.id.name}",
+                "the target's table has a trigger that does not fire for the rows that are written: foreign keys by"
+                " which the table refers to itself, or in a circle to others, can only be kept unchecked together with"
+                " triggers",
+                "do by hand what the trigger would have done",
+            )  # fmt: skip
+        else:
             yield ReportItem(
                 Severity.WARNING, TRIGGER, f"{object_.table}.{object_.id.name}",
                 "the target's table has a trigger that fires for every row that is written: it may change these, or"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mainstem.contract.dialect import TargetDialect
+from mainstem.contract.dialect import TargetDialect, Unchecked
 from mainstem.contract.inspector import TableStatus
 from mainstem.contract.network import same_host
 from mainstem.ddl.plan import build_plan, sequences_there
+from mainstem.ddl.references import ordered
 from mainstem.engine.denied import denied, left, told, without
 from mainstem.engine.endpoint import Endpoint
 from mainstem.engine.existing import collisions, fitted, kept, suspects, triggers
@@ -85,7 +86,10 @@ def look(source: Endpoint, target: Endpoint, options: RunOptions) -> Planned:
     if existing:
         plan = without(_build(catalog, source, target, dialect, options, queries, existing), denials)
         plan = fitted(plan, there, source.spec.dialect, dialect)
-        plan = replace(plan, report=(*plan.report, *triggers(plan, held, options)))
+        once = options.mode is Mode.CONVERT  # a stream's writers check nothing where they may, and not all is copied
+        if not options.skip_data and (once or dialect.unchecked is Unchecked.NEVER):
+            plan = ordered(plan, there, dialect, strict=once)
+        plan = replace(plan, report=(*plan.report, *triggers(plan, held, options, dialect)))
     return Planned(_checked_keys(plan, catalog, there, source, dialect, options), catalog, existing)
 
 

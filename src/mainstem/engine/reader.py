@@ -25,6 +25,7 @@ from mainstem.model.plan import TablePlan
 CHUNK_BYTES = 16 * 1024 * 1024
 MIN_CHUNK_ROWS = 10_000
 MAX_CHUNKS_WANTED = 2_000
+_ALL_ROWS = 2**40
 ASSUMED_ROW_BYTES = 100  # of a table whose server has counted bytes but no rows yet
 
 
@@ -90,7 +91,8 @@ class Reader:
     def _plan(self, work: PlanWork) -> None:
         table = work.table
         with self._waiting:
-            chunks = self.source.plan_chunks(table, chunk_rows(table, self.jobs))
+            rows = _ALL_ROWS if table.whole else chunk_rows(table, self.jobs)
+            chunks = self.source.plan_chunks(table, rows)
         self.cuts.plan(table.source, chunks)
         self.tracker.set_chunks(table.source, len(chunks))
         self.queue.planned(table, chunks)

@@ -56,6 +56,11 @@ class _TableWork:
     alone: bool = False
     lane: object = None
 
+    @property
+    def over(self) -> bool:
+        """Whether no more rows of it will come."""
+        return self.given_up or (self.planned and not self.pending)
+
     def waits_for(self, lane: object) -> bool:
         """Whether another lane is at work on a table that one lane alone can write into."""
         return self.alone and bool(self.attempts) and self.lane is not lane
@@ -63,6 +68,8 @@ class _TableWork:
 
 class WorkQueue:
     """Hands out work to readers. Chunks of a table come before the next table is cut, so that tables finish early.
+
+    A table waits until those of `TablePlan.after` are in, or given up.
 
     Args:
         ready: called (outside the lock) with each table whose rows are all durable.
@@ -121,12 +128,16 @@ class WorkQueue:
             table = self._tables[work.table.source]
             if table.given_up:
                 continue
-            if work.table.source in held or table.waits_for(lane):
+            if work.table.source in held or table.waits_for(lane) or self._waits(work.table):
                 passed.append(work)
             else:
                 found = work
         self._queue.extendleft(reversed(passed))
         return found
+
+    def _waits(self, table: TablePlan) -> bool:
+        """Whether rows that this table's refer to are still to come."""
+        return any(not self._tables[parent].over for parent in table.after if parent in self._tables)
 
     def keep(self, attempt: Attempt, lane: object) -> None:
         """A lane is writing this chunk, and others would only wait to write into its table: they get other work."""

@@ -60,6 +60,7 @@ class Statement:
         table: the target table it belongs to, or None.
         optional: a failure is reported and the run goes on (views, comments, checks); otherwise the table fails.
         index: it makes a secondary index, which ``skipIndexCreation`` leaves out.
+        sql: empty: only `against` is looked at.
         against: a query for rows that speak against it, where looking for them first costs less than the server's own
             look at every row. A builder may run the statement unchecked once the query has found none.
     """
@@ -100,6 +101,9 @@ class TablePlan:
         raw: the format in which source and target can pass this table's rows on undecoded, or empty (see
             `contract.dialect.TargetDialect.raw_format`). Rows of a careful attempt are always decoded.
         merge: the target may hold rows of the same keys, which are overwritten; a table that the run makes has none.
+        after: the tables whose rows must all be in before this one's: its foreign keys, which are there, name them.
+        unchecked: its foreign keys are not checked while rows are written, but behind them, by statements of the plan.
+        whole: its rows must be written by one statement.
     """
 
     source: TableId
@@ -112,6 +116,9 @@ class TablePlan:
     where: str = ""
     raw: str = ""
     merge: bool = False
+    after: tuple[TableId, ...] = ()
+    unchecked: bool = False
+    whole: bool = False
 
     @property
     def keyed(self) -> bool:

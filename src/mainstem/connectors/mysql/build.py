@@ -14,6 +14,7 @@ from mainstem.connectors.mysql import client
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.connectors.mysql.ledger import step_name
 from mainstem.connectors.mysql.session import SESSION, interrupt
+from mainstem.ddl.references import orphaned
 from mainstem.errors import LostConnectionError, StatementError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
@@ -54,6 +55,10 @@ class MysqlBuilder:
 
     def apply(self, statement: Statement) -> None:
         """Run a statement unless the ledger says that it ran."""
+        if not statement.sql:
+            with client.translating(object=statement.object):
+                self._look_for_rows(statement)
+            return
         self._once(statement, [statement.sql])
 
     def truncate(self, tables: Sequence[TableId]) -> None:
@@ -113,11 +118,7 @@ class MysqlBuilder:
     def _look_for_rows(self, statement: Statement) -> None:
         """With its checks on, the server copies the whole table to add a foreign key; without, it only notes it."""
         if statement.against and self._query(f"{statement.against} LIMIT 1"):
-            raise StatementError(
-                f"there are rows without their parent: {statement.object} is not made",
-                remedy="add the missing rows or remove these, then make the foreign key by hand",
-                object=statement.object,
-            )
+            raise orphaned(statement)
 
     def _check_keys(self, *, checked: bool) -> None:
         if checked is not self._checked:

@@ -15,6 +15,7 @@ from mainstem.connectors.mysql.literals import comment
 from mainstem.connectors.mysql.native import BLOBS, LARGE, SHAPES, TEXTS, base_name, bytes_of
 from mainstem.connectors.mysql.traits import BYTES_PER_CHARACTER, MAX_KEY_BYTES, Traits
 from mainstem.contract.dialect import NewName, Rendered, Use
+from mainstem.ddl.references import orphans
 from mainstem.errors import PlanError
 from mainstem.model.names import TableId
 from mainstem.model.plan import Phase, ReportItem, Severity, Statement
@@ -200,19 +201,8 @@ def create_foreign_key(traits: Traits, qualified: Callable[[TableId], str], tabl
         f" FOREIGN KEY ({', '.join(quote(column) for column in key.columns)})"
         f" REFERENCES {qualified(key.parent)} ({', '.join(quote(column) for column in key.parent_columns)}){actions}"
     )
-    statement = Statement(Phase.FOREIGN_KEYS, sql, object_, table, against=_orphans(qualified, table, key))
+    statement = Statement(Phase.FOREIGN_KEYS, sql, object_, table, against=orphans(qualified, quote, table, key))
     return Rendered((statement,), tuple(report))
-
-
-def _orphans(qualified: Callable[[TableId], str], table: TableId, key: ForeignKey) -> str:
-    """A query for rows whose parents are missing; a key that is null in part needs none."""
-    pairs = [(quote(child), quote(parent)) for child, parent in zip(key.columns, key.parent_columns, strict=True)]
-    met = " AND ".join(f"p.{parent} = c.{child}" for child, parent in pairs)
-    there = " AND ".join(f"c.{child} IS NOT NULL" for child, _ in pairs)
-    return (
-        f"SELECT 1 FROM {qualified(table)} AS c LEFT JOIN {qualified(key.parent)} AS p ON {met}"
-        f" WHERE {there} AND p.{pairs[0][1]} IS NULL"
-    )
 
 
 def _no_set_default(object_: str, event: str) -> ReportItem:

@@ -48,9 +48,8 @@ class MysqlLoader:
     def __init__(self, settings: ConnectionSettings, options: RunOptions, run_id: str) -> None:
         self._options, self._run_id, self._settings = options, run_id, settings
         self._connection: Any = connect_writer(settings)
-        if options.mode is Mode.CDC:  # a table that is copied anew is of another moment than its parents
-            with client.translating():
-                client.query(self._connection, "SET foreign_key_checks = 0")
+        self._checked = True
+        self._never_checked = options.mode is Mode.CDC  # a table that is copied anew is of another moment
         with client.translating():
             ((files, packet_bytes, locks),) = client.query(
                 self._connection, "SELECT @@local_infile, @@max_allowed_packet, @@innodb_autoinc_lock_mode"
@@ -81,6 +80,7 @@ class MysqlLoader:
         self._target = _DIALECT.qualified(table.target)
         self._into = _STAGING if self._staged else self._target
         try:
+            self._check_keys(checked=not (self._never_checked or table.unchecked))
             self._prepare(self._look(table.target))
             self._connection.begin()
         except pymysql.Error as exc:
@@ -141,6 +141,11 @@ class MysqlLoader:
     def interrupt(self) -> None:
         """From another thread: break off what runs now."""
         interrupt(self._connection, self._settings)
+
+    def _check_keys(self, *, checked: bool) -> None:
+        if checked is not self._checked:
+            client.query(self._connection, f"SET foreign_key_checks = {int(checked)}")
+            self._checked = checked
 
     def _look(self, table: TableId) -> TableFacts:
         facts = self._facts.get(table)

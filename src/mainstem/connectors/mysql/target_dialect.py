@@ -13,7 +13,17 @@ from mainstem.connectors.mysql.native import check_writable, native_type
 from mainstem.connectors.mysql.own import own_type, travels
 from mainstem.connectors.mysql.relocate import relocate_catalog
 from mainstem.connectors.mysql.traits import Traits
-from mainstem.contract.dialect import ColumnType, Dialect, NameRules, NewName, Rendered, TargetType, Translate, Use
+from mainstem.contract.dialect import (
+    ColumnType,
+    Dialect,
+    NameRules,
+    NewName,
+    Rendered,
+    TargetType,
+    Translate,
+    Unchecked,
+    Use,
+)
 from mainstem.ddl.expressions import rename_columns
 from mainstem.ddl.naming import Names
 from mainstem.model.names import TableId
@@ -44,6 +54,11 @@ class MysqlTargetDialect(MysqlDialect):
             folds_columns=True,
             basic_plane=True,
         )
+
+    @property
+    def unchecked(self) -> Unchecked:
+        """Any login may set foreign_key_checks."""
+        return Unchecked.ALONE
 
     def render_expression(self, tree: exp.Expr, use: Use, wanted: ColumnType | None = None) -> str:
         """A neutral expression or query as SQL that the server can run; `PlanError` if it can't be said."""

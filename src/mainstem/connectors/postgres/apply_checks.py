@@ -7,6 +7,9 @@ TRIGGER), release notes 15 (rights to parameters).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import psycopg
 
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.look import Look
@@ -55,19 +58,23 @@ def checks(look: Look, kept: Sequence[TableId]) -> Iterator[Finding]:
         kept: tables that are there already and that changes will be applied to.
     """
     names = [_DIALECT.qualified(table) for table in kept]
-    switches = _may_switch(look)
+    switches = may_switch(look.connection)
     if not switches:
         yield from _role(look)
     for check in _CHECKS:
         yield from check(look, names, switches)
 
 
-def _may_switch(look: Look) -> bool:
-    if look.value("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"):
-        return True
-    if look.connection.info.server_version < _RIGHTS_TO_PARAMETERS:
-        return False
-    return bool(look.value("SELECT pg_catalog.has_parameter_privilege('session_replication_role', 'SET')"))
+def may_switch(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the login may set session_replication_role. Raises the driver's errors."""
+    by_right = (
+        " OR pg_catalog.has_parameter_privilege('session_replication_role', 'SET')"
+        if connection.info.server_version >= _RIGHTS_TO_PARAMETERS
+        else ""
+    )
+    sql = f"SELECT rolsuper{by_right} FROM pg_catalog.pg_roles WHERE rolname = current_user"
+    row = connection.execute(sql.encode()).fetchone()
+    return row is not None and bool(row[0])
 
 
 def _role(look: Look) -> Iterator[Finding]:

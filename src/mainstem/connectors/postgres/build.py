@@ -13,6 +13,7 @@ from mainstem.connectors.postgres.client import cancel, connect, translate_error
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.family import own_rows
 from mainstem.connectors.postgres.ledger import SCHEMA, step_name
+from mainstem.ddl.references import orphaned
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.plan import Phase, Statement
@@ -86,6 +87,9 @@ class PostgresBuilder:
         step = step_name(statement)
         if step in self._known_steps():
             return
+        if not statement.sql:
+            self._look_for_rows(statement)
+            return
         line = psycopg.sql.SQL("INSERT INTO {}.step (run_id, step) VALUES ({}, {});\n").format(
             psycopg.sql.Identifier(SCHEMA), self._run_id, step
         )
@@ -99,6 +103,10 @@ class PostgresBuilder:
             for (rows,) in cursor:
                 self._counted[table] = rows
         self._known_steps().add(step)
+
+    def _look_for_rows(self, statement: Statement) -> None:
+        if self._connection.execute(f"{statement.against} LIMIT 1".encode()).fetchone() is not None:
+            raise orphaned(statement)
 
     def _known_steps(self) -> set[str]:
         """The steps that an earlier start of this run has made, and ours."""

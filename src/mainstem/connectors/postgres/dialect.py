@@ -18,6 +18,7 @@ from mainstem.contract.dialect import (
     Rendered,
     TargetType,
     Translate,
+    Unchecked,
     Use,
 )
 from mainstem.errors import InvalidError, PlanError
@@ -42,6 +43,7 @@ class PostgresDialect:
         version: the server's, 150004.
         extensions: those that the server could make or has, with the schema that each is in (empty: not made yet);
             None when unknown.
+        switches: the login may set session_replication_role.
     """
 
     def __init__(
@@ -50,10 +52,12 @@ class PostgresDialect:
         postgis: bool = False,
         version: int = NEWEST,
         extensions: Mapping[str, str] | None = None,
+        switches: bool = False,
     ) -> None:
         self._postgis = postgis
         self._version = version
         self._extensions = extensions
+        self._switches = switches
 
     @property
     def sql_name(self) -> str:
@@ -64,6 +68,11 @@ class PostgresDialect:
     def names(self) -> NameRules:
         """NAMEDATALEN - 1 bytes; the server would cut longer names off without a word."""
         return NameRules(63)
+
+    @property
+    def unchecked(self) -> Unchecked:
+        """By session_replication_role, which also keeps triggers from firing."""
+        return Unchecked.WITH_TRIGGERS if self._switches else Unchecked.NEVER
 
     def quote(self, name: str) -> str:
         """A name as an identifier, always quoted: case is kept and reserved words need no list."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from mainstem.connectors.postgres import catalog as pg_catalog
 from mainstem.connectors.postgres import client, preflight, rights
+from mainstem.connectors.postgres.apply_checks import may_switch
 from mainstem.connectors.postgres.config import (
     BOOTSTRAP_DATABASE,
     DEFAULT_SCHEMA,
@@ -251,7 +252,10 @@ class PostgresInspector(Inspector):
     def target_dialect(self) -> TargetDialect | None:
         """The dialect for writing to this server."""
         extensions = {name: schema or "" for name, schema in self._query(_EXTENSIONS)}
+        with client.translating():
+            switches = may_switch(self._connection)
         return PostgresDialect(
+            switches=switches,
             postgis=bool(extensions.get("postgis")),
             version=self._connection.info.server_version,
             extensions=extensions,

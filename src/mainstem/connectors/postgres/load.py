@@ -104,6 +104,8 @@ class PostgresLoader:
         self._into = _STAGING if self._staged else _DIALECT.qualified(table.target)
         try:
             self._connection.execute("BEGIN")
+            if table.unchecked:
+                self._connection.execute("SET LOCAL session_replication_role = replica")
             if self._staged:
                 self._connection.execute(
                     f"CREATE TEMP TABLE {_STAGING} ON COMMIT DROP AS"
