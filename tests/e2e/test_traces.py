@@ -40,7 +40,7 @@ def told() -> Iterator[Collector]:
         yield found
 
 
-@pytest.mark.parametrize("hub", ["memory"])
+@pytest.mark.parametrize("hub", ["memory", "nats"])
 def test_the_way_of_rows_and_changes_is_told_across_the_hub(
     hub: str, told: Collector, mariadb_server: ConnectionSettings, postgres18_server: ConnectionSettings
 ) -> None:

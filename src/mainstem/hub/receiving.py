@@ -15,7 +15,7 @@ from nats.js import api
 from mainstem.contract.hub import Delivery
 from mainstem.errors import LostConnectionError, MainstemError, WireError
 from mainstem.hub.framing import Decoder, head_of
-from mainstem.hub.lane import TICK_S, WINDOW, LaneLife, consumer_name, find_out
+from mainstem.hub.lane import TICK_S, TRACE, WINDOW, LaneLife, consumer_name, find_out
 from mainstem.hub.link import NatsLink
 from mainstem.model.batch import Place
 
@@ -116,7 +116,7 @@ class ReceivingLane:
                 self._ended = True
                 return None
             self._seq += 1
-            return Delivery(self._seq, frame)
+            return Delivery(self._seq, frame, (message.headers or {}).get(TRACE, ""))
         return None
 
     async def _ack(self, message: Msg) -> None:

@@ -9,9 +9,10 @@ import time
 import nats.errors
 from nats.js import errors as js_errors
 
+from mainstem import tracing
 from mainstem.errors import CancelledError, MainstemError
 from mainstem.hub.framing import Encoder
-from mainstem.hub.lane import TICK_S, WINDOW, LaneLife, find_out, lost
+from mainstem.hub.lane import TICK_S, TRACE, WINDOW, LaneLife, find_out, lost
 from mainstem.hub.link import NatsLink
 from mainstem.model.batch import Place
 from mainstem.model.frame import Frame
@@ -80,6 +81,7 @@ class SendingLane:
         messages = encoder.encode(frame)
         traffic.plain_bytes += encoder.plain_bytes - plain
         del frame
+        told = {TRACE: trace} if (trace := tracing.carrier()) else {}
         for message in messages:
             with life.changed:
                 while not life.over and self._next - self._base() >= WINDOW:
@@ -90,7 +92,7 @@ class SendingLane:
                 self._under_way.add(number)
             traffic.messages += 1
             traffic.bytes += len(message)
-            asyncio.run_coroutine_threadsafe(self._offer(number, message), self._link.loop)
+            asyncio.run_coroutine_threadsafe(self._offer(number, message, told), self._link.loop)
 
     def _base(self) -> int:
         return min(self._under_way, default=self._next)
@@ -101,19 +103,19 @@ class SendingLane:
         if self._life.error is not None:
             raise self._life.error
 
-    async def _offer(self, number: int, message: bytes) -> None:
+    async def _offer(self, number: int, message: bytes, told: dict[str, str]) -> None:
         """Publish until the server has it; by its id it is stored once however often it is offered."""
         try:
-            await self._offer_until_taken(number, message)
+            await self._offer_until_taken(number, message, told)
         except Exception as exc:
             self._life.fail(exc if isinstance(exc, MainstemError) else lost(exc, self._link))
         with self._life.changed:
             self._under_way.discard(number)
             self._life.changed.notify_all()
 
-    async def _offer_until_taken(self, number: int, message: bytes) -> None:
+    async def _offer_until_taken(self, number: int, message: bytes, told: dict[str, str]) -> None:
         traffic, deadline = self._link.traffic, time.monotonic() + RETRY_S
-        headers = {"Nats-Msg-Id": f"{self.place.subject}.{number}"}
+        headers = {"Nats-Msg-Id": f"{self.place.subject}.{number}", **told}
         while not self._life.over:
             self._room.clear()
             try:
