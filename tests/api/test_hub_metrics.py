@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.registry import Collector
 
 from mainstem.api.metrics import _hub
-from mainstem.contract.hub import HubTraffic
+from mainstem.contract.hub import HubFill, HubTraffic
 
 
 def text_of(traffic: HubTraffic | None) -> str:
@@ -23,6 +23,14 @@ def test_a_hub_outside_the_process_has_its_counters_and_what_waits_in_it() -> No
     assert "mainstem_hub_messages_total 3.0" in text
     assert "mainstem_hub_redelivered_total 2.0" in text
     assert "mainstem_hub_waiting_bytes 7.0" in text
+
+
+def test_what_waits_is_told_for_each_stream_beside_what_may() -> None:
+    of = HubFill("stream_a", 1, 10, 100)
+    text = text_of(HubTraffic(fills=(of, HubFill("stream_a", 2, 20, 100), HubFill("stream_b", 0, 0, 100))))
+    assert 'mainstem_hub_stream_bytes{stream="stream_a"} 30.0' in text
+    assert 'mainstem_hub_stream_max_bytes{stream="stream_a"} 200.0' in text
+    assert 'mainstem_hub_stream_messages{stream="stream_b"} 0.0' in text
 
 
 def test_a_hub_in_memory_has_none() -> None:

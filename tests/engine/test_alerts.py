@@ -8,7 +8,7 @@ import pytest
 from tests.engine.memory import table_id
 
 from mainstem.contract.changes import Retention
-from mainstem.engine.alerts import AlertBook, Vitals, due
+from mainstem.engine.alerts import AlertBook, FullHub, Vitals, due
 from mainstem.model.alert import Alert, AlertKind
 from mainstem.model.run import ChangeOptions, ChangeProgress, TableProgress, TableState
 
@@ -30,11 +30,29 @@ FAILED = TableProgress(table_id("a"), table_id("a"), TableState.FAILED, error="w
         (replace(WELL, retention=Retention(held_bytes=2**60)), []),
         (replace(WELL, retention=Retention(oldest_s=51, limit_s=100)), [AlertKind.RETENTION]),
         (replace(WELL, retention=Retention(lost=True)), [AlertKind.RETENTION]),
+        (replace(WELL, full=True), [AlertKind.HUB]),
+        (replace(WELL, full=True, streaming=False), []),
         (replace(WELL, tables=(FAILED,)), [AlertKind.TABLE]),
     ],
 )
 def test_alerts_follow_from_how_a_stream_stands(vitals: Vitals, kinds: list[AlertKind]) -> None:
     assert [alert.kind for alert in due(vitals, ChangeOptions())] == kinds
+
+
+@pytest.mark.parametrize(
+    ("waited_of_each_second", "full"),
+    [([1.0] * 60, True), ([1.0] * 59, False), ([0.95] * 60, True), ([0.8] * 60, False)],
+)
+def test_a_hub_is_full_for_long_when_a_minute_went_into_waiting_for_room(
+    waited_of_each_second: list[float], full: bool
+) -> None:
+    book, waited_s, now_s = FullHub(), 0.0, 1000.0
+    found = book.look(now_s, waited_s)
+    for waited in waited_of_each_second:
+        waited_s, now_s = waited_s + waited, now_s + 1
+        found = book.look(now_s, waited_s)
+    assert found is full
+    assert not book.look(now_s + 30, waited_s)
 
 
 def test_no_limit_means_no_alert() -> None:

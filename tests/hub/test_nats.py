@@ -317,5 +317,7 @@ def test_what_passed_and_what_waits_is_counted() -> None:
             while (found := link.measured()).waiting_messages != 1:
                 assert time.monotonic() < deadline, found
         assert found.messages == 2
+        (fill,) = found.fills
+        assert (fill.stream_id, fill.messages, fill.bytes, fill.max_bytes) == ("r", 1, found.waiting_bytes, 4 * MIB)
         assert found.plain_bytes > MIB > found.bytes >= found.waiting_bytes > 0
         assert link.measured().waiting_messages == 0

@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from mainstem import __version__
 from mainstem.api.services import Plane, Services
-from mainstem.contract.hub import HubTraffic
+from mainstem.contract.hub import HubFill, HubTraffic
 from mainstem.contract.store import StreamRecord
 from mainstem.control.clock import now_us
 from mainstem.control.rates import OPERATIONS, events
@@ -97,10 +97,32 @@ _HUB = (
 
 def _hub(traffic: HubTraffic | None) -> Iterable[Metric]:
     """A hub that is memory has none of these."""
-    for member, text, kind in _HUB if traffic is not None else ():
+    if traffic is None:
+        return
+    for member, text, kind in _HUB:
         metric = Metric(f"mainstem_hub_{member}", text, kind)
         metric.add_sample(metric.name + "_total" * (kind == "counter"), {}, getattr(traffic, member))
         yield metric
+    for name, text, value in _FILLS:
+        metric = Metric(f"mainstem_hub_{name}", text, "gauge")
+        for stream, fills in _by_stream(traffic.fills).items():
+            metric.add_sample(metric.name, {"stream": stream}, sum(map(value, fills)))
+        yield metric
+
+
+_FILLS: tuple[tuple[str, str, Callable[[HubFill], int]], ...] = (
+    ("stream_messages", "Messages that wait in the hub of a stream", lambda fill: fill.messages),
+    ("stream_bytes", "Bytes that wait in the hub of a stream", lambda fill: fill.bytes),
+    ("stream_max_bytes", "Bytes that may wait there, until its readers wait for room", lambda fill: fill.max_bytes),
+)
+
+
+def _by_stream(fills: Iterable[HubFill]) -> dict[str, list[HubFill]]:
+    """A stream that copies tables while it follows others has several."""
+    found: dict[str, list[HubFill]] = {}
+    for fill in fills:
+        found.setdefault(fill.stream_id, []).append(fill)
+    return found
 
 
 def _sides(newest: list[tuple[StreamRecord, Progress]]) -> Iterable[Metric]:

@@ -22,6 +22,16 @@ class Delivery:
     trace: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class HubFill:
+    """What waits in the hub of one run, and how much may."""
+
+    stream_id: str
+    messages: int
+    bytes: int
+    max_bytes: int
+
+
 @dataclass(slots=True)
 class HubTraffic:
     """What passed through the hubs of this process since it began, and what waits in them now.
@@ -33,6 +43,7 @@ class HubTraffic:
         deduplicated: messages that were offered once more and stored once.
         full: how often a message found no room and waited.
         waiting_messages, waiting_bytes: in the hubs of the whole installation.
+        fills: each of them.
     """
 
     messages: int = 0
@@ -43,6 +54,7 @@ class HubTraffic:
     full: int = 0
     waiting_messages: int = 0
     waiting_bytes: int = 0
+    fills: tuple[HubFill, ...] = ()
 
 
 class Lane(Protocol):

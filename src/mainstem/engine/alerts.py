@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -11,6 +12,9 @@ from mainstem.model.run import ChangeOptions, ChangeProgress, TableProgress, Tab
 
 AT_RISK = 0.5
 """The share of what the source keeps for the stream that may be used up before an alert tells of it."""
+
+FULL_S, FULL_SHARE = 60.0, 0.9
+"""A hub is full for long when so much of so many seconds was spent on waiting for room in it."""
 
 _MIB = 1024 * 1024
 
@@ -23,6 +27,7 @@ class Vitals:
         heard_s, durable_s: seconds since the source said anything, and since anything became durable.
         waiting: something is read and not durable.
         streaming: the copy is over, and the stream is not paused.
+        full: the hub had no room for what was read, for `FULL_S` and nearly all of that time.
     """
 
     progress: ChangeProgress
@@ -32,11 +37,30 @@ class Vitals:
     streaming: bool
     retention: Retention | None
     tables: tuple[TableProgress, ...] = ()
+    full: bool = False
+
+
+class FullHub:
+    """Whether a hub is full for long: not once, but for a whole window nearly without a break."""
+
+    def __init__(self) -> None:
+        self._looks: deque[tuple[float, float]] = deque()
+
+    def look(self, now_s: float, waited_s: float) -> bool:
+        """Take what a reader has waited for room since it began; whether that is nearly all of the window."""
+        self._looks.append((now_s, waited_s))
+        while len(self._looks) > 1 and self._looks[1][0] <= now_s - FULL_S:
+            self._looks.popleft()
+        begun_s, before_s = self._looks[0]
+        return now_s - begun_s >= FULL_S and waited_s - before_s >= FULL_SHARE * (now_s - begun_s)
 
 
 def due(vitals: Vitals, options: ChangeOptions) -> list[Alert]:
     """The alerts that hold now."""
-    return [*_lag(vitals, options), *_silence(vitals, options), *_retention(vitals.retention), *_tables(vitals.tables)]
+    return [
+        *_lag(vitals, options), *_silence(vitals, options), *_hub(vitals), *_retention(vitals.retention),
+        *_tables(vitals.tables),
+    ]  # fmt: skip
 
 
 def _lag(vitals: Vitals, options: ChangeOptions) -> Iterator[Alert]:
@@ -61,6 +85,15 @@ def _silence(vitals: Vitals, options: ChangeOptions) -> Iterator[Alert]:
         yield Alert(
             AlertKind.SILENCE, f"changes wait, and none became durable for {vitals.durable_s:,.0f} s",
             "look at what the target waits for: a lock, a full disk, a very large transaction",
+        )  # fmt: skip
+
+
+def _hub(vitals: Vitals) -> Iterator[Alert]:
+    if vitals.streaming and vitals.full:
+        yield Alert(
+            AlertKind.HUB, f"the hub has been full for {FULL_S:.0f} s: the target is slower than the source",
+            "the writer is the bottleneck: look at what the target waits for (locks, disk, indexes). Nothing is lost"
+            " while the source keeps its log, so look at what it may keep, too",
         )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
+from types import TracebackType
 
 from mainstem.engine.progress import now_us
 from mainstem.model.change import ChangeGroup, Idle
@@ -21,6 +22,29 @@ class _Pending:
     lag_bytes: int | None
 
 
+class Offering:
+    """For how long the reader has waited for room in the hub; ``with`` it while a frame is put in. Read by anyone."""
+
+    __slots__ = ("_begun_s", "_seconds")
+
+    def __init__(self) -> None:
+        self._seconds, self._begun_s = 0.0, 0.0
+
+    def __enter__(self) -> None:
+        self._begun_s = time.monotonic()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._seconds, self._begun_s = self.seconds, 0.0
+
+    @property
+    def seconds(self) -> float:
+        """In all, with the wait that is not over."""
+        begun_s = self._begun_s
+        return self._seconds + (time.monotonic() - begun_s if begun_s else 0.0)
+
+
 class Lag:
     """All methods may be called from any thread.
 
@@ -29,6 +53,7 @@ class Lag:
     Attributes:
         heard_s, durable_s: when something was read, and became durable, last (`time.monotonic`).
         events: applied by this run.
+        offering: the reader's waits for room in the hub.
     """
 
     def __init__(self) -> None:
@@ -39,6 +64,7 @@ class Lag:
         self._at_end = False  # the last thing read was the end of the log
         self.heard_s = self.durable_s = time.monotonic()
         self.events = 0
+        self.offering = Offering()
 
     def read(self, frame: ChangeGroup | Idle) -> int:
         """The reader got this; returns its number, from 1."""

@@ -44,7 +44,8 @@ class Following:
                 failpoints.hit("stream.read")
                 number = self.lag.read(frame)
                 self.milestones.read(number, self.stream.passed)
-                self._publish(frame)
+                with self.lag.offering:
+                    self._publish(frame)
                 del frame  # which may be large, while the next one is read
                 failpoints.hit("stream.published")
         finally:

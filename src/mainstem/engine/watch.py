@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from mainstem.contract.changes import ChangeSource, Retention
-from mainstem.engine.alerts import AlertBook, Vitals, due
+from mainstem.engine.alerts import AlertBook, FullHub, Vitals, due
 from mainstem.engine.control import Limit, RunControl
 from mainstem.engine.lag import Lag
 from mainstem.engine.progress import Tracker
@@ -44,7 +44,7 @@ class Watch:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._lock = threading.Lock()
-        self._book = AlertBook()
+        self._book, self._full = AlertBook(), FullHub()
         self._source: tuple[ChangeSource, str] | None = None
         self._retention: Retention | None = None
         self._next_stats = self._next_retention = self._next_look = time.monotonic()
@@ -102,6 +102,7 @@ class Watch:
         vitals = Vitals(
             self._lag.snapshot(), now - self._lag.heard_s, now - self._lag.durable_s, self._lag.waiting,
             progress.stage == "streaming" and not self._control.paused, self._retention, tuple(progress.tables),
+            self._full.look(now, self._lag.offering.seconds),
         )  # fmt: skip
         with self._lock:
             told = self._book.update(due(vitals, self._options.changes))

@@ -17,7 +17,7 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext, api
 from nats.js import errors as js_errors
 
-from mainstem.contract.hub import HubTraffic
+from mainstem.contract.hub import HubFill, HubTraffic
 from mainstem.errors import ConnectError, ConnectReason, InvalidError, LostConnectionError, MainstemError
 from mainstem.hub.address import NatsAddress
 from mainstem.log import logger
@@ -96,26 +96,36 @@ class NatsLink:
 
     def measured(self) -> HubTraffic:
         """What passed so far, and what waits now; that is 0 when NATS does not answer."""
-        waiting: list[api.StreamState] = []
+        fills: tuple[HubFill, ...] = ()
         with contextlib.suppress(MainstemError):
-            found = self.call(self.streams(stream_name(self.namespace, "run_")), 3.0)
-            waiting = [state for _, state in found]
+            fills = self.call(self._fills(), 3.0)
         return replace(
             self.traffic,
-            waiting_messages=sum(state.messages for state in waiting),
-            waiting_bytes=sum(state.bytes for state in waiting),
+            waiting_messages=sum(fill.messages for fill in fills),
+            waiting_bytes=sum(fill.bytes for fill in fills),
+            fills=fills,
         )
 
-    async def streams(self, prefix: str) -> list[tuple[str, api.StreamState]]:
-        """The streams whose names begin so, with what is in them. In the loop's thread."""
+    async def _fills(self) -> tuple[HubFill, ...]:
+        prefix = stream_name(self.namespace, "run_")
+        named = [(info.config.name or "", info) for info in await self._streams()]
+        return tuple(
+            # behind the run's id its start and its number, see `hub.nats.NatsHubs`
+            HubFill(
+                name.removeprefix(prefix).rsplit("_", 2)[0], info.state.messages, info.state.bytes,
+                info.config.max_bytes or 0,
+            )
+            for name, info in named
+            if name.startswith(prefix)
+        )  # fmt: skip
+
+    async def _streams(self) -> list[api.StreamInfo]:
         found: list[api.StreamInfo] = []
         while True:
             more = await self.js.streams_info(offset=len(found))
             found += more
             if len(more) < _STREAMS_AT_ONCE:
-                break
-        named = [(info.config.name or "", info.state) for info in found]
-        return [(name, state) for name, state in named if name.startswith(prefix)]
+                return found
 
     def close(self) -> None:
         """Disconnect and end the thread; also when it never opened."""

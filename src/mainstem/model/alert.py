@@ -10,12 +10,14 @@ class AlertKind(StrEnum):
     """What an alert is about.
 
     LAG: the target is further behind than `ChangeOptions.max_lag_s`. SILENCE: nothing becomes durable though there is
-    something, or the source says nothing at all, for `ChangeOptions.max_silence_s`. RETENTION: half of what the source
+    something, or the source says nothing at all, for `ChangeOptions.max_silence_s`. HUB: it has been full for long.
+    RETENTION: half of what the source
     keeps for the stream is used up. TABLE: a table was paused or failed. FAILURE: the stream ended with an error.
     """
 
     LAG = "lag"
     SILENCE = "silence"
+    HUB = "hub"
     RETENTION = "retention"
     TABLE = "table"
     FAILURE = "failure"
