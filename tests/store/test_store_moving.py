@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from mainstem.cli.app import make_app
-from mainstem.contract.store import ApiKeyRecord, ConfigRecord, ConnectionRecord, QueryRecord, StreamRecord
+from mainstem.contract.store import ApiKeyRecord, ConfigRecord, ConnectionRecord, QueryRecord, StreamRecord, Voucher
 from mainstem.errors import ConflictError, NotFoundError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.event import Category, Event, Level
@@ -37,6 +37,7 @@ def filled(url: str) -> None:
     store.add_query(QueryRecord(5, "conn_1", "n", "d", "SELECT 1", "done", "", 1, 2), keep=10)
     store.set_setting("install_id", "install_x")
     assert store.fleet.acquire("stream/stream_1", "member_1", 6)
+    store.add_voucher(Voucher("ticket", "t", "v", 9), now_us=8, most=1)
     store.close()
 
 

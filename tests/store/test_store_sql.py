@@ -3,7 +3,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from mainstem.contract.store import ApiKeyRecord, ConfigRecord, ConnectionRecord, QueryRecord, StreamRecord
+from mainstem.contract.store import ApiKeyRecord, ConfigRecord, ConnectionRecord, QueryRecord, StreamRecord, Voucher
 from mainstem.model.event import Category, Event, Level
 from mainstem.model.run import RunState
 from mainstem.store.sql import SqlStore
@@ -176,3 +176,37 @@ def test_a_setting_can_be_replaced(store: SqlStore) -> None:
     for value in ("on", "off"):
         store.set_setting("history", value)
         assert store.setting("history") == value
+
+
+def test_lines_of_all_streams_can_be_followed_by_their_numbers(store: SqlStore) -> None:
+    assert store.log_end() == 0
+    store.append_logs([("a", event("1")), ("b", event("2"))], keep=10)
+    end = store.log_end()
+    store.delete_stream("b")
+    store.append_logs([("a", event("3")), ("c", event("4"))], keep=10)
+    later = store.logs("", after=end)
+    assert [(line.stream_id, line.event.message) for line in later] == [("a", "3"), ("c", "4")]
+    assert store.log_end() == later[-1].number
+
+
+def test_of_many_who_ask_for_a_voucher_one_gets_it(store: SqlStore) -> None:
+    store.add_voucher(Voucher("ticket", "a", "mine", 50), now_us=10, most=5)
+    assert store.take_voucher("export", "a") is None
+    with ThreadPoolExecutor(8) as pool:
+        taken = [found.value for found in pool.map(lambda _: store.take_voucher("ticket", "a"), range(8)) if found]
+    assert taken == ["mine"]
+
+
+def test_vouchers_that_are_too_old_or_too_many_go(store: SqlStore) -> None:
+    for number in range(1, 6):
+        store.add_voucher(Voucher("ticket", f"id{number}", "", number * 10), now_us=20, most=2)
+    store.add_voucher(Voucher("export", "x", "", 1), now_us=0, most=2)
+    assert [voucher.id for voucher in store.vouchers("ticket")] == ["id4", "id5"]
+    assert [voucher.id for voucher in store.vouchers("export")] == ["x"]
+
+
+def test_settings_are_written_by_many_at_once(store: SqlStore) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        seen = set(pool.map(lambda number: store.setdefault("secret_check", str(number)), range(16)))
+        list(pool.map(lambda number: store.set_setting("history", str(number)), range(16)))
+    assert seen == {store.setting("secret_check")}

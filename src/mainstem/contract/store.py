@@ -124,6 +124,21 @@ class QueryRecord:
     number: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Voucher:
+    """Something that is good once, for a while, on any server of the store: a sign-in ticket, a file asked for.
+
+    Attributes:
+        value: what the taker gets; sealed by the writer where it may hold a secret.
+        until_us: from then on it counts no more, which is the taker's to see to.
+    """
+
+    kind: str
+    id: str
+    value: str = field(repr=False)
+    until_us: int
+
+
 class StateStore(Protocol):
     """Where connections, configs, streams, logs, keys and a few settings live."""
 
@@ -239,7 +254,7 @@ class StateStore(Protocol):
         after: int | None = None,
         before: int | None = None,
     ) -> list[LogLine]:
-        """Lines of a stream, oldest first; of some levels only if given.
+        """Lines of a stream (of all for an empty id), oldest first; of some levels only if given.
 
         The newest of all (or of those whose number is below ``before``); with ``after``, the oldest above that number.
         """
@@ -247,6 +262,10 @@ class StateStore(Protocol):
 
     def log_begin(self, stream_id: str, keep: int) -> int:
         """The number from which on there are ``keep`` lines of a stream; 0 when it has fewer, and all are there."""
+        ...
+
+    def log_end(self) -> int:
+        """The number of the newest line of all; 0 when there is none. A line that comes later has a higher one."""
         ...
 
     def add_key(self, record: ApiKeyRecord) -> None:
@@ -285,4 +304,16 @@ class StateStore(Protocol):
 
     def setdefault(self, name: str, value: str) -> str:
         """Save a setting unless it is there; returns what is there now."""
+        ...
+
+    def add_voucher(self, voucher: Voucher, *, now_us: int, most: int) -> None:
+        """Save one; of its kind the newest ``most`` that are still good stay."""
+        ...
+
+    def vouchers(self, kind: str) -> list[Voucher]:
+        """All of a kind, oldest first, too old ones too."""
+        ...
+
+    def take_voucher(self, kind: str, voucher_id: str) -> Voucher | None:
+        """One, which is gone by it: of all who ask for it, on whichever server, one gets it."""
         ...

@@ -11,7 +11,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from mainstem.contract.fleet import Lease
-from mainstem.contract.store import ApiKeyRecord, ConfigRecord, ConnectionRecord, LogLine, QueryRecord, StreamRecord
+from mainstem.contract.store import (
+    ApiKeyRecord,
+    ConfigRecord,
+    ConnectionRecord,
+    LogLine,
+    QueryRecord,
+    StreamRecord,
+    Voucher,
+)
 from mainstem.model.event import Category, Event, Level
 from mainstem.model.run import RunState
 from mainstem.store import tables
@@ -183,7 +191,9 @@ class SqlStore:
         before: int | None = None,
     ) -> list[LogLine]:
         table = tables.stream_logs
-        query = sa.select(table).where(table.c.stream_id == stream_id).limit(limit)
+        query = sa.select(table).limit(limit)
+        if stream_id:
+            query = query.where(table.c.stream_id == stream_id)
         if levels:
             query = query.where(table.c.level.in_(levels))
         if before is not None:
@@ -197,6 +207,10 @@ class SqlStore:
         table = tables.stream_logs
         with self._database.reading() as connection:
             return connection.scalar(sa.select(_nth_newest(table.c.stream_id == stream_id, keep))) or 0
+
+    def log_end(self) -> int:
+        with self._database.reading() as connection:
+            return connection.scalar(sa.select(sa.func.max(tables.stream_logs.c.number))) or 0
 
     def add_key(self, record: ApiKeyRecord) -> None:
         self._add(tables.api_keys, asdict(record))
@@ -252,6 +266,28 @@ class SqlStore:
         with self._database.writing() as connection:
             connection.execute(adding)
             return str(connection.scalar(sa.select(table.c.value).where(table.c.name == name)))
+
+    def add_voucher(self, voucher: Voucher, *, now_us: int, most: int) -> None:
+        table = tables.vouchers
+        mine = table.c.kind == voucher.kind
+        newest_first = sa.select(table.c.until_us).where(mine).order_by(table.c.until_us.desc())
+        oldest_kept = newest_first.offset(most - 1).limit(1)
+        with self._database.writing() as connection:
+            connection.execute(table.insert().values(asdict(voucher)))
+            too_old = sa.or_(table.c.until_us <= now_us, table.c.until_us < oldest_kept.scalar_subquery())
+            connection.execute(table.delete().where(mine, too_old))
+
+    def vouchers(self, kind: str) -> list[Voucher]:
+        table = tables.vouchers
+        query = sa.select(table).where(table.c.kind == kind).order_by(table.c.until_us)
+        return [Voucher(**row) for row in self._rows(query)]
+
+    def take_voucher(self, kind: str, voucher_id: str) -> Voucher | None:
+        table = tables.vouchers
+        wanted = table.delete().where(table.c.kind == kind, table.c.id == voucher_id).returning(table)
+        with self._database.writing() as connection:
+            row = connection.execute(wanted).mappings().first()
+            return None if row is None else Voucher(**row)
 
 
 def _nth_newest(condition: sa.ColumnElement[bool], count: int) -> sa.ScalarSelect[int]:

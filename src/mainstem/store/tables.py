@@ -70,6 +70,7 @@ stream_logs = sa.Table(
     sa.Column("message", sa.Text, nullable=False),
     sa.Column("data", sa.JSON, nullable=False),
     sa.Index("ix_stream_logs_stream_id_number", "stream_id", "number"),
+    sqlite_autoincrement=True,  # else the numbers of a deleted stream's lines would come again
 )
 
 stream_timelines = sa.Table(
@@ -103,6 +104,15 @@ queries = sa.Table(
     sa.Column("error", sa.Text, nullable=False),
     sa.Column("duration_ms", sa.BigInteger, nullable=False),
     sa.Column("rows", sa.BigInteger, nullable=False),
+)
+
+vouchers = sa.Table(
+    "vouchers",
+    metadata,
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("until_us", sa.BigInteger, nullable=False),
 )
 
 settings = sa.Table(
