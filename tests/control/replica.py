@@ -65,10 +65,7 @@ class Replica(Replication):
         self.asked.append("resume")
 
     def progress(self) -> Progress:
-        return replace(self._progress)
-
-    def alerts(self) -> tuple[Alert, ...]:
-        return tuple(self.told)
+        return replace(self._progress, alerts=list(self.told))
 
     def resync(self, tables: Sequence[TableId | str]) -> None:
         if list(tables) != ["orders"]:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
+
+import pytest
+
+from mainstem.contract.store import StreamRecord
 from mainstem.control import timelines
+from mainstem.control.progress import to_json
 from mainstem.control.timeline import Timeline
 from mainstem.control.timelines import Timelines
 from mainstem.model.names import TableId
-from mainstem.model.run import ChangeProgress, Progress, TableProgress
+from mainstem.model.run import ChangeProgress, Progress, RunState, TableProgress
 from mainstem.store.sql import SqlStore
 
 T = TableId("shop", "orders")
+SECONDS = itertools.count()
 
 
 def at(rows: int, inserts: int = 0, lag_s: float | None = None) -> Progress:
@@ -72,26 +79,78 @@ def test_a_timeline_comes_back_as_it_was_saved() -> None:
         assert again.columns(window) == timeline.columns(window)
 
 
+def made(store: SqlStore) -> Timelines:
+    """Takes a sample each second, whoever of them does."""
+    return Timelines(store, lambda: 1000.0 + next(SECONDS))
+
+
+def record_of(timelines: Timelines, progress: Progress, stream_id: str = "stream_1") -> StreamRecord:
+    """The stream as its process saves it each second."""
+    saved = to_json(progress, points=timelines.recent(stream_id))
+    return StreamRecord(stream_id, 1, "config_1", "c", "cdc", "a", "b", {}, RunState.RUNNING, saved)
+
+
+NEW = StreamRecord("stream_1", 1, "config_1", "c", "cdc", "a", "b", {}, RunState.READY)
+
+
 def test_a_run_that_goes_on_later_keeps_its_earlier_course(store: SqlStore) -> None:
-    kept = Timelines(store)
-    kept.sample("stream_1", at(0))
+    kept = made(store)
+    kept.begin(NEW, at(0))
     kept.sample("stream_1", at(5))
     kept.end("stream_1")
-    later = Timelines(store)
-    assert later.columns("stream_1", "all") == kept.columns("stream_1", "all")
-    later.sample("stream_1", at(5))
+    later = made(store)
+    assert later.columns(NEW, "all") == kept.columns(NEW, "all")
+    later.begin(NEW, at(5))
     later.sample("stream_1", at(9))
-    at_s = later.columns("stream_1", "all")["at"]
+    at_s = later.columns(NEW, "all")["at"]
     assert isinstance(at_s, list)
     assert at_s
 
 
 def test_live_timelines_are_written_down_now_and_then(store: SqlStore) -> None:
-    kept = Timelines(store)
-    kept.sample("stream_1", at(0))
+    kept = made(store)
+    kept.begin(NEW, at(0))
     kept.sample("stream_1", at(5))
     kept.save_due()
     assert store.timeline("stream_1") == {}
+    assert len(kept.recent("stream_1")) == 1
     kept._saved_s -= timelines.SAVE_EVERY_S
     kept.save_due()
     assert store.timeline("stream_1")["all"]["points"]
+    assert kept.recent("stream_1") == []
+
+
+def test_another_process_tells_the_whole_course_of_a_run(store: SqlStore) -> None:
+    running, other = made(store), made(store)
+    running.begin(NEW, at(0))
+    for rows in (5, 6):
+        running.sample("stream_1", at(rows))
+    before = record_of(running, at(6))
+    assert other.columns(before, "all") == running.columns(before, "all")
+    running._saved_s -= timelines.SAVE_EVERY_S
+    running.save_due()
+    running.sample("stream_1", at(9))
+    now = record_of(running, at(9))
+    for window in ("minutes", "hours", "all"):
+        assert other.columns(now, window) == running.columns(now, window)
+
+
+def test_the_newest_points_of_another_process_are_had_without_the_old_ones(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, other = made(store), made(store)
+    running.begin(NEW, at(0))
+    for rows in (5, 6, 9):
+        running.sample("stream_1", at(rows))
+    record, points = record_of(running, at(9)), running.columns(NEW, "minutes")["at"]
+    assert isinstance(points, list)
+    monkeypatch.setattr(store, "timeline", None)
+    assert other.columns(record, "minutes", points[1])["at"] == points[2:]
+
+
+def test_a_run_that_another_process_takes_over_keeps_the_course_that_was_not_saved(store: SqlStore) -> None:
+    lost, heir = made(store), made(store)
+    lost.begin(NEW, at(0))
+    lost.sample("stream_1", at(5))
+    heir.begin(record_of(lost, at(5)), at(5))
+    assert heir.columns(NEW, "all") == lost.columns(NEW, "all")

@@ -33,7 +33,7 @@ def test_what_is_wrong_now_comes_first_and_says_how_to_mend_it() -> None:
         line(1, "disk full (make room)", Level.ERROR),
         line(2, "connection lost; trying again in 0.5 s"),
     ]
-    found = troubles(record(RunState.FAILED, "disk full"), Progress(tables=tables), alerts, lines)
+    found = troubles(record(RunState.FAILED, "disk full"), Progress(tables=tables, alerts=alerts), lines)
     assert [(item.kind, item.open, item.subject, item.message, item.remedy) for item in found] == [
         ("stream", True, "", "disk full", "make room"),
         ("table", True, "shop.a", "no room", "grow it"),
@@ -45,17 +45,17 @@ def test_what_is_wrong_now_comes_first_and_says_how_to_mend_it() -> None:
 def test_lines_that_differ_in_numbers_are_one_and_know_how_often_and_when() -> None:
     lines = [line(at_us, f"trying again in {at_us}.5 s") for at_us in (1, 2, 3)]
     lines += [line(4, "fine", Level.INFO), line(5, "over: lag", Level.INFO, alert="lag")]
-    (found,) = troubles(record(), Progress(), [], lines)
+    (found,) = troubles(record(), Progress(), lines)
     assert (found.message, found.count, found.first_us, found.last_us) == ("trying again in 3.5 s", 3, 1, 3)
 
 
 def test_the_newest_of_the_log_is_first() -> None:
-    found = troubles(record(), Progress(), [], [line(1, "a"), line(2, "b", Level.ERROR), line(3, "c")])
+    found = troubles(record(), Progress(), [line(1, "a"), line(2, "b", Level.ERROR), line(3, "c")])
     assert [item.message for item in found] == ["c", "b", "a"]
 
 
 def test_a_failure_that_was_overcome_is_not_open() -> None:
-    (found,) = troubles(record(RunState.RUNNING, "disk full"), Progress(), [], [])
+    (found,) = troubles(record(RunState.RUNNING, "disk full"), Progress(), [])
     assert not found.open
 
 

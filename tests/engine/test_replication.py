@@ -223,7 +223,7 @@ def test_one_bad_table_stops_and_the_others_go_on() -> None:
     with stream.running() as replication:
         wait(stream.caught_up)
         progress = replication.progress()
-        wait(lambda: [alert.subject for alert in replication.alerts()] == ["s.a"])
+        wait(lambda: [alert.subject for alert in replication.progress().alerts] == ["s.a"])
     assert set(stream.target.now.tables["b"]) == {"1", "2", "3"}
     assert set(stream.target.now.tables["a"]) == {"1"}
     failed = stream.target.table("a")

@@ -64,7 +64,6 @@ def _end(connection_id: str, record: ConnectionRecord | None) -> dict[str, str]:
 def brief(plane: Services, record: StreamRecord, progress: Progress) -> dict[str, Any]:
     """A run's numbers."""
     total, _ = plane.supervisor.rates(record, progress)
-    run = plane.supervisor.replication(record.id)
     states = [table.state for table in progress.tables]
     return {
         "stage": progress.stage,
@@ -84,7 +83,7 @@ def brief(plane: Services, record: StreamRecord, progress: Progress) -> dict[str
         "bytesPerSecond": total.bytes,
         "remainingSeconds": total.remaining_s,
         "lagSeconds": None if progress.changes is None else progress.changes.lag_s,
-        "alerts": [shaping.alert(item) for item in (run.alerts() if run is not None else ())],
+        "alerts": [shaping.alert(item) for item in progress.alerts],
     }
 
 

@@ -75,10 +75,9 @@ class _Streams(Collector):
 
     def _alerts(self, newest: list[tuple[StreamRecord, Progress]]) -> Iterable[Metric]:
         metric = Metric("mainstem_alerts", "Alerts that are not over", "gauge")
-        for record, _ in newest:
-            run = self._plane.supervisor.replication(record.id)
-            counts = Counter(alert.kind for alert in run.alerts()) if run is not None else Counter()
-            for kind in AlertKind if run is not None else ():
+        for record, progress in newest:
+            counts = Counter(alert.kind for alert in progress.alerts)
+            for kind in AlertKind if record.mode == Mode.CDC and record.state in ACTIVE else ():
                 metric.add_sample("mainstem_alerts", {"stream": record.id, "alert": kind}, counts[kind])
         yield metric
 

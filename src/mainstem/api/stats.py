@@ -19,9 +19,8 @@ def stats(
     total: Rate,
     rates: dict[TableId, Rate],
     interval_s: int,
-    alerts: Sequence[Alert] = (),
 ) -> dict[str, Any]:
-    """The counters. ``interval_s``: seconds between two reports of the stream; ``alerts``: those that are not over."""
+    """The counters. ``interval_s``: seconds between two reports of the stream."""
     applied = events(progress)
     written = (progress.rows_written + applied, progress.rows_rejected)
     sides = {"source": (progress.rows_read + applied, 0), "target": written}
@@ -35,7 +34,7 @@ def stats(
         **{kind: _side(record, progress, counts[0]) for kind, counts in sides.items()},
         "totals": totals(progress, total),
         "changes": changes(progress.changes),
-        "alerts": [alert(item) for item in alerts],
+        "alerts": [alert(item) for item in progress.alerts],
         "tables": [table(item, rates.get(item.source, Rate())) for item in progress.tables],
         "rejected": [
             {"table": str(row.table), "key": row.key, "column": row.column, "reason": row.reason}

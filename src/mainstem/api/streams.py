@@ -120,6 +120,4 @@ def _stats(plane: Services, stream_id: str) -> dict[str, Any]:
     record = plane.streams.get(stream_id)
     now = plane.supervisor.progress(record)
     total, tables = plane.supervisor.rates(record, now)
-    run = plane.supervisor.replication(record.id)
-    alerts = run.alerts() if run is not None else ()
-    return shape_stats(record, now, total, tables, plane.streams.reporting_interval_s(record), alerts)
+    return shape_stats(record, now, total, tables, plane.streams.reporting_interval_s(record))

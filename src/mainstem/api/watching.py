@@ -12,6 +12,7 @@ from mainstem.api import stats as shaping
 from mainstem.api.services import Services
 from mainstem.contract.store import LogLine, StreamRecord
 from mainstem.control.rates import Rate
+from mainstem.control.states import ACTIVE
 from mainstem.control.supervisor import KEPT_LINES
 from mainstem.errors import NotFoundError
 from mainstem.model.event import Category
@@ -33,7 +34,6 @@ class Message:
 def standing(plane: Services, record: StreamRecord, progress: Progress) -> dict[str, Any]:
     """How a stream stands, with all of its tables."""
     total, rates = plane.supervisor.rates(record, progress)
-    run = plane.supervisor.replication(record.id)
     counts: dict[TableState, int] = {}
     for table in progress.tables:
         counts[table.state] = counts.get(table.state, 0) + 1
@@ -45,7 +45,7 @@ def standing(plane: Services, record: StreamRecord, progress: Progress) -> dict[
         "elapsed": progress.elapsed_s,
         "totals": shaping.totals(progress, total),
         "changes": shaping.changes(progress.changes),
-        "alerts": [shaping.alert(item) for item in (run.alerts() if run is not None else ())],
+        "alerts": [shaping.alert(item) for item in progress.alerts],
         "counts": counts,
         "tables": [shaping.table(table, rates.get(table.source, Rate())) for table in progress.tables],
     }
@@ -67,7 +67,7 @@ class Viewer:
         self._state: RunState | None = None
         self._told: dict[str, Any] = {}
         self._tables: dict[str, dict[str, Any]] = {}
-        self._pointed_s = time.time()
+        self._pointed_s: float | None = None
 
     @property
     def moves(self) -> bool:
@@ -83,9 +83,11 @@ class Viewer:
             raise
         if self._state is not None and record.state is not self._state:
             yield Message("state", {"before": self._state, "now": record.state, "message": record.message})
+        rests = self._state not in (None, *ACTIVE) and record.state not in ACTIVE
         self._state = record.state
         yield from self._stats(record)
-        yield from self._points()
+        if not rests:
+            yield from self._points(record)
         yield from self._lines()
 
     def _stats(self, record: StreamRecord) -> Iterator[Message]:
@@ -103,12 +105,16 @@ class Viewer:
             self._told = compared
             yield Message("stats", now)
 
-    def _points(self) -> Iterator[Message]:
-        points = self._plane.supervisor.timelines.columns(self._stream_id, "minutes", self._pointed_s)
-        at = points["at"]
+    def _points(self, record: StreamRecord) -> Iterator[Message]:
+        """The points of the timeline since the last step; those that there were before are the page's to ask for."""
+        points = self._plane.supervisor.timelines.columns(record, "minutes", self._pointed_s or 0.0)
+        at, begins = points["at"], self._pointed_s is None
         if isinstance(at, list) and at:
             self._pointed_s = at[-1] + 0.001
-            yield Message("points", points)
+            if not begins:
+                yield Message("points", points)
+        elif begins:
+            self._pointed_s = 0.0
 
     def _lines(self) -> Iterator[Message]:
         supervisor, store = self._plane.supervisor, self._plane.store

@@ -1,13 +1,14 @@
-"""Progress as JSON for the store, and carried over a resume."""
+"""Progress as JSON for the store, with all that other servers tell of a run; and carried over a resume."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import astuple, replace
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from mainstem.control.rates import OPERATIONS
+from mainstem.control.rates import OPERATIONS, Rate, Rates
 from mainstem.model.run import Progress, TableProgress
 
 _ADAPTER = TypeAdapter(Progress)
@@ -15,11 +16,31 @@ _COUNTED_ANEW = (*OPERATIONS.values(), "missing")
 MAX_REJECTED_KEPT = 1000
 
 
-def to_json(progress: Progress) -> dict[str, Any]:
-    """A form that the store can keep; of rejected rows the first `MAX_REJECTED_KEPT` (the target has them all)."""
+def to_json(progress: Progress, rates: Rates | None = None, points: Sequence[list[Any]] = ()) -> dict[str, Any]:
+    """A form that the store can keep; of rejected rows the first `MAX_REJECTED_KEPT` (the target has them all).
+
+    Args:
+        rates, points: of a run that moves, what its process alone knows: see `stored_rates` and `stored_points`.
+    """
     kept = replace(progress, rejected=progress.rejected[:MAX_REJECTED_KEPT])
     dumped: dict[str, Any] = _ADAPTER.dump_python(kept, mode="json")
+    if rates is not None:
+        total, by_table = rates
+        dumped["rates"] = [astuple(total), *(astuple(by_table[table.source]) for table in progress.tables)]
+    if points:
+        dumped["points"] = list(points)
     return dumped
+
+
+def stored_rates(data: dict[str, Any], progress: Progress) -> Rates:
+    """The rates that were saved with a progress; zero where none were."""
+    total, *by_table = (Rate(*values) for values in data.get("rates") or [()])
+    return total, {table.source: rate for table, rate in zip(progress.tables, by_table, strict=False)}
+
+
+def stored_points(data: dict[str, Any]) -> list[list[Any]]:
+    """The newest points of a stream's timeline, as `Timeline.recent` gave them; the older ones are saved apart."""
+    return list(data.get("points", ()))
 
 
 def from_json(data: dict[str, Any]) -> Progress:

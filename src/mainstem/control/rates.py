@@ -37,6 +37,8 @@ class Rate:
     deletes: float = 0.0
 
 
+Rates = tuple[Rate, dict[TableId, Rate]]
+"""The total's, and each table's."""
 Counts = tuple[int, ...]
 """The counters of a table, in the order of `_COUNTERS`."""
 
@@ -51,8 +53,8 @@ class RateMeter:
         """Take a sample."""
         self._samples.append((at_s, {table.source: _counts(table) for table in progress.tables}))
 
-    def rates(self, at_s: float, progress: Progress) -> tuple[Rate, dict[TableId, Rate]]:
-        """The total's rate and each table's."""
+    def rates(self, at_s: float, progress: Progress) -> Rates:
+        """How fast a run is now."""
         since, before = self._samples[0] if self._samples else (at_s, {})
         seconds = at_s - since
         none = (0,) * len(_COUNTERS)
@@ -70,7 +72,7 @@ class RateMeter:
         return total, by_table
 
 
-def averages(progress: Progress) -> tuple[Rate, dict[TableId, Rate]]:
+def averages(progress: Progress) -> Rates:
     """Rates over a run's whole time, for one that does not move now."""
     by_table = {table.source: _rate(_counts(table), table.seconds, left(table)) for table in progress.tables}
     rows_left = 0 if progress.state in ENDED else sum(left(table) for table in progress.tables)

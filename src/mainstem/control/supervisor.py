@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from mainstem.contract.store import StateStore, StreamRecord
 from mainstem.control.alerts import AlertSender, Letter
@@ -15,16 +15,15 @@ from mainstem.control.clock import now_us
 from mainstem.control.events import Broadcaster
 from mainstem.control.hiding import hide
 from mainstem.control.leftovers import LEFT, release
-from mainstem.control.progress import carried, from_json, to_json
-from mainstem.control.rates import Rate, RateMeter, averages
-from mainstem.control.states import ENDING_OF, Move, StateConflict, after, is_there_already
+from mainstem.control.progress import carried, from_json, stored_rates, to_json
+from mainstem.control.rates import RateMeter, Rates, averages
+from mainstem.control.states import ACTIVE, ENDING_OF, Move, StateConflict, after, is_there_already
 from mainstem.control.timelines import Timelines
 from mainstem.engine.conversion import Endpoint
 from mainstem.engine.replication import Replication
 from mainstem.errors import MainstemError, PositionLostError, TakenOverError
 from mainstem.log import logger
 from mainstem.model.event import Category, Event, Level
-from mainstem.model.names import TableId
 from mainstem.model.run import Mode, Progress, RunOptions, RunState
 
 KEPT_LINES = 10_000
@@ -109,7 +108,14 @@ class _Active:
         """What may be shown: on top of the earlier start, without passwords."""
         progress = carried(self.before, progress)
         tables = [replace(table, error=self.hidden(table.error)) if table.error else table for table in progress.tables]
-        return replace(progress, tables=tables, error=self.hidden(progress.error), remedy=self.hidden(progress.remedy))
+        alerts = [replace(alert, message=self.hidden(alert.message)) for alert in progress.alerts]
+        error, remedy = self.hidden(progress.error), self.hidden(progress.remedy)
+        return replace(progress, tables=tables, alerts=alerts, error=error, remedy=remedy)
+
+    def stored(self, progress: Progress, timelines: Timelines) -> dict[str, Any]:
+        """What the store keeps of it, for other servers too."""
+        rates = self.meter.rates(time.monotonic(), progress)
+        return to_json(progress, rates, timelines.recent(self.stream_id))
 
 
 def is_to_go_on(record: StreamRecord) -> bool:
@@ -229,17 +235,21 @@ class Supervisor:
         return active.run if active is not None and isinstance(active.run, Replication) else None
 
     def progress(self, record: StreamRecord) -> Progress:
-        """How far a stream is, live if it has a thread; its state is the record's."""
+        """How far a stream is: live if it has a thread here, else as saved, each second; its state is the record's."""
         active = self._active.get(record.id)
         progress = active.progress() if active is not None else from_json(record.progress)
         progress.state = record.state
+        if record.state not in ACTIVE:
+            progress.alerts = []
         return progress
 
-    def rates(self, record: StreamRecord, progress: Progress) -> tuple[Rate, dict[TableId, Rate]]:
-        """Rates of the last seconds for a stream that runs, of its whole time for any other."""
-        active = self._active.get(record.id)
-        if active is None or record.state is not RunState.RUNNING:
+    def rates(self, record: StreamRecord, progress: Progress) -> Rates:
+        """Rates of the last seconds for a stream that runs, here or elsewhere; of its whole time for any other."""
+        if record.state is not RunState.RUNNING:
             return averages(progress)
+        active = self._active.get(record.id)
+        if active is None:
+            return stored_rates(record.progress, progress)
         return active.meter.rates(time.monotonic(), progress)
 
     def say(
@@ -298,7 +308,7 @@ class Supervisor:
     def _launch(self, record: StreamRecord, active: _Active, move: Move) -> StreamRecord:
         record = self._moved(record, move, message="", error="", error_code="", remedy="", finished_us=0)
         self._active[record.id] = active
-        self.timelines.sample(record.id, active.before)
+        self.timelines.begin(record, active.before)
         threading.Thread(target=self._work, args=(active,), name=f"run-{record.id}", daemon=True).start()
         return record
 
@@ -320,7 +330,9 @@ class Supervisor:
         """The record after a move, written down and told; the caller holds the lock."""
         state = after(record.state, move, record.id)
         active = self._active.get(record.id)
-        progress = record.progress if active is None else to_json(replace(active.progress(), state=state))
+        progress = record.progress
+        if active is not None:
+            progress = active.stored(replace(active.progress(), state=state), self.timelines)
         moved = replace(record, state=state, progress=progress, **changes)  # type: ignore[arg-type]
         if not moved.started_us and state is RunState.RUNNING:
             moved = replace(moved, started_us=now_us())
@@ -428,5 +440,5 @@ class Supervisor:
             with self._lock:
                 if active.stream_id in self._active:
                     self.timelines.sample(active.stream_id, progress)
-                    self._store.save_progress(active.stream_id, to_json(progress))
+                    self._store.save_progress(active.stream_id, active.stored(progress, self.timelines))
         self.timelines.save_due()

@@ -17,6 +17,7 @@ AMOUNTS = ("rows", "bytes", "inserts", "updates", "deletes")
 _LEVELS = ("lag_s", "lag_bytes", "held_bytes")
 """What a point knows of its worst moment; None where nothing is known."""
 _NONE = (None,) * len(_LEVELS)
+_MOST_RECENT = 600
 
 
 @dataclass(slots=True)
@@ -89,6 +90,7 @@ class Timeline:
     def __init__(self) -> None:
         self._tiers = {"minutes": Tier(1, 600), "hours": Tier(10, 1080), "all": Tier(1, 1000, whole=True)}
         self._before: tuple[float, list[int]] | None = None
+        self._recent: deque[Point] = deque(maxlen=_MOST_RECENT)
 
     def add(self, at_s: float, progress: Progress) -> None:
         """Take a sample; the first one only says where counting begins."""
@@ -97,9 +99,21 @@ class Timeline:
         if before is None or at_s <= before[0]:
             return
         moved = [max(now - then, 0) for now, then in zip(counts, before[1], strict=True)]
-        point = Point(at_s, at_s - before[0], moved, _levels(progress))
+        self._put(Point(at_s, at_s - before[0], moved, _levels(progress)))
+
+    def _put(self, point: Point) -> None:
+        self._recent.append(point)
         for tier in self._tiers.values():
             tier.add(point)
+
+    def recent(self) -> list[list[Any]]:
+        """The points since `settled`, in a form that the store can keep."""
+        return [list(asdict(point).values()) for point in self._recent]
+
+    def settled(self, count: int) -> None:
+        """So many of the oldest `recent` points are kept elsewhere."""
+        for _ in range(min(count, len(self._recent))):
+            self._recent.popleft()
 
     def columns(self, window: str, after_s: float = 0.0) -> dict[str, Any]:
         """The points of ``minutes``, ``hours`` or ``all`` as columns, oldest first; only later ones if asked for."""
@@ -122,13 +136,17 @@ class Timeline:
         }
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Timeline:
-        """What `to_json` wrote; an empty dict is a timeline without points."""
+    def from_json(cls, data: dict[str, Any], recent: Iterable[list[Any]] = ()) -> Timeline:
+        """What `to_json` wrote, an empty dict being a timeline without points; then what `recent` gave later."""
         made = cls()
         for name, tier in made._tiers.items():
             if name in data:
                 tier.every_s = data[name]["every_s"]
                 tier.points.extend(Point(*values) for values in data[name]["points"])
+        newest = max((tier.points[-1].at_s for tier in made._tiers.values() if tier.points), default=0.0)
+        for point in (Point(*values) for values in recent):
+            if point.at_s > newest:
+                made._put(point)
         return made
 
 

@@ -37,16 +37,9 @@ class Trouble:
     count: int = 1
 
 
-def troubles(
-    record: StreamRecord, progress: Progress, alerts: Sequence[Alert], lines: Iterable[LogLine]
-) -> list[Trouble]:
-    """What is open first; then what the log tells, newest first.
-
-    Args:
-        alerts: those that are not over.
-        lines: of the log, oldest first.
-    """
-    now = [*_stream(record), *_tables(progress), *_alerts(alerts)]
+def troubles(record: StreamRecord, progress: Progress, lines: Iterable[LogLine]) -> list[Trouble]:
+    """What is open first; then what the log tells (lines oldest first), newest first."""
+    now = [*_stream(record), *_tables(progress), *_alerts(progress.alerts)]
     told = {text for item in now for text in (item.message, f"{item.message} ({item.remedy})")}  # as errors are logged
     past = [item for item in _grouped(line.event for line in lines) if not _is_told(item, told)]
     return [*now, *sorted(past, key=lambda item: -item.last_us)]

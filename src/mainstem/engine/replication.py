@@ -42,7 +42,6 @@ from mainstem.errors import (
     TakenOverError,
     TargetChangedError,
 )
-from mainstem.model.alert import Alert
 from mainstem.model.cutover import CutoverReport
 from mainstem.model.event import Event, Level
 from mainstem.model.names import TableId
@@ -115,7 +114,7 @@ class Replication:
                 state, error = (ended, None) if ended else (RunState.FAILED, exc)
         self._standing = None
         self._watch.ended(error)
-        return self._with_changes(self._tracker.finish(state, error))
+        return self._completed(self._tracker.finish(state, error))
 
     def pause(self) -> None:
         """Apply no more changes; a transaction under way is brought to its end. The source keeps its log meanwhile."""
@@ -134,11 +133,7 @@ class Replication:
 
     def progress(self) -> Progress:
         """A copy of the present counters; cheap, from any thread."""
-        return self._with_changes(self._tracker.snapshot())
-
-    def alerts(self) -> tuple[Alert, ...]:
-        """Those that are not over."""
-        return self._watch.alerts()
+        return self._completed(self._tracker.snapshot())
 
     def resync(self, tables: Sequence[TableId | str]) -> None:
         """Copy tables anew while the others stream; their rows in the target are deleted first. Returns at once.
@@ -236,9 +231,10 @@ class Replication:
         """The source's schema changes that were seen, and what became of them, newest last."""
         return stored_schema_changes(self._target, self._options, self.run_id, limit)
 
-    def _with_changes(self, progress: Progress) -> Progress:
+    def _completed(self, progress: Progress) -> Progress:
         if self._entered:
             progress.changes = self._lag.snapshot()
+        progress.alerts = list(self._watch.alerts())
         return progress
 
     def _work(self) -> RunState:

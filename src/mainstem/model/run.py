@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from mainstem.model.alert import Alert
 from mainstem.model.names import TableId
 from mainstem.model.plan import ReportItem
 
@@ -343,7 +344,7 @@ class Progress:
     Attributes:
         stage: ``planning``, ``structure``, ``data``, ``indexes``, ``foreign_keys``, ``finishing``, ``done``; of a
             replication, after those, ``streaming``.
-        changes: of a replication once it streams.
+        changes: of a replication once it streams; ``alerts``: its alerts that are not over.
         started_at_us, finished_at_us: UTC microseconds since 1970; 0 is "not yet".
         elapsed_s: running time without pauses.
         source_wait_s, target_wait_s: time in which readers were blocked by the source and writers by the target, over
@@ -365,6 +366,7 @@ class Progress:
     target_wait_s: float = 0.0
     lane_s: float = 0.0
     changes: ChangeProgress | None = None
+    alerts: list[Alert] = field(default_factory=list)
 
     @property
     def rows_read(self) -> int:
