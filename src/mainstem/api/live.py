@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -12,13 +13,18 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from mainstem.api.services import Plane, Services
 from mainstem.api.shapes import iso
+from mainstem.api.waking import Wake
+from mainstem.contract.store import LogLine
 from mainstem.control.clock import now_us
-from mainstem.control.events import Told
+from mainstem.engine.progress import table_stats
 from mainstem.model.event import Category, Event
 
 router = APIRouter(tags=["live"])
 HEARTBEAT_S = 15.0
-MAX_WAITING = 10_000
+PACE_S = 0.5
+SETTLE_S = 0.05
+"""So that what is told in one breath is read at once."""
+MOST_LINES = 1000
 _UNITS = ("B", "KB", "MB", "GB", "TB")
 
 
@@ -27,7 +33,8 @@ async def live(request: Request, plane: Plane, streamId: str = "") -> EventSourc
     """Every event twice: as event ``log`` for later clients, unnamed for early ones; ``streamId`` picks one stream.
 
     ``connection`` comes first, ``heartbeat`` every 15 seconds without another event. After a reconnect
-    (``Last-Event-ID``) the latest events that were missed come again.
+    (``Last-Event-ID``), to this server or another one of the same store, the events that were missed and are still kept
+    come first.
     """
     last = request.headers.get("last-event-id", "")
     after = int(last) if last.isascii() and last.isdigit() and len(last) < 19 else None
@@ -42,82 +49,95 @@ def live_head() -> Response:
     return Response(media_type="text/event-stream")
 
 
-class _Waiting:
-    """Events on their way to one client, at most `MAX_WAITING`; what does not fit is counted and told."""
+class _Follower:
+    """Reads what is new in the log, for one client. Its methods block on the store; one thread at a time.
 
-    def __init__(self, stream_id: str) -> None:
-        self._stream_id = stream_id
-        self._loop = asyncio.get_running_loop()
-        self._queue: asyncio.Queue[Told | None] = asyncio.Queue()
-        self.left_out = 0
+    Nothing waits here: who reads slowly finds what it missed in the store, as long as it is kept there.
+    """
 
-    def hear(self, told: Told | None) -> None:
-        """Take an event, from any thread, if it is of the stream that is wanted."""
-        wanted = told is None or self._stream_id in {"", told.stream_id}
-        if wanted and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._put, told)
+    def __init__(self, plane: Services, stream_id: str, after: int | None) -> None:
+        self._plane, self._stream_id, self._given = plane, stream_id, after
+        self._after = 0
+        self._told: dict[tuple[str, str], tuple[str, str]] = {}
+        self.more = False
 
-    def _put(self, told: Told | None) -> None:
-        if told is not None and self._queue.qsize() >= MAX_WAITING:
-            self.left_out += 1
+    def begin(self) -> None:
+        """From here on nothing is missed; what comes is later than this, or than the number that was given."""
+        self._plane.supervisor.flush()
+        end = self._plane.store.log_end()
+        self._after = end if self._given is None else min(self._given, end)  # a higher one is another store's
+
+    def next(self) -> list[LogLine]:
+        """The next lines; ``more`` is whether others wait."""
+        self._plane.supervisor.flush()
+        lines = self._plane.store.logs(self._stream_id, limit=MOST_LINES, after=self._after)
+        self.more = len(lines) == MOST_LINES
+        if lines:
+            self._after = lines[-1].number
+        totals = {line.stream_id: line.number for line in lines if line.event.category is Category.STAT}
+        return [more for line in lines for more in (line, *self._tables(line, totals))]
+
+    def _tables(self, line: LogLine, totals: dict[str, int]) -> Iterator[LogLine]:
+        """Behind the last total of a stream, its tables that have moved; they are in no log, because they are many."""
+        if totals.get(line.stream_id) != line.number:
             return
-        self._queue.put_nowait(told)
-
-    async def next(self) -> Told | None:
-        """The next event; None at the end. TimeoutError after `HEARTBEAT_S`."""
-        return await asyncio.wait_for(self._queue.get(), HEARTBEAT_S)
+        record = self._plane.store.stream(line.stream_id)
+        for event in () if record is None else table_stats(self._plane.supervisor.progress(record)):
+            key, now = (line.stream_id, event.data["table"]), (event.message, event.data["status"])
+            if self._told.get(key) != now:
+                self._told[key] = now
+                yield LogLine(line.number, line.stream_id, event)
 
 
 async def _events(plane: Services, stream_id: str, after: int | None) -> AsyncIterator[ServerSentEvent]:
-    waiting = _Waiting(stream_id)
-    leave = plane.broadcaster.subscribe(waiting.hear, after)
+    wake = Wake(plane.broadcaster, lambda told: stream_id in {"", told.stream_id})
+    follower = _Follower(plane, stream_id, after)
+    spoke_s = time.monotonic()
     try:
+        await asyncio.to_thread(follower.begin)
         yield _named("connection", {"message": "connected", "timestamp": iso(now_us())})
-        while True:
-            try:
-                told = await waiting.next()
-            except TimeoutError:
+        while follower.more or not wake.over:
+            for line in await asyncio.to_thread(follower.next):
+                spoke_s = time.monotonic()
+                yield _named("log", _later(line), str(line.number))
+                yield ServerSentEvent(data=json.dumps(_early(line)), sep="\n")
+            if time.monotonic() - spoke_s >= HEARTBEAT_S:
+                spoke_s = time.monotonic()
                 yield _named("heartbeat", {"timestamp": iso(now_us())})
-                continue
-            if told is None:
-                return
-            yield _named("log", _later(told), str(told.number))
-            yield ServerSentEvent(data=json.dumps(_early(told)), sep="\n")
-            if waiting.left_out:
-                lost, waiting.left_out = waiting.left_out, 0
-                text = f"{lost} lines were left out, because this client reads too slowly; the stream's log has them"
-                yield _named("log", {"level": "warn", "category": "general", "type": "api", "message": text})
+            if not follower.more:
+                await wake.wait(PACE_S)
+                await asyncio.sleep(SETTLE_S)
     finally:
-        leave()
+        wake.leave()
 
 
 def _named(name: str, data: dict[str, Any], number: str | None = None) -> ServerSentEvent:
     return ServerSentEvent(data=json.dumps(data), event=name, id=number, sep="\n")
 
 
-def _later(told: Told) -> dict[str, Any]:
-    event = told.event
+def _later(line: LogLine) -> dict[str, Any]:
+    event = line.event
     return {
         **event.data,
         "level": event.level.value,
         "timestamp": iso(event.at_us),
         "message": event.message,
         "type": event.part,
-        "nodeId": f"{event.part}-{told.stream_id}",
-        "streamId": told.stream_id,
+        "nodeId": f"{event.part}-{line.stream_id}",
+        "streamId": line.stream_id,
         "category": event.category.value,
     }
 
 
-def _early(told: Told) -> dict[str, Any]:
-    event = told.event
+def _early(line: LogLine) -> dict[str, Any]:
+    event = line.event
     return {
         "msg": _early_text(event),
         "level": event.level.value,
         "ts": event.at_us // 1_000_000,
         "source": event.part,
         "type": event.part,
-        "nodeId": f"{event.part}-{told.stream_id}",
+        "nodeId": f"{event.part}-{line.stream_id}",
     }
 
 

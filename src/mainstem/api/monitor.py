@@ -14,9 +14,9 @@ from mainstem.api import briefs, monitor_models, shapes
 from mainstem.api.documents import event_stream
 from mainstem.api.models import Stream
 from mainstem.api.services import Plane, Services
+from mainstem.api.waking import Wake
 from mainstem.api.watching import Message, Viewer
 from mainstem.control import comparison
-from mainstem.control.events import Told
 from mainstem.control.troubles import troubles as find_troubles
 from mainstem.errors import NotFoundError
 from mainstem.model.event import Level
@@ -62,34 +62,8 @@ async def events(
     )
 
 
-class _Wake:
-    """Ends a wait early: when the stream moves to another state, and when the server is about to end."""
-
-    def __init__(self, stream_id: str) -> None:
-        self._stream_id = stream_id
-        self._loop = asyncio.get_running_loop()
-        self._event = asyncio.Event()
-        self.over = False
-
-    def hear(self, told: Told | None) -> None:
-        """Called from any thread."""
-        self.over = self.over or told is None
-        moved = told is not None and told.stream_id == self._stream_id and "state" in told.event.data
-        if (told is None or moved) and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._event.set)
-
-    async def wait(self, seconds: float) -> None:
-        """Until woken, so long at most."""
-        try:
-            await asyncio.wait_for(self._event.wait(), seconds)
-        except TimeoutError:
-            return
-        self._event.clear()
-
-
 async def _watch(plane: Services, stream_id: str, viewer: Viewer) -> AsyncIterator[ServerSentEvent]:
-    wake = _Wake(stream_id)
-    leave = plane.broadcaster.subscribe(wake.hear)
+    wake = Wake(plane.broadcaster, lambda told: told.stream_id == stream_id and "state" in told.event.data)
     done = object()
     try:
         while not wake.over:
@@ -102,7 +76,7 @@ async def _watch(plane: Services, stream_id: str, viewer: Viewer) -> AsyncIterat
                 return
             await wake.wait(PACE_S if viewer.moves else SLOW_PACE_S)
     finally:
-        leave()
+        wake.leave()
 
 
 def _event(message: Message) -> ServerSentEvent:
@@ -132,16 +106,15 @@ def timeline(
     ] = "all",
 ) -> Any:
     """Throughput and lag over time; also of a stream that has ended."""
-    return plane.supervisor.timelines.columns(plane.streams.get(stream_id).id, window)
+    return plane.supervisor.timelines.columns(plane.streams.get(stream_id), window)
 
 
 @router.get("/streams/{stream_id}/troubles", response_model=list[monitor_models.Trouble])
 def troubles(stream_id: str, plane: Plane) -> Any:
     """What is wrong now, with its remedy; then what the log tells of earlier warnings and errors, newest first."""
     record = plane.streams.get(stream_id)
-    run = plane.supervisor.replication(record.id)
     lines = plane.streams.logs(record.id, [Level.WARN.value, Level.ERROR.value], 1000)
-    found = find_troubles(record, plane.supervisor.progress(record), run.alerts() if run is not None else (), lines)
+    found = find_troubles(record, plane.supervisor.progress(record), lines)
     return [
         {
             "kind": item.kind, "level": item.level.value, "open": item.open, "subject": item.subject,

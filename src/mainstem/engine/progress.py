@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from mainstem.contract.target import ChunkRecord, Receipt
 from mainstem.engine.control import RunControl
@@ -340,14 +341,27 @@ class Tracker:
         self._tell_stat("", str(progress.state), progress, elapsed)
 
     def _tell_stat(self, table: str, status: str, counter: TableProgress | Progress, elapsed: float) -> None:
-        tables = counter.tables if isinstance(counter, Progress) else [counter]
-        changed = sum(item.changes for item in tables)
-        self.say(
-            f"{table or 'total'}: {counter.rows_read:,} rows read, {counter.rows_written:,} written"
-            + (f", {changed:,} changes applied" if changed else ""),
-            category=Category.STAT, part="target", table=table, status=status, events=counter.rows_written,
-            size=counter.bytes_read, rate=counter.bytes_read / elapsed, elapsed=elapsed, failed=counter.rows_rejected,
-        )  # fmt: skip
+        message, data = _stat(table, status, counter, elapsed)
+        self.say(message, category=Category.STAT, part="target", **data)
+
+
+def _stat(table: str, status: str, counter: TableProgress | Progress, elapsed: float) -> tuple[str, dict[str, Any]]:
+    """The message and the members of a STAT event."""
+    tables = counter.tables if isinstance(counter, Progress) else [counter]
+    changed = sum(item.changes for item in tables)
+    message = f"{table or 'total'}: {counter.rows_read:,} rows read, {counter.rows_written:,} written"
+    return message + (f", {changed:,} changes applied" if changed else ""), {
+        "table": table, "status": status, "events": counter.rows_written, "size": counter.bytes_read,
+        "rate": counter.bytes_read / elapsed, "elapsed": elapsed, "failed": counter.rows_rejected,
+    }  # fmt: skip
+
+
+def table_stats(progress: Progress) -> Iterator[Event]:
+    """A STAT event for each table that has begun."""
+    for counter in progress.tables:
+        if counter.state is not TableState.PENDING:
+            message, data = _stat(str(counter.source), str(counter.state), counter, max(counter.seconds, 1e-3))
+            yield Event(Level.INFO, Category.STAT, message, now_us(), "target", data)
 
 
 def _copied(progress: Progress) -> Progress:
