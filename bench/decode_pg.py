@@ -64,7 +64,7 @@ class Bench:
         with self.source.stream(origin, position, [self.table], GroupLimits()) as stream:
             for group in stream.groups():
                 rows += group.rows if isinstance(group, ChangeGroup) else 0
-                if stream.passed(self.end):
+                if group.position and self.source.reaches(origin, group.position, self.end):
                     break
             seconds, cpu_s = time.perf_counter() - begin, time.process_time() - cpu
         if rows != self._rows:

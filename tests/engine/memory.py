@@ -150,6 +150,9 @@ class MemoryLog:
     ) -> MemoryStream:
         return MemoryStream(self, int(position), tables)
 
+    def reaches(self, origin: str, at: str, position: str) -> bool:
+        return int(at) >= int(position)
+
     def end_position(self) -> str:
         return str(len(self.entries))
 
@@ -238,9 +241,6 @@ class MemoryStream:
 
     def confirm(self, position: str) -> None:
         self._log.confirmed.append(int(position))
-
-    def passed(self, position: str) -> bool:
-        return self._position >= int(position)
 
     def interrupt(self) -> None:
         with self._log.changed:

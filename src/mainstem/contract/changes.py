@@ -73,10 +73,6 @@ class ChangeStream(AbstractContextManager["ChangeStream"], Protocol):
         """All up to here is durable in the target: the source need not keep it."""
         ...
 
-    def passed(self, position: str) -> bool:
-        """Whether what was handed on so far reaches this position (of a `StreamTable.until`, or a cut-over)."""
-        ...
-
     def interrupt(self) -> None:
         """From another thread: `groups` raises `CancelledError` soon."""
         ...
@@ -117,6 +113,18 @@ class ChangeSource(Protocol):
         Args:
             keep: an older position that the log is still needed from; empty: it need not be kept from before
                 ``position``.
+        """
+        ...
+
+    def reaches(self, origin: str, at: str, position: str) -> bool:
+        """Whether all that is committed up to a position is so up to ``at`` too. No connection is needed.
+
+        Args:
+            at: of a group that was handed on, or of the stream's start.
+            position: of a `StreamTable.until`, or a cut-over.
+
+        Raises:
+            PositionLostError: they are of different servers, and nothing tells.
         """
         ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from mainstem import failpoints, tracing
 from mainstem.contract.apply import Applier
@@ -26,9 +27,16 @@ from mainstem.tasks import ThreadGroup
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """The reading end: groups from the log into the lane."""
+    """The reading end: groups from the log into the lane.
+
+    Attributes:
+        begin: the position that the stream begins at.
+        reaches: whether a position reaches another one.
+    """
 
     stream: ChangeStream
+    begin: str
+    reaches: Callable[[str, str], bool]
     lane: Lane
     lag: Lag
     milestones: Milestones
@@ -37,13 +45,15 @@ class Following:
 
     def run(self) -> None:
         """Read until the stream is interrupted or fails; then close the lane."""
+        at = self.begin
         try:
             for frame in self.stream.groups():
                 if isinstance(frame, Idle) and self.control.paused:
                     continue  # they weigh nothing, so that nothing would bound them
                 failpoints.hit("stream.read")
                 number = self.lag.read(frame)
-                self.milestones.read(number, self.stream.passed)
+                at = frame.position or at
+                self.milestones.read(number, partial(self.reaches, at))
                 with self.lag.offering:
                     self._publish(frame)
                 del frame  # which may be large, while the next one is read
@@ -113,10 +123,17 @@ class Session:
             self._watch(writer, tables)
             self.interrupts.add(cancel)
             with ThreadGroup(cancel) as group:
-                group.start("reader", Following(stream, lane, self.lag, self.milestones, self.control, self.run_id).run)
+                group.start("reader", self._reader(stream, lane).run)
                 group.start("writer", writer.run)
                 if copier is not None:
                     group.start("copier", lambda: copier.run(writer))
+
+    def _reader(self, stream: ChangeStream, lane: Lane) -> Following:
+        standing = self.standing
+        reaches = partial(self.source.reaches, standing.origin)
+        return Following(
+            stream, standing.checkpoint.position, reaches, lane, self.lag, self.milestones, self.control, self.run_id
+        )
 
     def _writer(self, stream: ChangeStream, lane: Lane, cancel: Callable[[], None], over: threading.Event) -> Applying:
         site = Site(

@@ -179,7 +179,7 @@ class Source:
 
     def read(self, stream: ChangeStream, end: str) -> Following:
         """Read until the position is passed."""
-        return self.read_until(stream, lambda: stream.passed(end))
+        return self.read_until(stream, lambda: self.changes.reaches(self.origin, self.seen.position, end))
 
     def read_until(self, stream: ChangeStream, reached: Callable[[], bool]) -> Following:
         """Read until then."""

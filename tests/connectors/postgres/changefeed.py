@@ -138,7 +138,7 @@ class Feed:
     def follow(self, stream: PostgresChangeStream, end: str | None = None) -> list[ChangeGroup]:
         """Read and apply until the log's present end (or the one given)."""
         end = end or self.source.end_position()
-        return self.until(stream, lambda _: stream.passed(end))
+        return self.until(stream, lambda _: self.source.reaches(self.origin, self.position, end))
 
     def until(
         self, stream: PostgresChangeStream, met: Callable[[ChangeGroup | Idle], bool], *, settle: bool = True

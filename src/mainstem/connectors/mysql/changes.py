@@ -158,6 +158,10 @@ class MysqlChangeSource:
             return Start(gtid=position.gtid)
         return Start(gtid_set=_gtids_to_skip(side, position))
 
+    def reaches(self, origin: str, at: str, position: str) -> bool:
+        """See `contract.changes.ChangeSource.reaches`."""
+        return load(at).reaches(load(position), Origin.load(origin).mariadb)
+
     def end_position(self) -> str:
         """See `contract.changes.ChangeSource.end_position`."""
         with self._side() as side:

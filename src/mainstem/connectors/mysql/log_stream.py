@@ -233,10 +233,6 @@ class MysqlChangeStream:
     def confirm(self, position: str) -> None:
         """Nothing: the server keeps its log by age, whoever reads it."""
 
-    def passed(self, position: str) -> bool:
-        """See `contract.changes.ChangeStream.passed`."""
-        return self._handed.reaches(load(position), self._identity.mariadb)
-
     def interrupt(self) -> None:
         """See `contract.changes.ChangeStream.interrupt`."""
         with self._settled:

@@ -202,6 +202,10 @@ class PostgresChanges:
             kept,
         )
 
+    def reaches(self, origin: str, at: str, position: str) -> bool:
+        """Whether all that is committed up to a position is so up to ``at`` too."""
+        return read_place(at).lsn >= read_place(position).lsn
+
     def end_position(self) -> str:
         """Where the log ends now."""
         with closing(connect(self._settings)) as connection, translating():

@@ -121,10 +121,6 @@ class PostgresChangeStream:
         """All up to here is durable in the target."""
         self._sender.confirm(read_place(position).lsn)
 
-    def passed(self, position: str) -> bool:
-        """Whether what was handed on so far reaches this position."""
-        return self._handed >= read_place(position).lsn
-
     def interrupt(self) -> None:
         """From another thread: `groups` raises `CancelledError` soon."""
         self._sender.interrupt()
