@@ -24,6 +24,7 @@ from mainstem.connectors.mysql import client
 from mainstem.connectors.mysql.altering import Alterations
 from mainstem.connectors.mysql.book import MysqlStreamBook
 from mainstem.connectors.mysql.dialect import MysqlDialect
+from mainstem.connectors.mysql.fence import kill, stream_fence
 from mainstem.connectors.mysql.merge import Merger
 from mainstem.connectors.mysql.outcome import row_error
 from mainstem.connectors.mysql.segments import Segment, segments
@@ -71,7 +72,7 @@ class MysqlChangeTarget:
 
     def book(self, stream_id: str) -> MysqlStreamBook:
         """What the target knows of a stream."""
-        return MysqlStreamBook(self._settings, stream_id)
+        return MysqlStreamBook(self._settings, stream_id, self._options.token)
 
 
 class MysqlApplier:
@@ -84,9 +85,12 @@ class MysqlApplier:
     def __init__(self, settings: ConnectionSettings, options: RunOptions, stream_id: str) -> None:
         self._settings, self._options = settings, options
         self._connection: Any = connect_writer(settings, client_flag=CLIENT.FOUND_ROWS)
+        self._fence = stream_fence(settings, stream_id, options.token)
         try:
             with client.translating():
                 self._sender = self._begin_session()
+                self._fence.enter(self._connection)
+                self._fence.claim(self._connection)
                 self._take_lock(stream_id)
                 self._rows = StreamRows(self._connection, stream_id, self._sender.packet_bytes)
                 self._revision = self._rows.revision()
@@ -188,7 +192,8 @@ class MysqlApplier:
         """Make all of it durable together with the checkpoint."""
         with self._guarded():
             failpoints.hit("applier.before_checkpoint")
-            if self._revision is None or not self._rows.move(checkpoint, self._revision):
+            if self._revision is None or not self._rows.move(checkpoint, self._revision, self._fence.token):
+                self._fence.check(self._connection)
                 raise ConflictError(
                     "another process has moved this stream's checkpoint in the target, or dropped the stream",
                     remedy="stop the other process, and start this stream again",
@@ -235,6 +240,7 @@ class MysqlApplier:
     def _take_lock(self, stream_id: str) -> None:
         digest = hashlib.sha256(f"{self._settings.database}\0{stream_id}".encode()).hexdigest()
         name = f"mainstem.{digest[:48]}"
+        self._end_former(name)
         ((granted,),) = client.query(self._connection, "SELECT GET_LOCK(%s, %s)", (name, _OTHER_WAIT_S))
         if not granted:
             ((holder,),) = client.query(self._connection, "SELECT IS_USED_LOCK(%s)", (name,))
@@ -242,6 +248,16 @@ class MysqlApplier:
                 f"another process applies the changes of this stream (the server's connection {holder})",
                 remedy=f"stop it; if there is none any more, run KILL {holder} on the target",
             )
+
+    def _end_former(self, lock: str) -> None:
+        """End the connection that a former holder of the stream, or an earlier one of ours, left behind with the lock.
+
+        Who held it before the fence was seen to be ours did not come later than we did.
+        """
+        ((holder,),) = client.query(self._connection, "SELECT IS_USED_LOCK(%s)", (lock,))
+        if holder is not None and self._fence.token:
+            self._fence.check(self._connection)
+            kill(self._connection, int(holder))
 
     def _segments(self, changes: Sequence[RowChanges], tables: Mapping[TableId, StreamTable]) -> Iterator[Segment]:
         """The changes in pieces that can be applied each by itself, with the columns that we add."""

@@ -14,6 +14,7 @@ from mainstem.connectors.mysql import client
 from mainstem.connectors.mysql.bookkeeping import locked, open_books
 from mainstem.connectors.mysql.config import STREAM_TABLES
 from mainstem.connectors.mysql.dialect import MysqlDialect
+from mainstem.connectors.mysql.fence import stream_fence
 from mainstem.connectors.mysql.ledger import transaction
 from mainstem.connectors.mysql.streambook import CREATE, StreamRows
 from mainstem.errors import ConflictError
@@ -35,8 +36,10 @@ _TYPE = re.compile(r"[a-z]+")
 class MysqlStreamBook:
     """See `contract.apply.StreamBook`."""
 
-    def __init__(self, settings: ConnectionSettings, stream_id: str) -> None:
-        self._connection = open_books(settings, "stream")
+    def __init__(self, settings: ConnectionSettings, stream_id: str, token: int = 0) -> None:
+        """Connect, and claim the stream for a token (see `fence`)."""
+        self._fence = stream_fence(settings, stream_id, token)
+        self._connection = open_books(settings, "stream", self._fence)
         self._rows = StreamRows(self._connection, stream_id)
         self._stream_id, self._database = stream_id, settings.database
 
@@ -67,14 +70,17 @@ class MysqlStreamBook:
             except pymysql.IntegrityError as exc:
                 if exc.args[0] != _DUPLICATE:
                     raise
+                self._fence.claim(self._connection)
                 raise ConflictError(
                     "the target has a stream of this id already", remedy="resume it, or drop it first"
                 ) from exc
+            self._fence.claim(self._connection)
         failpoints.hit("book.created")
 
     def save(self, table: StreamTable) -> None:
         """Write down the state of a table, in a transaction of its own."""
-        with client.translating():
+        with client.translating(), transaction(self._connection):
+            self._fence.hold(self._connection)
             self._rows.save(table)
 
     def letters(self, limit: int = 1000) -> list[DeadLetter]:

@@ -10,6 +10,7 @@ from typing import Any
 import pymysql
 
 from mainstem.connectors.mysql import client
+from mainstem.connectors.mysql.fence import Fence
 from mainstem.connectors.mysql.session import SESSION
 from mainstem.errors import InvalidError, TransientError
 from mainstem.model.connection import ConnectionSettings
@@ -17,14 +18,15 @@ from mainstem.model.connection import ConnectionSettings
 _LOCK_WAIT_S = 120
 
 
-def open_books(settings: ConnectionSettings, whose: str) -> Any:
-    """Connect to the target's database.
+def open_books(settings: ConnectionSettings, whose: str, fence: Fence) -> Any:
+    """Connect to the target's database, and claim what is to be written down.
 
     Args:
         whose: "run" or "stream", for people.
 
     Raises:
         InvalidError: the connection names no database.
+        TakenOverError: another process has the run or stream.
     """
     if not settings.database:
         raise InvalidError(
@@ -32,9 +34,15 @@ def open_books(settings: ConnectionSettings, whose: str) -> Any:
             fields={"database": f"is needed to keep the {whose}'s book in"},
             remedy="choose a database in the connection",
         )
-    connection = client.connect(settings)
-    with client.translating():
-        client.query(connection, SESSION)  # a name that is too long is an error, and not another name
+    connection: Any = client.connect(settings)
+    try:
+        with client.translating():
+            client.query(connection, SESSION)  # a name that is too long is an error, and not another name
+            fence.enter(connection)
+            fence.claim(connection)
+    except BaseException:
+        connection._force_close()
+        raise
     return connection
 
 

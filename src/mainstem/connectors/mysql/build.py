@@ -12,6 +12,7 @@ import pymysql
 from mainstem import failpoints
 from mainstem.connectors.mysql import client
 from mainstem.connectors.mysql.dialect import MysqlDialect
+from mainstem.connectors.mysql.fence import run_fence
 from mainstem.connectors.mysql.ledger import step_name
 from mainstem.connectors.mysql.session import SESSION, interrupt
 from mainstem.ddl.references import orphaned
@@ -34,15 +35,22 @@ _LISTED = 10
 
 
 class MysqlBuilder:
-    """See `contract.target.Builder`, but that DDL is no part of a transaction here: see the ledger."""
+    """See `contract.target.Builder`, but that DDL is no part of a transaction here: see the ledger.
 
-    def __init__(self, settings: ConnectionSettings, run_id: str) -> None:
+    So no commit tells whether the run is still ours. Before each statement the fence is looked at, and whoever raises
+    it ends this connection first and waits until it has gone (see `fence`): a former holder's statement is over, done
+    or rolled back, before the next one's begin. Its line then says "begun", and the statement is run again.
+    """
+
+    def __init__(self, settings: ConnectionSettings, run_id: str, token: int = 0) -> None:
         self._settings = settings
+        self._fence = run_fence(settings, run_id, token)
         self._connection: Any = client.connect(settings)
         self._run_id = run_id
         self._checked: bool | None = None
         with client.translating():
             self._query(SESSION)
+            self._fence.enter(self._connection)
 
     def __enter__(self) -> MysqlBuilder:
         return self
@@ -86,6 +94,7 @@ class MysqlBuilder:
     def _once(self, statement: Statement, texts: Sequence[str]) -> None:
         step = self._run_id, step_name(statement)
         with client.translating(object=statement.object):
+            self._fence.check(self._connection)
             known = self._query("SELECT done IS NOT NULL FROM mainstem_step WHERE run_id = %s AND step = %s", *step)
             if known and known[0][0]:
                 return

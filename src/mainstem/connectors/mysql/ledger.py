@@ -20,6 +20,7 @@ from mainstem.connectors.mysql import client
 from mainstem.connectors.mysql.bookkeeping import locked, open_books
 from mainstem.connectors.mysql.config import LEDGER_TABLES
 from mainstem.connectors.mysql.dialect import MysqlDialect
+from mainstem.connectors.mysql.fence import Fence, run_fence
 from mainstem.contract.target import ChunkRecord
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.frame import Chunk
@@ -35,7 +36,8 @@ _NAMES = "run_id varchar(128) NOT NULL, table_schema varchar(128) NOT NULL, tabl
 
 _CREATE = (
     "CREATE TABLE IF NOT EXISTS mainstem_run (run_id varchar(128) NOT NULL, part int NOT NULL,"
-    f" plan mediumblob NOT NULL, started datetime(6) NOT NULL, PRIMARY KEY (run_id, part)) {_FORM}",
+    " plan mediumblob NOT NULL, started datetime(6) NOT NULL, fence bigint NOT NULL DEFAULT 0,"
+    f" PRIMARY KEY (run_id, part)) {_FORM}",
     f"CREATE TABLE IF NOT EXISTS mainstem_chunk ({_NAMES}, number int NOT NULL, part longtext NOT NULL,"
     " lower_bound longtext, upper_bound longtext, done datetime(6), rows_written bigint NOT NULL DEFAULT 0,"
     " rows_rejected bigint NOT NULL DEFAULT 0, cut_by varchar(64),"
@@ -63,10 +65,14 @@ def step_name(statement: Statement) -> str:
 
 
 def mark_chunk(
-    connection: Any, run_id: str, chunk: Chunk, written: int, rejected: Sequence[Rejected], limit: RunState | None
+    connection: Any, fence: Fence, chunk: Chunk, written: int, rejected: Sequence[Rejected], limit: RunState | None
 ) -> bool:
-    """Within the chunk's transaction: its line and its rejected rows. False when the line says that it was done."""
-    table = chunk.table
+    """Within the chunk's transaction: its line and its rejected rows. False when the line says that it was done.
+
+    Raises `TakenOverError` when the run is another process's by now.
+    """
+    table, run_id = chunk.table, fence.id
+    fence.hold(connection)
     with connection.cursor() as cursor:
         marked = cursor.execute(
             _MARK_CHUNK, (written, len(rejected), limit, run_id, table.schema, table.name, chunk.number)
@@ -92,8 +98,10 @@ def transaction(connection: Any) -> Iterator[None]:
 class MysqlLedger:
     """See `contract.target.Ledger`."""
 
-    def __init__(self, settings: ConnectionSettings, run_id: str) -> None:
-        self._connection = open_books(settings, "run")
+    def __init__(self, settings: ConnectionSettings, run_id: str, token: int = 0) -> None:
+        """Connect, and claim the run for a token (see `fence`)."""
+        self._fence = run_fence(settings, run_id, token)
+        self._connection = open_books(settings, "run", self._fence)
         self._run_id, self._database = run_id, settings.database
 
     def __enter__(self) -> MysqlLedger:
@@ -121,6 +129,7 @@ class MysqlLedger:
                             " VALUES (%s, %s, _binary %s, NOW(6))",
                             self._run_id, part, piece,
                         )  # fmt: skip
+            self._fence.claim(self._connection)
         return plan_json if known is None else known
 
     def known_plan(self) -> str:
@@ -151,7 +160,7 @@ class MysqlLedger:
 
     def plan(self, table: TableId, chunks: Sequence[Chunk]) -> None:
         """Write the table's chunks down, none of them done."""
-        with client.translating(), transaction(self._connection), self._connection.cursor() as cursor:
+        with self._held(), self._connection.cursor() as cursor:
             cursor.executemany(
                 "INSERT INTO mainstem_chunk (run_id, table_schema, table_name, number, lower_bound, upper_bound, part)"
                 " VALUES (%s, %s, %s, %s, %s, %s, %s)",
@@ -163,14 +172,14 @@ class MysqlLedger:
 
     def forget(self, table: TableId, target: TableId) -> None:
         """Empty the target table, forget its chunks and its rejected rows, in one transaction (as TRUNCATE cannot)."""
-        with client.translating(), transaction(self._connection):
+        with self._held():
             self._query(f"DELETE FROM {_DIALECT.qualified(target)}")
             for own in ("mainstem_chunk", "mainstem_rejected_row"):
                 self._query(f"DELETE FROM {own} WHERE {_OF_TABLE}", self._run_id, table.schema, table.name)
 
     def note(self, text: str) -> None:
         """Remember something about the run, once."""
-        with client.translating():
+        with self._held():
             self._query(
                 "INSERT IGNORE INTO mainstem_step (run_id, step, label, note, done) VALUES (%s, %s, %s, TRUE, NOW(6))",
                 self._run_id, hashlib.sha256(f"note\0{text}".encode()).hexdigest(), text,
@@ -198,6 +207,7 @@ class MysqlLedger:
             return
         with client.translating(), self._locked():
             with transaction(self._connection):
+                self._fence.hold(self._connection)
                 for table in ("mainstem_chunk", "mainstem_step", "mainstem_run"):
                     self._query(f"DELETE FROM {table} WHERE run_id = %s", self._run_id)
             (left,) = self._query(
@@ -205,6 +215,13 @@ class MysqlLedger:
             )
             if not left[0]:
                 self._query(f"DROP TABLE IF EXISTS {', '.join(LEDGER_TABLES)}")
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """Inside is one transaction of a run that is ours."""
+        with client.translating(), transaction(self._connection):
+            self._fence.hold(self._connection)
+            yield
 
     def _plan(self) -> str | None:
         rows = self._query("SELECT plan FROM mainstem_run WHERE run_id = %s ORDER BY part", self._run_id)

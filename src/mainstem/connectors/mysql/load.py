@@ -15,6 +15,7 @@ from mainstem import failpoints
 from mainstem.connectors.mysql import client, outcome
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.connectors.mysql.encode import BatchEncoder, Encoded
+from mainstem.connectors.mysql.fence import run_fence
 from mainstem.connectors.mysql.infile import PACKET_BYTES, LoadStream
 from mainstem.connectors.mysql.insert import Inserter
 from mainstem.connectors.mysql.ledger import mark_chunk
@@ -46,11 +47,13 @@ class MysqlLoader:
     """
 
     def __init__(self, settings: ConnectionSettings, options: RunOptions, run_id: str) -> None:
-        self._options, self._run_id, self._settings = options, run_id, settings
+        self._options, self._settings = options, settings
+        self._fence = run_fence(settings, run_id, options.token)
         self._connection: Any = connect_writer(settings)
         self._checked = True
         self._never_checked = options.mode is Mode.CDC  # a table that is copied anew is of another moment
         with client.translating():
+            self._fence.enter(self._connection)
             ((files, packet_bytes, locks),) = client.query(
                 self._connection, "SELECT @@local_infile, @@max_allowed_packet, @@innodb_autoinc_lock_mode"
             )
@@ -117,7 +120,7 @@ class MysqlLoader:
             self._check_count(rows, written)
             if self._staged and self._quarantine is None:
                 self._merge()
-            done = self._connection, self._run_id, self._chunk, written, self._rejected, limit
+            done = self._connection, self._fence, self._chunk, written, self._rejected, limit
             if not mark_chunk(*done):
                 raise ConflictError("another process has written this chunk", table=str(self._chunk.table))
             failpoints.hit("loader.before_commit")

@@ -23,7 +23,8 @@ _NAMES = "stream_id varchar(128) NOT NULL, table_schema varchar(128) NOT NULL, t
 CREATE = (
     "CREATE TABLE IF NOT EXISTS mainstem_stream (stream_id varchar(128) NOT NULL PRIMARY KEY, origin longtext NOT NULL,"
     " position longtext NOT NULL, transactions bigint NOT NULL, events bigint NOT NULL, committed_us bigint NOT NULL,"
-    f" revision bigint NOT NULL DEFAULT 0, updated datetime(6) NOT NULL) {_FORM}",
+    " revision bigint NOT NULL DEFAULT 0, updated datetime(6) NOT NULL, fence bigint NOT NULL DEFAULT 0)"
+    f" {_FORM}",
     f"CREATE TABLE IF NOT EXISTS mainstem_stream_table ({_NAMES}, content longtext NOT NULL,"
     f" PRIMARY KEY (stream_id, table_schema, table_name)) {_FORM}",
     "CREATE TABLE IF NOT EXISTS mainstem_stream_step (stream_id varchar(128) NOT NULL, step char(64) NOT NULL,"
@@ -81,11 +82,14 @@ class StreamRows:
         rows = self._query("SELECT revision FROM mainstem_stream WHERE stream_id = %s", self._id)
         return int(rows[0][0]) if rows else None
 
-    def move(self, checkpoint: Checkpoint, revision: int | None) -> bool:
-        """Move the checkpoint; False when somebody else has."""
+    def move(self, checkpoint: Checkpoint, revision: int | None, token: int) -> bool:
+        """Move the checkpoint; False when somebody else has, or when the fence is not at the token (0: any)."""
         values = checkpoint.position, checkpoint.transactions, checkpoint.events, checkpoint.committed_us
+        sql, where = (
+            (f"{_MOVE} AND fence = %s", (self._id, revision, token)) if token else (_MOVE, (self._id, revision))
+        )
         with self._connection.cursor() as cursor:
-            return bool(cursor.execute(_MOVE, (*values, self._id, revision)) == 1)
+            return bool(cursor.execute(sql, (*values, *where)) == 1)
 
     def load(self) -> StoredStream | None:
         """All of it, or None."""

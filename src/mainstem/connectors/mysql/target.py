@@ -18,11 +18,11 @@ class MysqlTarget:
 
     def ledger(self, run_id: str) -> MysqlLedger:
         """The ledger of a run."""
-        return MysqlLedger(self._settings, run_id)
+        return MysqlLedger(self._settings, run_id, self._options.token)
 
     def builder(self, run_id: str) -> MysqlBuilder:
         """A connection that changes structure."""
-        return MysqlBuilder(self._settings, run_id)
+        return MysqlBuilder(self._settings, run_id, self._options.token)
 
     def loader(self, run_id: str) -> MysqlLoader:
         """A connection that writes rows."""

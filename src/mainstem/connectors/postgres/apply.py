@@ -58,7 +58,7 @@ class PostgresChangeTarget:
 
     def book(self, stream_id: str) -> book.PostgresBook:
         """What the target knows of a stream."""
-        return book.PostgresBook(self._settings, stream_id)
+        return book.PostgresBook(self._settings, stream_id, self._options.token)
 
 
 class PostgresApplier:
@@ -68,7 +68,10 @@ class PostgresApplier:
         self._settings = settings
         self._options = options
         self._stream_id = stream_id
-        self._connection: psycopg.Connection[Any] = connect(settings, prepare_threshold=None)
+        self._fence = book.stream_fence(stream_id, options.token)
+        self._connection: psycopg.Connection[Any] = connect(
+            settings, prepare_threshold=None, application_name=self._fence.name("apply")
+        )
         try:
             self._prepare_session()
         except BaseException:
@@ -99,6 +102,8 @@ class PostgresApplier:
             if self._position is None:
                 self._position = book.read_position(self._connection, self._stream_id)
             if self._position is None:
+                if self._fence.token:
+                    raise self._fence.taken_over(None)
                 raise ConflictError(f"the target does not know the stream {self._stream_id}", stream=self._stream_id)
         self._begun = self._held = self._altered = False  # the server hears of it together with what comes first
         self._staging_before = self._segments.staging.copy()
@@ -166,7 +171,7 @@ class PostgresApplier:
         with self._translated():
             if not self._begun:
                 self._execute(self._opening())
-            if not book.move_checkpoint(self._connection, self._stream_id, self._position or "", checkpoint):
+            if not book.move_checkpoint(self._connection, self._fence, self._position or "", checkpoint):
                 raise ConflictError(
                     f"another process has moved the checkpoint of {self._stream_id}",
                     remedy="stop the other process that runs this stream",
@@ -211,7 +216,8 @@ class PostgresApplier:
                 self._replica = False
 
     def _own(self) -> None:
-        """Be the only process of this stream; one that has just been killed is waited for."""
+        """Be the only process of this stream; one that has just been killed is waited for, a former holder ended."""
+        self._fence.claim(self._connection, alone="apply")
         self._connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
         try:
             self._connection.execute(

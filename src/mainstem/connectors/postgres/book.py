@@ -13,7 +13,8 @@ import psycopg
 
 from mainstem.connectors.postgres.client import connect, translating
 from mainstem.connectors.postgres.counters import advance
-from mainstem.connectors.postgres.ledger import SCHEMA, drop_schema_if_empty
+from mainstem.connectors.postgres.fence import SCHEMA, Fence
+from mainstem.connectors.postgres.ledger import drop_schema_if_empty
 from mainstem.errors import ConflictError
 from mainstem.model.change import Op
 from mainstem.model.connection import ConnectionSettings
@@ -26,7 +27,7 @@ CREATE SCHEMA IF NOT EXISTS {SCHEMA};
 CREATE TABLE IF NOT EXISTS {SCHEMA}.stream (
     stream_id text PRIMARY KEY, origin text NOT NULL, position text NOT NULL, transactions bigint NOT NULL,
     events bigint NOT NULL, source_committed_at timestamptz, started timestamptz NOT NULL DEFAULT now(),
-    committed timestamptz NOT NULL DEFAULT now()) WITH (fillfactor = 10);
+    committed timestamptz NOT NULL DEFAULT now(), fence bigint NOT NULL DEFAULT 0) WITH (fillfactor = 10);
 CREATE TABLE IF NOT EXISTS {SCHEMA}.stream_table (
     stream_id text NOT NULL, table_schema text NOT NULL, table_name text NOT NULL, state text NOT NULL,
     document text NOT NULL, place bigint GENERATED ALWAYS AS IDENTITY,
@@ -109,21 +110,46 @@ def read_position(connection: Connection, stream_id: str) -> str | None:
     return None if row is None else str(row[0])
 
 
-def move_checkpoint(connection: Connection, stream_id: str, before: str, checkpoint: Checkpoint) -> bool:
-    """Write the checkpoint; False if it is not where it was."""
-    moved = connection.execute(
-        _MOVE,
-        (checkpoint.position, checkpoint.transactions, checkpoint.events, checkpoint.committed_us, stream_id, before),
-    )
+def stream_fence(stream_id: str, token: int) -> Fence:
+    """The fence of a stream's book."""
+    return Fence("stream", stream_id, token)
+
+
+def move_checkpoint(connection: Connection, fence: Fence, before: str, checkpoint: Checkpoint) -> bool:
+    """Write the checkpoint; False if it is not where it was.
+
+    Raises `TakenOverError` when the stream is another process's by now: the same statement looks.
+    """
+    at = checkpoint.position, checkpoint.transactions, checkpoint.events, checkpoint.committed_us
+    where = fence.id, before
+    if fence.token:
+        moved = connection.execute(f"{_MOVE} AND fence = %s", (*at, *where, fence.token))
+    else:
+        moved = connection.execute(_MOVE, (*at, *where))
+    if moved.rowcount != 1 and fence.token:
+        found = fence.seen(connection)
+        if found != fence.token:
+            raise fence.taken_over(found)
     return moved.rowcount == 1
 
 
 class PostgresBook:
     """See `contract.apply.StreamBook`."""
 
-    def __init__(self, settings: ConnectionSettings, stream_id: str) -> None:
-        self._connection: Connection = connect(settings)
+    def __init__(self, settings: ConnectionSettings, stream_id: str, token: int = 0) -> None:
+        """Connect, and claim the stream for a token (see `fence`)."""
+        self._fence = stream_fence(stream_id, token)
+        self._connection: Connection = connect(settings, application_name=self._fence.name("book"))
         self._stream_id = stream_id
+        try:
+            self._claim()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _claim(self) -> None:
+        with translating():
+            self._fence.claim(self._connection)
 
     def __enter__(self) -> PostgresBook:
         return self
@@ -160,6 +186,7 @@ class PostgresBook:
                 (self._stream_id, stored.origin, point.position, point.transactions, point.events, point.committed_us),
             )
             if made.rowcount != 1:
+                self._fence.check(self._connection)
                 raise ConflictError(
                     f"the target knows a stream {self._stream_id} already",
                     remedy="resume it, or choose another name",
@@ -167,10 +194,12 @@ class PostgresBook:
                 )
             for table in stored.tables:
                 save_table(self._connection, self._stream_id, table)
+        self._claim()
 
     def save(self, table: StreamTable) -> None:
         """Write down the state of a table, in a transaction of its own."""
-        with translating():
+        with translating(), self._connection.transaction():
+            self._fence.hold(self._connection)
             save_table(self._connection, self._stream_id, table)
 
     def letters(self, limit: int = 1000) -> list[DeadLetter]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mainstem.connectors.postgres.dialect import PostgresDialect
-from mainstem.connectors.postgres.ledger import SCHEMA as LEDGER_SCHEMA
+from mainstem.connectors.postgres.fence import SCHEMA as LEDGER_SCHEMA
 from mainstem.connectors.postgres.native import logical_type
 from mainstem.contract.browse import RELATIONS, BrowseColumn, ObjectInfo, ObjectKind, Relation
 from mainstem.contract.browse_sql import Sql

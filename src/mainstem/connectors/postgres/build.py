@@ -12,7 +12,8 @@ import psycopg.sql
 from mainstem.connectors.postgres.client import cancel, connect, translate_error, translating
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.family import own_rows
-from mainstem.connectors.postgres.ledger import SCHEMA, step_name
+from mainstem.connectors.postgres.fence import SCHEMA
+from mainstem.connectors.postgres.ledger import run_fence, step_name
 from mainstem.ddl.references import orphaned
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
@@ -26,14 +27,17 @@ _SESSION = "SET synchronous_commit = off; SET statement_timeout = 0; SET mainten
 # Source: PostgreSQL source, `index_update_stats`.
 _FOUND = psycopg.sql.SQL(";\nSELECT reltuples FROM pg_catalog.pg_class WHERE oid = {}::pg_catalog.regclass")
 _EXACT_ROWS = 2**24
+# What a line is refused by when the run is another process's by now, or over: see `_own_run`.
+_FENCED = (psycopg.errors.NotNullViolation, psycopg.errors.UndefinedTable)
 
 
 class PostgresBuilder:
     """See `contract.target.Builder`."""
 
-    def __init__(self, settings: ConnectionSettings, run_id: str) -> None:
+    def __init__(self, settings: ConnectionSettings, run_id: str, token: int = 0) -> None:
         self._settings = settings
-        self._connection: psycopg.Connection[Any] = connect(settings)
+        self._fence = run_fence(run_id, token)
+        self._connection: psycopg.Connection[Any] = connect(settings, application_name=self._fence.name("build"))
         self._run_id = run_id
         self._steps: set[str] | None = None
         self._counted: dict[TableId, float] = {}
@@ -53,6 +57,10 @@ class PostgresBuilder:
         try:
             self._once(statement)
         except psycopg.Error as exc:
+            if self._fence.token and isinstance(exc, _FENCED):
+                found = self._fence.seen(self._connection)
+                if found != self._fence.token:
+                    raise self._fence.taken_over(found) from exc
             error = translate_error(exc)
             error.where.setdefault("object", statement.object)
             raise error from exc
@@ -91,7 +99,7 @@ class PostgresBuilder:
             self._look_for_rows(statement)
             return
         line = psycopg.sql.SQL("INSERT INTO {}.step (run_id, step) VALUES ({}, {});\n").format(
-            psycopg.sql.Identifier(SCHEMA), self._run_id, step
+            psycopg.sql.Identifier(SCHEMA), self._own_run(), step
         )
         table = statement.table if statement.phase is Phase.KEYS else None
         look = b"" if table is None else _FOUND.format(_DIALECT.qualified(table)).as_bytes(self._connection)
@@ -107,6 +115,14 @@ class PostgresBuilder:
     def _look_for_rows(self, statement: Statement) -> None:
         if self._connection.execute(f"{statement.against} LIMIT 1".encode()).fetchone() is not None:
             raise orphaned(statement)
+
+    def _own_run(self) -> psycopg.sql.Composable:
+        """The run's id, or what is NULL, and refused by the line, when the run is another process's by now."""
+        if not self._fence.token:
+            return psycopg.sql.Literal(self._run_id)
+        return psycopg.sql.SQL("(SELECT run_id FROM {}.run WHERE run_id = {} AND fence = {} FOR SHARE)").format(
+            psycopg.sql.Identifier(SCHEMA), self._run_id, self._fence.token
+        )
 
     def _known_steps(self) -> set[str]:
         """The steps that an earlier start of this run has made, and ours."""

@@ -20,8 +20,8 @@ from mainstem.connectors.postgres.config import (
 )
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.family import own_rows
+from mainstem.connectors.postgres.fence import SCHEMA as LEDGER_SCHEMA
 from mainstem.connectors.postgres.folding import folded
-from mainstem.connectors.postgres.ledger import SCHEMA as LEDGER_SCHEMA
 from mainstem.connectors.postgres.native import logical_type
 from mainstem.contract.dialect import Folding, TargetDialect
 from mainstem.contract.inspector import (

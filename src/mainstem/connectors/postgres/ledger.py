@@ -8,8 +8,8 @@ the rejected rows, as long as there are any.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any
 
@@ -17,6 +17,7 @@ import psycopg
 
 from mainstem.connectors.postgres.client import connect, translate_error
 from mainstem.connectors.postgres.family import own_rows
+from mainstem.connectors.postgres.fence import SCHEMA, Fence
 from mainstem.contract.target import ChunkRecord
 from mainstem.errors import MainstemError
 from mainstem.model.connection import ConnectionSettings
@@ -25,13 +26,13 @@ from mainstem.model.names import TableId
 from mainstem.model.plan import Statement
 from mainstem.model.run import Rejected, RunState
 
-SCHEMA = "mainstem"
 _NOTE = "note:"  # steps of this name are notes
 
 _CREATE = f"""
 CREATE SCHEMA IF NOT EXISTS {SCHEMA};
 CREATE TABLE IF NOT EXISTS {SCHEMA}.run (
-    run_id text PRIMARY KEY, plan text NOT NULL, started timestamptz NOT NULL DEFAULT now());
+    run_id text PRIMARY KEY, plan text NOT NULL, started timestamptz NOT NULL DEFAULT now(),
+    fence bigint NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS {SCHEMA}.chunk (
     run_id text NOT NULL, table_schema text NOT NULL, table_name text NOT NULL, number integer NOT NULL,
     part text NOT NULL DEFAULT '', lower text, upper text, done timestamptz, rows_written bigint NOT NULL DEFAULT 0,
@@ -72,16 +73,25 @@ def drop_schema_if_empty(connection: psycopg.Connection[Any]) -> None:
         connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} RESTRICT")
 
 
+def run_fence(run_id: str, token: int) -> Fence:
+    """The fence of a run's ledger."""
+    return Fence("run", run_id, token)
+
+
 def mark_chunk(
     connection: psycopg.Connection[Any],
-    run_id: str,
+    fence: Fence,
     chunk: Chunk,
     written: int,
     rejected: Sequence[Rejected],
     limit: RunState | None,
 ) -> bool:
-    """Within the chunk's transaction: its line and its rejected rows. False when the line says that it was done."""
-    table = chunk.table
+    """Within the chunk's transaction: its line and its rejected rows. False when the line says that it was done.
+
+    Raises `TakenOverError` when the run is another process's by now.
+    """
+    table, run_id = chunk.table, fence.id
+    fence.hold(connection)
     with connection.cursor() as cursor:
         cursor.execute(_MARK_CHUNK, (written, len(rejected), limit, run_id, table.schema, table.name, chunk.number))
         marked = cursor.rowcount == 1
@@ -96,9 +106,16 @@ def mark_chunk(
 class PostgresLedger:
     """See `contract.target.Ledger`."""
 
-    def __init__(self, settings: ConnectionSettings, run_id: str) -> None:
-        self._connection = connect(settings)
+    def __init__(self, settings: ConnectionSettings, run_id: str, token: int = 0) -> None:
+        """Connect, and claim the run for a token (see `fence`)."""
+        self._fence = run_fence(run_id, token)
+        self._connection = connect(settings, application_name=self._fence.name("book"))
         self._run_id = run_id
+        try:
+            self._claim()
+        except BaseException:
+            self._connection.close()
+            raise
 
     def __enter__(self) -> PostgresLedger:
         return self
@@ -121,7 +138,19 @@ class PostgresLedger:
             row = self._connection.execute(
                 f"SELECT plan FROM {SCHEMA}.run WHERE run_id = %s", (self._run_id,)
             ).fetchone()
+        self._claim()
         return str(row[0]) if row is not None else plan_json
+
+    def _claim(self) -> None:
+        with _translated():
+            self._fence.claim(self._connection)
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """Inside is one transaction of a run that is ours."""
+        with _translated(), self._connection.transaction():
+            self._fence.hold(self._connection)
+            yield
 
     def known_plan(self) -> str:
         """The plan of an earlier start of this run, or empty when the target knows nothing of it."""
@@ -151,7 +180,7 @@ class PostgresLedger:
 
     def plan(self, table: TableId, chunks: Sequence[Chunk]) -> None:
         """Write the table's chunks down, none of them done."""
-        with _translated(), self._connection.transaction(), self._connection.cursor() as cursor:
+        with self._held(), self._connection.cursor() as cursor:
             cursor.executemany(
                 f"INSERT INTO {SCHEMA}.chunk (run_id, table_schema, table_name, number, lower, upper, part)"
                 " VALUES (%s, %s, %s, %s, %s, %s, %s)",
@@ -163,7 +192,7 @@ class PostgresLedger:
 
     def forget(self, table: TableId, target: TableId) -> None:
         """Empty the target table, forget the table's chunks and its rejected rows, in one transaction."""
-        with _translated(), self._connection.transaction():
+        with self._held():
             (name,) = own_rows(self._connection, [target])
             self._empty(name)
             for own in ("chunk", "rejected_row"):
@@ -184,7 +213,7 @@ class PostgresLedger:
 
     def note(self, text: str) -> None:
         """Remember something about the run, once."""
-        with _translated():
+        with self._held():
             self._connection.execute(
                 f"INSERT INTO {SCHEMA}.step (run_id, step) VALUES (%s, %s) ON CONFLICT DO NOTHING",
                 (self._run_id, _NOTE + text),
@@ -211,13 +240,14 @@ class PostgresLedger:
     def finish(self, *, keep: bool) -> None:
         """Make everything durable on disk, and forget this run's lines unless ``keep``."""
         connection = self._connection
-        with _translated(), connection.transaction():
+        with self._held():
             connection.execute("SET LOCAL synchronous_commit = on")
             connection.execute(f"UPDATE {SCHEMA}.run SET started = started WHERE run_id = %s", (self._run_id,))
         if keep:
             return
         with _translated(), connection.transaction():
             connection.execute("SELECT pg_advisory_xact_lock(hashtext('mainstem.ledger'))")
+            self._fence.hold(connection)
             for table in ("run", "chunk", "step"):
                 connection.execute(f"DELETE FROM {SCHEMA}.{table} WHERE run_id = %s", (self._run_id,))
             row = connection.execute(

@@ -51,11 +51,11 @@ class PostgresTarget:
 
     def ledger(self, run_id: str) -> PostgresLedger:
         """The ledger of a run."""
-        return PostgresLedger(self._settings, run_id)
+        return PostgresLedger(self._settings, run_id, self._options.token)
 
     def builder(self, run_id: str) -> PostgresBuilder:
         """A connection that changes structure."""
-        return PostgresBuilder(self._settings, run_id)
+        return PostgresBuilder(self._settings, run_id, self._options.token)
 
     def loader(self, run_id: str) -> PostgresLoader:
         """A connection that writes rows."""
@@ -72,9 +72,9 @@ class PostgresLoader:
 
     def __init__(self, settings: ConnectionSettings, options: RunOptions, run_id: str) -> None:
         self._options = options
-        self._run_id = run_id
+        self._fence = ledger.run_fence(run_id, options.token)
         self._settings = settings
-        self._connection: psycopg.Connection[Any] = connect(settings)
+        self._connection: psycopg.Connection[Any] = connect(settings, application_name=self._fence.name("load"))
         with translating():
             self._connection.execute(_SESSION)
         if options.mode is Mode.CDC:  # a table that is copied anew is of another moment than its parents
@@ -143,7 +143,7 @@ class PostgresLoader:
             self._check_count(rows)
             if self._staged and self._quarantine is None:
                 self._merge()
-            done = self._connection, self._run_id, self._chunk, self._written, self._rejected, limit
+            done = self._connection, self._fence, self._chunk, self._written, self._rejected, limit
             if not ledger.mark_chunk(*done):
                 raise ConflictError("another process has written this chunk", table=str(self._chunk.table))
             failpoints.hit("loader.before_commit")

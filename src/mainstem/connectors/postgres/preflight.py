@@ -14,7 +14,7 @@ import psycopg
 from mainstem.connectors.postgres import apply_checks, source_checks
 from mainstem.connectors.postgres.config import DEFAULT_SCHEMA
 from mainstem.connectors.postgres.dialect import PostgresDialect
-from mainstem.connectors.postgres.ledger import SCHEMA as LEDGER_SCHEMA
+from mainstem.connectors.postgres.fence import SCHEMA as LEDGER_SCHEMA
 from mainstem.connectors.postgres.look import Look
 from mainstem.contract.inspector import Finding, Role
 from mainstem.model.connection import ConnectionSettings
