@@ -23,13 +23,19 @@ PLAN = TablePlan(TABLE, TableId("public", "t"), (ColumnPlan("a", "a", LogicalTyp
 
 @dataclass
 class Kept:
-    """What is durable: cells in their order, and chunks. ``refused``: cells that no row may have."""
+    """What is durable: cells in their order, and chunks.
+
+    Attributes:
+        refused: cells that no row may have.
+        hold, writing: whoever writes waits for the first, having set the second.
+    """
 
     rows: list[bytes] = field(default_factory=list)
     done: set[Chunk] = field(default_factory=set)
     refused: frozenset[bytes] = frozenset()
     loaders: list[KeepingLoader] = field(default_factory=list)
     hold: threading.Event | None = None
+    writing: threading.Event = field(default_factory=threading.Event)
 
     def loader(self, run_id: str) -> KeepingLoader:
         """As `contract.target.Target.loader`."""
@@ -70,6 +76,7 @@ class KeepingLoader:
     def write(self, batch: Batch) -> None:
         """Take rows; a raw batch is one row."""
         assert self._chunk is not None
+        self.kept.writing.set()
         if self.kept.hold is not None:
             while not self.kept.hold.wait(0.02):
                 if self.interrupted.is_set():

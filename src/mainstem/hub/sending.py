@@ -67,6 +67,10 @@ class SendingLane:
         """Wake who waits here; what is on its way is given up."""
         self._life.cancel()
 
+    def fail(self, error: MainstemError) -> None:
+        """From any thread: whoever publishes gets this error."""
+        self._life.fail(error)
+
     def release(self) -> None:
         """Watch the connection no longer."""
         self._link.reconnected.discard(self._check)

@@ -80,7 +80,8 @@ class PlacedBatch:
 
     In the lane stands, for each read of a chunk, a `Begin` whose ``attempt`` is the read's tag, and then its batches. A
     read that was given up leaves some there that nobody fetches; the next fetch passes them over. So a batch is told of
-    before it is put into the lane, or while: in a full lane it finds room only when somebody fetches.
+    before it is put into the lane, or while: in a full lane it finds room only when somebody fetches. What was told of
+    is put there, also when its read is given up meanwhile: somebody may be waiting for it.
 
     Attributes:
         table: the source's name of the table.
