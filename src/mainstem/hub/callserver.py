@@ -279,7 +279,8 @@ class _Session:
         except Exception:
             _log.exception("a call failed", kind=self.kind)
             body = pack_error(MainstemError(f"the process {self.server.member_id} failed; its log says how"))
-        if number is not None:
+        broken_off = self.ending is not None and not good  # no error of the work's own: the end is told instead
+        if number is not None and not broken_off:
             self._answer(number, good, body)
         with self.changed:
             self.running -= 1
