@@ -17,6 +17,8 @@ import psycopg
 import pytest
 
 from mainstem.connectors.postgres import messages, side, walsender
+from mainstem.connectors.postgres.changes import PostgresChanges
+from mainstem.connectors.postgres.changestream import PostgresChangeStream
 from mainstem.connectors.postgres.client import connect
 from mainstem.errors import LostConnectionError, PositionLostError, TransientError
 from mainstem.model.change import Idle
@@ -118,6 +120,33 @@ def test_a_slot_that_is_read_elsewhere_can_be_tried_again_later(
         feed.follow(stream)
         with pytest.raises(TransientError, match="in use"), feed.stream():
             pass
+
+
+def test_a_sender_that_a_former_holder_left_behind_is_ended_and_no_later_ones(
+    small: ConnectionSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stream(token: int) -> PostgresChangeStream:
+        source = PostgresChanges(small, replace(feed.options, token=token))
+        return source.stream(feed.origin, feed.position, feed.tables, feed.limits)
+
+    def ended(stream: PostgresChangeStream) -> None:
+        with pytest.raises(LostConnectionError):
+            for _ in stream.groups():
+                pass
+
+    with fed(small, "fenced") as (_, feed), stream(3) as former:
+        with stream(4) as present:
+            ended(former)
+            with stream(4) as again:  # the reader before it may be cut off from its own process
+                ended(present)
+                monkeypatch.setattr(walsender, "_BUSY_S", 0.3)
+                for token in (3, 0):
+                    with pytest.raises(TransientError, match="in use"):
+                        stream(token)
+                next(again.groups())
+        feed.source = PostgresChanges(small, replace(feed.options, token=5))
+        with stream(4):
+            feed.source.open(feed.id, [feed.tables[0].source], "", "")  # makes the slot anew: nothing was begun
 
 
 def test_a_position_before_the_slots_is_lost_and_one_behind_it_begins_there(small: ConnectionSettings) -> None:
