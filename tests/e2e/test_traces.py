@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 
 import httpx
@@ -18,6 +19,10 @@ from mainstem.api.traced import Traced
 from mainstem.bootstrap.hubs import hubs
 from mainstem.bootstrap.traces import STANDARD, VARIABLE, traces
 from mainstem.errors import InvalidError, NotFoundError
+from mainstem.hub.address import read_address
+from mainstem.hub.calls import caller_of
+from mainstem.hub.callserver import CallServer, Offer
+from mainstem.hub.link import NatsLink
 from mainstem.model.connection import ConnectionSettings
 from mainstem.testing.nats import nats
 from mainstem.testing.servers import free_port
@@ -86,6 +91,29 @@ def test_the_way_of_rows_and_changes_is_told_across_the_hub(
     assert (run.resource["service.name"], run.resource["mainstem.roles"]) == ("mainstem", "all")
     assert CELL.encode() not in told.raw
     assert str(KEY).encode() not in told.raw
+
+
+class Echo:
+    def say(self, text: str) -> str:
+        """Say it back, within whatever trace there is."""
+        with tracing.span("echo"):
+            return text
+
+
+def test_a_call_to_another_process_goes_on_with_its_callers_trace(told: Collector) -> None:
+    with nats() as server:
+        address = read_address(server.url)
+        assert address is not None
+        with NatsLink(address, "i") as near, NatsLink(address, "i") as far, CallServer(far, "m") as desk:
+            desk.offer("echo", Offer(Echo, lambda opening: nullcontext(Echo())))
+            with traces(told.url), caller_of(near).open("m", "echo", "stream_a", 1) as session:
+                assert session.ask(Echo.say, CELL) == CELL
+                with tracing.span("ask"):
+                    assert session.ask(Echo.say, CELL) == CELL
+    (ask,), (served,) = told.named("ask"), told.named("echo.say")
+    untraced, traced = told.named("echo")
+    assert (served.parent, traced.parent, untraced.parent) == (ask.id, served.id, "")
+    assert CELL.encode() not in told.raw
 
 
 def test_a_request_is_named_by_its_route_and_goes_on_with_its_callers_trace(told: Collector) -> None:

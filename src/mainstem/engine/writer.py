@@ -123,7 +123,7 @@ class Writer:
         if attempt is None or attempt.failed:
             return
         try:
-            with self._waiting:
+            with self._waiting, tracing.within(self._span):
                 step()
         except MainstemError as error:
             attempt.failed = True

@@ -18,6 +18,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from nats.aio.msg import Msg
 
+from mainstem import tracing
 from mainstem.errors import CancelledError, LostConnectionError, MainstemError, WireError
 from mainstem.hub import envelopes
 from mainstem.hub.link import NatsLink
@@ -150,7 +151,9 @@ class CallSession:
             LostConnectionError: the other process is gone, or the session was ended there.
         """
         form = signature(method)
-        body = self._exchange({"is": "call", "method": method.__name__}, form.pack(args, kwargs))
+        trace = tracing.carrier()
+        head = {"is": "call", "method": method.__name__, **({"trace": trace} if trace else {})}
+        body = self._exchange(head, form.pack(args, kwargs))
         found: _T = form.unpack_result(body)
         return found
 

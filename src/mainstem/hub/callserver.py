@@ -19,6 +19,7 @@ from typing import Any
 
 from nats.aio.msg import Msg
 
+from mainstem import tracing
 from mainstem.errors import ConflictError, LostConnectionError, MainstemError, WireError
 from mainstem.hub import envelopes
 from mainstem.hub.calls import subject_of
@@ -26,6 +27,7 @@ from mainstem.hub.link import NatsLink
 from mainstem.hub.parcels import Joiner
 from mainstem.hub.typed import pack_error, signature
 from mainstem.log import logger
+from mainstem.tracing import Kind
 
 TICK_S = 1.0
 SILENT_TICKS = 8
@@ -242,7 +244,7 @@ class _Session:
                 self.below = max(self.below, head["below"])
                 self.answers = {key: value for key, value in self.answers.items() if key >= self.below}
                 self.answers[number] = None
-            self._start(partial(self._do, head["method"], body), number)
+            self._start(partial(self._do, head["method"], body, head.get("trace", "")), number)
         elif kind == "tell":
             self._start(partial(self._do, head["method"], body), None)
         elif kind == "ping":
@@ -296,13 +298,14 @@ class _Session:
                 self.answers[number] = messages
         envelopes.send(self.server.link, self.reply, messages)
 
-    def _do(self, name: str, body: bytes) -> bytes:
+    def _do(self, name: str, body: bytes, trace: str = "") -> bytes:
         method = None if name.startswith("_") or self.offer is None else getattr(self.offer.contract, name, None)
         if not callable(method):
             raise WireError(f"{self.kind} has no method {name}: the processes are of different versions")
         form = signature(method)
         args, named = form.unpack(body)
-        return form.pack_result(getattr(self.object, name)(*args, **named))
+        with tracing.span(f"{self.kind}.{name}", Kind.SERVER, parent=trace) if trace else tracing.untraced():
+            return form.pack_result(getattr(self.object, name)(*args, **named))
 
     def end(self, why: MainstemError) -> threading.Thread:
         """Close it, in a thread of its own; the caller is told."""

@@ -145,6 +145,11 @@ def span(
         found.end()
 
 
+def within(span: Span) -> AbstractContextManager[object]:
+    """What is begun in the body by this thread belongs to a span that is already begun."""
+    return nullcontext() if _tracer is None or span is NOTHING else _tracer.attached(span)
+
+
 def untraced() -> AbstractContextManager[Span]:
     """In place of a span, where there is nothing to tell."""
     return nullcontext(NOTHING)
