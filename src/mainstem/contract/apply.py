@@ -1,4 +1,8 @@
-"""`Applier` and `StreamBook`: changes into a target, so that applying twice equals applying once."""
+"""`Applier` and `StreamBook`: changes into a target, so that applying twice equals applying once.
+
+Of several processes that believe to have a stream, the one with the highest token has it: see `contract.target`. Book
+and applier raise the fence as they are opened, and every commit compares it.
+"""
 
 from __future__ import annotations
 

@@ -79,7 +79,11 @@ class ChangeStream(AbstractContextManager["ChangeStream"], Protocol):
 
 
 class ChangeSource(Protocol):
-    """A system whose transaction log can be read."""
+    """A system whose transaction log can be read.
+
+    What a reader of a lower token (`RunOptions.token`) has left behind, and what only one can have at a time, is taken
+    from it: whoever reads has the stream in the target.
+    """
 
     def open(self, stream_id: str, tables: Sequence[TableId], origin: str, position: str) -> tuple[str, str]:
         """Have the log kept from here on for these tables, which may have grown since the last start.

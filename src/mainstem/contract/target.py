@@ -1,4 +1,11 @@
-"""`Target`, `Loader` and `Ledger`: applying chunks so that applying twice equals applying once."""
+"""`Target`, `Loader` and `Ledger`: applying chunks so that applying twice equals applying once.
+
+Several processes may each believe that a run is theirs: one that was cut off does not know that another has gone on.
+Their tokens (`RunOptions.token`) tell them apart, and the target is who decides: it keeps the highest one that opened
+the run's ledger, and from then on nothing of a lower one becomes durable, be it rows, structure or a line of the
+ledger. Whoever opens the ledger has the sessions of earlier holders ended, as these may hold locks. All that a holder
+of a lower token is told is `TakenOverError`, or that its connection was lost. Token 0 claims nothing.
+"""
 
 from __future__ import annotations
 

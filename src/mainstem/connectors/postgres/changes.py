@@ -78,6 +78,7 @@ class PostgresChanges:
     def __init__(self, settings: ConnectionSettings, options: RunOptions) -> None:
         self._settings = settings
         self._options = options.changes
+        self._token = options.token
         self._schemas: tuple[str, ...] = ()  # whose new tables are wanted too
         if not options.tables:
             self._schemas = options.source_schemas or (settings.schema or DEFAULT_SCHEMA,)
@@ -88,16 +89,18 @@ class PostgresChanges:
         """Have the log kept from here on for these tables: a publication and a slot."""
         if self._conditions:
             raise _conditional(self._conditions[0])
-        with self._connections() as (plain, sender):
-            if origin:
-                return self._find(plain, sender, Origin.read(origin), tables)
+        found = Origin.read(origin) if origin else None
+        slot = found.slot if found else self._options.slot or slots.own_name(stream_id)
+        with self._connections(slot) as (plain, sender):
+            if found:
+                return self._find(plain, sender, found, tables)
             return self._begin(plain, sender, stream_id, tables, position)
 
     @contextmanager
-    def _connections(self) -> Iterator[tuple[psycopg.Connection[Any], psycopg.Connection[Any]]]:
+    def _connections(self, slot: str) -> Iterator[tuple[psycopg.Connection[Any], psycopg.Connection[Any]]]:
         with (
             closing(connect(self._settings)) as plain,
-            closing(slots.replication_connection(self._settings)) as sender,
+            closing(slots.replication_connection(self._settings, slot, self._token)) as sender,
             translating(),
         ):
             yield plain, sender
@@ -125,7 +128,7 @@ class PostgresChanges:
             if publications.made:  # what was written before it was made is not told
                 start = max(start, end_of_log(plain))
         else:
-            slots.drop(plain, chosen)  # left behind by a start that came to nothing
+            slots.drop(plain, chosen, self._token)  # left behind by a start that came to nothing
             start, made = slots.create(sender, chosen)[0], True
         if wanted and wanted < start:
             raise PositionLostError(
@@ -183,7 +186,7 @@ class PostgresChanges:
         """Read the log from a position."""
         found, place = Origin.read(origin), read_place(position)
         kept = read_place(keep).lsn if keep else None
-        with self._connections() as (plain, sender):
+        with self._connections(found.slot) as (plain, sender):
             system, slot = self._require(plain, sender, found)
             slots.require_position(slot, place)
             slots.require_history(sender, system, place)
@@ -200,6 +203,7 @@ class PostgresChanges:
             added,
             partial(inserts_only, self._options),
             kept,
+            self._token,
         )
 
     def reaches(self, origin: str, at: str, position: str) -> bool:

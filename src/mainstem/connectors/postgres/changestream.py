@@ -52,12 +52,13 @@ class PostgresChangeStream:
         added: Mapping[int, int],
         inserts_only: Callable[[TableId], bool],
         keep: int | None = None,
+        token: int = 0,
     ) -> None:
         """Start it. Raises as `Walsender`.
 
         Args:
             added, inserts_only: as for `Tables`.
-            keep: as for `Walsender`.
+            keep, token: as for `Walsender`.
         """
         self._limits = limits
         self._timeline = place.timeline
@@ -66,7 +67,7 @@ class PostgresChangeStream:
             self._tables = Tables(self._side, tables, added, place.lsn, inserts_only)
             self._roster = Roster(self._side, wanted, self._tables)
             self._sender = Walsender(
-                settings, slot, wanted.publications, place.lsn, self._side, self._roster.look, keep
+                settings, slot, wanted.publications, place.lsn, self._side, self._roster.look, keep, token
             )
         except BaseException:
             self._side.close()

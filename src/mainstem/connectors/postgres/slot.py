@@ -18,12 +18,14 @@ from psycopg import errors
 
 from mainstem.connectors.postgres.client import connect
 from mainstem.connectors.postgres.dialect import PostgresDialect
+from mainstem.connectors.postgres.fence import end_sessions, session_name, sessions
 from mainstem.connectors.postgres.lsn import Place, format_lsn, parse_lsn
 from mainstem.errors import ConflictError, PositionLostError, StatementError
 from mainstem.model.connection import ConnectionSettings
 
 _DIALECT = PostgresDialect()
 _PLUGIN = "pgoutput"
+_PART = "read"
 _MAX_NAME = 63
 _FAILOVER = 170_000  # from here on a slot can be copied to standbys
 _WAL_STATUS = 130_000
@@ -57,9 +59,33 @@ class Slot:
     lost: bool
 
 
-def replication_connection(settings: ConnectionSettings) -> psycopg.Connection[Any]:
-    """A connection that takes replication commands, and plain SQL without arguments. Raises `ConnectError`."""
-    return connect(settings, replication="database")
+def replication_connection(settings: ConnectionSettings, slot: str = "", token: int = 0) -> psycopg.Connection[Any]:
+    """A connection that takes replication commands, and plain SQL without arguments. Raises `ConnectError`.
+
+    Args:
+        slot, token: what it is for, and for whom: see `end_former`.
+    """
+    return connect(settings, replication="database", application_name=session_name(_PART, token, slot))
+
+
+def end_former(connection: psycopg.Connection[Any], name: str, token: int) -> None:
+    """End senders that former holders of a stream left behind at its slot, and one that we did ourselves.
+
+    Whoever reads with a token has the stream's lock in the target, so that no other sender of it is of use. One that
+    is not of ours, or whose token is higher, is left alone; so are all by a process without token.
+    """
+    if not token:
+        return
+    row = connection.execute(
+        "SELECT active_pid FROM pg_catalog.pg_replication_slots WHERE slot_name = %s", (name,)
+    ).fetchone()
+    active = row[0] if row else None
+    former = [
+        one
+        for one in sessions(connection, name)
+        if one.part == _PART and (one.token < token or (one.token == token and one.pid == active))
+    ]
+    end_sessions(connection, former)
 
 
 def own_name(stream_id: str) -> str:
@@ -118,8 +144,9 @@ def _in_recovery(connection: psycopg.Connection[Any]) -> bool:
     return bool(row and row[0])
 
 
-def drop(connection: psycopg.Connection[Any], name: str) -> None:
+def drop(connection: psycopg.Connection[Any], name: str, token: int = 0) -> None:
     """Drop a slot, if it is there. Raises `ConflictError` if it stays in use: a sender outlives its stream a little."""
+    end_former(connection, name, token)
     deadline = time.monotonic() + _RELEASED_S
     while (found := find(connection, name)) is not None:
         if not found.active:

@@ -13,19 +13,19 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
 import psycopg
 
-from mainstem.connectors.postgres.client import shut_down, translating
+from mainstem.connectors.postgres.client import connect, shut_down, translating
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.errors import lost_error
 from mainstem.connectors.postgres.literals import string
 from mainstem.connectors.postgres.lsn import format_lsn
 from mainstem.connectors.postgres.messages import LogMessages, open_messages
 from mainstem.connectors.postgres.side import Side
-from mainstem.connectors.postgres.slot import replication_connection
+from mainstem.connectors.postgres.slot import end_former, replication_connection
 from mainstem.errors import CancelledError, LostConnectionError, MainstemError, TransientError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.native.pgoutput import LogDecoder
@@ -64,12 +64,14 @@ class Walsender:
         side: Side,
         look: Callable[[], None] = lambda: None,
         keep: int | None = None,
+        token: int = 0,
     ) -> None:
         """Start it.
 
         Args:
             look: is called again and again, in a thread.
             keep: a place before the start that the slot must stay at until another is confirmed.
+            token: of the process that reads: senders of earlier ones are ended (see `slot.end_former`).
 
         Raises:
             ConnectError: the server cannot be reached.
@@ -78,7 +80,7 @@ class Walsender:
         """
         self._slot, self._side, self._look = slot, side, look
         self.decoder = LogDecoder(start)
-        self._connection, self._messages, timeout_s = _started(settings, slot, publications, start)
+        self._connection, self._messages, timeout_s = _started(settings, slot, publications, start, token)
         self._answer_s = min(_ANSWER_S, timeout_s / _ANSWERS) if timeout_s else _ANSWER_S
         self._pid = self._connection.info.backend_pid
         self._lock = threading.Lock()  # of the connection
@@ -241,12 +243,12 @@ class Walsender:
 
 
 def _started(
-    settings: ConnectionSettings, slot: str, publications: Sequence[str], start: int
+    settings: ConnectionSettings, slot: str, publications: Sequence[str], start: int, token: int
 ) -> tuple[psycopg.Connection[Any], LogMessages, float]:
     """The connection, its messages, and for how long the server bears silence; 0 is forever."""
     deadline = time.monotonic() + _BUSY_S
     while True:
-        connection = replication_connection(settings)
+        connection = replication_connection(settings, slot, token)
         try:
             with translating(slot=slot):
                 row = connection.execute(_TIMEOUT).fetchone()
@@ -260,10 +262,17 @@ def _started(
                     remedy="end what reads from it (SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots)",
                     slot=slot,
                 ) from exc
+            _end_former(settings, slot, token)
         except BaseException:
             connection.close()
             raise
         time.sleep(_TRY_AGAIN_S)
+
+
+def _end_former(settings: ConnectionSettings, slot: str, token: int) -> None:
+    if token:
+        with closing(connect(settings)) as plain, translating(slot=slot):
+            end_former(plain, slot, token)
 
 
 def _start(connection: psycopg.Connection[Any], slot: str, publications: Sequence[str], start: int) -> LogMessages:
