@@ -15,13 +15,13 @@ import pytest
 from mainstem.contract.inspector import TableStatus
 from mainstem.errors import (
     CancelledError,
-    ConflictError,
     ConnectError,
     ConnectReason,
     InvalidError,
     LostConnectionError,
     MainstemError,
     RowError,
+    TakenOverError,
 )
 from mainstem.hub import calls, callserver
 from mainstem.hub.address import read_address
@@ -317,7 +317,7 @@ def test_a_newer_token_ends_the_sessions_of_older_ones_and_refuses_them(links: t
             assert place.desks[0].over.is_set()  # before the new one is open
             assert new.ask(Desk.note, "x") == 1
             assert isinstance(waiting.outcome(), MainstemError)
-            with pytest.raises(ConflictError, match="taken this stream over"):
+            with pytest.raises(TakenOverError, match="taken this stream over"):
                 opened(links[0], place, token=4)
             with opened(links[0], place, token=5) as same:
                 assert [new.ask(Desk.note, "y"), same.ask(Desk.note, "z"), other.ask(Desk.note, "a")] == [2, 1, 1]
@@ -330,7 +330,7 @@ def test_of_an_exclusive_kind_a_stream_has_one_session(links: tuple[NatsLink, Na
         with opened(links[0], place) as second:
             assert place.desks[0].over.is_set()
             assert second.ask(Desk.note, "x") == 1
-            with pytest.raises(ConflictError):
+            with pytest.raises(TakenOverError):
                 first.ask(Desk.note, "y")
 
 

@@ -72,7 +72,7 @@ class Caller:
 
         Raises:
             LostConnectionError: the member is not there, or went away meanwhile.
-            ConflictError: it knows of a newer token.
+            TakenOverError: it knows of a newer token.
             MainstemError: whatever the other side raises when it opens what is called.
         """
         session = CallSession(self, member, {"kind": kind, "stream": stream_id, "token": token})

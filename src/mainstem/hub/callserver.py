@@ -20,7 +20,7 @@ from typing import Any
 from nats.aio.msg import Msg
 
 from mainstem import tracing
-from mainstem.errors import ConflictError, LostConnectionError, MainstemError, WireError
+from mainstem.errors import LostConnectionError, MainstemError, TakenOverError, WireError
 from mainstem.hub import envelopes
 from mainstem.hub.calls import subject_of
 from mainstem.hub.link import NatsLink
@@ -219,7 +219,7 @@ class _Session:
         self._start(partial(self._open, older, stale), 0)
 
     def _open(self, older: list[_Session], stale: bool) -> bytes:
-        taken = ConflictError("another process has taken this stream over", stream=self.opening.stream_id)
+        taken = TakenOverError("another process has taken this stream over", stream=self.opening.stream_id)
         threads = [one.end(taken) for one in older]
         for thread in threads:
             thread.join(CLOSE_S)
