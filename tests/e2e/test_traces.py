@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 
 import httpx
@@ -24,11 +24,13 @@ from mainstem.hub.calls import caller_of
 from mainstem.hub.callserver import CallServer, Offer
 from mainstem.hub.link import NatsLink
 from mainstem.model.connection import ConnectionSettings
+from mainstem.model.ids import STREAM, new_id
 from mainstem.testing.nats import nats
 from mainstem.testing.servers import free_port
 from tests.e2e.collector import Collector, collector
 from tests.e2e.routes import End, Route
 from tests.e2e.streams import cdc, following
+from tests.e2e.test_remote_reading import Apart
 
 CELL, KEY = "a-planted-cell-71c5", 7_130_513
 
@@ -45,7 +47,7 @@ def told() -> Iterator[Collector]:
         yield found
 
 
-@pytest.mark.parametrize("hub", ["memory", "nats"])
+@pytest.mark.parametrize("hub", ["memory", "nats", "another process reads"])
 def test_the_way_of_rows_and_changes_is_told_across_the_hub(
     hub: str, told: Collector, mariadb_server: ConnectionSettings, postgres18_server: ConnectionSettings
 ) -> None:
@@ -67,9 +69,16 @@ def test_the_way_of_rows_and_changes_is_told_across_the_hub(
         nats() as server,
         hubs(server.url if hub == "nats" else "", "traced") as of,
         traces(told.url, roles="all"),
-        following(Route(source, target), cdc(), hubs=of) as stream,
-        stream.running(),
+        ExitStack() as stack,
     ):
+        route, stream_id = Route(source, target), new_id(STREAM)
+        if hub == "another process reads":
+            apart = Apart(server.url, route, cdc(), stack)
+            apart.start_reader("reader")
+            route = apart.leading(stream_id)
+        stream = stack.enter_context(following(route, cdc(), hubs=of))
+        stream.stream_id = stream_id
+        stack.enter_context(stream.running())
         source.run(f"INSERT INTO things VALUES (1, '{CELL}')")
         stream.wait_equal()
     (run,) = told.named("replicate")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from mainstem import failpoints, tracing
 from mainstem.contract.apply import Applier
 from mainstem.contract.changes import ChangeSource, ChangeStream, GroupLimits
 from mainstem.contract.hub import Hub, Lane
-from mainstem.engine import traced
+from mainstem.contract.spans import sending
 from mainstem.engine.applying import Applying, Site
 from mainstem.engine.control import Interrupts, Limit, RunControl
 from mainstem.engine.evolution import Evolution
@@ -32,6 +32,7 @@ class Following:
     Attributes:
         begin: the position that the stream begins at.
         reaches: whether a position reaches another one.
+        trace: the run's.
     """
 
     stream: ChangeStream
@@ -42,6 +43,7 @@ class Following:
     milestones: Milestones
     control: RunControl
     run_id: str
+    trace: str = field(default_factory=tracing.carrier)
 
     def run(self) -> None:
         """Read until the stream is interrupted or fails; then close the lane."""
@@ -62,10 +64,10 @@ class Following:
             self.lane.close()
 
     def _publish(self, frame: ChangeGroup | Idle) -> None:
-        if isinstance(frame, Idle) or not tracing.is_on():
+        if tracing.carrier() != self.trace:  # the process that has read it began a trace for it
             self.lane.publish(frame)
             return
-        with traced.sending(self.run_id, frame):
+        with sending(self.run_id, frame):
             self.lane.publish(frame)
 
 

@@ -55,14 +55,6 @@ def loading(attempt: Attempt, sent_by: str) -> Span:
     )  # fmt: skip
 
 
-def sending(stream_id: str, group: ChangeGroup) -> AbstractContextManager[Span]:
-    """A group of changes on its way into the hub: a trace of its own, as that of the run would have no end."""
-    return tracing.span(
-        "send changes", Kind.PRODUCER, parent="", links=[tracing.carrier()], stream=stream_id, rows=group.rows,
-        bytes=group.size_bytes, transactions=group.transactions, whole=group.whole, position=group.position,
-    )  # fmt: skip
-
-
 def applying(frames: Sequence[ChangeGroup | Idle], traces: list[str]) -> AbstractContextManager[Span]:
     """What goes into the target at once: it belongs to the trace of its first group, and is linked with the others'."""
     sent_by, *others = traces or [""]

@@ -63,6 +63,10 @@ class Tracer(Protocol):
         """A context manager in which this span is the one that others begin under, in this thread."""
         ...
 
+    def resumed(self, carrier: str) -> AbstractContextManager[object]:
+        """The same for a span of elsewhere."""
+        ...
+
     def carrier(self) -> str:
         """Of the span that this thread is in."""
         ...
@@ -148,6 +152,11 @@ def span(
 def within(span: Span) -> AbstractContextManager[object]:
     """What is begun in the body by this thread belongs to a span that is already begun."""
     return nullcontext() if _tracer is None or span is NOTHING else _tracer.attached(span)
+
+
+def resumed(carrier: str) -> AbstractContextManager[object]:
+    """What is begun in the body by this thread belongs to a span of elsewhere; an empty carrier changes nothing."""
+    return _tracer.resumed(carrier) if _tracer is not None and carrier else nullcontext()
 
 
 def untraced() -> AbstractContextManager[Span]:

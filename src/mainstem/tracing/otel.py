@@ -85,6 +85,10 @@ class OtelTracer:
         inner = span.inner if isinstance(span, OtelSpan) else trace.INVALID_SPAN
         return trace.use_span(inner, end_on_exit=False, record_exception=False, set_status_on_exception=False)
 
+    def resumed(self, carrier: str) -> AbstractContextManager[trace.Span]:
+        """The span of elsewhere is the one that this thread is in."""
+        return trace.use_span(trace.NonRecordingSpan(_of(carrier)))
+
     def carrier(self) -> str:
         """Of the span that this thread is in."""
         return _carrier(None)

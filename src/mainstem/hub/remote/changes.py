@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 
+from mainstem import tracing
 from mainstem.contract.changes import ChangeSource, GroupLimits, Retention
 from mainstem.contract.source import Snapshot
 from mainstem.errors import CancelledError, LostConnectionError, MainstemError
@@ -64,10 +65,11 @@ class RemoteStream:
     def groups(self) -> Iterator[ChangeGroup | Idle]:
         """See `contract.changes.ChangeStream.groups`."""
         while (delivery := self._receiving.receive()) is not None:
-            frame = delivery.frame
+            frame, trace = delivery.frame, delivery.trace
             del delivery
             if isinstance(frame, ChangeGroup | Idle):
-                yield frame
+                with tracing.resumed(trace):
+                    yield frame
             del frame
         self._session.ask(StreamDesk.outcome)
         raise LostConnectionError("the reader of the source's log has ended")

@@ -91,7 +91,7 @@ class Serving:
         return nullcontext(self._source_of(opening))
 
     def _stream(self, opening: Opening) -> AbstractContextManager[object]:
-        return stream_desk(self._link, lambda: self._source_of(opening))
+        return stream_desk(self._link, opening.stream_id, lambda: self._source_of(opening))
 
     def _source_of(self, opening: Opening) -> ChangeSource:
         """A stream's log; one object as long as one process leads it: it may remember what it has seen."""

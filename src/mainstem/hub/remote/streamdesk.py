@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 
 from mainstem import failpoints
 from mainstem.contract.changes import ChangeSource, ChangeStream, GroupLimits
+from mainstem.contract.spans import sending
 from mainstem.errors import MainstemError
 from mainstem.hub.link import NatsLink
 from mainstem.hub.sending import SendingLane
@@ -35,8 +37,8 @@ class Start:
 class StreamDesk:
     """One stream: its groups go into a lane, the rest by calls."""
 
-    def __init__(self, link: NatsLink, changes: ChangeSource) -> None:
-        self._link, self._changes = link, changes
+    def __init__(self, link: NatsLink, stream_id: str, changes: ChangeSource) -> None:
+        self._link, self._stream_id, self._changes = link, stream_id, changes
         self._stream: ChangeStream | None = None
         self._lane: SendingLane | None = None
         self._pump: threading.Thread | None = None
@@ -48,7 +50,10 @@ class StreamDesk:
         stream = self._changes.stream(start.origin, start.position, start.tables, start.limits, start.keep)
         self._stream = stream.__enter__()
         self._lane = SendingLane(self._link, place)
-        self._pump = threading.Thread(target=self._read, args=(stream, self._lane), name="stream-reader", daemon=True)
+        run = contextvars.copy_context().run
+        self._pump = threading.Thread(
+            target=run, args=(self._read, stream, self._lane), name="stream-reader", daemon=True
+        )
         self._pump.start()
         if self._interrupted:
             self.interrupt()
@@ -96,7 +101,8 @@ class StreamDesk:
         try:
             for frame in stream.groups():
                 failpoints.hit("remote.read")
-                lane.publish(frame)
+                with sending(self._stream_id, frame):
+                    lane.publish(frame)
                 del frame  # which may be large, while the next one is read
                 failpoints.hit("remote.published")
         except MainstemError as exc:
@@ -111,9 +117,9 @@ class StreamDesk:
 
 
 @contextmanager
-def stream_desk(link: NatsLink, changes: Callable[[], ChangeSource]) -> Iterator[StreamDesk]:
+def stream_desk(link: NatsLink, stream_id: str, changes: Callable[[], ChangeSource]) -> Iterator[StreamDesk]:
     """A desk for one session."""
-    desk = StreamDesk(link, changes())
+    desk = StreamDesk(link, stream_id, changes())
     try:
         yield desk
     finally:
