@@ -28,7 +28,9 @@ from mainstem.model.run import Mode, RunOptions, TableState
 from mainstem.model.stream import Checkpoint, StoredStream, StreamTable
 from tests.native.net_oracle import Event, changes_of
 
-ID = "a-stream"
+ID = "stream_3MclN1RtL1n9SH740rgjNuGuS67"
+FAR_APART = 10**15
+"""Tokens are far apart, and as large as those of leases, which are about the time in microseconds."""
 SOURCE = TableId("there", "t")
 CHUNK = Chunk(SOURCE, 0)
 
@@ -48,11 +50,11 @@ class Place:
     make: tuple[Callable[..., Any], Callable[..., Any]]
 
     def target(self, token: int) -> Target:
-        target: Target = self.make[0](self.settings, RunOptions(token=token))
+        target: Target = self.make[0](self.settings, RunOptions(token=token * FAR_APART))
         return target
 
     def changes(self, token: int) -> ChangeTarget:
-        target: ChangeTarget = self.make[1](self.settings, RunOptions(token=token, mode=Mode.CDC))
+        target: ChangeTarget = self.make[1](self.settings, RunOptions(token=token * FAR_APART, mode=Mode.CDC))
         return target
 
     @property
@@ -64,7 +66,7 @@ class Place:
 
     def raise_fence(self, what: str, token: int) -> None:
         """As the next holder does, who has not ended anything yet."""
-        self.run(f"UPDATE {self.books}{what} SET fence = {token}")
+        self.run(f"UPDATE {self.books}{what} SET fence = {token * FAR_APART}")
 
     def begin_stream(self, token: int) -> None:
         with self.changes(token).book(ID) as book:

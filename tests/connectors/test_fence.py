@@ -15,7 +15,7 @@ from mainstem.errors import ConflictError, LostConnectionError, MainstemError, T
 from mainstem.model.frame import Chunk
 from mainstem.model.plan import Phase, Statement
 from mainstem.model.stream import Checkpoint, StoredStream
-from tests.connectors.fencing import CHUNK, ID, SOURCE, Holder, Place, batch_of, mysql_place, postgres_place
+from tests.connectors.fencing import CHUNK, FAR_APART, ID, SOURCE, Holder, Place, batch_of, mysql_place, postgres_place
 
 OVER = (TakenOverError, LostConnectionError)
 """What a holder of before meets: its session is ended, and the next one is refused."""
@@ -206,8 +206,8 @@ def test_books_of_an_earlier_version_get_a_fence(place: Place, closing: ExitStac
     closing.enter_context(place.target(7).ledger(ID))
     holder(place, 7, closing).next()
     assert [place.run(f"SELECT MAX(fence) FROM {place.books}{table}") for table in ("stream", "run")] == [
-        [(7,)],
-        [(7,)],
+        [(7 * FAR_APART,)],
+        [(7 * FAR_APART,)],
     ]
 
 

@@ -2,9 +2,10 @@
 
 The token stands in the line of the run or stream (column ``fence``). Whoever begins raises it to his own; whatever is
 written later in a transaction compares it there, with the line locked in shared mode, so that a commit is either before
-the next one's begin, or is none. DDL is in no transaction. So every connection of a process with a token holds a named
-lock whose name has the token in it, and looks at the fence once it holds that; whoever raises the fence ends the
-connections that hold such locks of lower tokens, and waits until they have gone. One that comes later sees the fence.
+the next one's begin, or is none. DDL is in no transaction. So every connection of a process with a token has a place
+with named locks, one for each bit of its token, and looks at the fence once it holds them; whoever raises the fence
+reads the tokens of all places, ends the connections of lower ones, and waits until they have gone. One that comes
+later sees the fence.
 
 Source: MySQL manual, "Locking Functions", "KILL Statement", "Locking Reads".
 """
@@ -29,7 +30,7 @@ _log = logger(__name__)
 _NO_TABLE, _NO_SUCH_THREAD, _DENIED, _LOCK_WAIT, _THERE_ALREADY, _NO_COLUMN = 1146, 1094, 1095, 1205, 1060, 1054
 _CHANGED = 1020  # of MariaDB's innodb_snapshot_isolation: somebody has raised the fence since the transaction began
 _CONNECTIONS = 64  # of one process for one run
-_EARLIER = 16  # so many tokens back, connections are looked for; those of older ones have gone by now
+_BITS = 63
 _WAIT_S = 30.0
 _LOOK_AGAIN_S = 0.05
 
@@ -61,12 +62,17 @@ class Fence:
         if not self.token:
             return
         first = int(connection.thread_id())
-        for place in range(_CONNECTIONS):
-            name = self._name(self.token, (first + place) % _CONNECTIONS)
-            if client.query(connection, "SELECT GET_LOCK(%s, 0)", (name,)) == [(1,)]:
+        for number in range(_CONNECTIONS):
+            place = (first + number) % _CONNECTIONS
+            if _lock(connection, [self._name(place, "begun")]):
                 break
         else:
             raise TransientError(f"more than {_CONNECTIONS} connections work for one {self.what}", remedy="try again")
+        bits = [self._name(place, bit) for bit in range(_BITS) if self.token >> bit & 1]
+        if not _lock(connection, [*bits, self._name(place)]):
+            raise TransientError(
+                f"the place of a connection of this {self.what} is held by another", remedy="try again"
+            )
         found = self.seen(connection)
         if found is not None and found > self.token:
             raise self.taken_over(found)
@@ -119,9 +125,10 @@ class Fence:
         did = f"has ended this {self.what}" if found is None else f"has taken this {self.what} over"
         return TakenOverError(f"another process {did} in the target", **{self.what: self.id}, fence=found)
 
-    def _name(self, token: int, place: int) -> str:
+    def _name(self, place: int, part: int | str = "") -> str:
+        """A lock of a place: of a bit, or of all of it, which is taken last."""
         digest = hashlib.sha256(f"{self.database}\0{self.table}\0{self.id}".encode()).hexdigest()[:24]
-        return f"mainstem.{digest}.{token}.{place}"
+        return f"mainstem.{digest}.{place}.{part}"
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -153,18 +160,25 @@ class Fence:
         return raised or found is None
 
     def _end_older(self, connection: Any, deadline: float) -> None:
-        names = [
-            self._name(token, place)
-            for token in range(max(self.token - _EARLIER, 1), self.token)
-            for place in range(_CONNECTIONS)
-        ]
-        left = _holders(connection, names)
-        for thread in left.values():
+        left = self._older(connection)
+        for thread in left:
             kill(connection, thread)
-        while left := _holders(connection, list(left)):
+        while left := left & self._older(connection):
             if time.monotonic() > deadline:
-                raise in_the_way(sorted(left.values()))
+                raise in_the_way(sorted(left))
             time.sleep(_LOOK_AGAIN_S)
+
+    def _older(self, connection: Any) -> set[int]:
+        """The connections that work for lower tokens."""
+        holders = _holders(connection, [self._name(place) for place in range(_CONNECTIONS)])
+        found = set()
+        for place, thread in enumerate(holders):
+            if thread is None:
+                continue
+            bits = _holders(connection, [self._name(place, bit) for bit in range(_BITS)])
+            if sum(1 << bit for bit, holder in enumerate(bits) if holder == thread) < self.token:
+                found.add(thread)
+        return found
 
 
 def run_fence(settings: ConnectionSettings, run_id: str, token: int) -> Fence:
@@ -198,13 +212,18 @@ def in_the_way(threads: list[int]) -> TransientError:
     )
 
 
-def _holders(connection: Any, names: list[str]) -> dict[str, int]:
-    """Those of the locks that are held, with the connections that hold them."""
-    if not names:
-        return {}
+def _lock(connection: Any, names: list[str]) -> bool:
+    """Take these locks one after the other, without waiting; False if one is held by another connection."""
+    asked = ", ".join(f"GET_LOCK('{name}', 0)" for name in names)
+    (row,) = client.query(connection, f"SELECT {asked}")
+    return set(row) == {1}
+
+
+def _holders(connection: Any, names: list[str]) -> list[int | None]:
+    """The connection that holds each lock."""
     asked = ", ".join(f"IS_USED_LOCK('{name}')" for name in names)
     (row,) = client.query(connection, f"SELECT {asked}")
-    return {name: int(thread) for name, thread in zip(names, row, strict=True) if thread is not None}
+    return [None if thread is None else int(thread) for thread in row]
 
 
 def _lacks_column(connection: Any, table: str, exc: pymysql.Error) -> bool:

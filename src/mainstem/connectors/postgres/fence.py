@@ -28,8 +28,8 @@ Connection = psycopg.Connection[Any]
 
 _log = logger(__name__)
 _NAME = re.compile(r"mainstem (\w+) (\d+) (\S+)")
-_PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,36}")  # with the rest of the name at most 63 bytes, what the server keeps
-_CUT = 24
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,28}")  # behind a token of 19 digits; the server keeps 63 bytes of a name
+_CUT = 18
 _WAIT_S = 30.0  # for what a former holder keeps locked
 _LOCK_WAIT = "SET LOCAL lock_timeout = '1s'"
 _ENDED_S = 5.0
