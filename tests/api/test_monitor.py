@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from mainstem.control import supervisor
+from mainstem.control import logbook
 from mainstem.control.clock import now_us
 from mainstem.model.alert import Alert, AlertKind
 from mainstem.model.event import Category, Event, Level
@@ -117,7 +117,7 @@ def test_a_page_that_comes_back_finds_every_line_once_and_in_order(api: httpx.Cl
 def test_a_page_that_was_away_too_long_is_told_that_lines_are_gone(
     api: httpx.Client, stream: str, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisor, "KEPT_LINES", 100)
+    monkeypatch.setattr(logbook, "KEPT_LINES", 100)
     monkeypatch.setattr("mainstem.api.watching.KEPT_LINES", 100)
     say(runs[stream], "first")
     first = api.get(f"streams/{stream}/logs").json()[-1]["number"]
@@ -131,7 +131,7 @@ def test_a_page_that_was_away_too_long_is_told_that_lines_are_gone(
 def test_warnings_outlive_the_lines_that_came_after_them(
     api: httpx.Client, stream: str, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisor, "KEPT_LINES", 100)
+    monkeypatch.setattr(logbook, "KEPT_LINES", 100)
     say(runs[stream], "the disk is nearly full", level=Level.WARN)
     say(runs[stream], *(f"line {number}" for number in range(300)))
     messages = [line["message"] for line in api.get(f"streams/{stream}/logs?limit=1000").json()]

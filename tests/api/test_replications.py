@@ -24,7 +24,9 @@ from mainstem.control.configs import Configs
 from mainstem.control.connections import Connections
 from mainstem.control.console import Consoles
 from mainstem.control.events import Broadcaster
+from mainstem.control.fleet import Fleet
 from mainstem.control.keys import ApiKeys
+from mainstem.control.members import this_process
 from mainstem.control.query_exports import QueryExports
 from mainstem.control.query_history import QueryHistory
 from mainstem.control.reach import Systems
@@ -84,8 +86,9 @@ def api(tmp_path: Path, runs: dict[str, Replica], monkeypatch: pytest.MonkeyPatc
     keys, box = ApiKeys(store, KEY), SecretBox(b"k" * 32)
     connections = Connections(store, box, registry)
     configs, broadcaster = Configs(store, connections), Broadcaster()
-    boss = Supervisor(store, broadcaster, make)
-    kept = Streams(store, configs, boss)
+    fleet = Fleet.of(store.fleet, this_process(), shared=store.is_shared)
+    boss = Supervisor(store, broadcaster, make, fleet)
+    kept = Streams(store, configs, boss, fleet)
     consoles = Consoles(connections, QueryHistory(store))
     services = Services(
         store, keys, connections, configs, kept, Replications(kept, boss), Systems(registry), Explorer(registry), boss,

@@ -12,6 +12,8 @@ from mainstem.control import alerts, supervisor
 from mainstem.control.clock import now_us
 from mainstem.control.configs import Configs
 from mainstem.control.events import Broadcaster
+from mainstem.control.fleet import Fleet
+from mainstem.control.members import this_process
 from mainstem.control.replications import Replications
 from mainstem.control.states import StateConflict
 from mainstem.control.streams import Streams
@@ -33,8 +35,9 @@ class Plane:
     def __init__(self, store: SqlStore, configs: Configs) -> None:
         self.store, self.configs = store, configs
         self.runs: dict[str, Replica] = {}
-        self.supervisor = Supervisor(store, Broadcaster(), self._make)
-        self.streams = Streams(store, configs, self.supervisor)
+        fleet = Fleet.of(store.fleet, this_process(), shared=store.is_shared)
+        self.supervisor = Supervisor(store, Broadcaster(), self._make, fleet)
+        self.streams = Streams(store, configs, self.supervisor, fleet)
         self.replications = Replications(self.streams, self.supervisor)
 
     def _make(

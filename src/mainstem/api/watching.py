@@ -11,9 +11,9 @@ from mainstem.api import shapes
 from mainstem.api import stats as shaping
 from mainstem.api.services import Services
 from mainstem.contract.store import LogLine, StreamRecord
+from mainstem.control.logbook import KEPT_LINES
 from mainstem.control.rates import Rate
 from mainstem.control.states import ACTIVE
-from mainstem.control.supervisor import KEPT_LINES
 from mainstem.errors import NotFoundError
 from mainstem.model.event import Category
 from mainstem.model.run import Progress, RunState, TableState

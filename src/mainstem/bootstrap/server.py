@@ -24,11 +24,14 @@ from mainstem.bootstrap.hubs import hubs
 from mainstem.bootstrap.traces import traces
 from mainstem.contract.registry import Registry
 from mainstem.control.browsing import Explorer
+from mainstem.control.claims import Claims
 from mainstem.control.configs import Configs
 from mainstem.control.connections import Connections
 from mainstem.control.console import Consoles
 from mainstem.control.events import Broadcaster
+from mainstem.control.fleet import Fleet
 from mainstem.control.keys import ApiKeys
+from mainstem.control.members import this_process
 from mainstem.control.query_exports import QueryExports
 from mainstem.control.query_history import QueryHistory
 from mainstem.control.reach import Systems
@@ -82,8 +85,10 @@ def control_plane(settings: Settings) -> Iterator[tuple[Services, str | None]]:
         install_id = store.setdefault("install_id", new_id("install"))
         hub = settings.hub.get_secret_value() if settings.hub else ""
         hubs_of = stack.enter_context(hubs(hub, install_id.removeprefix("install_")))
-        supervisor = Supervisor(store, broadcaster, partial(run_of, hubs=hubs_of))
-        streams = Streams(store, configs, supervisor, settings.max_active_streams)
+        fleet = Fleet.of(store.fleet, this_process(), shared=store.is_shared)
+        supervisor = Supervisor(store, broadcaster, partial(run_of, hubs=hubs_of), fleet)
+        streams = Streams(store, configs, supervisor, fleet, settings.max_active_streams)
+        claims = Claims(fleet, supervisor, streams.ends)
         services = Services(
             store, keys, connections, configs, streams, Replications(streams, supervisor), Systems(registry),
             Explorer(registry), supervisor, broadcaster, install_id, str(settings.home / "exports"),
@@ -92,11 +97,13 @@ def control_plane(settings: Settings) -> Iterator[tuple[Services, str | None]]:
         )  # fmt: skip
         supervisor.start()
         streams.go_on()
+        claims.start()
         try:
             yield services, first
         finally:
             broadcaster.close()
             consoles.close()
+            claims.close()
             supervisor.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mainstem.contract.store import StreamRecord
+from mainstem.control.commands import CUTOVER, REPLAY, RESYNC
 from mainstem.control.states import StateConflict
 from mainstem.control.streams import Streams
 from mainstem.control.supervisor import Supervisor
@@ -25,20 +26,22 @@ class Replications:
     def __init__(self, streams: Streams, supervisor: Supervisor) -> None:
         self._streams = streams
         self._supervisor = supervisor
+        self._commands = streams.commands
+        self._commands.does(CUTOVER, self._cutover)
+        self._commands.does(RESYNC, self._resync)
+        self._commands.does(REPLAY, self._replay)
 
     def cutover(self, stream_id: str, deadline_s: float, quiet_s: float) -> CutoverReport:
         """Wait for a quiet source with no lag, set counters, compare counts; see `Replication.cutover`. It must run."""
-        record, run = self._running(stream_id)
-        report = run.cutover(deadline_s, quiet_s=quiet_s)
-        told = "it is safe to switch to the target" if report.safe else f"not safe yet: {'; '.join(report.problems)}"
-        self._supervisor.say(record.id, f"cut-over: {told}")
+        record, _ = self._known(stream_id)
+        more_s = deadline_s + quiet_s
+        report: CutoverReport = self._commands.have(CUTOVER, record.id, deadline_s, quiet_s, more_s=more_s)
         return report
 
     def resync(self, stream_id: str, tables: Sequence[str]) -> None:
         """Begin to copy tables anew while the others stream. It must run."""
-        record, run = self._running(stream_id)
-        run.resync(tables)
-        self._supervisor.say(record.id, f"a new copy was asked for: {', '.join(tables)}")
+        record, _ = self._known(stream_id)
+        self._commands.have(RESYNC, record.id, list(tables))
 
     def letters(self, stream_id: str, limit: int) -> list[DeadLetter]:
         """Changes that were put aside, oldest first."""
@@ -50,9 +53,8 @@ class Replications:
 
     def replay(self, stream_id: str, numbers: Sequence[int]) -> tuple[int, int]:
         """Apply letters once more (none named: all); how many went in, how many were refused again. It must run."""
-        record, run = self._running(stream_id)
-        applied, refused = run.replay_letters(numbers)
-        self._supervisor.say(record.id, f"dead letters applied again: {applied} went in, {refused} were refused")
+        record, _ = self._known(stream_id)
+        applied, refused = self._commands.have(REPLAY, record.id, list(numbers))
         return applied, refused
 
     def discard(self, stream_id: str, numbers: Sequence[int]) -> None:
@@ -82,12 +84,23 @@ class Replications:
             )
         return record, self._supervisor.replication(record.id)
 
-    def _running(self, stream_id: str) -> tuple[StreamRecord, Replication]:
-        record, run = self._known(stream_id)
-        if run is None:
-            raise StateConflict(
-                f"stream {record.id} is {record.state}; it must run for this",
-                remedy="resume it, or start its config again",
-                details={"field": "stream_state", "state": record.state.value, "value": record.id},
-            )
-        return record, run
+    def _led(self, stream_id: str) -> Replication:
+        run = self._supervisor.led_run(stream_id)
+        if not isinstance(run, Replication):
+            raise TypeError(type(run))  # the mode was looked at before
+        return run
+
+    def _cutover(self, stream_id: str, deadline_s: float, quiet_s: float) -> CutoverReport:
+        report = self._led(stream_id).cutover(deadline_s, quiet_s=quiet_s)
+        told = "it is safe to switch to the target" if report.safe else f"not safe yet: {'; '.join(report.problems)}"
+        self._supervisor.say(stream_id, f"cut-over: {told}")
+        return report
+
+    def _resync(self, stream_id: str, tables: list[str]) -> None:
+        self._led(stream_id).resync(tables)
+        self._supervisor.say(stream_id, f"a new copy was asked for: {', '.join(tables)}")
+
+    def _replay(self, stream_id: str, numbers: list[int]) -> tuple[int, int]:
+        applied, refused = self._led(stream_id).replay_letters(numbers)
+        self._supervisor.say(stream_id, f"dead letters applied again: {applied} went in, {refused} were refused")
+        return applied, refused

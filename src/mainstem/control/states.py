@@ -45,7 +45,7 @@ TRANSITIONS: Mapping[RunState, Mapping[Move, RunState]] = {
 }
 
 ON_REQUEST = (Move.START, Move.PAUSE, Move.RESUME, Move.STOP)
-ACTIVE = (RunState.RUNNING, RunState.PAUSED)
+ACTIVE = (RunState.READY, RunState.RUNNING, RunState.PAUSED)
 ENDED = tuple(state for state in RunState if Move.STOP not in TRANSITIONS[state])
 
 _THERE_ALREADY: Mapping[Move, tuple[RunState, ...]] = {

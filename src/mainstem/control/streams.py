@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mainstem.contract.fleet import stream_lease
 from mainstem.contract.store import LogLine, StateStore, StreamRecord
 from mainstem.control import preflight
 from mainstem.control.clock import now_us
+from mainstem.control.commands import PAUSE, PAUSE_TABLE, RESUME, RESUME_TABLE, STOP, Commands
 from mainstem.control.config_body import read_config
 from mainstem.control.configs import Configs
+from mainstem.control.fleet import Fleet
+from mainstem.control.members import Role
 from mainstem.control.options import reporting_interval_s
+from mainstem.control.orders import Command
 from mainstem.control.plans import plan_of
+from mainstem.control.runs import Ends
 from mainstem.control.states import ACTIVE, StateConflict
-from mainstem.control.supervisor import Ends, Run, Supervisor, is_to_go_on
+from mainstem.control.supervisor import Supervisor, is_to_go_on
 from mainstem.engine.replication import close_stream
 from mainstem.errors import ConflictError, MainstemError, NotFoundError
 from mainstem.model.event import Level
@@ -23,6 +29,10 @@ from mainstem.model.plan import MigrationPlan, Severity
 from mainstem.model.run import Mode, RunState
 
 CURRENT = "current"
+TAKEN_WITHIN_S = 15.0
+_LOOK_S = 0.1
+_STARTING = "starting"
+"""The lease of whoever counts how many streams are active, and adds one."""
 
 
 class Streams:
@@ -32,12 +42,20 @@ class Streams:
         max_active: how many may run or be paused at once; 0 is unlimited.
     """
 
-    def __init__(self, store: StateStore, configs: Configs, supervisor: Supervisor, max_active: int = 0) -> None:
+    def __init__(
+        self, store: StateStore, configs: Configs, supervisor: Supervisor, fleet: Fleet, max_active: int = 0
+    ) -> None:
         self._store = store
         self._configs = configs
         self._supervisor = supervisor
+        self._fleet = fleet
         self._max_active = max_active
-        self._starting = threading.Lock()
+        self.commands = Commands(fleet)
+        self.commands.does(PAUSE, lambda stream_id: _nothing(supervisor.pause(stream_id)))
+        self.commands.does(RESUME, lambda stream_id: _nothing(supervisor.resume(stream_id, self.ends)))
+        self.commands.does(STOP, lambda stream_id: _nothing(supervisor.stop(stream_id, self.ends)))
+        self.commands.does(PAUSE_TABLE, self._pause_table)
+        self.commands.does(RESUME_TABLE, self._resume_table)
 
     def all(self, config_id: str = "") -> list[StreamRecord]:
         """Streams, newest first; of one config if given."""
@@ -68,6 +86,7 @@ class Streams:
         """
         config = self._configs.get(config_id)
         body = {**config.body, "snapshot": snapshot} if snapshot else config.body
+        self._check_writers()
         self._check_room(config_id)
         definition, source, target = self._configs.resolve(body)
         findings = preflight.check(source, target, definition.options)
@@ -75,15 +94,48 @@ class Streams:
             new_id(STREAM), now_us(), config.id, config.name, definition.mode, config.source_id, config.target_id,
             body, RunState.READY,
         )  # fmt: skip
-        with self._starting:
+        with self._fleet.alone(_STARTING):
             self._check_room(config_id)  # again, because the checks of both sides took their time
-            started = self._supervisor.begin(record, source, target, definition.options)
+            if self._supervisor.runs_streams:
+                self._supervisor.begin(record, source, target, definition.options)
+            else:
+                self._store.add_stream(record)
+        started = self._taken(record)
         for warning in (*definition.warnings, *self._held(config_id)):
             self._supervisor.say(record.id, warning, level=Level.WARN)
         for item in findings:
             level = Level.INFO if item.finding.severity is Severity.INFO else Level.WARN
             self._supervisor.say(record.id, f"{item.role}: {item.finding.message}", level=level, part=item.role.value)
         return started
+
+    def _check_writers(self) -> None:
+        """`StateConflict` unless there is a process that can run a stream."""
+        missing = [role for role in (Role.WRITER, Role.READER) if not self._fleet.members.live(role)]
+        if missing:
+            raise StateConflict(
+                f"no process with role {' or '.join(missing)} is there to run a stream",
+                remedy=f"start one (mainstem serve --role {','.join(missing)}); GET /system/members lists them",
+                details={"field": "role", "value": [role.value for role in missing]},
+            )
+
+    def _taken(self, record: StreamRecord) -> StreamRecord:
+        """The record once a process leads the stream; without one in time it is forgotten, and nothing has begun."""
+        deadline_s = time.monotonic() + TAKEN_WITHIN_S
+        while True:
+            found = self.get(record.id)
+            if found.state is not RunState.READY:
+                return found
+            late = time.monotonic() > deadline_s
+            lease = self._fleet.leases.acquire(stream_lease(record.id)) if late else None
+            if lease is not None:
+                self._store.delete_stream(record.id)
+                self._fleet.leases.release(lease)
+                raise StateConflict(
+                    "no process with role writer took the stream; it has not begun",
+                    remedy="see GET /system/members, and the logs of those processes",
+                    details={"field": "role", "value": [Role.WRITER.value]},
+                )
+            time.sleep(_LOOK_S)
 
     def _held(self, config_id: str) -> Iterator[str]:
         """Warnings of earlier replications of a config for which the source may still keep its log."""
@@ -112,44 +164,45 @@ class Streams:
 
     def pause(self, stream_id: str) -> StreamRecord:
         """Hold a stream."""
-        return self._supervisor.pause(self.get(stream_id).id)
+        return self._moved(self.get(stream_id), PAUSE)
 
     def stop(self, stream_id: str) -> StreamRecord:
         """End a stream for good; of a replication the source keeps nothing more."""
-        return self._supervisor.stop(self.get(stream_id).id, self.ends)
+        return self._moved(self.get(stream_id), STOP)
 
     def resume(self, stream_id: str) -> StreamRecord:
         """Go on after a pause, a failure, or the end of the server."""
         record = self.get(stream_id)
-        with self._starting:
-            if record.state is RunState.FAILED:  # the others are active themselves, or cannot be resumed
-                self._check_room(record.config_id)
-            return self._supervisor.resume(record.id, self.ends)
+        self._check_writers()
+        if record.state is not RunState.FAILED:  # it is active itself, or cannot be resumed
+            return self._moved(record, RESUME)
+        with self._fleet.alone(_STARTING):
+            self._check_room(record.config_id)
+            return self._moved(record, RESUME)
+
+    def _moved(self, record: StreamRecord, command: Command) -> StreamRecord:
+        self.commands.have(command, record.id)
+        return self.get(record.id)
 
     def pause_table(self, stream_id: str, table: str) -> StreamRecord:
         """Hold one table while the others go on. `StateConflict` when the stream does not run."""
-        record, run = self._running(stream_id)
-        run.pause_table(table)
-        self._supervisor.say(record.id, f"{table}: paused on request", table=table)
+        record = self.get(stream_id)
+        self.commands.have(PAUSE_TABLE, record.id, table)
         return record
 
     def resume_table(self, stream_id: str, table: str) -> StreamRecord:
         """Go on with a table that is held; in mode cdc by a new copy. `StateConflict` when the stream does not run."""
-        record, run = self._running(stream_id)
-        run.resume_table(table)
-        self._supervisor.say(record.id, f"{table}: goes on on request", table=table)
+        record = self.get(stream_id)
+        self.commands.have(RESUME_TABLE, record.id, table)
         return record
 
-    def _running(self, stream_id: str) -> tuple[StreamRecord, Run]:
-        record = self.get(stream_id)
-        run = self._supervisor.run_of(record.id)
-        if run is None:
-            raise StateConflict(
-                f"stream {record.id} is {record.state}; it must run for this",
-                remedy="resume it, or start its config again",
-                details={"field": "stream_state", "state": record.state.value, "value": record.id},
-            )
-        return record, run
+    def _pause_table(self, stream_id: str, table: str) -> None:
+        self._supervisor.led_run(stream_id).pause_table(table)
+        self._supervisor.say(stream_id, f"{table}: paused on request", table=table)
+
+    def _resume_table(self, stream_id: str, table: str) -> None:
+        self._supervisor.led_run(stream_id).resume_table(table)
+        self._supervisor.say(stream_id, f"{table}: goes on on request", table=table)
 
     def forget(self, config_id: str, run_ids: Sequence[str] = (), *, force: bool = False) -> int:
         """Delete streams of a config that have ended (these, or all); returns how many.
@@ -172,7 +225,11 @@ class Streams:
                 raise ConflictError(f"stream {record.id} is {record.state}", remedy="stop it first", stream=record.id)
             if record.mode == Mode.CDC and not force:
                 self._close(record)
-        return sum(self._store.delete_stream(record.id) for record in chosen)
+        return sum(self._delete(record) for record in chosen)
+
+    def _delete(self, record: StreamRecord) -> bool:
+        with self._fleet.alone(stream_lease(record.id), patience_s=0.0):
+            return self._store.delete_stream(record.id)
 
     def _close(self, record: StreamRecord) -> None:
         try:
@@ -195,7 +252,7 @@ class Streams:
     def go_on(self) -> None:
         """Resume the replications that ran when the last server ended; one that cannot be is told in its log."""
         for record in self._store.streams(states=(RunState.PAUSED,)):
-            if not is_to_go_on(record):
+            if not is_to_go_on(record.state, record.message):
                 continue
             try:
                 self._supervisor.resume(record.id, self.ends)
@@ -226,3 +283,7 @@ class Streams:
                 remedy="stop one, or raise MAINSTEM_MAX_ACTIVE_STREAMS",
                 details={"field": "stream_state", "value": [stream.id for stream in active]},
             )
+
+
+def _nothing(_record: StreamRecord) -> None:
+    """What an order answers with: the record is in the store for everyone to read."""

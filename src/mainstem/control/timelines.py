@@ -75,3 +75,8 @@ class Timelines:
             timeline = self._live.pop(stream_id, None)
         if timeline is not None:
             self._store.save_timeline(stream_id, timeline.to_json())
+
+    def forget(self, stream_id: str) -> None:
+        """A stream is another process's by now, and its timeline, too."""
+        with self._lock:
+            self._live.pop(stream_id, None)

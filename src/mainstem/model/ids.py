@@ -10,6 +10,7 @@ CONNECTION = "conn"
 CONFIG = "config"
 STREAM = "stream"
 KEY = "key"
+MEMBER = "member"
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from mainstem.contract.fleet import Lease
+from mainstem.contract.fleet import Lease, stream_lease
 from mainstem.contract.store import (
     ApiKeyRecord,
     ConfigRecord,
@@ -163,6 +163,7 @@ class SqlStore:
         with self._database.writing() as connection:
             connection.execute(tables.stream_logs.delete().where(tables.stream_logs.c.stream_id == stream_id))
             connection.execute(tables.stream_timelines.delete().where(tables.stream_timelines.c.id == stream_id))
+            connection.execute(tables.leases.delete().where(tables.leases.c.name == stream_lease(stream_id)))
             return connection.execute(tables.streams.delete().where(tables.streams.c.id == stream_id)).rowcount > 0
 
     def append_logs(self, lines: Sequence[tuple[str, Event]], *, keep: int, keep_troubles: int = 0) -> None:

@@ -1,0 +1,252 @@
+"""Several processes on one store: who leads a stream, and how the others have it do things."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mainstem.contract.fleet import Lease, stream_lease
+from mainstem.control import leases, preflight, streams, supervisor
+from mainstem.control.members import ALL, Role
+from mainstem.control.states import StateConflict
+from mainstem.control.supervisor import LET_GO, TO_GO_ON, WENT_ON
+from mainstem.errors import ConflictError, NotFoundError, TransientError
+from mainstem.model.connection import ConnectionSettings
+from mainstem.model.run import RunState
+from tests.control.conftest import flat
+from tests.control.planes import Plane
+from tests.store.conftest import postgres_url
+
+WaitUntil = Callable[[Callable[[], bool]], None]
+Start = Callable[..., Plane]
+
+
+@pytest.fixture(autouse=True)
+def released(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Ids of streams whose source was told to keep nothing more."""
+    found: list[str] = []
+    monkeypatch.setattr(preflight, "check", lambda *_: [])
+    monkeypatch.setattr(supervisor, "release", lambda *args: found.append(args[-1]))
+    monkeypatch.setattr(streams, "close_stream", lambda *_: None)
+    return found
+
+
+@pytest.fixture
+def start(postgres_db: ConnectionSettings) -> Iterator[Start]:
+    planes: list[Plane] = []
+
+    def start(*roles: Role) -> Plane:
+        planes.append(Plane(postgres_url(postgres_db), roles or ALL))
+        return planes[-1].start()
+
+    yield start
+    for plane in planes:
+        for run in plane.runs.values():
+            run.stop()
+    for plane in planes:
+        plane.end()
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leases run out sooner than usual."""
+    for name, seconds in (("LASTS_S", 2.0), ("RENEW_S", 0.4), ("GIVE_UP_S", 1.5)):
+        monkeypatch.setattr(leases, name, seconds)
+
+
+def config_of(plane: Plane) -> Any:
+    connections = plane.configs._connections
+    ends = [connections.create(flat()).id, connections.create(flat(type="postgresql", port=5432)).id]
+    return plane.configs.create({"source": ends[0], "target": ends[1], "mode": "cdc"})
+
+
+def lease_of(plane: Plane, stream_id: str) -> Lease | None:
+    return next((lease for lease in plane.store.fleet.leases() if lease.name == stream_lease(stream_id)), None)
+
+
+def lines(plane: Plane, stream_id: str) -> list[str]:
+    plane.supervisor.flush()
+    return [line.event.message for line in plane.store.logs(stream_id)]
+
+
+def test_any_server_moves_a_stream_that_another_leads(start: Start) -> None:
+    leader, other = start(), start()
+    run = leader.begin(config_of(leader))
+    assert other.streams.get(run.run_id).state is RunState.RUNNING
+    assert other.streams.pause(run.run_id).state is RunState.PAUSED
+    assert other.streams.resume(run.run_id).state is RunState.RUNNING
+    other.streams.pause_table(run.run_id, "orders")
+    other.streams.resume_table(run.run_id, "orders")
+    assert other.replications.cutover(run.run_id, 9, 1) == run.cutover(9, quiet_s=1)
+    assert other.replications.replay(run.run_id, [3]) == (1, 0)
+    other.replications.resync(run.run_id, ["orders"])
+    with pytest.raises(NotFoundError, match="no table nothing"):
+        other.replications.resync(run.run_id, ["nothing"])
+    with pytest.raises(ConflictError, match="is RUNNING"):
+        other.streams.forget(other.streams.get(run.run_id).config_id, [run.run_id])
+    assert other.streams.stop(run.run_id).state is RunState.STOPPED
+    asked = ["pause", "resume", "pause orders", "resume orders", "cutover 9 1", "cutover 9 1", "replay [3]", "resync"]
+    assert run.asked == [*asked, "stop"]
+    assert not other.runs
+    with pytest.raises(StateConflict, match="it must run for this"):
+        other.replications.cutover(run.run_id, 9, 1)
+
+
+def test_what_a_stream_that_nobody_leads_needs_is_done_by_whoever_is_asked(start: Start, released: list[str]) -> None:
+    one, other = start(), start()
+    run = one.begin(config_of(one))
+    one.streams.pause(run.run_id)
+    one.end()
+    assert other.streams.get(run.run_id).state is RunState.PAUSED
+    assert other.streams.resume(run.run_id).state is RunState.RUNNING
+    assert other.leads(run.run_id)
+    other.streams.stop(run.run_id)
+    assert (released, lease_of(other, run.run_id)) == ([run.run_id], None)
+
+
+def test_a_server_that_ends_hands_its_streams_over_at_once(start: Start, wait_until: WaitUntil) -> None:
+    one, other = start(), start()
+    run = one.begin(config_of(one))
+    before = lease_of(one, run.run_id)
+    one.end()
+    assert run.asked == ["stop"]
+    began = time.monotonic()
+    wait_until(lambda: other.leads(run.run_id))
+    assert time.monotonic() - began < leases.LASTS_S - 1  # nothing had to run out
+    after = lease_of(other, run.run_id)
+    assert before is not None
+    assert after is not None
+    assert after.token > before.token
+    again = other.runs[run.run_id]
+    assert (again.begun, again.options.token) == (True, after.token)
+    assert other.streams.get(run.run_id).state is RunState.RUNNING
+    assert WENT_ON in lines(other, run.run_id)
+
+
+def test_streams_of_the_last_server_go_on_with_the_next(start: Start, wait_until: WaitUntil) -> None:
+    one = start()
+    run = one.begin(config_of(one))
+    one.end()
+    other = start()
+    record = other.streams.get(run.run_id)
+    assert (record.state, record.message) in {(RunState.PAUSED, TO_GO_ON), (RunState.RUNNING, "")}
+    wait_until(lambda: other.leads(run.run_id))
+    assert other.streams.get(run.run_id).state is RunState.RUNNING
+
+
+def test_the_streams_of_a_killed_server_are_taken_over_in_time(start: Start, wait_until: WaitUntil) -> None:
+    one, two, three = start(), start(), start()
+    config = config_of(one)
+    found = [one.begin(replace(config, id=f"config_{number}")) for number in range(4)]
+    before = {run.run_id: lease_of(one, run.run_id) for run in found}
+    one.kill()
+    began = time.monotonic()
+    wait_until(lambda: all(two.leads(run.run_id) or three.leads(run.run_id) for run in found))
+    assert time.monotonic() - began < 15  # about 7 on a machine that is not busy
+    for run in found:
+        after, former = lease_of(two, run.run_id), before[run.run_id]
+        assert after is not None
+        assert former is not None
+        assert after.token > former.token
+        assert not one.store.save_progress(run.run_id, {}, former)
+        assert two.leads(run.run_id) != three.leads(run.run_id)
+    assert two.runs  # they share the work
+    assert three.runs
+    assert two.streams.pause(found[0].run_id).state is RunState.PAUSED
+
+
+@pytest.mark.usefixtures("quick")
+def test_who_cannot_reach_the_store_lets_go_before_another_may_begin(
+    start: Start, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = start()
+    run = one.begin(config_of(one))
+
+    def unreachable(*_: object) -> Any:
+        raise TransientError("the store is away")
+
+    with monkeypatch.context() as cut:
+        for name in ("renew", "release", "beat"):
+            cut.setattr(one.store.fleet, name, unreachable)
+        for name in ("put_stream", "save_progress", "append_logs", "save_timeline"):
+            cut.setattr(one.store, name, unreachable)
+        wait_until(lambda: "stop" in run.asked)
+        held = lease_of(one, run.run_id)  # as others see it: it has not run out yet
+        wait_until(lambda: not one.supervisor._active)
+        assert one.streams.get(run.run_id).state is RunState.RUNNING  # its record is not touched
+    assert held is not None
+    wait_until(lambda: one.leads(run.run_id))  # it is the only one there
+    assert one.runs[run.run_id] is not run
+    assert LET_GO in lines(one, run.run_id)
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_another_has_taken_over_is_not_written_to(start: Start, wait_until: WaitUntil) -> None:
+    """A process that was frozen for so long that another leads its stream, and then goes on."""
+    one, other = start(), start()
+    run = one.begin(config_of(one))
+    one.kill()
+    wait_until(lambda: other.leads(run.run_id))
+    active = one.supervisor._active[run.run_id]
+    active.lost = False
+    run.end(RunState.FAILED, "the network was gone")
+    assert active.done.wait(30)
+    assert other.streams.get(run.run_id).state is RunState.RUNNING
+    assert other.leads(run.run_id)
+
+
+def test_a_server_without_writers_starts_streams_elsewhere(start: Start, wait_until: WaitUntil) -> None:
+    api = start(Role.API)
+    config = config_of(api)
+    with pytest.raises(StateConflict, match="no process with role writer or reader"):
+        api.streams.start(config.id)
+    assert api.streams.all() == []
+    writer, _ = start(Role.WRITER), start(Role.READER)
+    record = api.streams.start(config.id)
+    assert record.state is RunState.RUNNING
+    assert (list(writer.runs), api.runs) == ([record.id], {})
+    with pytest.raises(StateConflict, match="still active"):
+        api.streams.start(config.id)
+    writer.runs[record.id].end(RunState.FAILED, "x")
+    wait_until(lambda: api.streams.get(record.id).state is RunState.FAILED)
+    assert api.streams.resume(record.id).state is RunState.RUNNING
+    wait_until(lambda: writer.leads(record.id))
+    assert api.streams.stop(record.id).state is RunState.STOPPED
+    assert api.streams.forget(config.id) == 1
+
+
+def test_a_stream_that_no_writer_takes_has_not_begun(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    api, _ = start(Role.API), start(Role.READER)
+    writer = start(Role.WRITER)
+    writer.claims.close()
+    monkeypatch.setattr(streams, "TAKEN_WITHIN_S", 0.2)
+    with pytest.raises(StateConflict, match="has not begun"):
+        api.streams.start(config_of(api).id)
+    assert api.streams.all() == []
+
+
+def test_members_say_who_they_are_and_what_they_lead(start: Start) -> None:
+    one, other = start(), start(Role.API)
+    run = one.begin(config_of(one))
+    me, them = one.fleet.members.me, other.fleet.members.me
+    assert [member.id for member in other.fleet.members.live()] == [me.id, them.id]
+    assert [member.id for member in other.fleet.members.live(Role.WRITER)] == [me.id]
+    assert other.fleet.led() == {me.id: [run.run_id]}
+    one.end()
+    assert [member.id for member in other.fleet.members.live()] == [them.id]
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_stream_whose_connection_is_gone_cannot_be_taken_over(start: Start, wait_until: WaitUntil) -> None:
+    one = start()
+    config = config_of(one)
+    run = one.begin(config)
+    one.store.delete_connection(config.source_id)
+    one.kill()
+    other = start()
+    wait_until(lambda: other.streams.get(run.run_id).state is RunState.FAILED)
+    assert "connection" in other.streams.get(run.run_id).error
