@@ -33,6 +33,9 @@ OF_A_STREAM = (
 )  # fmt: skip
 """The places that a replication passes beside those of its copy, in about their order; only some targets have all."""
 
+OF_A_READER = ("remote.batch", "remote.sent", "remote.read", "remote.published")
+"""The places that a process passes which reads for another one: two in a snapshot's chunk, two in a log."""
+
 _lock = threading.Lock()
 
 

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
 
 import pytest
 from tools.compare import compare
 
 from mainstem import bootstrap
-from mainstem.engine.endpoint import Endpoint
-from mainstem.hub.address import read_address
-from mainstem.hub.link import NatsLink
-from mainstem.hub.remote.loading import remote_target
-from mainstem.hub.remote.serving import Serving
-from mainstem.hub.remote.source import remote_source
 from mainstem.model.ids import STREAM, new_id
 from mainstem.model.run import RunOptions, RunState
 from mainstem.testing.nats import NatsServer, nats
-from tests.e2e.routes import End, Route
+from tests.apart import apart
+from tests.e2e.routes import CROSSING, MYSQL, End, Route
+from tests.e2e.streams import cdc, ended_by_request, following, wait_until
 
 MIB = 1024 * 1024
 
@@ -29,57 +22,6 @@ MIB = 1024 * 1024
 def server() -> Iterator[NatsServer]:
     with nats() as started:
         yield started
-
-
-@dataclass
-class Apart:
-    """A leader and processes that read for it, each with a connection of its own to NATS."""
-
-    url: str
-    route: Route
-    options: RunOptions
-    stack: ExitStack
-    installation: str = field(default_factory=lambda: f"apart{secrets.token_hex(4)}")
-    readers: dict[str, Serving] = field(default_factory=dict)
-    messages: list[bytes] = field(default_factory=list)
-
-    def link(self) -> NatsLink:
-        address = read_address(self.url)
-        assert address is not None
-        return self.stack.enter_context(NatsLink(address, self.installation))
-
-    def start_reader(self, name: str) -> None:
-        serving = Serving(self.link(), name, lambda _: (*self.ends, self.options))
-        self.readers[name] = self.stack.enter_context(serving)
-
-    def lose(self, name: str) -> None:
-        """The process is gone at once."""
-        link = self.readers.pop(name)._link
-        link.call(link.client.close())
-
-    @property
-    def ends(self) -> tuple[Endpoint, Endpoint]:
-        return self.route.source.endpoint, self.route.target.endpoint
-
-    def leading(self, stream_id: str, token: int = 1) -> Route:
-        """The route as the leader goes it."""
-        link, (source, target) = self.link(), self.ends
-        hidden = replace(source.settings, password="unknown here", port=1)
-        from_there = remote_source(source.spec, link, stream_id, token, lambda: list(self.readers), MIB)
-        into = remote_target(target.spec, link, stream_id, token, list)
-        found = Route(End(source.settings), End(target.settings))
-        found.source.endpoint = Endpoint(from_there, hidden)
-        found.target.endpoint = Endpoint(into, target.settings)
-        return found
-
-
-@contextmanager
-def apart(server: NatsServer, route: Route, options: RunOptions, *names: str) -> Iterator[Apart]:
-    with ExitStack() as stack:
-        made = Apart(server.url, route, options, stack)
-        for name in names or ("reader-1",):
-            made.start_reader(name)
-        yield made
 
 
 def fill(route: Route, rows: int) -> None:
@@ -97,11 +39,44 @@ def fill(route: Route, rows: int) -> None:
 def test_a_copy_that_another_process_reads_is_the_same_in_every_direction(route: Route, server: NatsServer) -> None:
     fill(route, 30_000)
     options = RunOptions(jobs=2, memory_bytes=4 * MIB)
-    with apart(server, route, options) as made:
+    with apart(server.url, route.source.endpoint, route.target.endpoint, options) as made:
         run_id = new_id(STREAM)
-        led = made.leading(run_id)
-        run = bootstrap.conversion(run_id, led.source.endpoint, led.target.endpoint, options, lambda event: None)
-        progress = run.run()
+        progress = bootstrap.conversion(run_id, *made.leading(run_id), options, lambda event: None).run()
     assert progress.state is RunState.FINISHED, progress.error
     assert progress.rows_written == 30_003
     assert [result for result in compare(route.source.settings, route.target.settings) if not result.same] == []
+
+
+@pytest.mark.parametrize("route", CROSSING, indirect=True, ids="-".join)
+def test_a_stream_that_another_process_reads_goes_on_when_that_is_lost(route: Route, server: NatsServer) -> None:
+    source = route.source
+    source.run(
+        "CREATE TABLE a (id BIGINT PRIMARY KEY, v VARCHAR(20))",
+        "CREATE TABLE b (id BIGINT PRIMARY KEY, v VARCHAR(20))",
+        f"INSERT INTO a SELECT seq, 'old' FROM {source.rows(2000)}",
+    )
+    options = cdc()
+    ends = route.source.endpoint, route.target.endpoint
+    with apart(server.url, *ends, options, "reader-1", "reader-2") as made:
+        stream_id = new_id(STREAM)
+        led = Route(End(source.settings), End(route.target.settings))
+        led.source.endpoint, led.target.endpoint = made.leading(stream_id)
+        with following(led, options) as stream:
+            stream.stream_id = stream_id
+            with stream.running() as replication:
+                source.run("INSERT INTO b VALUES (1, 'x')", "UPDATE a SET v = 'new' WHERE id < 10")
+                stream.wait_equal()
+                source.run("ALTER TABLE a ADD COLUMN w INT", "INSERT INTO a VALUES (5000, 'y', 7)")  # is settled
+                stream.wait_equal()
+                reading = next(name for name, one in made.readers.items() if one.server.sessions()["stream"])
+                made.lose(reading)
+                source.run("INSERT INTO b VALUES (2, 'x')", "DELETE FROM a WHERE id = 1")
+                stream.wait_equal()
+                replication.resync(["b"])
+                wait_until(lambda: any("deleted, and copied anew" in said for said in stream.said()))
+                source.run("INSERT INTO b VALUES (3, 'x')")
+                stream.wait_equal()
+                assert replication.cutover(30.0, quiet_s=0.2).problems == ()
+            assert ended_by_request(stream)
+    slots = "SELECT count(*) FROM pg_replication_slots WHERE database = current_database()"
+    assert source.settings.type == MYSQL or source.run(slots) == [(0,)]

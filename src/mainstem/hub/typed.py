@@ -75,8 +75,8 @@ def _items(value: Any) -> Any:
 def _read(adapter: TypeAdapter[Any], body: bytes) -> Any:
     try:
         return adapter.validate_json(body)
-    except ValidationError as exc:
-        raise WireError("a call or its answer cannot be read: the processes are of different versions") from exc
+    except ValidationError:  # whose text has all that was sent
+        raise WireError("a call or its answer cannot be read: the processes are of different versions") from None
 
 
 def pack_error(error: MainstemError) -> bytes:

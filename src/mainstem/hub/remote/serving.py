@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from types import TracebackType
 from typing import Protocol
 
@@ -102,7 +103,7 @@ class Serving:
         source, _, options = self._ends(opening.stream_id)
         if source.spec.changes is None:
             raise PlanError(f"{source.spec.title} cannot be the source of a replication yet")
-        made = source.spec.changes(source.settings, options)
+        made = source.spec.changes(source.settings, replace(options, token=opening.token))
         with self._lock:
             self._sources[opening.stream_id] = opening.token, made
         return made

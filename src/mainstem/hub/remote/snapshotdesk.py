@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 
+from mainstem import failpoints
 from mainstem.contract.source import BatchLimits, Snapshot, SnapshotReader
 from mainstem.errors import CancelledError, MainstemError
 from mainstem.hub.link import NatsLink
@@ -145,6 +146,7 @@ class _ReadLane:
                 for number, batch in enumerate(batches):
                     self._put(_Item(tag, chunk, number, batch))
                     del batch  # it may be large: not while the next is read
+                    failpoints.hit("remote.batch")
                     if not self._has_room():
                         break
         except MainstemError as exc:
@@ -180,6 +182,7 @@ class _ReadLane:
                 if item.number == 0:
                     self._sending.publish(Begin(item.chunk, item.tag))
                 self._sending.publish(item.batch)
+                failpoints.hit("remote.sent")
                 size = item.batch.size_bytes
                 del item
                 with self._changed:
