@@ -27,9 +27,10 @@ from mainstem.model.connection import ConnectionSettings
 from mainstem.model.ids import STREAM, new_id
 from mainstem.testing.nats import nats
 from mainstem.testing.servers import free_port
+from mainstem.tracing import otel
 from tests.e2e.collector import Collector, collector
 from tests.e2e.routes import End, Route
-from tests.e2e.streams import cdc, following
+from tests.e2e.streams import cdc, following, wait_until
 from tests.e2e.test_remote_reading import Apart
 
 CELL, KEY = "a-planted-cell-71c5", 7_130_513
@@ -160,10 +161,21 @@ def test_an_error_is_told_by_its_code_alone(told: Collector) -> None:
     assert CELL.encode() not in told.raw
 
 
-def test_without_a_collector_work_goes_on() -> None:
-    with traces(f"http://127.0.0.1:{free_port()}"), tracing.span("look") as span:
-        assert span.carrier
+def test_without_a_collector_work_goes_on_and_it_is_told_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(otel, "EXPORT_S", 1)
+    with traces(f"http://127.0.0.1:{free_port()}"):
+        for _ in range(1200):  # more than two batches
+            with tracing.span("look") as span:
+                assert span.carrier
+        wait_until(lambda: bool(warnings(caplog)))
     assert not tracing.is_on()
+    assert warnings(caplog) == ["mainstem.tracing.otel"]
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.name for record in caplog.records if record.levelname == "WARNING"]
 
 
 def test_opentelemetrys_own_variables_turn_traces_on_and_ours_turns_them_off(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from urllib.parse import urlsplit
@@ -11,14 +13,14 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from mainstem import __version__
 from mainstem.tracing import MAX_LINKS, Kind, Span, Value
 
-FLUSH_MS = 3_000
+FLUSH_MS = 2_000
 EXPORT_S = 5
 _PREFIX = "mainstem."
 _HEADER = "traceparent"
@@ -28,6 +30,7 @@ _STANDARD = {
     "http_response_status_code": "http.response.status_code",
     "http_route": "http.route",
 }
+_log = logging.getLogger(__name__)
 _words = TraceContextTextMapPropagator()
 
 
@@ -60,6 +63,32 @@ class OtelSpan:
         self.inner.end()
 
 
+class _Told(SpanExporter):
+    """An exporter whose failures are told once, and not with each batch as it would itself."""
+
+    def __init__(self, inner: SpanExporter) -> None:
+        self._inner, self._failing = inner, False
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Send; what cannot be sent is lost."""
+        result = self._inner.export(spans)
+        failing = result is not SpanExportResult.SUCCESS
+        if failing and not self._failing:
+            _log.warning("traces cannot be sent to their collector, and are lost until it answers")
+        elif self._failing and not failing:
+            _log.info("traces are sent again")
+        self._failing = failing
+        return result
+
+    def shutdown(self) -> None:
+        """End."""
+        self._inner.shutdown()
+
+    def force_flush(self, timeout_millis: int = FLUSH_MS) -> bool:
+        """Nothing waits here."""
+        return self._inner.force_flush(timeout_millis)
+
+
 class OtelTracer:
     """A provider of its own, so that another user of OpenTelemetry in the process is left alone."""
 
@@ -70,7 +99,8 @@ class OtelTracer:
             resource=Resource.create({**named, "service.version": __version__, **words}), shutdown_on_exit=False
         )
         exporter = OTLPSpanExporter(endpoint=_traces_of(endpoint), timeout=EXPORT_S)
-        self._provider.add_span_processor(BatchSpanProcessor(exporter))
+        self._provider.add_span_processor(BatchSpanProcessor(_Told(exporter)))
+        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
         self._tracer = self._provider.get_tracer("mainstem", __version__)
 
     def begin(self, name: str, kind: Kind, parent: str | None, links: Sequence[str], values: dict[str, Value]) -> Span:
@@ -95,8 +125,9 @@ class OtelTracer:
 
     def close(self) -> None:
         """Send what waits; a collector that is not there holds nothing up for long."""
-        if self._provider.force_flush(FLUSH_MS):
-            self._provider.shutdown()
+        closing = threading.Thread(target=self._provider.shutdown, name="traces", daemon=True)
+        closing.start()
+        closing.join(FLUSH_MS / 1000)  # the SDK's own deadline is one for each batch
 
 
 def _spelled(name: str) -> str:
