@@ -128,6 +128,12 @@ def test_a_batch_that_is_gone_is_a_lost_connection_and_one_that_is_another_is_to
         loader.write(PlacedBatch(TABLE, 1, 1, raw.place, raw.tag, 0, raw=True))
 
 
+def test_a_chunk_that_a_lost_loader_has_committed_after_all_makes_the_round_end(loader: Fetching, kept: Kept) -> None:
+    kept.done.add(CHUNK)
+    with pytest.raises(LostConnectionError, match="got ahead"):
+        loader.commit(0)
+
+
 def test_interrupting_wakes_one_who_waits_for_a_batch_and_lets_nobody_wait_again(
     placing: Placing, loader: Fetching
 ) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from mainstem.contract.target import Loader, Receipt
-from mainstem.errors import LostConnectionError, WireError
+from mainstem.errors import ConflictError, LostConnectionError, WireError
 from mainstem.hub.link import NatsLink
 from mainstem.hub.receiving import ReceivingLane
 from mainstem.model.batch import Batch, ChangeBatch, Place, PlacedBatch, RawBatch
@@ -60,8 +60,16 @@ class Fetching:
         self._loader.write(self._fetched(batch) if isinstance(batch, PlacedBatch) else batch)
 
     def commit(self, rows: int, limit: RunState | None = None) -> Receipt:
-        """Make rows and ledger line durable."""
-        return self._loader.commit(rows, limit)
+        """Make rows and ledger line durable.
+
+        Raises:
+            LostConnectionError: the chunk is durable already. Processes that do not lead the run any more are kept off
+                by the target, so it was a loader of this run that was taken for lost; the next round knows.
+        """
+        try:
+            return self._loader.commit(rows, limit)
+        except ConflictError as exc:
+            raise LostConnectionError(f"a process that was taken for lost got ahead: {exc.message}") from exc
 
     def rollback(self) -> None:
         """Leave the target as it was before `begin`. What of the chunk waits in the lane is passed over later."""
