@@ -247,6 +247,23 @@ def test_a_read_that_is_given_up_leaves_its_reader_and_lane_usable(parts: Apart,
     assert kept.rows == [b"next", b"other"]
 
 
+def test_what_was_told_of_before_a_read_was_given_up_still_comes(parts: Apart, shelf: Shelf) -> None:
+    large = [RawBatch(TABLE, bytes([number]) * (2 * MIB), 1) for number in range(5)]
+    shelf.batches = {0: [*large], 1: [rows(b"next")]}
+    kept = Kept()
+    with snapshot_of(parts) as snapshot, loader_of(parts, kept) as loader:
+        with closing(snapshot.readers[0].read(PLAN, Chunk(TABLE, 0), LIMITS)) as tickets:
+            told = [next(tickets) for _ in range(2)]
+        loader.begin(PLAN, Chunk(TABLE, 0), quarantine=None)
+        thread = threading.Thread(target=lambda: [loader.write(ticket) for ticket in told], daemon=True)
+        thread.start()
+        thread.join(DEADLINE_S)
+        assert not thread.is_alive()
+        loader.commit(2)
+        assert len(write_all(loader, snapshot.readers[0], 1)) == 1
+    assert kept.rows == [bytes(large[0].data), bytes(large[1].data), b"next"]
+
+
 def test_only_the_rows_up_to_a_limit_are_taken(parts: Apart, shelf: Shelf) -> None:
     shelf.batches = {0: [rows(b"a", b"b", b"c")]}
     kept = Kept()

@@ -77,6 +77,7 @@ class _ReadLane:
         self._ahead_bytes = 0  # of what is in the queue or being sent
         self._tag = 0
         self._tickets: list[Ticket] = []
+        self._told = -1  # the last batch of this read that was told of
         self._over = self._given_up = True
         self._closed = False
         self._error: MainstemError | None = None  # of this read
@@ -90,7 +91,7 @@ class _ReadLane:
             self.abandon(self._tag)
         with self._changed:
             self._tag += 1
-            tag, self._tickets, self._error = self._tag, [], None
+            tag, self._tickets, self._told, self._error = self._tag, [], -1, None
             self._over = self._given_up = False
         self._reading = threading.Thread(
             target=self._read, args=(tag, table, chunk, limits), name="lane-reader", daemon=True
@@ -107,18 +108,20 @@ class _ReadLane:
             if tag != self._tag or self._closed or self._failed is not None:
                 raise self._failed or CancelledError("this read is over")
             tickets, self._tickets = tuple(self._tickets), []
+            self._told = max((ticket.number for ticket in tickets), default=self._told)
             if self._error is not None and not tickets:
                 raise self._error
             return Read(tag, tickets, self._over and self._error is None)
 
     def abandon(self, tag: int) -> None:
-        """Waits until the reader can be used for something else. What is not on its way yet is left out."""
+        """Waits until the reader can be used for something else. What nobody was told of yet is left out."""
         with self._changed:
             if tag != self._tag:
                 return
             self._given_up = True
-            kept = [item for item in self._queue if item.tag != tag]
-            self._ahead_bytes -= sum(item.batch.size_bytes for item in self._queue if item.tag == tag)
+            kept = [item for item in self._queue if item.tag != tag or item.number <= self._told]
+            before = sum(item.batch.size_bytes for item in self._queue)
+            self._ahead_bytes -= before - sum(item.batch.size_bytes for item in kept)
             self._queue = deque(kept)
             self._changed.notify_all()
             reading = self._reading
