@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import tempfile
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -45,7 +46,8 @@ class SecretBox:
 
 
 _REMEDY = (
-    "set MAINSTEM_SECRET_KEY to the key that the store was made with, or put its secret.key back into MAINSTEM_HOME"
+    "set MAINSTEM_SECRET_KEY to the key that the store was made with, or put its secret.key back into MAINSTEM_HOME;"
+    " all servers of one store need the same"
 )
 
 
@@ -62,12 +64,10 @@ def open_box(store: StateStore, key_file: Path, from_environment: str | None) ->
     check = store.setting(_CHECK)
     if from_environment:
         key = _decode(from_environment, "MAINSTEM_SECRET_KEY")
-    elif key_file.exists():
+    elif key_file.exists() or (check is None and _is_made(key_file)):
         key = _decode(_read_private(key_file), str(key_file))
-    elif check is not None:
-        raise InvalidError(f"the secret key of this store is missing: no {key_file}", remedy=_REMEDY)
     else:
-        key = _make(key_file)
+        raise InvalidError(f"the secret key of this store is missing: no {key_file}", remedy=_REMEDY)
     box = SecretBox(key)
     check = store.setdefault(_CHECK, box.seal(b"mainstem", "settings", _CHECK))
     try:
@@ -97,10 +97,16 @@ def _read_private(path: Path) -> str:
     return path.read_text()
 
 
-def _make(path: Path) -> bytes:
-    key = os.urandom(KEY_BYTES)
+def _is_made(path: Path) -> bool:
+    """Make a key, whole or not at all, unless another server of this machine does so meanwhile; there is one now."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")  # for its owner alone
     with os.fdopen(handle, "w") as file:
-        file.write(base64.b64encode(key).decode() + "\n")
-    return key
+        file.write(base64.b64encode(os.urandom(KEY_BYTES)).decode() + "\n")
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        _log.debug("another server has made the secret key")
+    finally:
+        os.unlink(part)
+    return True
