@@ -16,7 +16,8 @@ from mainstem.model.alert import Alert, AlertKind
 from mainstem.model.event import Category, Event, Level
 from mainstem.model.run import RunState
 from tests.api.drive import wait_for
-from tests.api.test_replications import ENDS, KEY, api, runs, stream  # noqa: F401 - fixtures
+from tests.api.planes import ENDS, KEY
+from tests.api.test_replications import api, runs, stream  # noqa: F401 - fixtures
 from tests.control.replica import Replica
 
 Runs = dict[str, Replica]

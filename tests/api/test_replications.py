@@ -2,67 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
-from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
-from mainstem.api.app import make_app
-from mainstem.api.services import Services
-from mainstem.contract.registry import Registry
 from mainstem.control import preflight, streams, supervisor
-from mainstem.control.browsing import Explorer
-from mainstem.control.configs import Configs
-from mainstem.control.connections import Connections
-from mainstem.control.console import Consoles
-from mainstem.control.events import Broadcaster
-from mainstem.control.fleet import Fleet
-from mainstem.control.keys import ApiKeys
-from mainstem.control.members import this_process
-from mainstem.control.query_exports import QueryExports
-from mainstem.control.query_history import QueryHistory
-from mainstem.control.reach import Systems
-from mainstem.control.replications import Replications
-from mainstem.control.secrets import SecretBox
-from mainstem.control.sessions import Sessions
-from mainstem.control.streams import Streams
-from mainstem.control.supervisor import Supervisor
-from mainstem.engine.endpoint import Endpoint
 from mainstem.model.alert import Alert, AlertKind
-from mainstem.model.run import RunOptions, RunState, SnapshotPolicy
-from mainstem.store.sql import SqlStore
-from mainstem.testing.servers import free_port
+from mainstem.model.run import RunState, SnapshotPolicy
+from tests.api.planes import prepared, serving, started
 from tests.control.replica import Replica
-
-KEY = "k" * 20
-ENDS = (
-    {"name": "a", "type": "mysql", "host": "h", "port": 1, "username": "u", "password": "p", "database": "shop"},
-    {"name": "b", "type": "postgresql", "host": "h", "port": 1, "username": "u", "password": "p", "database": "d"},
-)
-
-
-@contextmanager
-def served(app: FastAPI) -> Iterator[str]:
-    """The application on a free port, in a thread of this process."""
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="off", ws="none"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 30
-    while not server.started:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    yield f"http://127.0.0.1:{port}/api/v1"
-    server.should_exit = True
-    thread.join(30)
 
 
 @pytest.fixture
@@ -73,42 +26,16 @@ def runs() -> dict[str, Replica]:
 @pytest.fixture
 def api(tmp_path: Path, runs: dict[str, Replica], monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
     """The application over a control plane whose systems need not be there."""
-
-    def make(run_id: str, source: Endpoint, target: Endpoint, options: RunOptions, listen: Any, begun: bool) -> Replica:
-        runs[run_id] = Replica(run_id, source, target, options, listen, begun)
-        return runs[run_id]
-
     monkeypatch.setattr(preflight, "check", lambda *_: [])
     monkeypatch.setattr(supervisor, "release", lambda *_: None)
     monkeypatch.setattr(streams, "close_stream", lambda *_: None)
-    store = SqlStore(f"sqlite:///{tmp_path / 'mainstem.db'}")
-    registry = Registry.installed()
-    keys, box = ApiKeys(store, KEY), SecretBox(b"k" * 32)
-    connections = Connections(store, box, registry)
-    configs, broadcaster = Configs(store, connections), Broadcaster()
-    fleet = Fleet.of(store.fleet, this_process(), shared=store.is_shared)
-    boss = Supervisor(store, broadcaster, make, fleet)
-    kept = Streams(store, configs, boss, fleet)
-    consoles = Consoles(connections, QueryHistory(store))
-    services = Services(
-        store, keys, connections, configs, kept, Replications(kept, boss), Systems(registry), Explorer(registry), boss,
-        broadcaster, "install", "", (), True, Sessions(store, box, keys), frozenset(), consoles, QueryExports(consoles),
-    )  # fmt: skip
-    with served(make_app(services)) as url, httpx.Client(base_url=url, headers={"X-API-Key": KEY}) as client:
+    with prepared(f"sqlite:///{tmp_path / 'mainstem.db'}", runs) as app, serving(app) as (client,):
         yield client
-    consoles.close()
-    boss.close(5)
-    store.close()
 
 
 @pytest.fixture
 def stream(api: httpx.Client) -> str:
-    ends = [api.post("connections", json=end).json()["id"] for end in ENDS]
-    made = api.post("stream-configs", json={"source": ends[0], "target": ends[1], "mode": "cdc"})
-    assert made.json()["mode"] == "cdc"
-    started = api.post(f"stream-configs/{made.json()['id']}/start")
-    assert started.status_code == 200, started.text
-    return str(started.json()["id"])
+    return started(api)
 
 
 def test_stats_say_how_far_the_target_is_behind(api: httpx.Client, stream: str, runs: dict[str, Replica]) -> None:

@@ -37,7 +37,7 @@ def filled(url: str) -> None:
     store.add_query(QueryRecord(5, "conn_1", "n", "d", "SELECT 1", "done", "", 1, 2), keep=10)
     store.set_setting("install_id", "install_x")
     assert store.fleet.acquire("stream/stream_1", "member_1", 6)
-    store.add_voucher(Voucher("ticket", "t", "v", 9), now_us=8, most=1)
+    store.add_voucher(Voucher("ticket", "t", "v"), lasts_s=60, most=1)
     store.close()
 
 

@@ -190,19 +190,26 @@ def test_lines_of_all_streams_can_be_followed_by_their_numbers(store: SqlStore) 
 
 
 def test_of_many_who_ask_for_a_voucher_one_gets_it(store: SqlStore) -> None:
-    store.add_voucher(Voucher("ticket", "a", "mine", 50), now_us=10, most=5)
+    store.add_voucher(Voucher("ticket", "a", "mine"), lasts_s=60, most=5)
     assert store.take_voucher("export", "a") is None
+    assert store.voucher("ticket", "a") == Voucher("ticket", "a", "mine")
     with ThreadPoolExecutor(8) as pool:
         taken = [found.value for found in pool.map(lambda _: store.take_voucher("ticket", "a"), range(8)) if found]
     assert taken == ["mine"]
+    assert store.voucher("ticket", "a") is None
 
 
 def test_vouchers_that_are_too_old_or_too_many_go(store: SqlStore) -> None:
-    for number in range(1, 6):
-        store.add_voucher(Voucher("ticket", f"id{number}", "", number * 10), now_us=20, most=2)
-    store.add_voucher(Voucher("export", "x", "", 1), now_us=0, most=2)
-    assert [voucher.id for voucher in store.vouchers("ticket")] == ["id4", "id5"]
-    assert [voucher.id for voucher in store.vouchers("export")] == ["x"]
+    store.add_voucher(Voucher("ticket", "old", ""), lasts_s=0, most=9)
+    assert (store.take_voucher("ticket", "old"), store.voucher("ticket", "old"), store.vouchers("ticket")) == (
+        None, None, [],
+    )  # fmt: skip
+    for number in range(5):
+        store.add_voucher(Voucher("ticket", f"id{number}", ""), lasts_s=100 + number, most=2)
+    store.add_voucher(Voucher("export", "x", "a"), lasts_s=60, most=2)
+    store.add_voucher(Voucher("export", "x", "b"), lasts_s=60, most=2)
+    assert [voucher.id for voucher in store.vouchers("ticket")] == ["id3", "id4"]
+    assert store.vouchers("export") == [Voucher("export", "x", "b")]
 
 
 def test_settings_are_written_by_many_at_once(store: SqlStore) -> None:

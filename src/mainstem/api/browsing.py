@@ -84,8 +84,8 @@ def database_meta(
         catalog = plane.explorer.catalog(settings, database, places)
         return browse_shapes.meta(database, catalog, found, spec.default_schema)
 
-    key = (settings, database, tuple(wanted), summary)
-    return _document(request, plane.explorer.cached(key, make, refresh=refresh))
+    key = (database, tuple(wanted), summary)
+    return _document(request, plane.explorer.cached(settings, key, make, refresh=refresh))
 
 
 @router.get(
@@ -103,7 +103,7 @@ def database_overview(
         with plane.explorer.browse(settings, database) as browser:
             return browse_shapes.overview(browser.overview())
 
-    return _document(request, plane.explorer.cached((settings, database, "overview"), make, refresh=refresh))
+    return _document(request, plane.explorer.cached(settings, (database, "overview"), make, refresh=refresh))
 
 
 @router.get(f"{BASE}/definition", response_model=browse_models.Definition)

@@ -30,6 +30,7 @@ from mainstem.control.connections import Connections
 from mainstem.control.console import Consoles
 from mainstem.control.events import Broadcaster
 from mainstem.control.fleet import Fleet
+from mainstem.control.freshness import Freshness
 from mainstem.control.keys import ApiKeys
 from mainstem.control.members import this_process
 from mainstem.control.query_exports import QueryExports
@@ -80,7 +81,7 @@ def control_plane(settings: Settings) -> Iterator[tuple[Services, str | None]]:
         registry = Registry.installed()
         connections = Connections(store, box, registry)
         configs = Configs(store, connections)
-        consoles = Consoles(connections, QueryHistory(store))
+        consoles = Consoles(connections, QueryHistory(store), store)
         broadcaster = Broadcaster()
         install_id = store.setdefault("install_id", new_id("install"))
         hub = settings.hub.get_secret_value() if settings.hub else ""
@@ -91,9 +92,9 @@ def control_plane(settings: Settings) -> Iterator[tuple[Services, str | None]]:
         claims = Claims(fleet, supervisor, streams.ends)
         services = Services(
             store, keys, connections, configs, streams, Replications(streams, supervisor), Systems(registry),
-            Explorer(registry), supervisor, broadcaster, install_id, str(settings.home / "exports"),
+            Explorer(registry, Freshness(store)), supervisor, broadcaster, install_id, str(settings.home / "exports"),
             tuple(settings.cors_origins), is_loopback(settings.host), Sessions(store, box, keys), _hosts(settings),
-            consoles, QueryExports(consoles), hubs_of.traffic,
+            consoles, QueryExports(consoles, store, box), hubs_of.traffic,
         )  # fmt: skip
         supervisor.start()
         streams.go_on()

@@ -130,13 +130,11 @@ class Voucher:
 
     Attributes:
         value: what the taker gets; sealed by the writer where it may hold a secret.
-        until_us: from then on it counts no more, which is the taker's to see to.
     """
 
     kind: str
     id: str
     value: str = field(repr=False)
-    until_us: int
 
 
 class StateStore(Protocol):
@@ -306,14 +304,21 @@ class StateStore(Protocol):
         """Save a setting unless it is there; returns what is there now."""
         ...
 
-    def add_voucher(self, voucher: Voucher, *, now_us: int, most: int) -> None:
-        """Save one; of its kind the newest ``most`` that are still good stay."""
+    def add_voucher(self, voucher: Voucher, *, lasts_s: float, most: int) -> None:
+        """Save one, good for so many seconds, in place of that of its kind and id.
+
+        Of its kind, the newest ``most`` that are still good stay.
+        """
         ...
 
     def vouchers(self, kind: str) -> list[Voucher]:
-        """All of a kind, oldest first, too old ones too."""
+        """All of a kind that are good, oldest first."""
+        ...
+
+    def voucher(self, kind: str, voucher_id: str) -> Voucher | None:
+        """One, which stays; None when there is none that is good."""
         ...
 
     def take_voucher(self, kind: str, voucher_id: str) -> Voucher | None:
-        """One, which is gone by it: of all who ask for it, on whichever server, one gets it."""
+        """One, which is gone by it: of all who ask for it, on whichever server, one gets it, and only if it is good."""
         ...

@@ -17,6 +17,7 @@ from mainstem.contract.browse import RELATIONS, Browser, ObjectInfo, ObjectKind,
 from mainstem.contract.inspector import Inspector
 from mainstem.contract.registry import Registry
 from mainstem.control.exports import Format
+from mainstem.control.freshness import CACHED_S, Freshness
 from mainstem.control.validation import invalid
 from mainstem.ddl.plan import build_plan
 from mainstem.errors import NotFoundError, PlanError, StatementError
@@ -28,7 +29,6 @@ from mainstem.model.schema import Catalog, Table
 from mainstem.model.shown import CutText, ShownBytes, ShownCell
 
 READ_S = 30.0
-_CACHED_S = 60.0
 _CACHED_MOST = 32
 _SHOWN_PHASES = (Phase.TABLES, Phase.KEYS, Phase.COMMENTS)
 WHOLE_CELL = 2**31 - 1
@@ -60,11 +60,11 @@ class Structure:
 class Explorer:
     """Browses the systems behind connections."""
 
-    def __init__(self, registry: Registry, clock: Callable[[], float] = time.monotonic) -> None:
-        self._registry = registry
+    def __init__(self, registry: Registry, freshness: Freshness, clock: Callable[[], float] = time.monotonic) -> None:
+        self._registry, self._freshness = registry, freshness
         self._clock = clock
         self._lock = threading.Lock()
-        self._cache: OrderedDict[object, tuple[float, Cached]] = OrderedDict()
+        self._cache: OrderedDict[object, tuple[float, str, Cached]] = OrderedDict()
 
     @contextmanager
     def browse(self, settings: ConnectionSettings, database: str, seconds: float = READ_S) -> Iterator[Browser]:
@@ -107,26 +107,25 @@ class Explorer:
         with self._inspector(settings, database) as inspector:
             return inspector.catalog(schemas=schemas)
 
-    def cached(self, key: object, make: Callable[[], dict[str, Any]], *, refresh: bool) -> Cached:
-        """A document that may be up to a minute old; with ``refresh`` it is made anew."""
+    def cached(
+        self, settings: ConnectionSettings, key: object, make: Callable[[], dict[str, Any]], *, refresh: bool
+    ) -> Cached:
+        """A document of a system that may be up to a minute old; with ``refresh`` it is made anew, on all servers."""
         now = self._clock()
+        key = settings, key
+        mark = self._freshness.changed(settings) if refresh else self._freshness.mark(settings)
         with self._lock:
             found = self._cache.get(key)
-        if found is not None and not refresh and now - found[0] < _CACHED_S:
-            return replace(found[1], hit=True)
+        if found is not None and (not mark or found[1] == mark) and not refresh and now - found[0] < CACHED_S:
+            return replace(found[2], hit=True)
         body = json.dumps(make(), ensure_ascii=False, separators=(",", ":")).encode()
         made = Cached(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"', hit=False)
         with self._lock:
-            self._cache[key] = (now, made)
+            self._cache[key] = (now, mark, made)
             self._cache.move_to_end(key)
             while len(self._cache) > _CACHED_MOST:
                 self._cache.popitem(last=False)
         return made
-
-    def forget(self) -> None:
-        """Make all documents anew when they are asked for next."""
-        with self._lock:
-            self._cache.clear()
 
     def objects(
         self, settings: ConnectionSettings, database: str, schemas: Sequence[str], *, include_system: bool

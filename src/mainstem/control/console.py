@@ -11,9 +11,11 @@ from dataclasses import dataclass, field, replace
 from mainstem.contract.console import Console, ConsoleKit, Names, Plan, Refusal, RefusedError, ResultSet, SessionOptions
 from mainstem.contract.effects import Effect, Statement, only_statement, statements
 from mainstem.contract.registry import Registry
-from mainstem.contract.store import ConnectionRecord
+from mainstem.contract.store import ConnectionRecord, StateStore
+from mainstem.control.cancels import Cancels
 from mainstem.control.clock import now_us
 from mainstem.control.connections import Connections
+from mainstem.control.freshness import CACHED_S, Freshness
 from mainstem.control.hiding import hide
 from mainstem.control.query_history import QueryHistory
 from mainstem.control.validation import invalid
@@ -23,7 +25,6 @@ from mainstem.model.shown import ShownCell, ShownColumn, ShownKind, shown_bytes,
 
 MOST_AT_ONCE = 16
 _SERVER_GRACE_S = 5  # the server's own limit is a net below ours, and must not be faster than it
-_NAMES_FRESH_S = 60.0
 _CELL_OVERHEAD = 4
 _STOP_AGAIN_S = 0.5
 _READ_ONLY_CODES = {"25006", "25001", "1792"}
@@ -146,11 +147,13 @@ class Running:
 class Consoles:
     """The SQL console's doings."""
 
-    def __init__(self, connections: Connections, history: QueryHistory) -> None:
+    def __init__(self, connections: Connections, history: QueryHistory, store: StateStore) -> None:
         self._connections = connections
         self.history = history
+        self._freshness = Freshness(store)
+        self._cancels = Cancels(store, self._stop)
         self._running: dict[tuple[str, str], Running] = {}
-        self._names: dict[tuple[str, str], tuple[float, Names]] = {}
+        self._names: dict[tuple[str, str], tuple[float, str, Names]] = {}
         self._lock = threading.Lock()
 
     def statements(self, connection_id: str, script: str) -> list[Statement]:
@@ -185,7 +188,7 @@ class Consoles:
                 outcome.results[-1].notices.append("the transaction that was left open was rolled back")
             outcome.duration_ms = _since(began)
         if any(result.statement.objects for result in outcome.results):
-            self._forget_names(record.id)
+            self._freshness.changed(self._connections.settings(record))
         return outcome
 
     def explain(self, connection_id: str, asked: Asked, *, analyze: bool, as_text: bool) -> tuple[Plan, float]:
@@ -232,27 +235,29 @@ class Consoles:
         """What can be named in a database; up to a minute old unless ``refresh``."""
         record = self._connections.get(connection_id)
         key = (record.id, database)
+        settings = self._connections.settings(record)
+        mark = self._freshness.changed(settings) if refresh else self._freshness.mark(settings)
         with self._lock:
-            at, found = self._names.get(key, (-_NAMES_FRESH_S, None))
-        if found is None or refresh or time.monotonic() - at > _NAMES_FRESH_S:
-            settings = self._connections.settings(record)
+            at, kept_mark, found = self._names.get(key, (-CACHED_S, "", None))
+        if found is None or not _is_fresh(at) or (mark and mark != kept_mark):
             found = self._kit(record).names(replace(settings, database=database or settings.database))
             with self._lock:
                 self._names = {other: kept for other, kept in self._names.items() if _is_fresh(kept[0])}
-                self._names[key] = (time.monotonic(), found)
+                self._names[key] = (time.monotonic(), mark, found)
         return found
 
-    def _forget_names(self, connection_id: str) -> None:
-        with self._lock:
-            self._names = {key: kept for key, kept in self._names.items() if key[0] != connection_id}
-
     def cancel(self, connection_id: str, query_id: str) -> None:
-        """Break a run off; `NotFoundError` if nothing of that id runs."""
+        """Break a run off, on whichever server it is; `NotFoundError` if nothing of that id runs."""
+        if not self._stop(connection_id, query_id) and not self._cancels.ask(connection_id, query_id):
+            raise NotFoundError("no query of that id runs", remedy="it has ended already; run it again")
+
+    def _stop(self, connection_id: str, query_id: str) -> bool:
+        """Break off a run of this server; whether there is one."""
         with self._lock:
             running = self._running.get((connection_id, query_id))
-        if running is None:
-            raise NotFoundError("no query of that id runs", remedy="it has ended already; run it again")
-        running.stop("cancelled")
+        if running is not None:
+            running.stop("cancelled")
+        return running is not None
 
     def close(self) -> None:
         """Break off all that runs: the server ends."""
@@ -279,6 +284,7 @@ class Consoles:
         """A session that is broken off when its time is over, or when it is cancelled."""
         key = (record.id, asked.query_id)
         running = self._enter(key)
+        self._cancels.began()
         timer = threading.Timer(asked.limits.seconds, running.stop, ("timeout",))
         timer.daemon = True
         try:
@@ -294,6 +300,7 @@ class Consoles:
                     running.attach(None)
         finally:
             running.attach(None)
+            self._cancels.ended()
             with self._lock:
                 self._running.pop(key, None)
 
@@ -415,7 +422,7 @@ def _rows(outcome: Outcome) -> int:
 
 
 def _is_fresh(at: float) -> bool:
-    return time.monotonic() - at <= _NAMES_FRESH_S
+    return time.monotonic() - at <= CACHED_S
 
 
 def _since(began: float) -> float:

@@ -8,7 +8,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from mainstem.contract.store import StateStore
+from mainstem.contract.store import StateStore, Voucher
 from mainstem.control.keys import ApiKeys
 from mainstem.control.secrets import SecretBox
 from mainstem.errors import InvalidError, UnauthorizedError
@@ -17,7 +17,11 @@ SESSION_S = 24 * 3600
 TICKET_S = 15 * 60
 _OWNER, _FIELD = "session", "cookie"
 _MAX_COOKIE = 2048
+_TICKET = "ticket"
 _MAX_TICKETS = 64  # so that whoever asks for tickets in a loop fills nothing
+_FRESH_S = 1.0
+_ENDED = float("-inf")
+_MOST_KNOWN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,7 @@ class Sessions:
     def __init__(self, store: StateStore, box: SecretBox, keys: ApiKeys) -> None:
         self._store, self._box, self._keys = store, box, keys
         self._lock = threading.Lock()
-        self._tickets: dict[str, tuple[float, str, str]] = {}
-        self._ended: dict[str, bool] = {}
+        self._asked_s: dict[str, float] = {}
 
     def begin(self, api_key: str) -> tuple[Session, str]:
         """A session for a key, and the cookie's value; `UnauthorizedError` for a key that is not in use."""
@@ -52,10 +55,10 @@ class Sessions:
         return self._make(self._keys.digest(api_key), _hint(api_key))
 
     def redeem(self, ticket: str) -> tuple[Session, str]:
-        """The same for a ticket, which is used up by it."""
-        with self._lock:
-            until, key_digest, hint = self._tickets.pop(ticket, (0.0, "", ""))
-        if time.monotonic() > until or not self._in_use(key_digest):
+        """The same for a ticket, which is used up by it, on all servers of the store."""
+        found = self._store.take_voucher(_TICKET, self._keys.digest(ticket))
+        key_digest, hint = ("", "") if found is None else json.loads(found.value)
+        if found is None or not self._in_use(key_digest):
             raise UnauthorizedError(
                 "this sign-in link has been used, or is too old",
                 remedy="sign in with an API key; or start the server anew, which prints another link",
@@ -63,15 +66,15 @@ class Sessions:
         return self._make(key_digest, hint)
 
     def ticket(self, api_key: str = "", key_digest: str = "") -> str:
-        """A one-time ticket for a key's owner, good for `TICKET_S`; without a key for whoever started the server."""
+        """A one-time ticket for a key's owner, good for `TICKET_S`; without a key for whoever started the server.
+
+        The store has its digest alone: who reads that cannot sign in.
+        """
         ticket = secrets.token_urlsafe(24)
         digest = self._keys.digest(api_key) if api_key else key_digest
-        with self._lock:
-            now = time.monotonic()
-            self._tickets = {name: item for name, item in self._tickets.items() if item[0] > now}
-            while len(self._tickets) >= _MAX_TICKETS:
-                self._tickets.pop(next(iter(self._tickets)))
-            self._tickets[ticket] = (now + TICKET_S, digest, _hint(api_key) if api_key else "sign-in link")
+        value = json.dumps([digest, _hint(api_key) if api_key else "sign-in link"])
+        voucher = Voucher(_TICKET, self._keys.digest(ticket), value)
+        self._store.add_voucher(voucher, lasts_s=TICKET_S, most=_MAX_TICKETS)
         return ticket
 
     def read(self, cookie: str) -> Session | None:
@@ -96,7 +99,7 @@ class Sessions:
         """Make its cookie useless, for good."""
         self._store.setdefault(_ended_name(session.id), str(session.expires_s))
         with self._lock:
-            self._ended[session.id] = True
+            self._asked_s[session.id] = _ENDED
 
     def _make(self, key_digest: str, hint: str) -> tuple[Session, str]:
         session = Session(secrets.token_hex(12), secrets.token_urlsafe(24), key_digest, hint, _expiry())
@@ -110,14 +113,18 @@ class Sessions:
         return not key_digest or self._keys.knows(key_digest)
 
     def _has_ended(self, session_id: str) -> bool:
-        """From memory, after the store was asked once."""
+        """From memory, if the store was asked within `_FRESH_S`, or an end was seen: another server may end it, too."""
+        now = time.monotonic()
         with self._lock:
-            known = self._ended.get(session_id)
-        if known is None:
-            known = self._store.setting(_ended_name(session_id)) is not None
-            with self._lock:
-                self._ended[session_id] = known
-        return known
+            asked_s = self._asked_s.get(session_id, -_FRESH_S)
+        if now - asked_s < _FRESH_S:
+            return False
+        ended = asked_s == _ENDED or self._store.setting(_ended_name(session_id)) is not None
+        with self._lock:
+            if len(self._asked_s) >= _MOST_KNOWN:
+                self._asked_s.clear()
+            self._asked_s[session_id] = _ENDED if ended else now
+        return ended
 
 
 def _ended_name(session_id: str) -> str:

@@ -268,27 +268,37 @@ class SqlStore:
             connection.execute(adding)
             return str(connection.scalar(sa.select(table.c.value).where(table.c.name == name)))
 
-    def add_voucher(self, voucher: Voucher, *, now_us: int, most: int) -> None:
-        table = tables.vouchers
+    def add_voucher(self, voucher: Voucher, *, lasts_s: float, most: int) -> None:
+        table, now = tables.vouchers, self._database.now_us
         mine = table.c.kind == voucher.kind
         newest_first = sa.select(table.c.until_us).where(mine).order_by(table.c.until_us.desc())
         oldest_kept = newest_first.offset(most - 1).limit(1)
+        change = {"value": voucher.value, "until_us": now + int(lasts_s * 1e6)}
+        adding = self._database.insert(table).values(kind=voucher.kind, id=voucher.id, **change)
         with self._database.writing() as connection:
-            connection.execute(table.insert().values(asdict(voucher)))
-            too_old = sa.or_(table.c.until_us <= now_us, table.c.until_us < oldest_kept.scalar_subquery())
+            connection.execute(adding.on_conflict_do_update(index_elements=[table.c.kind, table.c.id], set_=change))
+            too_old = sa.or_(table.c.until_us <= now, table.c.until_us < oldest_kept.scalar_subquery())
             connection.execute(table.delete().where(mine, too_old))
 
     def vouchers(self, kind: str) -> list[Voucher]:
         table = tables.vouchers
-        query = sa.select(table).where(table.c.kind == kind).order_by(table.c.until_us)
-        return [Voucher(**row) for row in self._rows(query)]
+        good = sa.and_(table.c.kind == kind, table.c.until_us > self._database.now_us)
+        columns = sa.select(table.c.kind, table.c.id, table.c.value)
+        return [Voucher(**row) for row in self._rows(columns.where(good).order_by(table.c.until_us))]
+
+    def voucher(self, kind: str, voucher_id: str) -> Voucher | None:
+        table = tables.vouchers
+        good = sa.and_(table.c.kind == kind, table.c.id == voucher_id, table.c.until_us > self._database.now_us)
+        rows = self._rows(sa.select(table.c.kind, table.c.id, table.c.value).where(good))
+        return Voucher(**rows[0]) if rows else None
 
     def take_voucher(self, kind: str, voucher_id: str) -> Voucher | None:
         table = tables.vouchers
-        wanted = table.delete().where(table.c.kind == kind, table.c.id == voucher_id).returning(table)
+        wanted = table.delete().where(table.c.kind == kind, table.c.id == voucher_id)
+        is_good = (table.c.until_us > self._database.now_us).label("is_good")
         with self._database.writing() as connection:
-            row = connection.execute(wanted).mappings().first()
-            return None if row is None else Voucher(**row)
+            row = connection.execute(wanted.returning(table.c.value, is_good)).first()
+        return Voucher(kind, voucher_id, row.value) if row is not None and row.is_good else None
 
 
 def _nth_newest(condition: sa.ColumnElement[bool], count: int) -> sa.ScalarSelect[int]:
