@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 from tools.compare import compare
 
-from mainstem import bootstrap
+from mainstem import bootstrap, failpoints
 from mainstem.model.ids import STREAM, new_id
 from mainstem.model.run import RunOptions, RunState
 from mainstem.testing.nats import NatsServer, nats
@@ -44,6 +45,53 @@ def test_a_copy_that_another_process_reads_is_the_same_in_every_direction(route:
         progress = bootstrap.conversion(run_id, *made.leading(run_id), options, lambda event: None).run()
     assert progress.state is RunState.FINISHED, progress.error
     assert progress.rows_written == 30_003
+    assert [result for result in compare(route.source.settings, route.target.settings) if not result.same] == []
+
+
+class Faults:
+    """In the place of failpoints: at the n-th batch that is read, something happens, once."""
+
+    def __init__(self) -> None:
+        self.at: dict[int, Callable[[], object]] = {}
+        self._lock = threading.Lock()
+        self._batches = 0
+
+    def hit(self, name: str) -> None:
+        """See `failpoints.hit`."""
+        if name != "remote.batch":
+            return
+        with self._lock:
+            self._batches += 1
+            fault = self.at.pop(self._batches, None)
+        if fault is not None:
+            fault()
+
+
+@pytest.mark.parametrize("route", CROSSING, indirect=True, ids="-".join)
+def test_a_copy_goes_on_when_its_reader_is_lost_and_when_nats_forgets_all(
+    route: Route, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(route, 60_000)
+    faults, options = Faults(), RunOptions(jobs=2, batch_rows=2000)
+    monkeypatch.setattr(failpoints, "hit", faults.hit)
+    with nats() as own, apart(own.url, route.source.endpoint, route.target.endpoint, options, "one", "two") as made:
+        run_id = new_id(STREAM)
+
+        def lose() -> None:
+            made.lose(next(name for name, one in made.readers.items() if one.server.sessions()["snapshot"]))
+            made.start_reader("three")
+
+        def forget() -> None:
+            own.kill()
+            own.start()
+
+        faults.at = {4: lose, 14: forget}
+        said: list[str] = []
+        run = bootstrap.conversion(run_id, *made.leading(run_id), options, lambda event: said.append(event.message))
+        progress = run.run()
+    assert progress.state is RunState.FINISHED, (progress.error, said[-10:])
+    assert faults.at == {}
+    assert sum("trying again" in line for line in said) >= 2
     assert [result for result in compare(route.source.settings, route.target.settings) if not result.same] == []
 
 

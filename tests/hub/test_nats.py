@@ -41,7 +41,7 @@ def login(server: NatsServer, who: str, options: str = "") -> str:
 
 def passes(link: NatsLink) -> None:
     """A frame goes through a hub of this connection."""
-    with NatsHub(link, "r", MIB) as hub:
+    with NatsHub(link, "r.more", MIB) as hub:
         hub.lane(0).publish(Abort(Chunk(TABLE, 1)))
         delivery = hub.lane(0).receive()
     assert delivery is not None

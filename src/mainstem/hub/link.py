@@ -7,6 +7,7 @@ import contextlib
 import ssl
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeVar
@@ -132,6 +133,8 @@ class NatsLink:
         if self._thread.is_alive():
             with contextlib.suppress(MainstemError):
                 self.call(self._disconnect(), 5.0)
+            with contextlib.suppress(FutureTimeoutError):
+                asyncio.run_coroutine_threadsafe(self._end_tasks(), self.loop).result(5.0)
             self.loop.call_soon_threadsafe(self.loop.stop)
             self._thread.join(5)
         if not self.loop.is_running():
@@ -208,6 +211,8 @@ class NatsLink:
     async def _disconnect(self) -> None:
         if self._client is not None and not self._client.is_closed:
             await self._client.close()
+
+    async def _end_tasks(self) -> None:
         left = asyncio.all_tasks() - {asyncio.current_task()}
         for task in left:
             task.cancel()
@@ -249,8 +254,8 @@ class NatsLink:
 
 
 def stream_name(namespace: str, rest: str) -> str:
-    """The name of a stream of ours."""
-    return f"MAINSTEM_{namespace}_{rest}"
+    """The name of a stream of ours, which JetStream wants to be without dots."""
+    return f"MAINSTEM_{namespace}_{rest.replace('.', '_')}"
 
 
 def _tls(address: NatsAddress) -> ssl.SSLContext | None:
