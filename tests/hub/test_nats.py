@@ -14,6 +14,7 @@ import pytest
 import trustme
 
 from mainstem.errors import ConnectError, InvalidError, LostConnectionError, MainstemError
+from mainstem.hub import receiving
 from mainstem.hub.address import NatsAddress, read_address
 from mainstem.hub.link import NatsLink
 from mainstem.hub.nats import NatsHub, NatsHubs
@@ -23,6 +24,7 @@ from mainstem.model.batch import RawBatch
 from mainstem.model.frame import Abort, Chunk
 from mainstem.model.names import TableId
 from mainstem.testing.nats import NatsServer, nats, nats_cluster
+from mainstem.testing.proxy import Proxy
 from mainstem.testing.servers import free_port
 
 TABLE = TableId("shop", "t")
@@ -255,6 +257,36 @@ def test_a_server_that_forgets_its_streams_ends_both_ends_as_a_lost_connection()
         assert [type(error) for error in errors] == [LostConnectionError]
         with pytest.raises(LostConnectionError):
             lane.publish(Abort(Chunk(TABLE, 2)))
+
+
+def handed_out(link: NatsLink, hub: NatsHub, count: int) -> None:
+    """Wait until the server has handed out so many messages of lane 0 without an acknowledgement."""
+    deadline = time.monotonic() + 30
+    while link.call(link.js.consumer_info(hub.stream, "0")).num_ack_pending < count:
+        assert time.monotonic() < deadline
+
+
+def test_what_was_on_its_way_to_a_receiver_when_its_connection_broke_comes_again(
+    link: NatsLink, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiving, "_ACK_WAIT_S", 3600.0)  # the server by itself would wait so long
+    with (
+        Proxy(nats_server.port) as proxy,
+        NatsLink(address(f"nats://127.0.0.1:{proxy.port}"), link.installation) as far,
+        NatsHub(link, "cut", MIB) as hub,
+    ):
+        sending, lane = SendingLane(link, hub.place(0)), ReceivingLane(far, hub.place(0))
+        sending.publish(Abort(Chunk(TABLE, 0)))
+        assert lane.receive() is not None
+        proxy.silent = True
+        for number in range(1, 6):
+            sending.publish(Abort(Chunk(TABLE, number)))
+        handed_out(link, hub, 5)
+        proxy.reset()
+        proxy.silent = False
+        got = [lane.receive() for _ in range(5)]
+        lane.release()
+    assert [one and one.frame for one in got] == [Abort(Chunk(TABLE, number)) for number in range(1, 6)]
 
 
 def test_a_server_that_keeps_its_streams_on_disk_goes_on_where_it_was() -> None:

@@ -11,11 +11,12 @@ import nats.errors
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.js import api
+from nats.js import errors as js_errors
 
 from mainstem.contract.hub import Delivery
 from mainstem.errors import LostConnectionError, MainstemError, WireError
 from mainstem.hub.framing import Decoder, head_of
-from mainstem.hub.lane import TICK_S, TRACE, WINDOW, LaneLife, consumer_name, find_out
+from mainstem.hub.lane import TICK_S, TRACE, WINDOW, LaneLife, consumer_name, find_out, lost
 from mainstem.hub.link import NatsLink
 from mainstem.model.batch import Place
 
@@ -26,7 +27,7 @@ SILENCE_S = 15.0
 ASK_S = 2.5
 """After so long a silence the server is asked whether the lane is still there."""
 _HEARTBEAT_S = 1.0
-_ACK_WAIT_S = 60.0
+_ACK_WAIT_S = 60.0  # then the server itself hands a message out once more
 
 
 class ReceivingLane:
@@ -54,9 +55,11 @@ class ReceivingLane:
         self._want = (1, 0)  # frame and part that come next from the server
         self._seq = 0
         self._ended = False
-        self._heard_s = self._asked_s = time.monotonic()
+        self._heard_s = self._asked_s = self._came_s = time.monotonic()
+        self._patience_s = ASK_S
+        self._renewing = False
         self._subscription = link.call(self._subscribe())
-        link.reconnected.add(self._check)
+        link.reconnected.add(self._renew)
 
     def receive(self) -> Delivery | None:
         """The next frame; waits for one. None once the lane is closed and empty.
@@ -105,7 +108,7 @@ class ReceivingLane:
 
     async def unsubscribe(self) -> None:
         """Take no more messages. In the loop's thread."""
-        self._link.reconnected.discard(self._check)
+        self._link.reconnected.discard(self._renew)
         with contextlib.suppress(nats.errors.Error):
             await self._subscription.unsubscribe()
 
@@ -126,14 +129,54 @@ class ReceivingLane:
             self._room.set()  # those that found the stream full try again
 
     async def _check(self) -> None:
-        await find_out(self._life, self._link, self.place, receiving=True)
+        if not self._renewing:
+            await find_out(self._life, self._link, self.place, receiving=True)
+
+    async def _renew(self) -> None:
+        """Have the server hand out again what it did not see acknowledged: it may have gone with a connection.
+
+        What came twice is passed over by its number.
+        """
+        if self._renewing:
+            return
+        self._renewing, deadline = True, time.monotonic() + SILENCE_S
+        try:
+            while not (await self._renewed() or self._life.over):
+                if time.monotonic() > deadline:
+                    return  # a lane that hears nothing finds out
+                await asyncio.sleep(TICK_S)
+        finally:
+            self._renewing = False
+
+    async def _renewed(self) -> bool:
+        """False while a cluster is choosing who is to do it."""
+        js, place = self._link.js, self.place
+        try:
+            with contextlib.suppress(js_errors.NotFoundError):
+                await js.delete_consumer(place.stream, consumer_name(place))
+            await js.add_consumer(place.stream, self._consumer(self._subscription.subject))
+        except js_errors.NotFoundError as exc:
+            self._life.fail(lost(exc, self._link))
+        except (TimeoutError, nats.errors.Error, js_errors.Error):
+            return False
+        return True
+
+    async def _renew_if_lost(self) -> None:
+        """All that came is taken, and nothing comes: what the server waits for was lost on the way."""
+        with contextlib.suppress(TimeoutError, nats.errors.Error, js_errors.Error):
+            found = await self._link.js.consumer_info(self.place.stream, consumer_name(self.place))
+            if found.num_ack_pending and not self._ready:
+                await self._renew()
 
     def _check_silence(self) -> None:
-        silent_s = time.monotonic() - max(self._heard_s, self._asked_s)
-        if silent_s > ASK_S:
-            self._asked_s = time.monotonic()
+        now = time.monotonic()
+        if now - max(self._heard_s, self._asked_s) > ASK_S:
+            self._asked_s = now
             asyncio.run_coroutine_threadsafe(self._check(), self._link.loop)
-        if time.monotonic() - self._heard_s > SILENCE_S and self._life.error is None:
+        elif self._patience_s < now - self._came_s < _ACK_WAIT_S:
+            self._patience_s *= 2
+            asyncio.run_coroutine_threadsafe(self._renew_if_lost(), self._link.loop)
+        if now - self._heard_s > SILENCE_S and self._life.error is None:
             self._life.error = LostConnectionError(
                 f"NATS at {self._link.address} has been silent for {SILENCE_S:.0f} s"
             )
@@ -141,19 +184,19 @@ class ReceivingLane:
     async def _subscribe(self) -> Subscription:
         inbox = self._link.client.new_inbox()
         subscription = await self._link.client.subscribe(inbox, cb=self._arrived, pending_bytes_limit=-1)
-        await self._link.js.add_consumer(
-            self.place.stream,
-            api.ConsumerConfig(
-                durable_name=consumer_name(self.place),
-                deliver_subject=inbox,
-                filter_subject=self.place.subject,
-                ack_policy=api.AckPolicy.EXPLICIT,
-                ack_wait=_ACK_WAIT_S,
-                max_ack_pending=UNACKED,
-                idle_heartbeat=_HEARTBEAT_S,
-            ),
-        )
+        await self._link.js.add_consumer(self.place.stream, self._consumer(inbox))
         return subscription
+
+    def _consumer(self, inbox: str) -> api.ConsumerConfig:
+        return api.ConsumerConfig(
+            durable_name=consumer_name(self.place),
+            deliver_subject=inbox,
+            filter_subject=self.place.subject,
+            ack_policy=api.AckPolicy.EXPLICIT,
+            ack_wait=_ACK_WAIT_S,
+            max_ack_pending=UNACKED,
+            idle_heartbeat=_HEARTBEAT_S,
+        )
 
     async def _arrived(self, message: Msg) -> None:
         """A message or a heartbeat; in the loop's thread. Puts messages into their order, each once."""
@@ -165,12 +208,12 @@ class ReceivingLane:
         except WireError as exc:
             self._life.fail(exc)
             return
-        if message.metadata.num_delivered > 1:
-            self._link.traffic.redelivered += 1
         place = (head.number, head.part)
         if place < self._want or place in self._early:
+            self._link.traffic.redelivered += 1
             await self._ack(message)
             return
+        self._came_s, self._patience_s = time.monotonic(), ASK_S
         self._early[place] = message
         if place != self._want:  # held here, at most a window of them: in the stream they would bar the one before them
             await self._ack(message)
