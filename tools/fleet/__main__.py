@@ -1,12 +1,13 @@
 """A fleet of processes that is killed, frozen, cut off and restarted while it replicates; ends with a comparison.
 
-    python -m tools.fleet [--minutes 10] [--seed N] [--route mysql-postgresql] [--cluster]
+    python -m tools.fleet [--minutes 10] [--seed N] [--route mysql-postgresql] [--cluster] [--whole]
     python -m tools.fleet --matrix [--only TEXT]
 
 An API server, a reader and two writers, each a process of its own, with NATS between them and PostgreSQL as their
 store. Everything random comes from the seed, which is printed: the transactions at the source, and what is done to
-whom. The target's bank is looked at all the time; the time from each fault to the next commit in the target is
-measured. ``--cluster`` runs three servers of NATS, and loses any of them. ``--matrix`` kills whichever process comes
+whom. The target's bank is looked at all the time; the longest time without a commit at each fault is
+measured. ``--cluster`` runs three servers of NATS, and loses any of them; ``--whole`` has
+three servers of all roles instead. ``--matrix`` kills whichever process comes
 first to each failpoint of the product.
 """
 
@@ -24,7 +25,7 @@ from tools.fleet.faults import CLUSTER, ONE_NATS
 from tools.fleet.matrix import run_matrix
 from tools.fleet.report import page
 from tools.fleet.run import Record, Route, exercise, strike_at_random
-from tools.fleet.stage import Stage, stage
+from tools.fleet.stage import SPLIT, WHOLE, Stage, stage
 from tools.fleet.watch import Counts
 from tools.twins import ROUTES, twins
 from tools.workload import MYSQL, POSTGRES
@@ -58,11 +59,13 @@ def main() -> int:
         folder.mkdir(exist_ok=True, parents=True)
         folder.chmod(0o711)  # the store's server is another user's
         here, there = stack.enter_context(databases())
-        found = stack.enter_context(stage(folder, cluster=3 if given.cluster else 1))
+        found = stack.enter_context(
+            stage(folder, cluster=3 if given.cluster else 1, layout=WHOLE if given.whole else SPLIT)
+        )
         if given.matrix:
             return run_matrix(found, routes, here, there, given.only, given.page)
         print(f"python -m tools.fleet --minutes {given.minutes:g} --seed {given.seed}"
-              f"{' --cluster' if given.cluster else ''}", flush=True)  # fmt: skip
+              f"{' --cluster' if given.cluster else ''}{' --whole' if given.whole else ''}", flush=True)  # fmt: skip
         counts = stack.enter_context(Counts(found))
         done = []
         for route in routes:
@@ -93,9 +96,8 @@ def _one(
 
 def tell(record: Record) -> None:
     """A line for people."""
-    gap = "no commit" if record.gap_s is None else f"{record.gap_s:6.2f} s"
     over = "another leads" if record.taken_over else ""
-    print(f"  {record.at_s:6.0f} s  {record.fault:30} {record.what:45} {gap}  {over}", flush=True)
+    print(f"  {record.at_s:6.0f} s  {record.fault:30} {record.what:45} {record.still_s:6.2f} s  {over}", flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -104,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--route", default="", metavar="SOURCE-TARGET", help="one of the four; all are the default")
     parser.add_argument("--cluster", action="store_true", help="three servers of NATS")
+    parser.add_argument("--whole", action="store_true", help="three servers with all roles, instead of one role each")
     parser.add_argument("--matrix", action="store_true", help="every failpoint, instead of faults at random")
     parser.add_argument("--only", default="", metavar="TEXT", help="of the matrix: cases with this in their name")
     parser.add_argument("--page", type=Path, help="of the matrix: write it there")

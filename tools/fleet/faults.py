@@ -59,9 +59,8 @@ def kill_api(stage: Stage, stream: LiveStream, random: Random) -> Iterator[Struc
 def end_leader(stage: Stage, stream: LiveStream, random: Random) -> Iterator[Struck]:
     """The leader is ended in order (SIGTERM), as for a new version."""
     node = stream.leader()
-    begin = time.monotonic()
     code = node.stop()
-    yield Struck(f"{node.name} ended in order (exit code {code})", begin, True)
+    yield Struck(f"{node.name} ended in order (exit code {code})", time.monotonic(), True)
     node.start()
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from statistics import median
 
 from tools.fleet.run import Record, Route
 
+from mainstem.control.supervisor import LET_GO
 from mainstem.testing.fleet import Fleet
 
-_TAKEN_OVER = "taken_over"
 _COUNTED = {
     "messages": "messages through the hub",
     "bytes": "bytes through the hub",
@@ -25,7 +24,7 @@ def page(routes: Sequence[Route], counts: Counter[str], fleet: Fleet) -> str:
     """The whole report."""
     records = [record for route in routes for record in route.records]
     killed = sum(record.fault.startswith("kill") for record in records)
-    over = [record.gap_s for record in records if record.taken_over and record.gap_s is not None]
+    over = [record.still_s for record in records if record.taken_over]
     lines = [
         "",
         "| route | faults | transactions | rows changed | looks at the bank | comparisons | |",
@@ -36,14 +35,14 @@ def page(routes: Sequence[Route], counts: Counter[str], fleet: Fleet) -> str:
             for route in routes
         ),
         "",
-        "| fault | times | next commit after, median | longest |",
+        "| fault | times | without a commit, median | longest |",
         "|---|---|---|---|",
         *_by_fault(records),
         "",
         f"{killed} processes were killed. The work of a leader was taken over {len(over)} times{_times(over)}.",
         "",
         *(f"- {counts[name]:,} {text}" for name, text in _COUNTED.items()),
-        f"- {refused(fleet)} runs were refused by the fence in the target, or ended because their lease was lost",
+        f"- {refused(fleet)} runs ended because their lease was lost, or the fence in the target refused them",
     ]  # fmt: skip
     return "\n".join(lines)
 
@@ -53,9 +52,8 @@ def _by_fault(records: Sequence[Record]) -> Iterator[str]:
     for record in records:
         kinds[record.fault].append(record)
     for name, found in sorted(kinds.items()):
-        gaps = [record.gap_s for record in found if record.gap_s is not None]
-        told = f"{median(gaps):.2f} s | {max(gaps):.2f} s" if gaps else "– | –"
-        yield f"| {name.replace('_', ' ')} | {len(found)} | {told} |"
+        still = [record.still_s for record in found]
+        yield f"| {name.replace('_', ' ')} | {len(found)} | {median(still):.2f} s | {max(still):.2f} s |"
 
 
 def _times(over: Sequence[float]) -> str:
@@ -67,13 +65,5 @@ def _times(over: Sequence[float]) -> str:
 
 
 def refused(fleet: Fleet) -> int:
-    """How often a process said that another one has taken its stream over."""
-    return sum(_TAKEN_OVER in line for node in fleet.nodes.values() for line in _events(node.log.read_text()))
-
-
-def _events(text: str) -> Iterator[str]:
-    for line in text.splitlines():
-        try:
-            yield json.dumps(json.loads(line))
-        except ValueError:
-            continue
+    """How often a process said that it leads a stream no more."""
+    return sum(LET_GO in line for node in fleet.nodes.values() for line in node.log.read_text().splitlines())

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
 
-from tools.fleet.faults import Strike, Struck
+from tools.fleet.faults import Strike
 from tools.fleet.stage import TAKEN_OVER_S, LiveStream, Stage, live_stream
 from tools.fleet.watch import Watch
 from tools.kill_matrix import Nudges
@@ -22,8 +22,8 @@ from mainstem.testing.fleet import wait_until
 EQUAL_S, _STREAMS_S = 120.0, 90.0
 SHAPES = ("CREATE TABLE shapes (id INT PRIMARY KEY, n INT)", "CREATE TABLE emptied (id INT PRIMARY KEY)")
 _COMPARE_EVERY = 8  # faults
-_PAUSE_S = 0.01  # of a writer, between transactions
-_CLEAR_S = 60.0
+_PAUSE_S = 0.02  # of a writer, between transactions
+CLEAR_S = 60.0
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class Record:
 
     Attributes:
         at_s: since the beginning of the route.
-        gap_s: from the fault to the next commit in the target; None: there was none within a minute.
+        still_s: the longest time without a commit in the target, from the fault until all was well again.
         token: of the stream's lease before and behind it.
         taken_over: another process leads behind it.
     """
@@ -41,7 +41,7 @@ class Record:
     what: str
     hits_leader: bool
     at_s: float
-    gap_s: float | None
+    still_s: float
     token: tuple[int, int]
     taken_over: bool
 
@@ -92,36 +92,28 @@ class Exercise:
         before, leader = self.stream.lease()
         steps = fault(self.stage, self.stream, self.random)
         struck = next(steps)
-        gap = self._gap(struck, steps)
+        commits = not struck.hits_leader or self.watch.commits_again(struck.at, CLEAR_S)
+        for _ in steps:
+            pass
         self.stage.fleet.start()
+        commits = commits and self.watch.commits_again(time.monotonic(), CLEAR_S)
+        still = self.watch.standstill(struck.at)
         token, now = self.stream.lease()
         record = Record(
-            fault.__name__, struck.what, struck.hits_leader, struck.at - self.begin, gap, (before, token),
+            fault.__name__, struck.what, struck.hits_leader, struck.at - self.begin, still, (before, token),
             now is not leader and token > before,
         )  # fmt: skip
         self.route.records.append(record)
         self._write(record)
-        if gap is None:
-            self.route.wrong = f"no commit within a minute of {struck.what}\n{self.stage.fleet.story()}"
-        elif struck.hits_leader and gap > TAKEN_OVER_S:
-            self.route.wrong = f"{gap:.1f} s from {struck.what} to the next commit\n{self.stage.fleet.story()}"
+        if not commits:
+            self.route.wrong = f"no commit within {CLEAR_S:.0f} s of {struck.what}\n{self.stage.fleet.story()}"
+        elif struck.hits_leader and still > TAKEN_OVER_S:
+            self.route.wrong = f"{still:.1f} s without a commit at {struck.what}\n{self.stage.fleet.story()}"
         return record
-
-    def _gap(self, struck: Struck, steps: Iterator[Struck]) -> float | None:
-        """The next commit: while the fault lasts if it is to be survived, else when it is mended."""
-        if struck.hits_leader:
-            gap = self.watch.commits_again(struck.at)
-            for _ in steps:
-                pass
-            return gap
-        for _ in steps:
-            pass
-        return self.watch.commits_again(struck.at)
 
     def wait_until_commits(self) -> None:
         """The target moves."""
-        now = time.monotonic()
-        if self.watch.commits_again(now, _CLEAR_S) is None:
+        if not self.watch.commits_again(time.monotonic(), CLEAR_S):
             raise AssertionError(f"the target stands still\n{self.stage.fleet.story()}")
 
     def compare(self) -> str:

@@ -20,7 +20,8 @@ from mainstem.testing.nats import NatsServer, nats, nats_cluster
 from mainstem.testing.proxy import Proxy
 from mainstem.testing.servers import Restartable, restartable_postgres
 
-LAYOUT = {"api": "api", "reader": "reader", "writer1": "writer", "writer2": "writer"}
+SPLIT = {"api": "api", "reader": "reader", "writer1": "writer", "writer2": "writer"}
+WHOLE = {"server1": "all", "server2": "all", "server3": "all"}
 TAKEN_OVER_S = 10.0
 """Within so long another process must go on with the work of one that was killed."""
 _CALL_S = 60.0
@@ -167,7 +168,7 @@ def live_stream(stage: Stage, ends: Twins, mode: str = "cdc", **more: Any) -> It
 
 @contextmanager
 def stage(
-    folder: Path, *, cluster: int = 1, layout: Mapping[str, str] = LAYOUT, options: str = "", **more: str
+    folder: Path, *, cluster: int = 1, layout: Mapping[str, str] = SPLIT, options: str = "", **more: str
 ) -> Iterator[Stage]:
     """The whole installation, running.
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import httpx
 from tools.fleet.stage import Stage
@@ -50,26 +51,18 @@ class Watch:
         self._over.set()
         self._thread.join()
 
-    def commits_again(self, since: float, deadline_s: float = 60.0) -> float | None:
-        """Seconds from a moment (monotonic) to the next commit of a transfer; None: not in time."""
+    def commits_again(self, since: float, deadline_s: float = 60.0) -> bool:
+        """Whether a transfer is committed after a moment (monotonic), and what was under way then; waits for it."""
         while time.monotonic() < since + deadline_s:
-            found = self.first_commit(since)
-            if found is not None:
-                return found - since
+            if self._moves and self._moves[-1][0] > since + _SETTLED_S:
+                return True
             time.sleep(_LOOK_S)
-        return None
+        return False
 
-    def first_commit(self, since: float) -> float | None:
-        """When a transfer was committed first after what was under way at that moment."""
-        return next((at for at, _ in reversed(self._after(since + _SETTLED_S))), None)
-
-    def _after(self, since: float) -> list[tuple[float, int]]:
-        found: list[tuple[float, int]] = []
-        for look in reversed(self._moves):
-            if look[0] <= since:
-                break
-            found.append(look)
-        return found
+    def standstill(self, since: float) -> float:
+        """The longest time without a commit from a moment until now, in seconds."""
+        commits = [at for at, _ in list(self._moves) if at > since]
+        return max(later - earlier for earlier, later in pairwise([since, *commits, time.monotonic()]))
 
     def _work(self) -> None:
         session: Session | None = None
