@@ -52,12 +52,12 @@ def test_the_members_that_both_shapes_share() -> None:
     own = {
         "snapshot": "Always", "softDelete": "gone_at", "onChangeError": "quarantine", "schemaChanges": "pause",
         "maxLagSeconds": 5, "maxSilenceSeconds": 0, "alertUrl": "https://hooks.example.com/a?b=c", "serverId": 4711,
-        "retrySeconds": 7, "lockTimeoutSeconds": 0,
+        "retrySeconds": 7, "lockTimeoutSeconds": 0, "partitions": 4,
     }  # fmt: skip
     meant = ChangeOptions(
         snapshot=SnapshotPolicy.ALWAYS, soft_delete="gone_at", row_errors=ChangeErrorPolicy.QUARANTINE,
         schema_changes=SchemaChangePolicy.PAUSE, max_lag_s=5, max_silence_s=0,
-        alert_url="https://hooks.example.com/a?b=c", server_id=4711, lock_timeout_s=0,
+        alert_url="https://hooks.example.com/a?b=c", server_id=4711, lock_timeout_s=0, partitions=4,
     )  # fmt: skip
     assert early(**own).changes == later(**own).changes == meant
     assert early(**own).retry_seconds == 7
@@ -167,7 +167,7 @@ def test_two_positions_must_be_one() -> None:
     [
         {"snapshot": "auto"}, {"position": "0/1"}, {"softDelete": "gone"}, {"onChangeError": "quarantine"},
         {"schemaChanges": "apply"}, {"maxLagSeconds": 1}, {"maxSilenceSeconds": 1}, {"alertUrl": "http://h/"},
-        {"serverId": 1}, {"lockTimeoutSeconds": 1},
+        {"serverId": 1}, {"lockTimeoutSeconds": 1}, {"partitions": 2},
     ],
 )  # fmt: skip
 def test_mode_convert_has_none_of_it(member: dict[str, Any]) -> None:

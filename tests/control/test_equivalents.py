@@ -47,7 +47,7 @@ SAID = [
         "maxLagSeconds": 5, "maxSilenceSeconds": 0, "alertUrl": "https://hooks.example/x", "schemaChanges": "pause",
     },
     {**ENDS, "mode": "cdc", "schemaPolicy": "drop_and_recreate", "serverId": 77, "lockTimeoutSeconds": 5,
-     "limits": {"elapsedTime": 3}},
+     "partitions": 3, "limits": {"elapsedTime": 3}},
     {**ENDS, "mode": "cdc", "position": "binlog.000002:154", "replicationSlotName": "s", "publicationName": "p"},
     {**ENDS, "mode": "cdc", "snapshot": "never", "operations": ["update"]},
 ]  # fmt: skip

@@ -21,6 +21,7 @@ CHAINS = {
          "applier.before_commit"),
         ("handover.opened", "reader.batch", "keys.after", "stream.read", "stream.committed"),
         ("handover.saved", "stream.schema_change", "stream.before_settle"),
+        ("stream.divided", "parted.committed", "resync.rewound"),
     ),
     (POSTGRES, MYSQL): (
         ("book.created", "builder.ran", "stream.published", "applier.before_checkpoint"),

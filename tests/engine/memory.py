@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 
-from mainstem.contract.apply import Applied
 from mainstem.contract.changes import GroupLimits, Retention
 from mainstem.contract.dialect import Dialect
 from mainstem.contract.inspector import Inspector
@@ -22,15 +20,18 @@ from mainstem.contract.spec import ConnectorSpec
 from mainstem.contract.target import Target
 from mainstem.engine.endpoint import Endpoint
 from mainstem.engine.standing import ACTIVE
-from mainstem.errors import CancelledError, ConflictError, MainstemError, PositionLostError
+from mainstem.errors import CancelledError, MainstemError, PositionLostError
 from mainstem.model.change import ChangeGroup, Idle, Op, Part, RowChanges, SchemaChange, Truncate
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.plan import ColumnPlan, TablePlan
 from mainstem.model.run import RunOptions, TableState
 from mainstem.model.schema import Column
-from mainstem.model.stream import Checkpoint, DeadLetter, SchemaRecord, StoredStream, StreamTable
+from mainstem.model.stream import StreamTable
 from mainstem.model.types import Kind, LogicalType
+
+if TYPE_CHECKING:
+    from tests.engine.memory_target import MemoryTarget
 
 Event = tuple[str, Op, str, str | None]
 """Table, what happened, the key before, the value after (of an INSERT or UPDATE; the key stays)."""
@@ -254,176 +255,6 @@ def apply_event(tables: dict[str, Rows], event: Event) -> None:
         tables[table].pop(key, None)
     else:
         tables[table][key] = value
-
-
-@dataclass
-class Contents:
-    """What a target holds durably."""
-
-    tables: dict[str, Rows]
-    stored: StoredStream | None = None
-    letters: list[DeadLetter] = field(default_factory=list)
-    records: list[SchemaRecord] = field(default_factory=list)
-
-
-class MemoryTarget:
-    """A target.
-
-    Attributes:
-        refuse: the error that a row meets, if any.
-        errors: method → what it raises, one each time.
-        commits: how many transactions there were.
-    """
-
-    def __init__(self, tables: Sequence[StreamTable], position: str = "0") -> None:
-        self.now = Contents({table.source.name: {} for table in tables})
-        self.now.stored = StoredStream("here", Checkpoint(position), tuple(tables))
-        self.refuse: Callable[[Event], MainstemError | None] = lambda event: None
-        self.errors: dict[str, list[MainstemError]] = {}
-        self.commits = 0
-        self.altered: list[str] = []
-        self.applied = 0
-
-    def raise_for(self, method: str) -> None:
-        waiting = self.errors.get(method)
-        if waiting:
-            raise waiting.pop(0)
-
-    def table(self, name: str) -> StreamTable:
-        assert self.now.stored is not None
-        return next(table for table in self.now.stored.tables if table.source.name == name)
-
-    # the face of a `ChangeTarget`
-
-    def applier(self, stream_id: str) -> MemoryApplier:
-        return MemoryApplier(self)
-
-    def book(self, stream_id: str) -> MemoryBook:
-        return MemoryBook(self)
-
-
-class MemoryApplier:
-    def __init__(self, target: MemoryTarget) -> None:
-        self._target = target
-        self._work: Contents | None = None
-
-    def __enter__(self) -> MemoryApplier:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return
-
-    @property
-    def _open(self) -> Contents:
-        assert self._work is not None, "no transaction"
-        return self._work
-
-    def begin(self) -> None:
-        assert self._work is None, "a transaction is under way"
-        self._target.raise_for("begin")
-        self._work = copy.deepcopy(self._target.now)
-
-    def apply(self, changes: Sequence[RowChanges], tables: Mapping[TableId, StreamTable]) -> Applied:
-        self._target.raise_for("apply")
-        self._target.applied += 1
-        work = copy.deepcopy(self._open.tables)
-        assert len({part.table for part in changes}) == len(changes)
-        done = Applied()
-        for event in events_of(changes):
-            assert tables[table_id(event[0])].state in ACTIVE
-            error = self._target.refuse(event)
-            if error is not None:
-                raise error
-            if event[1] is not Op.INSERT and event[2] not in work[event[0]]:
-                done.missing[table_id(event[0])] = done.missing.get(table_id(event[0]), 0) + 1
-            apply_event(work, event)
-        self._open.tables = work
-        return done
-
-    def truncate(self, part: Truncate, tables: Mapping[TableId, StreamTable]) -> None:
-        self._target.raise_for("truncate")
-        for table in part.tables:
-            self._open.tables[table.name] = {}
-
-    def alter(self, statements: Sequence[str]) -> None:
-        self._target.raise_for("alter")
-        assert self._open.tables == self._target.now.tables, "half a transaction would be made durable"
-        self._target.altered += statements
-
-    def save(self, table: StreamTable) -> None:
-        stored = self._open.stored
-        assert stored is not None
-        tables = {known.source: known for known in stored.tables} | {table.source: table}
-        self._open.stored = replace(stored, tables=tuple(tables.values()))
-
-    def forget(self, table: TableId) -> None:
-        raise NotImplementedError
-
-    def reject(self, letter: DeadLetter) -> None:
-        self._open.letters.append(replace(letter, number=len(self._open.letters) + 1))
-
-    def record(self, line: SchemaRecord) -> None:
-        self._open.records.append(line)
-
-    def commit(self, checkpoint: Checkpoint) -> None:
-        self._target.raise_for("commit")
-        work = self._open
-        assert work.stored is not None
-        assert self._target.now.stored is not None
-        if work.stored.checkpoint != self._target.now.stored.checkpoint:
-            raise ConflictError("somebody else moved the checkpoint")
-        work.stored = replace(work.stored, checkpoint=checkpoint)
-        self._target.now, self._work = work, None
-        self._target.commits += 1
-        self._target.raise_for("committed")
-
-    def rollback(self) -> None:
-        self._work = None
-
-    def interrupt(self) -> None:
-        return
-
-
-class MemoryBook:
-    def __init__(self, target: MemoryTarget) -> None:
-        self._target = target
-
-    def __enter__(self) -> MemoryBook:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return
-
-    def load(self) -> StoredStream | None:
-        self._target.raise_for("load")
-        return self._target.now.stored
-
-    def create(self, stored: StoredStream) -> None:
-        self._target.now.stored = stored
-
-    def save(self, table: StreamTable) -> None:
-        raise NotImplementedError
-
-    def letters(self, limit: int = 1000) -> list[DeadLetter]:
-        return self._target.now.letters[:limit]
-
-    def count_letters(self) -> dict[TableId, int]:
-        found: dict[TableId, int] = {}
-        for letter in self._target.now.letters:
-            found[letter.table] = found.get(letter.table, 0) + 1
-        return found
-
-    def discard(self, numbers: Sequence[int]) -> None:
-        self._target.now.letters = [item for item in self._target.now.letters if item.number not in numbers]
-
-    def changes(self, limit: int = 1000) -> list[SchemaRecord]:
-        return self._target.now.records[-limit:]
-
-    def advance_counters(self, tables: Sequence[StreamTable]) -> list[str]:
-        return [f"{table.plan.target}.id: 1" for table in tables]
-
-    def drop(self) -> None:
-        self._target.now.stored = None
 
 
 class _NoLedger:

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from tests.engine.memory import Event, MemoryLog, MemoryTarget, ends, options, stream_table, table_id
+from tests.engine.memory import Event, MemoryLog, ends, options, stream_table, table_id
+from tests.engine.memory_target import MemoryTarget
 
 from mainstem import failpoints
 from mainstem.engine.replication import Replication

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.engine.memory import MemoryApplier, MemoryTarget, apply_event, stream_table
+from tests.engine.memory import apply_event, stream_table
+from tests.engine.memory_target import MemoryApplier, MemoryTarget
 from tests.engine.test_replication import Stream, put, wait
 
 from mainstem.errors import TakenOverError

@@ -18,6 +18,7 @@ from mainstem.contract.registry import Registry
 from mainstem.errors import NotFoundError
 from mainstem.model.config import REPLICATION_RETRY_S
 from mainstem.model.run import (
+    MAX_PARTITIONS,
     ChangeErrorPolicy,
     ChangeOptions,
     DeniedPolicy,
@@ -120,6 +121,15 @@ def replicate(
             rich_help_panel=_CHANGES,
         ),
     ] = _PLAIN.lock_timeout_s,
+    partitions: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=MAX_PARTITIONS,
+            help="Apply tables that no foreign key binds in so many groups at once, seen apart from each other.",
+            rich_help_panel=_CHANGES,
+        ),
+    ] = _PLAIN.partitions,
     position: Annotated[
         str,
         typer.Option(
@@ -208,6 +218,7 @@ def replicate(
         publication=publication,
         server_id=server_id,
         lock_timeout_s=lock_timeout,
+        partitions=partitions,
         max_lag_s=max_lag,
         max_silence_s=max_silence,
         alert_url=_alert_url(alert_url),

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from mainstem.model.change import RowChanges, Truncate
 from mainstem.model.names import TableId
-from mainstem.model.stream import Checkpoint, DeadLetter, SchemaRecord, StoredStream, StreamTable
+from mainstem.model.stream import Checkpoint, DeadLetter, SchemaRecord, StoredStream, StreamPart, StreamTable
 
 
 @dataclass(slots=True)
@@ -43,6 +43,11 @@ class Applier(AbstractContextManager["Applier"], Protocol):
         """Start a transaction."""
         ...
 
+    @property
+    def fires_triggers(self) -> bool:
+        """Whether ordinary triggers of the target's tables fire at what is applied."""
+        ...
+
     def apply(self, changes: Sequence[RowChanges], tables: Mapping[TableId, StreamTable]) -> Applied:
         """Bring the tables to where these changes leave them; all of it or, with an error, nothing.
 
@@ -57,6 +62,10 @@ class Applier(AbstractContextManager["Applier"], Protocol):
 
     def truncate(self, part: Truncate, tables: Mapping[TableId, StreamTable]) -> None:
         """Empty tables, foreign keys between them and others notwithstanding."""
+        ...
+
+    def undo(self) -> None:
+        """Take back the `apply` or `truncate` that was the last call and went well; the transaction goes on."""
         ...
 
     def alter(self, statements: Sequence[str]) -> None:
@@ -114,6 +123,18 @@ class StreamBook(AbstractContextManager["StreamBook"], Protocol):
         """Write down the state of a table, in a transaction of its own."""
         ...
 
+    def parts(self) -> tuple[StreamPart, ...]:
+        """The parts that `divide` made, as far as each is now; none: the stream has one checkpoint, that of `load`."""
+        ...
+
+    def divide(self, stored: StoredStream, parts: Sequence[Sequence[TableId]]) -> None:
+        """In one transaction: write the stream's checkpoint and tables down anew, and parts that are as far as it is.
+
+        Args:
+            parts: tables of each; none is the end of being divided.
+        """
+        ...
+
     def letters(self, limit: int = 1000) -> list[DeadLetter]:
         """Changes that were put aside, in their order."""
         ...
@@ -145,8 +166,12 @@ class StreamBook(AbstractContextManager["StreamBook"], Protocol):
 class ChangeTarget(Protocol):
     """A system that changes are applied to. Each of these opens a connection and may raise `ConnectError`."""
 
-    def applier(self, stream_id: str) -> Applier:
-        """A connection that applies changes; there is one at a time for a stream."""
+    def applier(self, stream_id: str, part: int | None = None) -> Applier:
+        """A connection that applies changes; there is one at a time for a stream, or for each of its parts.
+
+        Args:
+            part: whose checkpoint it moves, by its place in what `StreamBook.divide` was told; None: the stream's own.
+        """
         ...
 
     def book(self, stream_id: str) -> StreamBook:

@@ -83,6 +83,7 @@ def changes_of(config: EarlyConfig | LaterConfig) -> ChangeOptions:
         max_silence_s=_DEFAULTS.max_silence_s if config.max_silence_seconds is None else config.max_silence_seconds,
         alert_url=config.alert_url or "",
         lock_timeout_s=_DEFAULTS.lock_timeout_s if config.lock_timeout_seconds is None else config.lock_timeout_seconds,
+        partitions=config.partitions or _DEFAULTS.partitions,
     )
 
 

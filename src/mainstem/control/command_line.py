@@ -170,6 +170,7 @@ _CHANGES: tuple[_Read, ...] = (
     _scalar("--on-change-error", lambda o: o.changes.row_errors),
     _scalar("--schema-changes", lambda o: o.changes.schema_changes),
     _scalar("--lock-timeout", lambda o: o.changes.lock_timeout_s),
+    _scalar("--partitions", lambda o: o.changes.partitions),
     _scalar("--position", lambda o: o.changes.position),
     _scalar("--slot", lambda o: o.changes.slot),
     _scalar("--publication", lambda o: o.changes.publication),

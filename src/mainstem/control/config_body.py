@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_camel
 
 from mainstem.control.validation import FilledLine, FilledText, Line, LongLine, Text, check
 from mainstem.model.run import (
+    MAX_PARTITIONS,
     ChangeErrorPolicy,
     DeniedPolicy,
     NulPolicy,
@@ -108,6 +109,7 @@ Bundle = Annotated[int, BeforeValidator(_number), Field(ge=10, le=1000)]
 AnyBundle = Annotated[int, BeforeValidator(_number), Field(ge=1, le=MAX_COUNT)]
 Interval = Annotated[int, BeforeValidator(_number), Field(ge=0, le=86_400)]
 Jobs = Annotated[int, BeforeValidator(_number), Field(ge=1, le=32)]
+Partitions = Annotated[int, BeforeValidator(_number), Field(ge=1, le=MAX_PARTITIONS)]
 Megabytes = Annotated[int, BeforeValidator(_number), Field(ge=1, le=65_536)]
 Names = Annotated[list[FilledLine], Field(max_length=MAX_TABLES)]
 LongNames = Annotated[list[LongLine], Field(max_length=MAX_TABLES)]
@@ -175,6 +177,7 @@ class OfCdc(Part):
     alert_url: WebAddress | None = None
     server_id: ServerId | None = None
     lock_timeout_seconds: Seconds | None = None
+    partitions: Partitions | None = None
 
 
 class Ours(OfCdc):

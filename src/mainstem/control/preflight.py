@@ -84,7 +84,7 @@ def look(source: Endpoint, target: Endpoint, options: RunOptions) -> list[RoleFi
             found = [RoleFinding(Role.SOURCE, finding) for finding in at_source]
             found += [RoleFinding(Role.TARGET, finding) for finding in more]
             if options.mode is Mode.CDC:
-                found += _not_copied(other, there, options)
+                found += [*_not_copied(other, there, options), *_apart(options)]
             elif options.write_mode in _DOUBLING and not options.skip_data:
                 found += _doubling(inspector, other, there, options, options.target_schema or target.schema)
     return found
@@ -99,6 +99,15 @@ def _check_mode(source: Endpoint, target: Endpoint, options: RunOptions) -> None
             if can is None:
                 problem = f"cannot be cdc: {end.spec.title} cannot be {told} of a replication"
                 raise InvalidError(problem, fields={"mode": problem}, remedy="use mode convert")
+
+
+def _apart(options: RunOptions) -> list[RoleFinding]:
+    """Changes that are applied in parts tear transactions."""
+    if options.changes.partitions < 2:
+        return []
+    told = "changes are applied in parts: what the source committed at once, in tables of several parts, is seen apart"
+    remedy = "set partitions to 1 where readers of the target need whole transactions"
+    return [RoleFinding(Role.TARGET, Finding("tgt.parts", Severity.WARNING, told, remedy))]
 
 
 def _not_copied(target: Inspector, there: Mapping[TableId, TableId], options: RunOptions) -> list[RoleFinding]:

@@ -6,11 +6,12 @@ The same ``run_id`` again goes on where the target says that the stream stood.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
 from mainstem import failpoints
-from mainstem.contract.apply import ChangeTarget, StreamBook
+from mainstem.contract.apply import Applier, ChangeTarget, StreamBook
 from mainstem.contract.changes import ChangeSource
 from mainstem.contract.hub import Hub
 from mainstem.contract.target import Ledger
@@ -19,12 +20,15 @@ from mainstem.engine.applying import Applying, ReadAgainError
 from mainstem.engine.control import Interrupts, Limit, RunControl
 from mainstem.engine.cutover import Cutover
 from mainstem.engine.data import wait_after
+from mainstem.engine.dividing import parts_of
+from mainstem.engine.division import gathered
 from mainstem.engine.endpoint import Endpoint
 from mainstem.engine.evolution import RESYNC, Evolution
 from mainstem.engine.handover import WAITING, HandOver, moments
 from mainstem.engine.lag import Lag
 from mainstem.engine.letters import replay
 from mainstem.engine.means import Means
+from mainstem.engine.parted import PartedApplier
 from mainstem.engine.planjson import plan_from_json
 from mainstem.engine.present import selected
 from mainstem.engine.progress import Tracker
@@ -283,7 +287,7 @@ class Replication:
 
     def _stored(self, book: StreamBook, ledger: Ledger, handover: HandOver, changes: ChangeSource) -> StoredStream:
         """The stream as the target knows it; begun now if it does not."""
-        stored = book.load()
+        stored = _load(book, changes)
         if stored is None:
             if self._begun:
                 raise TargetChangedError(
@@ -350,9 +354,11 @@ class Replication:
         """Read and apply until something ends it."""
         copier = Copier(self.run_id, self._source, changes, means, self._requests, open_hold(means, self.run_id))
         self._tracker.stream_tables(stored.tables)
-        standing = Standing(stored)
-        with applies.applier(self.run_id) as applier:
-            _check_unmoved(book, stored)
+        with ExitStack() as stack:
+            applier = stack.enter_context(applies.applier(self.run_id))
+            _check_unmoved(book, changes, stored)
+            applier = self._divided(stored, book, applies, applier, stack)
+            standing = Standing(stored)
             session = Session(
                 changes, applier, standing, self._lag, self._milestones, self._orders,
                 self._evolution(), self._options, self._control, self._limit, self._tracker,
@@ -362,15 +368,34 @@ class Replication:
             self._tracker.stage("streaming")
             session.run()
 
+    def _divided(
+        self, stored: StoredStream, book: StreamBook, applies: ChangeTarget, whole: Applier, stack: ExitStack
+    ) -> Applier:
+        """What applies the changes: the applier of the whole stream, which keeps others out, or one for each part."""
+        parts = parts_of(
+            self._source, self._target, stored.tables, self._options.changes.partitions, self._tracker,
+            fires=whole.fires_triggers,
+        )  # fmt: skip
+        if parts or book.parts():
+            book.divide(stored, parts)
+        failpoints.hit("stream.divided")
+        return stack.enter_context(PartedApplier(applies, self.run_id, parts)) if parts else whole
+
     def _evolution(self) -> Evolution:
         return Evolution(
             self._source, self._target, self._options, self._tracker, lambda table: self._requests.add([table])
         )
 
 
-def _check_unmoved(book: StreamBook, stored: StoredStream) -> None:
+def _load(book: StreamBook, changes: ChangeSource) -> StoredStream | None:
+    """What the target knows of the stream, also if it was divided."""
+    stored = book.load()
+    return None if stored is None else gathered(stored, book.parts(), partial(changes.reaches, stored.origin))
+
+
+def _check_unmoved(book: StreamBook, changes: ChangeSource, stored: StoredStream) -> None:
     """Raise `ReadAgainError` if whoever had the stream until the applier got it has applied more meanwhile."""
-    now = book.load()
+    now = _load(book, changes)
     if now is None or now.checkpoint.position != stored.checkpoint.position:
         raise ReadAgainError("another process has applied changes of this stream before this one got hold of it")
 

@@ -216,6 +216,8 @@ class Copier:
         again = altered(ledger)  # copied, and to be planned anew once this ledger is gone
         if any(table.state in WAITING and table.source not in again for table in tables):
             copied = self._handover.copy(standing.origin, tables, ledger)
+            # Of parts that were saved apart when a server was lost, some may go on already: from where they are.
+            copied = [table for table in copied if there[table.source].state in WAITING]
             failpoints.hit("resync.copied")
             self._handover.finish(standing.origin, ledger, forget=False)
             self._order(writer, lambda: self._rewind(copied, writer, standing))

@@ -9,6 +9,8 @@ from mainstem.model.alert import Alert
 from mainstem.model.names import TableId
 from mainstem.model.plan import ReportItem
 
+MAX_PARTITIONS = 16
+"""So many connections of a stream may apply changes at once."""
 ALL_SCHEMAS = "*"
 """In `RunOptions.source_schemas`: every schema of the database."""
 
@@ -192,6 +194,8 @@ class ChangeOptions:
             never.
         alert_url: a webhook that alerts are sent to, or empty.
         lock_timeout_s: for how long a change waits for a lock on the target before it is tried again; 0 is for ever.
+        partitions: so many groups of tables, at most, are applied at once, each in transactions of its own. 1 keeps the
+            source's transactions whole.
     """
 
     snapshot: SnapshotPolicy = SnapshotPolicy.AUTO
@@ -208,6 +212,7 @@ class ChangeOptions:
     max_silence_s: int = 300
     alert_url: str = ""
     lock_timeout_s: int = 30
+    partitions: int = 1
 
 
 @dataclass(frozen=True, slots=True)

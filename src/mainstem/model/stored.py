@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 
 from mainstem.errors import InvalidError
+from mainstem.model.names import TableId
 from mainstem.model.stream import StreamTable
 
 
@@ -22,3 +24,13 @@ def table_from_json(text: str) -> StreamTable:
         return TypeAdapter(StreamTable).validate_json(text)
     except ValidationError as exc:
         raise InvalidError("the target's book of the stream cannot be read: it is of another version") from exc
+
+
+def tables_to_json(tables: Iterable[TableId]) -> str:
+    """The names of tables as the book keeps them."""
+    return json.dumps([[table.schema, table.name] for table in tables])
+
+
+def tables_from_json(text: str) -> tuple[TableId, ...]:
+    """What `tables_to_json` wrote."""
+    return tuple(TableId(schema, name) for schema, name in json.loads(text))

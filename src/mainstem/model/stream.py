@@ -62,6 +62,14 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamPart:
+    """Tables of a stream that have a checkpoint of their own, and how far they are (see `engine.parted`)."""
+
+    checkpoint: Checkpoint
+    tables: tuple[TableId, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StoredStream:
     """What the target knows of a stream.
 

@@ -66,9 +66,9 @@ class MysqlChangeTarget:
     def __init__(self, settings: ConnectionSettings, options: RunOptions) -> None:
         self._settings, self._options = settings, options
 
-    def applier(self, stream_id: str) -> MysqlApplier:
+    def applier(self, stream_id: str, part: int | None = None) -> MysqlApplier:
         """A connection that applies changes; there is one at a time for a stream."""
-        return MysqlApplier(self._settings, self._options, stream_id)
+        return MysqlApplier(self._settings, self._options, stream_id, part)
 
     def book(self, stream_id: str) -> MysqlStreamBook:
         """What the target knows of a stream."""
@@ -82,8 +82,10 @@ class MysqlApplier:
     statement (a lock that was not granted): every call but `rollback` raises it again.
     """
 
-    def __init__(self, settings: ConnectionSettings, options: RunOptions, stream_id: str) -> None:
-        self._settings, self._options = settings, options
+    def __init__(
+        self, settings: ConnectionSettings, options: RunOptions, stream_id: str, part: int | None = None
+    ) -> None:
+        self._settings, self._options, self._part = settings, options, part
         self._connection: Any = connect_writer(settings, client_flag=CLIENT.FOUND_ROWS)
         self._fence = stream_fence(settings, stream_id, options.token)
         try:
@@ -92,7 +94,7 @@ class MysqlApplier:
                 self._fence.enter(self._connection)
                 self._fence.claim(self._connection)
                 self._take_lock(stream_id)
-                self._rows = StreamRows(self._connection, stream_id, self._sender.packet_bytes)
+                self._rows = StreamRows(self._connection, stream_id, self._sender.packet_bytes, part)
                 self._revision = self._rows.revision()
         except BaseException:
             self._connection._force_close()
@@ -117,6 +119,11 @@ class MysqlApplier:
         with self._guarded():
             self._connection.begin()
             self._changed = False
+
+    @property
+    def fires_triggers(self) -> bool:
+        """Always: this server can't switch them off."""
+        return True
 
     def apply(self, changes: Sequence[RowChanges], tables: Mapping[TableId, StreamTable]) -> Applied:
         """Bring the tables to where these changes leave them; all of it or, with an error, nothing."""
@@ -143,6 +150,13 @@ class MysqlApplier:
                     column = _DIALECT.quote(soft)
                     sql = f"UPDATE {table.sql} SET {column} = UTC_TIMESTAMP(6) WHERE {column} IS NULL"
                 self._sender.run(sql, checked=False)
+
+    def undo(self) -> None:
+        """Take back the `apply` or `truncate` that was the last call."""
+        with self._guarded():
+            self._roll_back_to()
+            if self._over is not None:
+                raise self._over
 
     def alter(self, statements: Sequence[str]) -> None:
         """Change structure.
@@ -192,6 +206,8 @@ class MysqlApplier:
         """Make all of it durable together with the checkpoint."""
         with self._guarded():
             failpoints.hit("applier.before_checkpoint")
+            if self._part is not None:
+                self._fence.hold(self._connection)
             if self._revision is None or not self._rows.move(checkpoint, self._revision, self._fence.token):
                 self._fence.check(self._connection)
                 raise ConflictError(
@@ -238,7 +254,8 @@ class MysqlApplier:
         )  # fmt: skip
 
     def _take_lock(self, stream_id: str) -> None:
-        digest = hashlib.sha256(f"{self._settings.database}\0{stream_id}".encode()).hexdigest()
+        of_part = "" if self._part is None else f"\0{self._part}"
+        digest = hashlib.sha256(f"{self._settings.database}\0{stream_id}{of_part}".encode()).hexdigest()
         name = f"mainstem.{digest[:48]}"
         self._end_former(name)
         ((granted,),) = client.query(self._connection, "SELECT GET_LOCK(%s, %s)", (name, _OTHER_WAIT_S))

@@ -16,11 +16,11 @@ from mainstem.connectors.mysql.config import STREAM_TABLES
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.connectors.mysql.fence import stream_fence
 from mainstem.connectors.mysql.ledger import transaction
-from mainstem.connectors.mysql.streambook import CREATE, StreamRows
+from mainstem.connectors.mysql.streambook import CREATE, CREATE_PARTS, StreamRows
 from mainstem.errors import ConflictError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
-from mainstem.model.stream import DeadLetter, SchemaRecord, StoredStream, StreamTable
+from mainstem.model.stream import DeadLetter, SchemaRecord, StoredStream, StreamPart, StreamTable
 
 _DIALECT = MysqlDialect()
 _NO_TABLE, _DUPLICATE = 1146, 1062
@@ -83,6 +83,20 @@ class MysqlStreamBook:
             self._fence.hold(self._connection)
             self._rows.save(table)
 
+    def parts(self) -> tuple[StreamPart, ...]:
+        """The parts that the stream is divided into, as far as each is now."""
+        with client.translating(), _unless_missing():
+            return self._rows.parts()
+        return ()
+
+    def divide(self, stored: StoredStream, parts: Sequence[Sequence[TableId]]) -> None:
+        """Write checkpoint and tables down anew, and parts that are as far as it is."""
+        with client.translating():
+            client.query(self._connection, CREATE_PARTS)
+            with transaction(self._connection):
+                self._fence.hold(self._connection)
+                self._rows.divide(stored, parts)
+
     def letters(self, limit: int = 1000) -> list[DeadLetter]:
         """Changes that were put aside, in their order."""
         with client.translating(), _unless_missing():
@@ -125,6 +139,8 @@ class MysqlStreamBook:
     def drop(self) -> None:
         """Forget the stream; what is not of a stream any more is dropped."""
         with client.translating(), self._locked(), _unless_missing():
+            if self._rows.revision() is not None:  # an earlier version's book has none
+                client.query(self._connection, CREATE_PARTS)
             with transaction(self._connection):
                 last = self._rows.drop(STREAM_TABLES)
             if last:

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from mainstem.connectors.mysql import client
+from mainstem.connectors.mysql.config import PART_TABLE
 from mainstem.model.change import Op
 from mainstem.model.names import TableId
-from mainstem.model.stored import table_from_json, table_to_json
-from mainstem.model.stream import Checkpoint, DeadLetter, SchemaRecord, StoredStream, StreamTable
+from mainstem.model.stored import table_from_json, table_to_json, tables_from_json, tables_to_json
+from mainstem.model.stream import Checkpoint, DeadLetter, SchemaRecord, StoredStream, StreamPart, StreamTable
 
 _SMALLEST_PACKET = 1024 * 1024
 _WIDENED = 3  # bytes of a statement for one of an event, escaped, and some more
@@ -20,6 +21,12 @@ _NOT_KEPT = "; the change is too large to be kept here (max_allowed_packet), and
 _FORM = "ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 _NAMES = "stream_id varchar(128) NOT NULL, table_schema varchar(128) NOT NULL, table_name varchar(255) NOT NULL"
 
+CREATE_PARTS = (
+    f"CREATE TABLE IF NOT EXISTS {PART_TABLE} (stream_id varchar(128) NOT NULL, part int NOT NULL, position longtext"
+    " NOT NULL, transactions bigint NOT NULL, events bigint NOT NULL, committed_us bigint NOT NULL,"
+    " revision bigint NOT NULL DEFAULT 0, updated datetime(6) NOT NULL, tables longtext NOT NULL,"
+    f" PRIMARY KEY (stream_id, part)) {_FORM}"
+)
 CREATE = (
     "CREATE TABLE IF NOT EXISTS mainstem_stream (stream_id varchar(128) NOT NULL PRIMARY KEY, origin longtext NOT NULL,"
     " position longtext NOT NULL, transactions bigint NOT NULL, events bigint NOT NULL, committed_us bigint NOT NULL,"
@@ -27,6 +34,7 @@ CREATE = (
     f" {_FORM}",
     f"CREATE TABLE IF NOT EXISTS mainstem_stream_table ({_NAMES}, content longtext NOT NULL,"
     f" PRIMARY KEY (stream_id, table_schema, table_name)) {_FORM}",
+    CREATE_PARTS,
     "CREATE TABLE IF NOT EXISTS mainstem_stream_step (stream_id varchar(128) NOT NULL, step char(64) NOT NULL,"
     " statement longtext NOT NULL, done datetime(6), error longtext, remedy longtext,"
     f" PRIMARY KEY (stream_id, step)) {_FORM}",
@@ -37,9 +45,13 @@ CREATE = (
     " description longtext NOT NULL, position longtext NOT NULL, outcome varchar(64) NOT NULL,"
     f" detail longtext NOT NULL, at_us bigint NOT NULL, KEY (stream_id)) {_FORM}",
 )
-_MOVE = (
-    "UPDATE mainstem_stream SET position = %s, transactions = %s, events = %s, committed_us = %s,"
-    " revision = revision + 1, updated = NOW(6) WHERE stream_id = %s AND revision = %s"
+_PLACE = (
+    "UPDATE {} SET position = %s, transactions = %s, events = %s, committed_us = %s, updated = NOW(6){}"
+    " WHERE stream_id = %s"
+)
+_ADD_PART = (
+    f"INSERT INTO {PART_TABLE} (stream_id, part, position, transactions, events, committed_us, tables, updated)"
+    " VALUES (%s, %s, %s, %s, %s, %s, %s, NOW(6))"
 )
 _CREATE_STREAM = (
     "INSERT INTO mainstem_stream (stream_id, origin, position, transactions, events, committed_us, updated)"
@@ -67,6 +79,10 @@ _CHANGES = (
 )
 
 
+def _values(checkpoint: Checkpoint) -> tuple[str, int, int, int]:
+    return checkpoint.position, checkpoint.transactions, checkpoint.events, checkpoint.committed_us
+
+
 class StreamRows:
     """The rows of one stream in these tables. Raises the driver's errors; transactions are the caller's.
 
@@ -74,22 +90,46 @@ class StreamRows:
         packet_bytes: the server's bound of a packet.
     """
 
-    def __init__(self, connection: Any, stream_id: str, packet_bytes: int = _SMALLEST_PACKET) -> None:
+    def __init__(
+        self, connection: Any, stream_id: str, packet_bytes: int = _SMALLEST_PACKET, part: int | None = None
+    ) -> None:
         self._connection, self._id, self._packet_bytes = connection, stream_id, packet_bytes
+        self._table, self._of_part = ("mainstem_stream", "") if part is None else (PART_TABLE, f" AND part = {part}")
 
     def revision(self) -> int | None:
         """How often the checkpoint was moved; None where there is no such stream."""
-        rows = self._query("SELECT revision FROM mainstem_stream WHERE stream_id = %s", self._id)
+        rows = self._query(f"SELECT revision FROM {self._table} WHERE stream_id = %s{self._of_part}", self._id)
         return int(rows[0][0]) if rows else None
 
     def move(self, checkpoint: Checkpoint, revision: int | None, token: int) -> bool:
-        """Move the checkpoint; False when somebody else has, or when the fence is not at the token (0: any)."""
-        values = checkpoint.position, checkpoint.transactions, checkpoint.events, checkpoint.committed_us
-        sql, where = (
-            (f"{_MOVE} AND fence = %s", (self._id, revision, token)) if token else (_MOVE, (self._id, revision))
-        )
+        """Move the checkpoint; False when somebody else has, or when the fence is not at the token (0: any).
+
+        With that of a part the caller has held the fence.
+        """
+        fenced = f" AND fence = {token}" if token and not self._of_part else ""
+        moved = _PLACE.format(self._table, ", revision = revision + 1")
+        sql = f"{moved} AND revision = %s{self._of_part}{fenced}"
         with self._connection.cursor() as cursor:
-            return bool(cursor.execute(sql, (*values, *where)) == 1)
+            return bool(cursor.execute(sql, (*_values(checkpoint), self._id, revision)) == 1)
+
+    def parts(self) -> tuple[StreamPart, ...]:
+        """The parts that the stream is divided into, as far as each is now."""
+        rows = self._query(
+            f"SELECT position, transactions, events, committed_us, tables FROM {PART_TABLE} WHERE stream_id = %s"
+            " ORDER BY part",
+            self._id,
+        )
+        return tuple(StreamPart(Checkpoint(*at), tables_from_json(tables)) for *at, tables in rows)
+
+    def divide(self, stored: StoredStream, parts: Sequence[Sequence[TableId]]) -> None:
+        """Write checkpoint and tables down anew, and parts that are as far as it is."""
+        at = _values(stored.checkpoint)
+        self._query(_PLACE.format("mainstem_stream", ""), *at, self._id)
+        for table in stored.tables:
+            self.save(table)
+        self._query(f"DELETE FROM {PART_TABLE} WHERE stream_id = %s", self._id)
+        for part, tables in enumerate(parts):
+            self._query(_ADD_PART, self._id, part, *at, tables_to_json(tables))
 
     def load(self) -> StoredStream | None:
         """All of it, or None."""

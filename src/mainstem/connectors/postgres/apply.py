@@ -52,9 +52,9 @@ class PostgresChangeTarget:
         self._settings = settings
         self._options = options
 
-    def applier(self, stream_id: str) -> PostgresApplier:
+    def applier(self, stream_id: str, part: int | None = None) -> PostgresApplier:
         """A connection that applies changes."""
-        return PostgresApplier(self._settings, self._options, stream_id)
+        return PostgresApplier(self._settings, self._options, stream_id, part)
 
     def book(self, stream_id: str) -> book.PostgresBook:
         """What the target knows of a stream."""
@@ -64,13 +64,16 @@ class PostgresChangeTarget:
 class PostgresApplier:
     """See `contract.apply.Applier`."""
 
-    def __init__(self, settings: ConnectionSettings, options: RunOptions, stream_id: str) -> None:
+    def __init__(
+        self, settings: ConnectionSettings, options: RunOptions, stream_id: str, part: int | None = None
+    ) -> None:
         self._settings = settings
         self._options = options
-        self._stream_id = stream_id
+        self._stream_id, self._part = stream_id, part
+        self._name = "apply" if part is None else f"apply{part}"
         self._fence = book.stream_fence(stream_id, options.token)
         self._connection: psycopg.Connection[Any] = connect(
-            settings, prepare_threshold=None, application_name=self._fence.name("apply")
+            settings, prepare_threshold=None, application_name=self._fence.name(self._name)
         )
         try:
             self._prepare_session()
@@ -100,7 +103,7 @@ class PostgresApplier:
         """Start a transaction."""
         with translating():
             if self._position is None:
-                self._position = book.read_position(self._connection, self._stream_id)
+                self._position = book.read_position(self._connection, self._stream_id, self._part)
             if self._position is None:
                 if self._fence.token:
                     raise self._fence.taken_over(None)
@@ -108,6 +111,11 @@ class PostgresApplier:
         self._begun = self._held = self._altered = False  # the server hears of it together with what comes first
         self._staging_before = self._segments.staging.copy()
         self._interrupted = False
+
+    @property
+    def fires_triggers(self) -> bool:
+        """Unless they could be switched off."""
+        return not self._replica
 
     def apply(self, changes: Sequence[RowChanges], tables: Mapping[TableId, StreamTable]) -> Applied:
         """Bring the tables to where these changes leave them; all of it or, with an error, nothing."""
@@ -135,6 +143,11 @@ class PostgresApplier:
             free = ", ".join(name for target, name in names.items() if target not in held)
             if free:
                 self._execute(f"TRUNCATE {free}{' RESTART IDENTITY' if part.restart_identity else ''}")
+
+    def undo(self) -> None:
+        """Take back the `apply` or `truncate` that was the last call."""
+        with self._translated():
+            self._segments.undo(_SAVEPOINT, self._staging_marked)
 
     def alter(self, statements: Sequence[str]) -> None:
         """Change structure, within the transaction."""
@@ -171,7 +184,7 @@ class PostgresApplier:
         with self._translated():
             if not self._begun:
                 self._execute(self._opening())
-            if not book.move_checkpoint(self._connection, self._fence, self._position or "", checkpoint):
+            if not book.move_checkpoint(self._connection, self._fence, self._position or "", checkpoint, self._part):
                 raise ConflictError(
                     f"another process has moved the checkpoint of {self._stream_id}",
                     remedy="stop the other process that runs this stream",
@@ -217,11 +230,12 @@ class PostgresApplier:
 
     def _own(self) -> None:
         """Be the only process of this stream; one that has just been killed is waited for, a former holder ended."""
-        self._fence.claim(self._connection, alone="apply")
+        self._fence.claim(self._connection, alone=self._name)
+        of_part = "" if self._part is None else f"/{self._part}"
         self._connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
         try:
             self._connection.execute(
-                "SELECT pg_advisory_lock(hashtextextended(%s, 0))", (f"mainstem.stream:{self._stream_id}",)
+                "SELECT pg_advisory_lock(hashtextextended(%s, 0))", (f"mainstem.stream:{self._stream_id}{of_part}",)
             )
         except psycopg.errors.LockNotAvailable as exc:
             raise ConflictError(

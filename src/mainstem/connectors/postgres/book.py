@@ -19,9 +19,15 @@ from mainstem.errors import ConflictError
 from mainstem.model.change import Op
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
-from mainstem.model.stored import table_from_json, table_to_json
-from mainstem.model.stream import Checkpoint, DeadLetter, SchemaRecord, StoredStream, StreamTable
+from mainstem.model.stored import table_from_json, table_to_json, tables_from_json, tables_to_json
+from mainstem.model.stream import Checkpoint, DeadLetter, SchemaRecord, StoredStream, StreamPart, StreamTable
 
+_CREATE_PARTS = f"""
+CREATE TABLE IF NOT EXISTS {SCHEMA}.stream_part (
+    stream_id text NOT NULL, part integer NOT NULL, position text NOT NULL, transactions bigint NOT NULL,
+    events bigint NOT NULL, source_committed_at timestamptz, committed timestamptz NOT NULL DEFAULT now(),
+    tables text NOT NULL, PRIMARY KEY (stream_id, part)) WITH (fillfactor = 10)
+"""
 _CREATE = f"""
 CREATE SCHEMA IF NOT EXISTS {SCHEMA};
 CREATE TABLE IF NOT EXISTS {SCHEMA}.stream (
@@ -32,6 +38,7 @@ CREATE TABLE IF NOT EXISTS {SCHEMA}.stream_table (
     stream_id text NOT NULL, table_schema text NOT NULL, table_name text NOT NULL, state text NOT NULL,
     document text NOT NULL, place bigint GENERATED ALWAYS AS IDENTITY,
     PRIMARY KEY (stream_id, table_schema, table_name));
+{_CREATE_PARTS};
 CREATE TABLE IF NOT EXISTS {SCHEMA}.dead_letter (
     number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, stream_id text NOT NULL, table_schema text NOT NULL,
     table_name text NOT NULL, op smallint NOT NULL, row_key text NOT NULL, position text NOT NULL,
@@ -41,7 +48,7 @@ CREATE TABLE IF NOT EXISTS {SCHEMA}.schema_change (
     table_name text NOT NULL, change text NOT NULL, position text NOT NULL, outcome text NOT NULL,
     detail text NOT NULL, at timestamptz NOT NULL DEFAULT now());
 """
-_TABLES = ("stream_table", "dead_letter", "schema_change", "stream")
+_TABLES = ("stream_table", "stream_part", "dead_letter", "schema_change", "stream")
 _SAVE = f"""
 INSERT INTO {SCHEMA}.stream_table (stream_id, table_schema, table_name, state, document) VALUES (%s, %s, %s, %s, %s)
 ON CONFLICT (stream_id, table_schema, table_name) DO UPDATE SET state = EXCLUDED.state, document = EXCLUDED.document
@@ -56,9 +63,17 @@ INSERT INTO {SCHEMA}.schema_change (stream_id, table_schema, table_name, change,
 VALUES (%s, %s, %s, %s, %s, %s, %s, coalesce({{at}}, now()))
 """.replace("{at}", "to_timestamp(nullif(%s::bigint, 0) / 1000000.0)")
 _MOVE = f"""
-UPDATE {SCHEMA}.stream SET position = %s, transactions = %s, events = %s, committed = now(),
+UPDATE {SCHEMA}.{{table}} SET position = %s, transactions = %s, events = %s, committed = now(),
     source_committed_at = to_timestamp(nullif(%s::bigint, 0) / 1000000.0)
-WHERE stream_id = %s AND position = %s
+WHERE stream_id = %s
+"""
+_ADD_PART = f"""
+INSERT INTO {SCHEMA}.stream_part (stream_id, part, position, transactions, events, source_committed_at, tables)
+VALUES (%s, %s, %s, %s, %s, to_timestamp(nullif(%s::bigint, 0) / 1000000.0), %s)
+"""
+_PARTS = f"""
+SELECT position, transactions, events, coalesce((extract(epoch FROM source_committed_at) * 1000000)::bigint, 0), tables
+FROM {SCHEMA}.stream_part WHERE stream_id = %s ORDER BY part
 """
 _LOAD = f"""
 SELECT origin, position, transactions, events,
@@ -102,11 +117,16 @@ def put_record(connection: Connection, stream_id: str, line: SchemaRecord) -> No
     )
 
 
-def read_position(connection: Connection, stream_id: str) -> str | None:
-    """Where the stream stands, or None if there is none of this id."""
-    if connection.execute("SELECT to_regclass(%s)", (f"{SCHEMA}.stream",)).fetchone() == (None,):
+def read_position(connection: Connection, stream_id: str, part: int | None = None) -> str | None:
+    """Where the stream, or a part of it, stands; None if there is none of this id."""
+    table = "stream" if part is None else "stream_part"
+    if connection.execute("SELECT to_regclass(%s)", (f"{SCHEMA}.{table}",)).fetchone() == (None,):
         return None
-    row = connection.execute(f"SELECT position FROM {SCHEMA}.stream WHERE stream_id = %s", (stream_id,)).fetchone()
+    sql, arguments = f"SELECT position FROM {SCHEMA}.{table} WHERE stream_id = %s", (stream_id,)
+    if part is None:
+        row = connection.execute(sql.encode(), arguments).fetchone()
+    else:
+        row = connection.execute(f"{sql} AND part = %s".encode(), (*arguments, part)).fetchone()
     return None if row is None else str(row[0])
 
 
@@ -115,22 +135,31 @@ def stream_fence(stream_id: str, token: int) -> Fence:
     return Fence("stream", stream_id, token)
 
 
-def move_checkpoint(connection: Connection, fence: Fence, before: str, checkpoint: Checkpoint) -> bool:
-    """Write the checkpoint; False if it is not where it was.
+def move_checkpoint(
+    connection: Connection, fence: Fence, before: str, checkpoint: Checkpoint, part: int | None = None
+) -> bool:
+    """Write the stream's checkpoint, or that of a part; False if it is not where it was.
 
-    Raises `TakenOverError` when the stream is another process's by now: the same statement looks.
+    Raises `TakenOverError` when the stream is another process's by now: the same statement looks, or for a part the
+    one before, which keeps it so.
     """
-    at = checkpoint.position, checkpoint.transactions, checkpoint.events, checkpoint.committed_us
-    where = fence.id, before
-    if fence.token:
-        moved = connection.execute(f"{_MOVE} AND fence = %s", (*at, *where, fence.token))
-    else:
-        moved = connection.execute(_MOVE, (*at, *where))
+    sql = _MOVE.format(table="stream" if part is None else "stream_part") + " AND position = %s"
+    arguments = [*_values(checkpoint), fence.id, before]
+    if part is not None:
+        fence.hold(connection)
+        sql, arguments = f"{sql} AND part = %s", [*arguments, part]
+    elif fence.token:
+        sql, arguments = f"{sql} AND fence = %s", [*arguments, fence.token]
+    moved = connection.execute(sql.encode(), arguments)
     if moved.rowcount != 1 and fence.token:
         found = fence.seen(connection)
         if found != fence.token:
             raise fence.taken_over(found)
     return moved.rowcount == 1
+
+
+def _values(checkpoint: Checkpoint) -> tuple[str, int, int, int]:
+    return checkpoint.position, checkpoint.transactions, checkpoint.events, checkpoint.committed_us
 
 
 class PostgresBook:
@@ -202,6 +231,27 @@ class PostgresBook:
             self._fence.hold(self._connection)
             save_table(self._connection, self._stream_id, table)
 
+    def parts(self) -> tuple[StreamPart, ...]:
+        """The parts that the stream is divided into, as far as each is now."""
+        with translating():
+            if not self._has_parts():
+                return ()
+            rows = self._connection.execute(_PARTS.encode(), (self._stream_id,)).fetchall()
+        return tuple(StreamPart(Checkpoint(*at), tables_from_json(tables)) for *at, tables in rows)
+
+    def divide(self, stored: StoredStream, parts: Sequence[Sequence[TableId]]) -> None:
+        """Write checkpoint and tables down anew, and parts that are as far as it is."""
+        at = _values(stored.checkpoint)
+        with translating(), self._connection.transaction():
+            self._connection.execute(_CREATE_PARTS)
+            self._fence.hold(self._connection)
+            self._connection.execute(_MOVE.format(table="stream").encode(), (*at, self._stream_id))
+            for table in stored.tables:
+                save_table(self._connection, self._stream_id, table)
+            self._connection.execute(f"DELETE FROM {SCHEMA}.stream_part WHERE stream_id = %s", (self._stream_id,))
+            for part, tables in enumerate(parts):
+                self._connection.execute(_ADD_PART, (self._stream_id, part, *at, tables_to_json(tables)))
+
     def letters(self, limit: int = 1000) -> list[DeadLetter]:
         """Changes that were put aside, in their order."""
         rows = self._of_stream(
@@ -254,6 +304,7 @@ class PostgresBook:
             self._connection.execute("SELECT pg_advisory_xact_lock(hashtext('mainstem.ledger'))")
             if not self._there():
                 return
+            self._connection.execute(_CREATE_PARTS)  # an earlier version's book has none
             for table in _TABLES:
                 self._connection.execute(f"DELETE FROM {SCHEMA}.{table} WHERE stream_id = %s", (self._stream_id,))
             left = self._connection.execute(f"SELECT EXISTS (SELECT FROM {SCHEMA}.stream)").fetchone()
@@ -261,6 +312,10 @@ class PostgresBook:
                 for table in _TABLES:
                     self._connection.execute(f"DROP TABLE {SCHEMA}.{table}")
                 drop_schema_if_empty(self._connection)
+
+    def _has_parts(self) -> bool:
+        found = self._connection.execute("SELECT to_regclass(%s)", (f"{SCHEMA}.stream_part",)).fetchone()
+        return found is not None and found[0] is not None
 
     def _there(self) -> bool:
         found = self._connection.execute("SELECT to_regclass(%s)", (f"{SCHEMA}.stream",)).fetchone()
