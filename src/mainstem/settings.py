@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 LOOPBACK_ORIGINS = "loopback"
+ROLES = ("api", "reader", "writer")
 
 
 class LogFormat(StrEnum):
@@ -39,6 +40,9 @@ class Settings(BaseSettings):
     )
     traces: str | None = Field(
         default=None, description="where spans go, by OTLP over HTTP; off; else as OpenTelemetry's own variables say"
+    )
+    role: str = Field(
+        default="all", description="what this process does: api, reader, writer (comma-separated), or all"
     )
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8020, ge=0, le=65535, description="port to listen on; 0 takes a free one")
@@ -70,6 +74,15 @@ class Settings(BaseSettings):
             return json.loads(value)
         return [origin.strip() for origin in value.split(",") if origin.strip()]
 
+    @field_validator("role")
+    @classmethod
+    def _known_roles(cls, value: str) -> str:
+        names = {name.strip().lower() for name in value.split(",") if name.strip()}
+        unknown = names - {*ROLES, "all"}
+        if unknown or not names:
+            raise ValueError(f"must be of {', '.join(ROLES)}, or all")
+        return "all" if "all" in names or names == set(ROLES) else ",".join(sorted(names))
+
     @field_validator("log_level")
     @classmethod
     def _known_level(cls, value: str) -> str:
@@ -78,6 +91,11 @@ class Settings(BaseSettings):
         if level not in {"debug", "info", "warning", "error"}:
             raise ValueError("must be debug, info, warning or error")
         return level
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """What ``role`` comes to."""
+        return frozenset(ROLES if self.role == "all" else self.role.split(","))
 
     @property
     def resolved_store_url(self) -> str:

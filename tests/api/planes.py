@@ -82,7 +82,7 @@ def prepared(store_url: str, runs: dict[str, Replica]) -> Iterator[FastAPI]:
     services = Services(
         store, keys, connections, configs, kept, Replications(kept, boss), Systems(registry),
         Explorer(registry, Freshness(store)), boss, broadcaster, "install", "", (), True, Sessions(store, box, keys),
-        frozenset(), consoles, QueryExports(consoles, store, box),
+        frozenset(), consoles, QueryExports(consoles, store, box), fleet,
     )  # fmt: skip
     boss.start()
     claims.start()

@@ -87,6 +87,21 @@ def make_app(services: Services) -> FastAPI:
     return app
 
 
+def make_probed_app(services: Services) -> FastAPI:
+    """What a process without role api serves: whether it lives and is ready, and its figures."""
+    app = FastAPI(
+        title="Mainstem", version=__version__, docs_url=None, redoc_url=None, openapi_url=None,
+        default_response_class=problems.Json, redirect_slashes=False,
+    )  # fmt: skip
+    app.state.services = services
+    for path, answer in (("/health", system.health), ("/ready", system.ready), ("/metrics", metrics.metrics)):
+        for prefix in ("", BASE):
+            app.get(prefix + path)(answer)
+    problems.install(app)
+    _add_middleware(app, services)
+    return app
+
+
 def _add_middleware(app: FastAPI, services: Services) -> None:
     """The last one added is the first to see a request."""
     browsers = Browsers(services.sessions, services.cookie, services.hosts)

@@ -469,3 +469,18 @@ class UserConfigs(BaseModel):
     status: Literal["success"]
     connections: list[Connection]
     streamConfigs: list[Config]
+
+
+class Member(BaseModel):
+    """A process that uses the store."""
+
+    id: str
+    roles: list[Literal["api", "reader", "writer"]]
+    host: str
+    pid: int
+    version: str
+    address: str
+    started: str
+    seen: str
+    streams: list[str]
+    answers: bool

@@ -15,6 +15,7 @@ from mainstem.control.configs import Configs
 from mainstem.control.connections import Connections
 from mainstem.control.console import Consoles
 from mainstem.control.events import Broadcaster
+from mainstem.control.fleet import Fleet
 from mainstem.control.keys import ApiKeys
 from mainstem.control.query_exports import QueryExports
 from mainstem.control.reach import Systems
@@ -56,6 +57,7 @@ class Services:
     hosts: frozenset[str]
     consoles: Consoles
     exports: QueryExports
+    fleet: Fleet
     hub_traffic: Callable[[], HubTraffic | None] = _nothing
 
     @property

@@ -9,12 +9,15 @@ from fastapi import APIRouter, Request
 from mainstem import __version__
 from mainstem.api import models, shapes
 from mainstem.api.services import Plane
+from mainstem.control.members import Role
 
 open_router = APIRouter(tags=["system"])
 """Needs no key."""
 router = APIRouter(tags=["system"])
 
-_SERVICES = ("stream-api", "stream-reader", "stream-writer", "nats", "vault")
+_SERVICES = {
+    "stream-api": Role.API, "stream-reader": Role.READER, "stream-writer": Role.WRITER, "nats": None, "vault": None,
+}  # fmt: skip
 _PLENTY = 10**15  # a limit that a usage bar can divide by
 
 
@@ -32,9 +35,30 @@ def ready(plane: Plane) -> dict[str, str]:
 
 
 @open_router.get("/services/status")
-def services_status() -> dict[str, list[dict[str, str]]]:
-    """The names that older clients look for; all of them live in this process."""
-    return {"services": [{"name": name, "status": "passing"} for name in _SERVICES]}
+def services_status(plane: Plane) -> dict[str, list[dict[str, str]]]:
+    """The names that older clients look for: whether a process does what each of them stands for."""
+    done = {role for member in plane.fleet.members.live() for role in member.roles}
+    return {
+        "services": [
+            {"name": name, "status": "passing" if role is None or role in done else "critical"}
+            for name, role in _SERVICES.items()
+        ]
+    }
+
+
+@router.get("/system/members", response_model=list[models.Member])
+def members(plane: Plane) -> Any:
+    """The processes that use the store and live, the longest there first, and which streams each of them leads."""
+    led = plane.fleet.led()
+    return [
+        {
+            "id": member.id, "roles": list(member.roles), "host": member.host, "pid": member.pid,
+            "version": member.version, "address": member.address, "started": shapes.iso(member.started_us),
+            "seen": shapes.iso(member.seen_us), "streams": led.get(member.id, []),
+            "answers": member.id == plane.fleet.members.me.id,
+        }
+        for member in plane.fleet.members.live()
+    ]  # fmt: skip
 
 
 @open_router.get("/system/defaults")

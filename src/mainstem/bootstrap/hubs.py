@@ -28,6 +28,8 @@ class HubsOf(Protocol):
 class InMemory:
     """The embedded hub."""
 
+    link: NatsLink | None = None
+
     def __call__(self, run_id: str) -> Callable[[int], Hub]:
         """The same for every run."""
         return MemoryHub
@@ -44,6 +46,7 @@ class OnNats:
     """Hubs on one connection to NATS."""
 
     def __init__(self, link: NatsLink) -> None:
+        self.link: NatsLink | None = link
         self._link = link
 
     def __call__(self, run_id: str) -> Callable[[int], Hub]:

@@ -8,19 +8,19 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from ipaddress import ip_address
 from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 
 from mainstem import log
 from mainstem.api import pages
-from mainstem.api.app import make_app
+from mainstem.api.app import make_app, make_probed_app
 from mainstem.api.browsers import LOCAL_NAMES
 from mainstem.api.services import Services
-from mainstem.bootstrap import run_of
-from mainstem.bootstrap.hubs import hubs
+from mainstem.bootstrap.hubs import InMemory, OnNats, hubs
+from mainstem.bootstrap.roles import Runs, roles_of, serving
 from mainstem.bootstrap.traces import traces
 from mainstem.contract.registry import Registry
 from mainstem.control.browsing import Explorer
@@ -32,7 +32,7 @@ from mainstem.control.events import Broadcaster
 from mainstem.control.fleet import Fleet
 from mainstem.control.freshness import Freshness
 from mainstem.control.keys import ApiKeys
-from mainstem.control.members import this_process
+from mainstem.control.members import Role, this_process
 from mainstem.control.query_exports import QueryExports
 from mainstem.control.query_history import QueryHistory
 from mainstem.control.reach import Systems
@@ -66,46 +66,70 @@ def control_plane(settings: Settings) -> Iterator[tuple[Services, str | None]]:
     """The control plane of a server, running; and the first API key, if it was made just now.
 
     Raises:
-        ConflictError: another server uses this store.
-        InvalidError: the secret key is not the store's.
+        ConflictError: another server has this store to itself.
+        InvalidError: the secret key is not the store's, or what a role needs is not set.
     """
+    roles = roles_of(settings)
     make_home(settings)
     store = SqlStore(settings.resolved_store_url)
     with ExitStack() as stack:
         stack.callback(store.close)
         store.claim()
-        secret, api_key = settings.secret_key, settings.api_key
-        box = open_box(store, settings.home / "secret.key", secret.get_secret_value() if secret else None)
-        keys = ApiKeys(store, api_key.get_secret_value() if api_key else None)
-        first = keys.make_first()
-        registry = Registry.installed()
-        connections = Connections(store, box, registry)
-        configs = Configs(store, connections)
-        consoles = Consoles(connections, QueryHistory(store), store)
-        broadcaster = Broadcaster()
         install_id = store.setdefault("install_id", new_id("install"))
         hub = settings.hub.get_secret_value() if settings.hub else ""
         hubs_of = stack.enter_context(hubs(hub, install_id.removeprefix("install_")))
-        fleet = Fleet.of(store.fleet, this_process(), shared=store.is_shared)
-        supervisor = Supervisor(store, broadcaster, partial(run_of, hubs=hubs_of), fleet)
-        streams = Streams(store, configs, supervisor, fleet, settings.max_active_streams)
-        claims = Claims(fleet, supervisor, streams.ends)
-        services = Services(
-            store, keys, connections, configs, streams, Replications(streams, supervisor), Systems(registry),
-            Explorer(registry, Freshness(store)), supervisor, broadcaster, install_id, str(settings.home / "exports"),
-            tuple(settings.cors_origins), is_loopback(settings.host), Sessions(store, box, keys), _hosts(settings),
-            consoles, QueryExports(consoles, store, box), hubs_of.traffic,
-        )  # fmt: skip
-        supervisor.start()
-        streams.go_on()
-        claims.start()
+        fleet = Fleet.of(store.fleet, this_process(roles, _address(settings)), shared=store.is_shared)
+        plane = _services(settings, store, fleet, hubs_of)
+        claims = Claims(fleet, plane.supervisor, plane.streams.ends)
+        plane.supervisor.start()
         try:
-            yield services, first
+            first = _first_key(plane.keys, fleet)
+            stack.enter_context(serving(hubs_of, fleet, plane.streams.ends_of))
+            plane.streams.go_on()
+            claims.start()
+            yield plane, first
         finally:
-            broadcaster.close()
-            consoles.close()
+            plane.broadcaster.close()
+            plane.consoles.close()
             claims.close()
-            supervisor.close()
+            plane.supervisor.close()
+
+
+def _services(settings: Settings, store: SqlStore, fleet: Fleet, hubs_of: InMemory | OnNats) -> Services:
+    secret, api_key = settings.secret_key, settings.api_key
+    box = open_box(store, settings.home / "secret.key", secret.get_secret_value() if secret else None)
+    keys = ApiKeys(store, api_key.get_secret_value() if api_key else None)
+    registry, broadcaster = Registry.installed(), Broadcaster()
+    connections = Connections(store, box, registry)
+    configs = Configs(store, connections)
+    consoles = Consoles(connections, QueryHistory(store), store)
+    supervisor = Supervisor(store, broadcaster, Runs(hubs_of, fleet), fleet)
+    streams = Streams(store, configs, supervisor, fleet, settings.max_active_streams)
+    return Services(
+        store, keys, connections, configs, streams, Replications(streams, supervisor), Systems(registry),
+        Explorer(registry, Freshness(store)), supervisor, broadcaster, store.setdefault("install_id", ""),
+        str(settings.home / "exports"),
+        tuple(settings.cors_origins), is_loopback(settings.host), Sessions(store, box, keys), _hosts(settings),
+        consoles, QueryExports(consoles, store, box), fleet, hubs_of.traffic,
+    )  # fmt: skip
+
+
+def _first_key(keys: ApiKeys, fleet: Fleet) -> str | None:
+    """The first API key, if it is made by this process; of several that begin at once, one does."""
+    if not fleet.members.has(Role.API):
+        return None
+    with fleet.alone("first key"):
+        return keys.make_first()
+
+
+def _address(settings: Settings) -> str:
+    """Where this process serves HTTP, for people who look for it; it knows no name that a proxy gives it."""
+    host = settings.host
+    try:
+        everywhere = ip_address(host).is_unspecified
+    except ValueError:
+        everywhere = False
+    return f"http://{_shown(socket.gethostname() if everywhere else host)}:{settings.port}"
 
 
 def make_home(settings: Settings) -> None:
@@ -159,24 +183,30 @@ def serve(settings: Settings) -> None:
     """
     json_lines = {LogFormat.JSON: True, LogFormat.CONSOLE: False}.get(settings.log_format)
     log.configure(settings.log_level, file=settings.log_file, json_lines=json_lines)
-    with (
-        _listening(settings) as listener,
-        _deaf_to_signals(),
-        traces(settings.traces),
-        control_plane(settings) as (services, first),
-    ):
-        if first is not None:
-            print(f"API key (shown once): {first}", flush=True)
-        config = uvicorn.Config(
-            make_app(services), log_config=None, access_log=False, http="h11", ws="none", loop="asyncio",
-            timeout_graceful_shutdown=_STOP_GRACE_S, server_header=False, lifespan="off",
-        )  # fmt: skip
-        url = f"http://{_shown(settings.host)}:{listener.getsockname()[1]}"
-        print(f"Mainstem listens on {url}/api/v1 (docs at {url}/docs)", flush=True)
-        _tell_of_pages(services, url)
-        if not is_loopback(settings.host):
-            _log.warning("the API is open to other machines, and speaks plain HTTP: put TLS in front of it")
-        asyncio.run(_Server(config, services.broadcaster).serve(sockets=[listener]))
+    with _listening(settings) as listener, _deaf_to_signals(), traces(settings.traces):
+        settings = settings.model_copy(update={"port": listener.getsockname()[1]})
+        with control_plane(settings) as (services, first):
+            if first is not None:
+                print(f"API key (shown once): {first}", flush=True)
+            app = _told_of(services, settings)
+            config = uvicorn.Config(
+                app, log_config=None, access_log=False, http="h11", ws="none", loop="asyncio",
+                timeout_graceful_shutdown=_STOP_GRACE_S, server_header=False, lifespan="off",
+            )  # fmt: skip
+            asyncio.run(_Server(config, services.broadcaster).serve(sockets=[listener]))
+
+
+def _told_of(services: Services, settings: Settings) -> FastAPI:
+    """What is served, and where: all of it by a process with role api, else only what looks after the process."""
+    url = f"http://{_shown(settings.host)}:{settings.port}"
+    if not services.fleet.members.has(Role.API):
+        print(f"Mainstem ({settings.role}) answers at {url}/health, /ready and /metrics", flush=True)
+        return make_probed_app(services)
+    print(f"Mainstem listens on {url}/api/v1 (docs at {url}/docs)", flush=True)
+    _tell_of_pages(services, url)
+    if not is_loopback(settings.host):
+        _log.warning("the API is open to other machines, and speaks plain HTTP: put TLS in front of it")
+    return make_app(services)
 
 
 def _tell_of_pages(services: Services, url: str) -> None:

@@ -14,6 +14,14 @@ from mainstem.settings import Settings
 
 
 def serve(
+    role: Annotated[
+        str | None,
+        typer.Option(
+            help="What this process does: api, reader, writer (comma-separated), or all. Several processes need a store"
+            " on PostgreSQL; those without all roles NATS, too.",
+            show_default="all",
+        ),
+    ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.", show_default="8020")
@@ -30,7 +38,7 @@ def serve(
 
     The first start makes an API key and shows it once.
     """
-    bootstrap.serve(settings(host=host, port=port, home=home, log_level=log_level, log_file=log_file))
+    bootstrap.serve(settings(role=role, host=host, port=port, home=home, log_level=log_level, log_file=log_file))
 
 
 def settings(**given: Any) -> Settings:

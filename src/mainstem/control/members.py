@@ -16,6 +16,7 @@ from mainstem.model.ids import MEMBER, new_id
 BEAT_S = 1.0
 SILENT_S = 4.0
 """Who did not beat for so long is taken for dead."""
+_FOR_EVER_S = 3e9
 
 
 class Role(StrEnum):
@@ -63,7 +64,7 @@ class Membership:
 
     def live(self, role: Role | None = None) -> list[Member]:
         """All that live, or those with a role; the longest there first."""
-        found = self._store.members(SILENT_S) if self._shared else [self._me]
+        found = self._store.members(SILENT_S if self._shared else _FOR_EVER_S)  # one that is alone beats once
         return [member for member in found if role is None or role in member.roles]
 
     def others(self, role: Role) -> list[Member]:

@@ -110,7 +110,8 @@ class Streams:
 
     def _check_writers(self) -> None:
         """`StateConflict` unless there is a process that can run a stream."""
-        missing = [role for role in (Role.WRITER, Role.READER) if not self._fleet.members.live(role)]
+        members = self._fleet.members
+        missing = [role for role in (Role.WRITER, Role.READER) if not members.has(role) and not members.live(role)]
         if missing:
             raise StateConflict(
                 f"no process with role {' or '.join(missing)} is there to run a stream",
@@ -267,6 +268,10 @@ class Streams:
         """
         definition, source, target = self._configs.resolve(record.body)
         return source, target, definition.options
+
+    def ends_of(self, stream_id: str) -> Ends:
+        """The same of a stream by its id."""
+        return self.ends(self.get(stream_id))
 
     def _check_room(self, config_id: str) -> None:
         active = self._store.streams(states=ACTIVE)
