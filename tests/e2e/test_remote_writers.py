@@ -19,15 +19,18 @@ from mainstem.hub.callserver import CallServer, Opening
 from mainstem.hub.link import NatsLink
 from mainstem.hub.remote.loaderdesk import LOADER, loader_offer
 from mainstem.hub.remote.loading import remote_target
+from mainstem.hub.remote.serving import Serving
+from mainstem.hub.remote.source import remote_source
 from mainstem.model.batch import Batch
 from mainstem.model.event import Event
 from mainstem.model.ids import STREAM, new_id
 from mainstem.model.run import RowErrorPolicy, RunOptions, RunState
 from mainstem.testing.nats import nats
 from tests.e2e.conftest import Pair
-from tests.e2e.routes import End, Route
+from tests.e2e.routes import CROSSING, End, Route
 
 TOKEN = 7
+MIB = 1024 * 1024
 OPTIONS = RunOptions(jobs=4, memory_bytes=4 * 1024 * 1024, batch_rows=2_000, token=TOKEN)
 
 
@@ -146,6 +149,26 @@ def test_a_writer_that_is_lost_in_the_middle_of_a_chunk_costs_a_round_and_no_row
     assert progress.rows_written == 80_002
     assert len([event for event in said if "trying again" in event.message]) == 1
     assert stays.batches
+
+
+@pytest.mark.parametrize("route", CROSSING, indirect=True, ids="-".join)
+def test_rows_that_pass_between_two_other_processes_end_at_a_limit(
+    route: Route, links: tuple[NatsLink, NatsLink]
+) -> None:
+    fill(route)
+    source, target = route.source.endpoint, route.target.endpoint
+    options = replace(OPTIONS, max_rows=45_001, jobs=2)
+    writer = Writer(links[1], target, options)
+    reader = Serving(links[1], "reader", lambda _: (source, target, options))
+    with writer.server, reader:
+        there = remote_source(source.spec, links[0], "s", TOKEN, lambda: ["reader"], 2 * MIB)
+        ends = replace(source, spec=there), spread(links[0], target, writer.server.member_id)
+        progress = bootstrap.conversion(new_id(STREAM), *ends, options, lambda event: None).run()
+    assert progress.state is RunState.EVENT_LIMIT_REACHED
+    found = [route.target.run(f"SELECT count(*) FROM {table}")[0][0] for table in ("many", "large")]
+    assert sum(found) == progress.rows_written == 45_001
+    assert writer.batches
+    assert not links[0].hubs
 
 
 def test_rows_that_are_refused_elsewhere_are_put_aside_and_counted_here(
