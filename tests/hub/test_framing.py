@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainstem.errors import WireError
-from mainstem.hub.framing import Compression, Decoder, Encoder
+from mainstem.hub.framing import LARGE_BYTES, Compression, Decoder, Encoder
 from mainstem.model.batch import ChangeBatch, Place, PlacedBatch, RawBatch
 from mainstem.model.change import ChangeGroup, Idle, RowChanges, SchemaChange, SchemaChangeKind, Truncate
 from mainstem.model.frame import Abort, Begin, Chunk, Commit, Frame
@@ -128,6 +129,15 @@ def test_messages_that_were_changed_lost_or_mixed_up_are_never_taken(sent: list[
     with pytest.raises(WireError):  # noqa: PT012 — which message it is depends on what was done
         for message in messages:
             decoder.add(message)
+
+
+@pytest.mark.parametrize("compression", Compression)
+@pytest.mark.parametrize("cell", [secrets.token_bytes(LARGE_BYTES + 12_345), b"shrinks" * (LARGE_BYTES // 5)])
+def test_a_large_frame_arrives_whichever_way_it_is_packed(cell: bytes, compression: Compression) -> None:
+    batch = ChangeBatch(TableId("s", "t"), pa.record_batch([pa.array([cell, b"x"])], names=["c0"]), len(cell))
+    sent: list[Frame | None] = [batch, RawBatch(TableId("s", "t"), cell, 1), Abort(Chunk(TableId("s", "t"), 1)), None]
+    received = through(sent, compression, 1 << 20)
+    assert [plain(frame) for frame in received] == [plain(frame) for frame in sent]
 
 
 def test_a_schema_change_arrives_with_all_that_it_says_of_the_columns() -> None:
