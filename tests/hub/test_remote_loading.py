@@ -18,6 +18,7 @@ from mainstem.errors import (
     AccountingError,
     ConnectError,
     ConnectReason,
+    InvalidError,
     LostConnectionError,
     MainstemError,
     RowError,
@@ -36,6 +37,7 @@ from mainstem.model.plan import TablePlan
 from mainstem.model.run import Rejected, RunState
 
 MIB = 1024 * 1024
+REFUSED = ConnectError("the target cannot be reached", reason=ConnectReason.REFUSED)
 AWAY = TablePlan(TableId("shop", "away"), TableId("public", "away"), ())
 ALONE = TablePlan(TableId("shop", "alone"), TableId("public", "alone"), PLAN.columns)
 
@@ -44,13 +46,13 @@ ALONE = TablePlan(TableId("shop", "alone"), TableId("public", "alone"), PLAN.col
 class Target(Kept):
     """A target that may be out of reach."""
 
-    unreachable: bool = False
+    unreachable: MainstemError | None = None
     runs: list[str] = field(default_factory=list)
 
     def loader(self, run_id: str) -> KeepingLoader:
         self.runs.append(run_id)
-        if self.unreachable:
-            raise ConnectError("the target cannot be reached", reason=ConnectReason.REFUSED)
+        if self.unreachable is not None:
+            raise self.unreachable
         return super().loader(run_id)
 
     def ledger(self, run_id: str) -> None:  # type: ignore[empty-body]
@@ -116,12 +118,12 @@ def test_loaders_are_dealt_in_turn_to_this_process_and_the_others(link: NatsLink
     assert all(one.closed for target in (here, there, elsewhere) for one in target.loaders)
 
 
-def test_a_process_that_is_gone_or_does_not_reach_the_target_is_passed_over(link: NatsLink, far: NatsLink) -> None:
-    here, cut_off = Target(), Target(unreachable=True)
-    with writer(far, cut_off, "b") as b, ExitStack() as stack:
-        target = remote(link, "a-that-is-gone", b, here=here)
-        assert [type(stack.enter_context(target.loader("r"))) for _ in range(3)] == [Fetching] * 3
-        here.unreachable = True
+def test_a_process_that_is_gone_or_cannot_open_the_target_is_passed_over(link: NatsLink, far: NatsLink) -> None:
+    here, cut_off, without_key = Target(), Target(unreachable=REFUSED), Target(unreachable=InvalidError("no key"))
+    with writer(far, cut_off, "b") as b, writer(far, without_key, "c") as c, ExitStack() as stack:
+        target = remote(link, "a-that-is-gone", b, c, here=here)
+        assert [type(stack.enter_context(target.loader("r"))) for _ in range(4)] == [Fetching] * 4
+        here.unreachable = REFUSED
         with pytest.raises(ConnectError):
             target.loader("r")
 

@@ -11,7 +11,7 @@ from types import TracebackType
 
 from mainstem.contract.spec import ConnectorSpec
 from mainstem.contract.target import Builder, Ledger, Loader, Receipt, Target
-from mainstem.errors import CancelledError, ConnectError, LostConnectionError, MainstemError
+from mainstem.errors import CancelledError, LostConnectionError, MainstemError
 from mainstem.hub.calls import CallSession, caller_of
 from mainstem.hub.link import NatsLink
 from mainstem.hub.nats import NatsHub
@@ -163,14 +163,17 @@ class RemoteTarget:
     def loader(self, run_id: str) -> Loader:
         """A connection that writes rows: here, or in the process whose turn it is.
 
-        One that is not there any more, or does not reach the target, is passed over, at last for this process itself.
+        One that is not there any more, does not reach the target, or cannot be asked, is passed over, at last for this
+        process itself, whose errors are raised.
         """
         others = sorted(self._writers())
         turn = next(self._dealt) % (len(others) + 1)
         for member in others[turn - 1 :] if turn else ():
             try:
                 return self._remote(member, run_id)
-            except (LostConnectionError, ConnectError) as exc:
+            except CancelledError:
+                raise
+            except MainstemError as exc:
                 _log.warning("a writer cannot be used", member=member, error=str(exc))
         return Fetching(self._link, self._target.loader(run_id))
 
