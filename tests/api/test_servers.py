@@ -98,6 +98,28 @@ def test_every_page_of_a_stream_is_the_same_on_a_server_that_does_not_run_it(
     assert ended[0] == ended[1]
 
 
+def test_every_move_can_be_asked_of_a_server_that_does_not_run_the_stream(
+    servers: Pair, runs: dict[str, Replica]
+) -> None:
+    one, other = servers
+    stream = started(one)
+    asked = runs[stream].asked
+    for move, state in (("pause", "PAUSED"), ("resume", "RUNNING")):
+        assert other.post(f"streams/{stream}/{move}").json()["status"] == state
+    for path in ("tables/shop.orders/pause", "tables/shop.orders/resume", "tables/orders/resync"):
+        assert other.post(f"streams/{stream}/{path}").json()["status"] == "RUNNING", path
+    report = other.post(f"streams/{stream}/cutover", json={"deadlineSeconds": 5, "quietSeconds": 0.5}).json()
+    assert (report["safe"], report["tables"][0]["targetRows"]) == (True, 5)
+    assert other.post(f"streams/{stream}/dead-letters/replay").json() == {"applied": 1, "refused": 0}
+    assert asked == [
+        "pause", "resume", "pause shop.orders", "resume shop.orders", "resync", "cutover 5 0.5", "replay []",
+    ]  # fmt: skip
+    refused = other.post(f"streams/{stream}/tables/nowhere/resync")
+    assert (refused.status_code, refused.json()["code"]) == (404, "not_found")
+    assert other.post(f"streams/{stream}/stop").json()["status"] == "STOPPED"
+    assert one.get(f"streams/{stream}").json()["status"] == "STOPPED"
+
+
 def test_a_page_on_another_server_hears_of_everything(servers: Pair, runs: dict[str, Replica]) -> None:
     one, other = servers
     stream = started(one)
