@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from mainstem.control import preflight, streams, supervisor
 from mainstem.model.alert import Alert, AlertKind
@@ -41,7 +42,7 @@ def servers(postgres18_server: ConnectionSettings, runs: dict[str, Replica]) -> 
         patch.setattr(preflight, "check", lambda *_: [])
         patch.setattr(supervisor, "release", lambda *_: None)
         patch.setattr(streams, "close_stream", lambda *_: None)
-        with prepared(url, runs) as app, prepared(url, {}) as another, serving(app, another) as (one, other):
+        with prepared(url, runs) as app, prepared(url, runs) as another, serving(app, another) as (one, other):
             yield one, other
     next(databases, None)
 
@@ -137,6 +138,26 @@ def test_a_page_on_another_server_hears_of_everything(servers: Pair, runs: dict[
     one.post(f"streams/{stream}/stop")
     one.delete(f"streams/{stream}")
     wait_for(lambda: bool(page.of("gone")), "the end was not told")
+
+
+def streams_in(api: httpx.Client, path: str, name: str = "mainstem_stream_state") -> set[str]:
+    """What a metric is told of."""
+    families = text_string_to_metric_families(api.get(path).text)
+    samples = [sample for family in families for sample in family.samples if sample.name == name]
+    return {sample.labels.get("stream") or sample.labels["state"] for sample in samples}
+
+
+def test_each_stream_is_in_the_metrics_of_one_server_and_on_the_older_paths_of_all(servers: Pair) -> None:
+    one, other = servers
+    here, there = started(one), started(other)
+    over = started(other)
+    other.post(f"streams/{over}/stop")
+    assert {here, there, over} & streams_in(one, "metrics") == {here, over}
+    assert {here, there, over} & streams_in(other, "metrics") == {there}
+    assert "RUNNING" in streams_in(one, "metrics", "mainstem_streams")
+    assert streams_in(other, "metrics", "mainstem_streams") == set()
+    for server in servers:
+        assert {here, there, over} <= streams_in(server, "streams/source/metrics")
 
 
 class LiveLog:

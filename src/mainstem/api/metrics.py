@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from fastapi import APIRouter, Response
 from prometheus_client import CollectorRegistry, generate_latest
@@ -27,33 +27,56 @@ _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 def metrics(plane: Plane) -> Response:
-    """Rows, bytes, changes, lag and running time of the newest streams; how many there are in each state."""
+    """Rows, bytes, changes, lag and running time of the newest streams; how many there are in each state.
+
+    Of several servers over one store, each tells of the streams that it runs and of its hub; the one that is there the
+    longest also of the others: whoever asks all of them hears of each stream once.
+    """
+    return _answer(plane, whole=False)
+
+
+def _answer(plane: Services, *, whole: bool) -> Response:
     registry = CollectorRegistry()
-    registry.register(_Streams(plane))
+    registry.register(_Streams(plane, whole=whole))
     return Response(generate_latest(registry), media_type=_TEXT)
 
 
 @router.get("/streams/source/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 def source_metrics(plane: Plane) -> Response:
-    """The same (an older path)."""
-    return metrics(plane)
+    """The same (an older path), of all streams, from whichever server."""
+    return _answer(plane, whole=True)
 
 
 @router.get("/streams/target/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 def target_metrics(plane: Plane) -> Response:
-    """The same (an older path)."""
-    return metrics(plane)
+    """The same (an older path), of all streams, from whichever server."""
+    return _answer(plane, whole=True)
 
 
 class _Streams(Collector):
-    """Reads the streams when it is asked."""
+    """Reads the streams when it is asked.
 
-    def __init__(self, plane: Services) -> None:
+    Args:
+        whole: all of the store, also what another process tells.
+    """
+
+    def __init__(self, plane: Services, *, whole: bool) -> None:
         self._plane = plane
+        self._tells_rest = whole or plane.fleet.members.is_eldest
+        self._whole = whole
+
+    def _told_here(self, records: Sequence[StreamRecord]) -> list[StreamRecord]:
+        if self._whole:
+            return list(records)
+        me, led = self._plane.fleet.members.me.id, self._plane.fleet.led()
+        elsewhere = {stream for member, streams in led.items() if member != me for stream in streams}
+        mine = set(led.get(me, ()))
+        return [one for one in records if one.id in mine or (self._tells_rest and one.id not in elsewhere)]
 
     def collect(self) -> Iterable[Metric]:
         records = self._plane.streams.all()
-        newest = [(record, self._plane.supervisor.progress(record)) for record in records[:NEWEST]]
+        told = self._told_here(records)[:NEWEST]
+        newest = [(record, self._plane.supervisor.progress(record)) for record in told]
         yield from _sides(newest)
         yield from _counters(newest)
         yield from _table_states(newest)
@@ -65,7 +88,7 @@ class _Streams(Collector):
             state.add_sample("mainstem_stream_state", labels, 1)
         yield state
         states = Metric("mainstem_streams", "Streams by state", "gauge")
-        for one in RunState:
+        for one in RunState if self._tells_rest else ():
             states.add_sample("mainstem_streams", {"state": one}, sum(record.state is one for record in records))
         yield states
         yield from _hub(self._plane.hub_traffic())

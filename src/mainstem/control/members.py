@@ -56,6 +56,11 @@ class Membership:
         """Whether this process has a role."""
         return role in self._me.roles
 
+    @property
+    def is_eldest(self) -> bool:
+        """Whether this process is there the longest of all that live: what one of them should do is its to do."""
+        return next((member.id for member in self.live()), self._me.id) == self._me.id
+
     def start(self) -> None:
         """Be there."""
         self._beat()
