@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -53,6 +53,17 @@ def wait_until(condition: Any) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def rests(shelf: Shelf) -> Callable[[], bool]:
+    """Whether nothing was read since the last look but for a few."""
+    seen: list[int] = []
+
+    def looked() -> bool:
+        seen.append(len(shelf.read))
+        return len(seen) > 20 and seen[-1] == seen[-20] > 0
+
+    return looked
 
 
 def rows(*cells: bytes) -> ChangeBatch:
@@ -221,7 +232,7 @@ def test_no_more_is_read_ahead_than_the_bounds_say(parts: Apart, shelf: Shelf) -
     ):
         loader.begin(PLAN, Chunk(TABLE, 0), quarantine=None)
         ticket = next(tickets)
-        time.sleep(0.3)  # as far as it will go
+        wait_until(rests(shelf))  # as far as it will go
         assert len(shelf.read) < 40
         loader.write(ticket)
         for ticket in tickets:
