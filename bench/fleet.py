@@ -12,12 +12,13 @@ import argparse
 import base64
 import os
 import secrets
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -70,7 +71,7 @@ class Process:
         return httpx.get(self.url + path, headers={"X-API-Key": KEY}, timeout=20).text
 
     def wait(self) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while True:
             try:
                 if httpx.get(f"{self.url}/ready", timeout=2).status_code == 200:
@@ -114,7 +115,7 @@ class Meter:
 
     def __init__(self, of: Servers, processes: list[Process]) -> None:
         self._of, self._processes = of, processes
-        self._begun, self._before = time.perf_counter(), self._now()
+        self._before = self._now()
 
     def _now(self) -> dict[str, float]:
         assert self._of.hub.process is not None
@@ -122,6 +123,9 @@ class Meter:
             "source": cpu_s(self._of.source.pid), "target": cpu_s(self._of.target.pid),
             "store": cpu_s(self._of.store.pid), "NATS": cpu_s(self._of.hub.process.pid), "hub bytes": 0.0,
         }  # fmt: skip
+        times = psutil.cpu_times()
+        found["idle"] = times.idle + times.iowait
+        found["busy"] = times.user + times.nice + times.system + times.irq + times.softirq
         for one in self._processes:
             sent, received = one.machine.traffic()
             values = {"cpu": cpu_s(one.process.pid), "sent": sent, "received": received}
@@ -134,10 +138,12 @@ class Meter:
             )
         return found
 
-    def told(self, rows: int, seconds: float = 0.0) -> str:
+    def spent(self) -> dict[str, float]:
+        return {name: value - self._before[name] for name, value in self._now().items()}
+
+    def told(self, rows: int, seconds: float) -> str:
         """CPU seconds per million rows, bytes per row."""
-        seconds = seconds or time.perf_counter() - self._begun
-        spent = {name: value - self._before[name] for name, value in self._now().items()}
+        spent = self.spent()
         roles = [name.removesuffix(" cpu") for name in spent if name.endswith(" cpu")]
         per = 1e6 / rows
         parts = [f"{role} {spent[f'{role} cpu'] * per:.2f}" for role in roles]
@@ -147,9 +153,15 @@ class Meter:
             for role in roles
             if spent[f"{role} sent"]
         ]
+        whole = (spent["idle"] + spent["busy"]) / 100
+        ours = sum(spent[f"{role} cpu"] for role in roles) + sum(
+            spent[name] for name in ("NATS", "source", "target", "store")
+        )
+        machine = f"machine: {ours / whole:.0f} % this, {spent['idle'] / whole:.0f} % idle"
         return (
             f"{seconds:6.2f} s = {rows / seconds / 1000:5.0f} k rows/s; CPU s per million rows: {', '.join(parts)};"
-            f" bytes per row: hub {spent['hub bytes'] / rows:.0f}, sent/received {', '.join(network) or 'not counted'}"
+            f" bytes per row: hub {spent['hub bytes'] / rows:.0f}, sent/received {', '.join(network) or 'not counted'};"
+            f" {machine}"
         )
 
 
@@ -279,6 +291,56 @@ def changes(of: Servers, processes: list[Process], rows: int, streams: int) -> N
         api.stop(stream)
 
 
+def at_rest(of: Servers, processes: list[Process], streams: int, seconds: float = 10.0) -> None:
+    """What replications cost in which nothing happens: CPU and memory for each, by part."""
+    api, before = Api(processes), memory_mib(processes)
+    ends = [make(of, number) for number in range(streams)]
+    ids = [api.start(f"rest{number}", *pair, mode="cdc") for number, pair in enumerate(ends)]
+    for source, target in ends:
+        with Session(source) as session:
+            session.run("INSERT INTO mark VALUES (1)")
+        until_there(api, target, "SELECT COUNT(*) FROM mark", 1)
+    time.sleep(3)
+    meter = Meter(of, processes)
+    time.sleep(seconds)
+    spent = {name: value / seconds / streams * 1000 for name, value in meter.spent().items()}
+    shares = ", ".join(
+        f"{name.removesuffix(' cpu')} {value:.1f}"
+        for name, value in spent.items()
+        if not name.endswith((" bytes", " sent", " received", "idle", "busy"))
+    )
+    grown = ", ".join(f"{role} {(mib - before[role]) / streams:.1f}" for role, mib in memory_mib(processes).items())
+    print(f"      {streams} streams at rest, each: ms of CPU a second: {shares}; MiB: {grown}", flush=True)
+    for stream in ids:
+        api.stop(stream)
+
+
+def sparse(of: Servers, processes: list[Process], a_second: int = 100, seconds: int = 15) -> None:
+    """Single rows at a pace at which each is a transaction, and a frame, of its own: what one costs, by part."""
+    source, target = make(of)
+    api = Api(processes)
+    stream = api.start("sparse", source, target, mode="cdc")
+    with Session(source) as session:
+        session.run("INSERT INTO mark VALUES (1)")
+        until_there(api, target, "SELECT COUNT(*) FROM mark", 1)
+        meter, begun = Meter(of, processes), time.perf_counter()
+        for number in range(a_second * seconds):
+            session.run(f"INSERT INTO products VALUES ({number}, 'n', 1.5, 2.5, '2024-01-01')")
+            time.sleep(max(begun + number / a_second - time.perf_counter(), 0))
+        within(target, last_row(a_second * seconds - 1), 1, pause_s=0.1)
+        took = time.perf_counter() - begun
+    count = a_second * seconds
+    print(f"      {count:,} transactions of a row: {meter.told(count, took)}", flush=True)
+    api.stop(stream)
+
+
+def memory_mib(processes: list[Process]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for one in processes:
+        found[one.role] = found.get(one.role, 0.0) + psutil.Process(one.process.pid).memory_info().rss / 2**20
+    return found
+
+
 def until_there(api: Api, target: ConnectionSettings, sql: str, wanted: object) -> None:
     """Until a table that may not be there yet has what is wanted."""
     deadline = time.monotonic() + 60
@@ -316,12 +378,19 @@ def all_servers(home: str) -> Iterator[Servers]:
         yield Servers(home, source, target, store, hub)
 
 
+def _ended(_number: int, _frame: object) -> None:
+    raise SystemExit("ended by a signal")
+
+
 def main() -> None:
+    signal.signal(signal.SIGTERM, _ended)  # so that servers and namespaces go, too
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=2_000_000, help="that are copied")
     parser.add_argument("--changes", type=int, default=1_000_000)
     parser.add_argument("--jobs", type=int, default=4, help="lanes of a copy")
     parser.add_argument("--streams", type=int, default=4, help="replications at once")
+    parser.add_argument("--rest", type=int, default=20, help="replications in which nothing happens")
+    parser.add_argument("--parts", default="", metavar="NAMES", help="of copy, changes, sparse, at_rest; else all")
     parser.add_argument("--writers", default="1,2,4")
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--only", default="", metavar="TEXT", help="only fleets with this in their title")
@@ -333,10 +402,12 @@ def main() -> None:
     for count in map(int, given.writers.split(",")):
         fleets[f"API, reader, {count} writer{'s' * (count > 1)}"] = (["api", "reader", *["writer"] * count], True)
     with network() as net, all_servers(net.home) as of:
-        parts: list[Callable[[list[Process]], None]] = [
+        parts: list[partial[None]] = [
             partial(copy, of, rows=given.rows, jobs=given.jobs),
             partial(changes, of, rows=given.changes, streams=1),
             partial(changes, of, rows=given.changes, streams=given.streams),
+            partial(sparse, of),
+            partial(at_rest, of, streams=given.rest),
         ]
         for title, (roles, hub) in fleets.items():
             if given.only not in title:
@@ -345,7 +416,8 @@ def main() -> None:
             for _ in range(given.runs):
                 with fleet(of, net, roles, hub) as processes:
                     for part in parts:
-                        part(processes)
+                        if not given.parts or part.func.__name__ in given.parts:
+                            part(processes)
 
 
 if __name__ == "__main__":
