@@ -158,6 +158,9 @@ def test_each_stream_is_in_the_metrics_of_one_server_and_on_the_older_paths_of_a
     assert streams_in(other, "metrics", "mainstem_streams") == set()
     for server in servers:
         assert {here, there, over} <= streams_in(server, "streams/source/metrics")
+        text = server.get("metrics").text
+        assert 'mainstem_members{role="writer"} 2.0' in text
+        assert text.count("mainstem_led_streams{") == 2
 
 
 class LiveLog:

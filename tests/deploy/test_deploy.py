@@ -49,29 +49,63 @@ def test_the_compose_file_follows_the_compose_specification() -> None:
 
 def test_the_compose_file_gives_no_service_more_than_it_needs() -> None:
     compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
-    ours = compose["services"]["mainstem"]
-    assert (ours["read_only"], ours["cap_drop"]) == (True, ["ALL"])
-    assert all(port.startswith("127.0.0.1:") for port in ours["ports"])
+    services = compose["services"]
+    ours = {name: service for name, service in services.items() if service["image"] == "mainstem"}
+    for service in [*ours.values(), services["nats"]]:
+        assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+    ports = {name: service["ports"] for name, service in services.items() if "ports" in service}
+    assert ports == {"api": ["127.0.0.1:8020:8020"]}
     wanted = set(re.findall(r"\$\{(\w+)", (DEPLOY / "compose.yaml").read_text()))
     offered = set(re.findall(r"^(\w+)=", (DEPLOY / "example.env").read_text(), re.MULTILINE))
     assert wanted == offered
 
 
-def test_the_manifests_follow_the_schemas_of_kubernetes() -> None:
+def manifests() -> list[Any]:
     found: list[Any] = []
     for path in sorted((DEPLOY / "kubernetes").glob("*.yaml")):
         found += yaml.safe_load_all(path.read_text())
-    for manifest in found:
+    return found
+
+
+def test_the_manifests_follow_the_schemas_of_kubernetes() -> None:
+    for manifest in manifests():
         kubernetes_validate.validate(manifest, kubernetes_validate.latest_version(), strict=True)
-    assert {manifest["kind"] for manifest in found} >= {"Deployment", "Service", "PersistentVolumeClaim"}
 
 
-def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
+def test_every_role_has_a_deployment_whose_pods_are_what_its_budget_and_service_mean() -> None:
+    pods, budgets = {}, {}
+    for manifest in manifests():
+        if manifest["kind"] == "Deployment":
+            template = manifest["spec"]["template"]
+            (container,) = template["spec"]["containers"]
+            role = next(item["value"] for item in container["env"] if item["name"] == "MAINSTEM_ROLE")
+            labels = template["metadata"]["labels"]
+            assert manifest["spec"]["selector"]["matchLabels"] == labels
+            assert container["securityContext"]["readOnlyRootFilesystem"]
+            pods[role] = labels
+        elif manifest["kind"] == "PodDisruptionBudget":
+            budgets[manifest["metadata"]["name"]] = manifest["spec"]["selector"]["matchLabels"]
+        elif manifest["kind"] == "Service":
+            service = manifest["spec"]["selector"]
+    assert set(pods) == {"api", "reader", "writer"}
+    assert budgets == {f"mainstem-{role}": labels for role, labels in pods.items()}
+    assert service == pods["api"]
+
+
+def test_the_compose_file_has_every_role_and_two_writers() -> None:
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    roles = {name: service["environment"].get("MAINSTEM_ROLE") for name, service in services.items() if name != "nats"}
+    assert {name: role for name, role in roles.items() if role} == {name: name for name in ("api", "reader", "writer")}
+    assert services["writer"]["deploy"]["replicas"] == 2
+
+
+@pytest.mark.parametrize("name", ["mainstem.service", "mainstem@.service"])
+def test_the_unit_is_one_that_systemd_takes(name: str, tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed")
-    unit = tmp_path / "mainstem.service"
+    unit = tmp_path / name
     program = shutil.which("true")
-    text = (DEPLOY / "systemd" / "mainstem.service").read_text()
+    text = (DEPLOY / "systemd" / name).read_text()
     unit.write_text(text.replace("/opt/mainstem/bin/mainstem", str(program)))
     done = run("systemd-analyze", "verify", unit)
     assert (done.returncode, done.stderr) == (0, "")

@@ -15,6 +15,8 @@ from mainstem.api.services import Plane, Services
 from mainstem.contract.hub import HubFill, HubTraffic
 from mainstem.contract.store import StreamRecord
 from mainstem.control.clock import now_us
+from mainstem.control.fleet import Fleet
+from mainstem.control.members import Role
 from mainstem.control.rates import OPERATIONS, events
 from mainstem.control.states import ACTIVE
 from mainstem.model.alert import AlertKind
@@ -92,6 +94,7 @@ class _Streams(Collector):
             states.add_sample("mainstem_streams", {"state": one}, sum(record.state is one for record in records))
         yield states
         yield from _hub(self._plane.hub_traffic())
+        yield from _fleet(self._plane.fleet)
         build = Metric("mainstem_build_info", "The version that runs", "gauge")
         build.add_sample("mainstem_build_info", {"version": __version__}, 1)
         yield build
@@ -145,6 +148,19 @@ def _by_stream(fills: Iterable[HubFill]) -> dict[str, list[HubFill]]:
     for fill in fills:
         found.setdefault(fill.stream_id, []).append(fill)
     return found
+
+
+def _fleet(fleet: Fleet) -> Iterable[Metric]:
+    """The processes that live, and what each of them leads: the same from whichever is asked."""
+    known, led = fleet.members.live(), fleet.led()
+    metric = Metric("mainstem_members", "Processes that live, by role", "gauge")
+    for role in Role:
+        metric.add_sample(metric.name, {"role": role}, sum(role in member.roles for member in known))
+    yield metric
+    metric = Metric("mainstem_led_streams", "Streams that a process leads", "gauge")
+    for member in known:
+        metric.add_sample(metric.name, {"member": member.id, "host": member.host}, len(led.get(member.id, ())))
+    yield metric
 
 
 def _sides(newest: list[tuple[StreamRecord, Progress]]) -> Iterable[Metric]:

@@ -183,7 +183,7 @@ def serve(settings: Settings) -> None:
     """
     json_lines = {LogFormat.JSON: True, LogFormat.CONSOLE: False}.get(settings.log_format)
     log.configure(settings.log_level, file=settings.log_file, json_lines=json_lines)
-    with _listening(settings) as listener, _deaf_to_signals(), traces(settings.traces):
+    with _listening(settings) as listener, _deaf_to_signals(), traces(settings.traces, roles=settings.role):
         settings = settings.model_copy(update={"port": listener.getsockname()[1]})
         with control_plane(settings) as (services, first):
             if first is not None:
