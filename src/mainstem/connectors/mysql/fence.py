@@ -89,6 +89,8 @@ class Fence:
         deadline = time.monotonic() + _WAIT_S
         while (raised := self._raise(connection)) is None:
             self._end_older(connection, deadline)
+            if time.monotonic() > deadline:
+                raise in_the_way([])
         if raised:
             self._end_older(connection, deadline)
 
@@ -205,6 +207,8 @@ def kill(connection: Any, thread: int) -> None:
 
 def in_the_way(threads: list[int]) -> TransientError:
     """That connections of a former holder are still there."""
+    if not threads:
+        return TransientError("another connection keeps the book's line in MySQL locked", remedy="try again")
     calls = "; ".join(f"KILL {thread}" for thread in threads)
     return TransientError(
         "connections of a process that had this before are still there in MySQL, and could not be ended",

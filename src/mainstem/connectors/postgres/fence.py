@@ -88,7 +88,7 @@ class Fence:
         if self._is_there(connection):
             while not self._raise(connection):
                 left = self._end_older(connection, alone)
-                if left and time.monotonic() > deadline:
+                if time.monotonic() > deadline:
                     raise in_the_way(left)
         self._end_older(connection, alone)
 
@@ -128,10 +128,6 @@ class Fence:
             f"another process {did.format(self.table)} in the target", **{self.table: self.id}, fence=found
         )
 
-    def end_older(self, connection: Connection, *, alone: str = "") -> list[int]:
-        """End the sessions of former holders; those that are still there. See `claim`."""
-        return self._end_older(connection, alone) if self.token else []
-
     def _is_there(self, connection: Connection) -> bool:
         """Whether there are lines at all; those of an earlier version get the column."""
         row = connection.execute(
@@ -156,6 +152,8 @@ class Fence:
                 )
         except errors.LockNotAvailable:
             return False
+        except errors.UndefinedTable:  # another run was the last one, and ended
+            return True
         self.check(connection)
         return True
 
@@ -202,6 +200,8 @@ def end_sessions(connection: Connection, them: list[Session]) -> list[int]:
 
 def in_the_way(pids: list[int]) -> TransientError:
     """That sessions of former holders keep something locked and could not be ended."""
+    if not pids:
+        return TransientError("another session keeps the book's line in PostgreSQL locked", remedy="try again")
     calls = ", ".join(f"pg_terminate_backend({pid})" for pid in pids)
     return TransientError(
         "sessions of a process that had this before are still there in PostgreSQL, and could not be ended",
