@@ -3,12 +3,11 @@
     python -m tools.fleet [--minutes 10] [--seed N] [--route mysql-postgresql] [--cluster] [--whole]
     python -m tools.fleet --matrix [--only TEXT]
 
-An API server, a reader and two writers, each a process of its own, with NATS between them and PostgreSQL as their
+An API server, two readers and two writers, each a process of its own, with NATS between them and PostgreSQL as their
 store. Everything random comes from the seed, which is printed: the transactions at the source, and what is done to
-whom. The target's bank is looked at all the time; the longest time without a commit at each fault is
-measured. ``--cluster`` runs three servers of NATS, and loses any of them; ``--whole`` has
-three servers of all roles instead. ``--matrix`` kills whichever process comes
-first to each failpoint of the product.
+whom. The target's bank is looked at all the time, and the longest time without a commit is measured at each fault.
+``--cluster`` runs three servers of NATS, and loses any of them; ``--whole`` has three servers of all roles instead.
+``--matrix`` kills whichever process comes first to each failpoint of the product.
 """
 
 from __future__ import annotations

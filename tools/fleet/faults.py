@@ -24,11 +24,11 @@ _REACHED_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Struck:
-    """What was hit and when (monotonic); ``hits_leader``: another process must go on with the stream's work."""
+    """What was hit and when (monotonic); ``others_go_on``: other processes must go on with its work."""
 
     what: str
     at: float
-    hits_leader: bool
+    others_go_on: bool
 
 
 Strike = Callable[[Stage, LiveStream, Random], Iterator[Struck]]
@@ -37,7 +37,7 @@ Strike = Callable[[Stage, LiveStream, Random], Iterator[Struck]]
 
 def kill_leader(stage: Stage, stream: LiveStream, random: Random) -> Iterator[Struck]:
     """SIGKILL of the writer that leads the stream; it comes back after a while."""
-    yield from _kill(stream.leader(), random, leads=True)
+    yield from _kill(stream.leader(), random, goes_on=True)
 
 
 def kill_other_writer(stage: Stage, stream: LiveStream, random: Random) -> Iterator[Struck]:
@@ -47,8 +47,8 @@ def kill_other_writer(stage: Stage, stream: LiveStream, random: Random) -> Itera
 
 
 def kill_reader(stage: Stage, stream: LiveStream, random: Random) -> Iterator[Struck]:
-    """SIGKILL of a reader."""
-    yield from _kill(random.choice(stage.fleet.of_role("reader")), random)
+    """SIGKILL of a reader; the leader has another one read."""
+    yield from _kill(random.choice(stage.fleet.of_role("reader")), random, goes_on=True)
 
 
 def kill_api(stage: Stage, stream: LiveStream, random: Random) -> Iterator[Struck]:
@@ -105,13 +105,13 @@ def freeze_leader_in_transaction(stage: Stage, stream: LiveStream, random: Rando
 def cut_leader_from_hub(stage: Stage, stream: LiveStream, random: Random) -> Iterator[Struck]:
     """No byte passes between the leader and the hub."""
     leader = stream.leader()
-    yield from _cut(leader.links.hub, random, f"{leader.name} | hub", leads=False)
+    yield from _cut(leader.links.hub, random, f"{leader.name} | hub")
 
 
 def cut_reader_from_hub(stage: Stage, stream: LiveStream, random: Random) -> Iterator[Struck]:
     """No byte passes between a reader and the hub."""
     reader = random.choice(stage.fleet.of_role("reader"))
-    yield from _cut(reader.links.hub, random, f"{reader.name} | hub", leads=False)
+    yield from _cut(reader.links.hub, random, f"{reader.name} | hub")
 
 
 def cut_leader_from_store(stage: Stage, stream: LiveStream, random: Random) -> Iterator[Struck]:
@@ -149,8 +149,8 @@ CLUSTER: tuple[Strike, ...] = (
 """Of a cluster any one server may be lost."""
 
 
-def _kill(node: Node, random: Random, *, leads: bool = False) -> Iterator[Struck]:
-    yield Struck(node.name, _now(node.kill), leads)
+def _kill(node: Node, random: Random, *, goes_on: bool = False) -> Iterator[Struck]:
+    yield Struck(node.name, _now(node.kill), goes_on)
     time.sleep(random.uniform(0.5, 3))
     node.start()
 
@@ -170,9 +170,9 @@ def _is_frozen(node: Node) -> bool:
     return False
 
 
-def _cut(links: list[Proxy], random: Random, what: str, *, leads: bool) -> Iterator[Struck]:
+def _cut(links: list[Proxy], random: Random, what: str) -> Iterator[Struck]:
     with _silent(links):
-        yield Struck(what, time.monotonic(), leads)
+        yield Struck(what, time.monotonic(), False)
         time.sleep(random.uniform(1, 12))
 
 

@@ -59,9 +59,7 @@ def _by_fault(records: Sequence[Record]) -> Iterator[str]:
 def _times(over: Sequence[float]) -> str:
     if not over:
         return ""
-    return (
-        f": {median(over):.1f} s from the fault to the next holder's first commit (median), at most {max(over):.1f} s"
-    )
+    return f", without a commit for {median(over):.1f} s in the median and {max(over):.1f} s at most"
 
 
 def refused(fleet: Fleet) -> int:

@@ -39,7 +39,7 @@ class Record:
 
     fault: str
     what: str
-    hits_leader: bool
+    others_go_on: bool
     at_s: float
     still_s: float
     token: tuple[int, int]
@@ -84,15 +84,18 @@ class Exercise:
         self.route.rows += writers.rows
         self.route.transactions += writers.transactions
 
-    def strike(self, fault: Strike, *, altered: bool = True) -> Record:
-        """One fault, from a fleet in which all is well to one in which all is well again."""
+    def strike(self, fault: Strike, within_s: float = TAKEN_OVER_S) -> Record:
+        """One fault, from a fleet in which all is well to one in which all is well again.
+
+        Args:
+            within_s: for at most so long the target may stand still where other processes must go on.
+        """
         self.wait_until_commits()
-        if altered:
-            self.nudges.next()
+        self.nudges.next()
         before, leader = self.stream.lease()
         steps = fault(self.stage, self.stream, self.random)
         struck = next(steps)
-        commits = not struck.hits_leader or self.watch.commits_again(struck.at, CLEAR_S)
+        commits = not struck.others_go_on or self.watch.commits_again(struck.at, CLEAR_S)
         for _ in steps:
             pass
         self.stage.fleet.start()
@@ -100,14 +103,14 @@ class Exercise:
         still = self.watch.standstill(struck.at)
         token, now = self.stream.lease()
         record = Record(
-            fault.__name__, struck.what, struck.hits_leader, struck.at - self.begin, still, (before, token),
+            fault.__name__, struck.what, struck.others_go_on, struck.at - self.begin, still, (before, token),
             now is not leader and token > before,
         )  # fmt: skip
         self.route.records.append(record)
         self._write(record)
         if not commits:
             self.route.wrong = f"no commit within {CLEAR_S:.0f} s of {struck.what}\n{self.stage.fleet.story()}"
-        elif struck.hits_leader and still > TAKEN_OVER_S:
+        elif struck.others_go_on and still > within_s:
             self.route.wrong = f"{still:.1f} s without a commit at {struck.what}\n{self.stage.fleet.story()}"
         return record
 

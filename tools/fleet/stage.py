@@ -20,7 +20,7 @@ from mainstem.testing.nats import NatsServer, nats, nats_cluster
 from mainstem.testing.proxy import Proxy
 from mainstem.testing.servers import Restartable, restartable_postgres
 
-SPLIT = {"api": "api", "reader": "reader", "writer1": "writer", "writer2": "writer"}
+SPLIT = {"api": "api", "reader1": "reader", "reader2": "reader", "writer1": "writer", "writer2": "writer"}
 WHOLE = {"server1": "all", "server2": "all", "server3": "all"}
 TAKEN_OVER_S = 10.0
 """Within so long another process must go on with the work of one that was killed."""
