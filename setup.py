@@ -16,6 +16,7 @@ extensions = [
         "copyrows",
         "copytuples",
         "copystream",
+        "copysocket",
         "changerows",
         "pgoutput",
         "logstream",

@@ -1,4 +1,4 @@
-"""The compiled path: per-cell loops only, in Cython, without the GIL; no I/O of their own, no objects per row or cell.
+"""The compiled path: per-cell loops only, in Cython, without the GIL; no objects per row or cell.
 
 ==========  ==================================================================================================
 module      what it does
@@ -7,6 +7,7 @@ rows        MySQL's text-protocol result rows → Arrow ``binary`` column buffer
 copyrows    rows of PostgreSQL's COPY text format → Arrow ``binary`` column buffers (`CopyDecoder`)
 copytuples  rows of PostgreSQL's COPY binary format, of texts and bytes, into the same (`TupleDecoder`)
 copystream  a COPY's messages, by the driver's own libpq, into a `CopyDecoder` or joined undecoded (`RawRows`)
+copysocket  the same from the socket itself
 copytext    Arrow ``binary`` column buffers → PostgreSQL's COPY text format (`CopyTextEncoder`)
 memory      the buffers that they hand out (`Block`)
 status      what `RowDecoder.feed` answers

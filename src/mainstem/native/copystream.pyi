@@ -27,15 +27,9 @@ class RawRows:
     def take(self) -> memoryview:
         """Hand out what was gathered, and begin anew."""
 
-class MessageStream:
-    """The messages of one COPY TO STDOUT under way on a connection. For one thread at a time.
+class Messages:
+    """The messages of one COPY TO STDOUT under way, wherever they come from. For one thread at a time."""
 
-    Args:
-        get, release: addresses of libpq's PQgetCopyData and PQfreemem, of the very library that the connection is of.
-        connection: the address of its PGconn, which nothing else may read from meanwhile.
-    """
-
-    def __init__(self, get: int, release: int, connection: int) -> None: ...
     def decode(self, into: CopyDecoder, max_rows: int, max_bytes: int) -> Status:
         """Wait for rows and append them, until a limit (FULL), or the COPY's end (END) or failure (ERROR).
 
@@ -44,4 +38,14 @@ class MessageStream:
             MemoryError: there is no memory for a row.
         """
     def gather(self, into: RawRows, max_bytes: int) -> Status:
-        """The same, undecoded."""
+        """The same, undecoded. A large message is gathered alone."""
+
+class MessageStream(Messages):
+    """Those of a connection of libpq's.
+
+    Args:
+        get, release: addresses of libpq's PQgetCopyData and PQfreemem, of the very library that the connection is of.
+        connection: the address of its PGconn, which nothing else may read from meanwhile.
+    """
+
+    def __init__(self, get: int, release: int, connection: int) -> None: ...

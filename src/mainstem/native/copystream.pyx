@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""A COPY's messages, taken from libpq one after another without a Python object for any of them.
+"""A COPY's messages, taken one after another without a Python object for any of them: here from libpq.
 
 The library is the driver's: this calls the function that it is given, without the GIL, and links to nothing.
 
@@ -30,8 +30,6 @@ cdef enum:
     ERROR = 3
 
     NO_MORE = -1  # PQgetCopyData: the COPY is over; anything less: it failed
-
-    LARGE_BYTES = 0x400000  # a message of this size is passed on as it is, not copied
 
     # What a message can come to besides OK and NO_MEMORY.
     BAD_TUPLE = -22
@@ -205,22 +203,11 @@ cdef class RawRows:
         return OK
 
 
-cdef class MessageStream:
-    """The messages of one COPY TO STDOUT under way on a connection."""
+cdef class Messages:
+    """The messages of one COPY TO STDOUT under way; where they come from is for those that are of this kind."""
 
-    cdef GetCopyData get
-    cdef FreeMemory release
-    cdef void *connection
-    cdef char *held  # a message that did not fit into the batch
-    cdef int size
-
-    def __init__(self, uintptr_t get, uintptr_t release, uintptr_t connection):
-        self.get = <GetCopyData> get
-        self.release = <FreeMemory> release
-        self.connection = <void *> connection
-
-    def __dealloc__(self):
-        self._drop()
+    def __init__(self):
+        raise TypeError("made by those that are of this kind")
 
     def decode(self, CopyDecoder into not None, Py_ssize_t max_rows, Py_ssize_t max_bytes):
         cdef Block message = Block()
@@ -255,6 +242,8 @@ cdef class MessageStream:
                 into.owner = message
         finally:
             into.busy = False
+        if status == NO_MEMORY:
+            raise MemoryError
         if code != OK and code != COLUMN_FULL:
             _raise(code, into.rows)
         return Status(status)
@@ -270,22 +259,49 @@ cdef class MessageStream:
                 status = self._next()
                 if status != OK:
                     break
-                if self.size >= LARGE_BYTES and into.rows == 0:
-                    code = into.adopt(self.held, self.size, self.release)
-                    if code == OK:
-                        self.held = NULL
-                        status = FULL
+                if self.size >= LARGE_BYTES:
+                    if into.rows == 0:
+                        code = into.adopt(self.held, self.size, self.release)
+                        if code == OK:
+                            self.held = NULL
+                    status = FULL
                     break
                 code = into.add(<const uint8_t *> self.held, self.size)
                 if code != OK:
                     break
                 self._drop()
+        if status == NO_MEMORY:
+            raise MemoryError
         if code != OK:
             _raise(code, into.rows)
         return Status(status)
 
     cdef int _next(self) noexcept nogil:
-        """Hold a message: the one that is held already, or the next; OK, END or ERROR."""
+        """Hold a message: the one that is held already, or the next; OK, END, ERROR or NO_MEMORY.
+
+        One of `LARGE_BYTES` lies in memory of its own, which ``release`` frees.
+        """
+        return ERROR
+
+    cdef void _drop(self) noexcept nogil:
+        """The message that is held, if any, is dealt with."""
+
+
+cdef class MessageStream(Messages):
+    """The messages of one COPY TO STDOUT under way on a connection of libpq's."""
+
+    cdef GetCopyData get
+    cdef void *connection
+
+    def __init__(self, uintptr_t get, uintptr_t release, uintptr_t connection):
+        self.get = <GetCopyData> get
+        self.release = <FreeMemory> release
+        self.connection = <void *> connection
+
+    def __dealloc__(self):
+        self._drop()
+
+    cdef int _next(self) noexcept nogil:
         cdef int size
         if self.held != NULL:
             return OK

@@ -441,24 +441,39 @@ def test_a_new_partition_is_a_move(
         assert later.moved(plan, chunks, earlier.position)
 
 
-def test_without_functions_of_libpq_the_driver_reads_the_same(
+@pytest.mark.parametrize("way", ["socket", "libpq", "driver"])
+def test_each_way_to_read_rows_reads_the_same(
     sql: psycopg.Connection[Any],
     database: ConnectionSettings,
     make_plan: MakePlan,
     monkeypatch: pytest.MonkeyPatch,
+    way: str,
 ) -> None:
+    """By libpq and its driver where the connection is encrypted."""
     assert stream.libpq_functions("PQgetCopyData", "PQfreemem") is not None
-    numbers(sql, 1000)
-    plan = make_plan("t")
-    with PostgresSource(database).snapshot(1) as snapshot:
-        fast = all_rows(snapshot.readers[0], plan)
+    if way != "socket":
+        monkeypatch.setattr(stream, "is_plain", lambda _: False)
+    if way == "driver":
         monkeypatch.setattr(stream, "libpq_functions", lambda *_: None)
-        assert all_rows(snapshot.readers[0], plan) == fast
+    numbers(sql, 1000)
+    sql.execute("CREATE TABLE wide AS SELECT 1 AS id, repeat('wide', 1500000) AS text UNION SELECT 2, 'small'")
+    plan, broken = make_plan("t"), make_plan("t", where="1 / (500 - id) < 2")
+    with PostgresSource(database).snapshot(1) as snapshot:
+        (reader,) = snapshot.readers
+        assert [row[0] for row in sorted(all_rows(reader, plan), key=lambda row: int(row[0]))] == [
+            str(number).encode() for number in range(1, 1001)
+        ]
+        assert {len(row[1]) for row in all_rows(reader, make_plan("wide"))} == {6_000_000, 5}
         raw = make_plan("t", raw="copy-binary")
-        batches = snapshot.readers[0].read(raw, Chunk(plan.source, 0), SMALL)
-        assert sum(batch.count for batch in batches) == 1000
-        with pytest.raises(StatementError):
-            rows_of(snapshot.readers[0], make_plan("t", where="1 / (500 - id) < 2"), Chunk(plan.source, 0))
+        assert sum(batch.count for batch in reader.read(raw, Chunk(plan.source, 0), SMALL)) == 1000
+        with pytest.raises(StatementError, match="22012"):
+            rows_of(reader, broken, Chunk(plan.source, 0))
+        with closing(reader.read(raw, Chunk(plan.source, 0), SMALL)) as batches:
+            assert next(batches).count < 1000
+        assert len(all_rows(reader, plan)) == 1000
+        sql.execute("SELECT pg_terminate_backend(%s)", [reader.connection.info.backend_pid])
+        with pytest.raises(LostConnectionError):
+            all_rows(reader, plan)
 
 
 def test_a_value_of_many_megabytes_is_read(
