@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -26,7 +26,7 @@ def to_json(progress: Progress, rates: Rates | None = None, points: Sequence[lis
     dumped: dict[str, Any] = _ADAPTER.dump_python(kept, mode="json")
     if rates is not None:
         total, by_table = rates
-        dumped["rates"] = [astuple(total), *(astuple(by_table[table.source]) for table in progress.tables)]
+        dumped["rates"] = [total.values(), *(by_table[table.source].values() for table in progress.tables)]
     if points:
         dumped["points"] = list(points)
     return dumped

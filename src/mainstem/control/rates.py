@@ -36,6 +36,10 @@ class Rate:
     updates: float = 0.0
     deletes: float = 0.0
 
+    def values(self) -> list[float | None]:
+        """Its attributes; of each table each second, so without the copies of `dataclasses.astuple`."""
+        return [self.rows, self.bytes, self.remaining_s, self.inserts, self.updates, self.deletes]
+
 
 Rates = tuple[Rate, dict[TableId, Rate]]
 """The total's, and each table's."""

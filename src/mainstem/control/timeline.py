@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from mainstem.model.run import Progress
@@ -33,6 +33,10 @@ class Point:
     seconds: float
     amounts: list[int]
     levels: list[float | None]
+
+    def values(self) -> list[Any]:
+        """Its attributes; each second, so without the copies of `dataclasses.asdict`."""
+        return [self.at_s, self.seconds, list(self.amounts), list(self.levels)]
 
     def add(self, later: Point) -> None:
         """Have this one cover a later one too."""
@@ -108,7 +112,7 @@ class Timeline:
 
     def recent(self) -> list[list[Any]]:
         """The points since `settled`, in a form that the store can keep."""
-        return [list(asdict(point).values()) for point in self._recent]
+        return [point.values() for point in self._recent]
 
     def settled(self, count: int) -> None:
         """So many of the oldest `recent` points are kept elsewhere."""
@@ -131,7 +135,7 @@ class Timeline:
     def to_json(self) -> dict[str, Any]:
         """A form that the store can keep."""
         return {
-            name: {"every_s": tier.every_s, "points": [list(asdict(point).values()) for point in tier.points]}
+            name: {"every_s": tier.every_s, "points": [point.values() for point in tier.points]}
             for name, tier in self._tiers.items()
         }
 
