@@ -29,7 +29,7 @@ from mainstem.model.connection import ConnectionSettings
 _log = logger(__name__)
 _NO_TABLE, _NO_SUCH_THREAD, _DENIED, _LOCK_WAIT, _THERE_ALREADY, _NO_COLUMN = 1146, 1094, 1095, 1205, 1060, 1054
 _CHANGED = 1020  # of MariaDB's innodb_snapshot_isolation: somebody has raised the fence since the transaction began
-_CONNECTIONS = 64  # of one process for one run
+_CONNECTIONS = 128  # of one token for one run: loaders of every writer, builders, books
 _BITS = 63
 _WAIT_S = 30.0
 _LOOK_AGAIN_S = 0.05
