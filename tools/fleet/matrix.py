@@ -15,6 +15,7 @@ from tools.twins import Twins, twins
 from tools.workload import ACCOUNTS, TOTAL, Session, Workload, bank_sum, prepare
 
 from mainstem.model.connection import ConnectionSettings
+from mainstem.testing.fleet import wait_until
 
 _REACH_S, _AGAIN_S = 20.0, 1.0
 _TICK_S = 0.1
@@ -94,10 +95,16 @@ def _killed_at(found: Stage, stream: LiveStream, nudges: Nudges, point: str) -> 
                     stream.resync(table)
                 asked = True
             step()
+    if not found.fleet.armed:  # who has taken the order removes it first
+        wait_until(lambda: len(_dead(found)) > 0, "who came by is dead", _REACH_S)
     found.fleet.disarm()
-    dead = ", ".join(node.name for node in found.fleet.nodes.values() if not node.alive)
+    dead = ", ".join(_dead(found))
     found.fleet.start()
     return dead
+
+
+def _dead(found: Stage) -> list[str]:
+    return [node.name for node in found.fleet.nodes.values() if not node.alive]
 
 
 def _compared(found: Stage, stream: LiveStream) -> str:

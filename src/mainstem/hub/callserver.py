@@ -25,7 +25,7 @@ from mainstem.hub import envelopes
 from mainstem.hub.calls import subject_of
 from mainstem.hub.link import NatsLink
 from mainstem.hub.parcels import Joiner
-from mainstem.hub.typed import pack_error, signature
+from mainstem.hub.typed import OTHER_VERSION, pack_error, signature
 from mainstem.log import logger
 from mainstem.tracing import Kind
 
@@ -301,7 +301,7 @@ class _Session:
     def _do(self, name: str, body: bytes, trace: str = "") -> bytes:
         method = None if name.startswith("_") or self.offer is None else getattr(self.offer.contract, name, None)
         if not callable(method):
-            raise WireError(f"{self.kind} has no method {name}: the processes are of different versions")
+            raise LostConnectionError(f"{self.kind} has no method {name}: {OTHER_VERSION}")
         form = signature(method)
         args, named = form.unpack(body)
         with tracing.span(f"{self.kind}.{name}", Kind.SERVER, parent=trace) if trace else tracing.untraced():

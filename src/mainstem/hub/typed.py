@@ -12,7 +12,10 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, TypeAdapter, ValidationError
 
 from mainstem import errors
-from mainstem.errors import ConnectReason, LostConnectionError, MainstemError, WireError
+from mainstem.errors import ConnectReason, LostConnectionError, MainstemError
+
+OTHER_VERSION = "the processes are of different versions"
+"""Which passes while a fleet is renewed: to be tried again, maybe with another process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Signature:
         return self._arguments.dump_json(tuple(bound.arguments.values())[1:], warnings=False)
 
     def unpack(self, body: bytes) -> tuple[list[Any], dict[str, Any]]:
-        """What `pack` wrote, for the method itself. Raises `WireError`."""
+        """What `pack` wrote, for the method itself. Raises `LostConnectionError`."""
         values = _read(self._arguments, body)
         args: list[Any] = []
         named: dict[str, Any] = {}
@@ -46,7 +49,7 @@ class Signature:
         return self._result.dump_json(value, warnings=False)
 
     def unpack_result(self, body: bytes) -> Any:
-        """What `pack_result` wrote. Raises `WireError`."""
+        """What `pack_result` wrote. Raises `LostConnectionError`."""
         return _read(self._result, body)
 
 
@@ -76,7 +79,7 @@ def _read(adapter: TypeAdapter[Any], body: bytes) -> Any:
     try:
         return adapter.validate_json(body)
     except ValidationError:  # whose text has all that was sent
-        raise WireError("a call or its answer cannot be read: the processes are of different versions") from None
+        raise LostConnectionError(f"a call or its answer cannot be read: {OTHER_VERSION}") from None
 
 
 def pack_error(error: MainstemError) -> bytes:
