@@ -44,6 +44,22 @@ def _use_memory() -> None:
 _use_memory()
 
 
+# Files that take longest, so that none of them is left for the end, when the other processes have nothing left to do.
+_FIRST = (
+    "e2e/test_kill_matrix", "types/test_parity", "e2e/test_changed_before_copy", "api/test_replications_live",
+    "e2e/test_bad_input_outages", "cli/test_server_commands", "demo/test_demo", "e2e/test_resync", "api/test_secrets",
+    "api/test_openapi", "api/test_streams", "e2e/test_handover", "e2e/test_changes_under_load",
+    "connectors/postgres/test_changes_outages", "e2e/test_changes_network", "connectors/postgres/test_changes_types",
+)  # fmt: skip
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; ``--dist loadfile --no-loadscope-reorder`` hands them out in this order."""
+    places = {Path(__file__).parent / f"{name}.py": place for place, name in enumerate(_FIRST)}
+    items.sort(key=lambda item: places.get(item.path, len(_FIRST)))
+
+
 @pytest.fixture(scope="session")
 def mariadb_server() -> Iterator[ConnectionSettings]:
     """A MariaDB of this session (root, no database)."""

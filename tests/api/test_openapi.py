@@ -79,7 +79,7 @@ def _wrong(operation: Any, mode: GenerationMode) -> list[str]:
     """What one operation answers otherwise than it says; empty when all is well."""
 
     @given(case=operation.as_strategy(generation_mode=mode))
-    @settings(max_examples=12, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=8, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
     def ask(case: Any) -> None:
         case.headers = {**(case.headers or {}), "X-API-Key": KEY}
         case.validate_response(case.call(timeout=20), checks=CHECKS)

@@ -109,7 +109,7 @@ def pair(mysql_db: ConnectionSettings, postgres_db: ConnectionSettings) -> Pair:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A ``mainstem serve`` of this test's."""
+    """A ``mainstem serve`` of this file's."""
 
     url: str
     key: str
@@ -120,11 +120,11 @@ class Server:
         return mainstem(*arguments, MAINSTEM_URL=self.url, MAINSTEM_API_KEY=self.key, **more)
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    port, key = free_port(), "a-key-for-this-test"
-    home = tmp_path / "home"
-    with (tmp_path / "serve.log").open("wb") as log:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    port, key, folder = free_port(), "a-key-for-this-test", tmp_path_factory.mktemp("served")
+    home = folder / "home"
+    with (folder / "serve.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "mainstem", "serve", "--port", str(port), "--home", str(home)],
             stdin=subprocess.DEVNULL,
@@ -133,7 +133,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
             env=environment(MAINSTEM_API_KEY=key),
         )
     try:
-        _wait_until_ready(f"http://127.0.0.1:{port}", process, tmp_path / "serve.log")
+        _wait_until_ready(f"http://127.0.0.1:{port}", process, folder / "serve.log")
         yield Server(f"http://127.0.0.1:{port}", key, home)
     finally:
         process.terminate()

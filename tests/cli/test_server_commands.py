@@ -62,11 +62,11 @@ def test_ping_of_a_system_that_is_not_there_is_3(server: Server) -> None:
 
 def test_a_password_may_come_from_stdin(server: Server, pair: Pair) -> None:
     made = mainstem(
-        "connections", "create", "shop", url(pair.source, password=""), "--password-stdin",
+        "connections", "create", "whispered", url(pair.source, password=""), "--password-stdin",
         "--url", server.url, "--key", server.key, stdin=pair.source.password + "\n",
     )  # fmt: skip
     assert made.code == 0, made.err
-    assert server("connections", "ping", "shop").code == 0
+    assert server("connections", "ping", "whispered").code == 0
 
 
 def test_a_name_that_two_have_is_4(server: Server) -> None:

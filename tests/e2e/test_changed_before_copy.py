@@ -9,7 +9,7 @@ import pytest
 from mainstem.engine.replication import Replication
 from mainstem.model.event import Event
 from mainstem.model.run import TableState
-from tests.e2e.routes import CROSSING, Route
+from tests.e2e.routes import CROSSING, ROUTES, Route
 from tests.e2e.streams import Following, following, wait_until
 
 # What a run says just then.
@@ -62,7 +62,17 @@ def make(route: Route) -> None:
         route.source.run(f"CREATE TABLE {table} (id INT PRIMARY KEY)", f"INSERT INTO {table} VALUES (1), (2)")
 
 
-@pytest.mark.parametrize("meddling", AT_FIRST.values(), ids=AT_FIRST)
+# Every way on the routes that cross; between systems of one kind, one that has something of all of them.
+AMONG_EQUALS = "altered and emptied"
+CASES = [
+    pytest.param(route, meddling, id=f"{'-'.join(route)}-{name}")
+    for route in ROUTES
+    for name, meddling in AT_FIRST.items()
+    if route in CROSSING or name == AMONG_EQUALS
+]
+
+
+@pytest.mark.parametrize(("route", "meddling"), CASES, indirect=["route"])
 def test_a_table_that_changes_while_its_copy_begins_arrives_as_it_is(
     route: Route, meddling: Meddling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
