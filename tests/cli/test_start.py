@@ -5,7 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
-HEAVY = ("alembic", "cryptography", "fastapi", "pydantic", "sqlalchemy", "sqlglot")
+HEAVY = ("alembic", "cryptography", "fastapi", "pydantic", "sqlalchemy", "sqlglot", "structlog")
+OF_STREAMS = ("mainstem.connectors.postgres.slot", "mainstem.connectors.postgres.publication")
+ENDS = {
+    kind: ", ".join(f"mainstem.connectors.{kind}.{module}" for module in ("preflight", "load", "snapshot"))
+    for kind in ("postgres", "mysql")
+}
 
 
 def loaded(statement: str, names: tuple[str, ...]) -> str:
@@ -15,7 +20,9 @@ def loaded(statement: str, names: tuple[str, ...]) -> str:
 
 
 def test_a_copy_starts_without_what_only_others_need() -> None:
-    assert loaded("import mainstem.cli.copying", HEAVY) == "[]"
+    assert loaded(f"import mainstem.cli.copying, {ENDS['postgres']}", HEAVY + OF_STREAMS) == "[]"
+    others = tuple(name for name in HEAVY if name != "cryptography")  # the driver's own
+    assert loaded(f"import {ENDS['mysql']}", others) == "[]"
 
 
 def test_listing_the_connectors_loads_no_driver() -> None:

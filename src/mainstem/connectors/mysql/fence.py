@@ -23,10 +23,8 @@ import pymysql
 
 from mainstem.connectors.mysql import client
 from mainstem.errors import TakenOverError, TransientError
-from mainstem.log import logger
 from mainstem.model.connection import ConnectionSettings
 
-_log = logger(__name__)
 _NO_TABLE, _NO_SUCH_THREAD, _DENIED, _LOCK_WAIT, _THERE_ALREADY, _NO_COLUMN = 1146, 1094, 1095, 1205, 1060, 1054
 _CHANGED = 1020  # of MariaDB's innodb_snapshot_isolation: somebody has raised the fence since the transaction began
 _CONNECTIONS = 128  # of one token for one run: loaders of every writer, builders, books
@@ -200,7 +198,9 @@ def kill(connection: Any, thread: int) -> None:
     except pymysql.Error as exc:
         code = exc.args[0] if exc.args else 0
         if code == _DENIED:
-            _log.warning("a former holder's connection may not be ended", connection=thread)
+            from mainstem.log import logger  # its library takes longer to load than all else here
+
+            logger(__name__).warning("a former holder's connection may not be ended", connection=thread)
         elif code != _NO_SUCH_THREAD:
             raise
 

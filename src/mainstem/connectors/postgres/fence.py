@@ -21,12 +21,10 @@ import psycopg
 from psycopg import errors
 
 from mainstem.errors import TakenOverError, TransientError
-from mainstem.log import logger
 
 SCHEMA = "mainstem"
 Connection = psycopg.Connection[Any]
 
-_log = logger(__name__)
 _NAME = re.compile(r"mainstem (\w+) (\d+) (\S+)")
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,28}")  # behind a token of 19 digits; the server keeps 63 bytes of a name
 _CUT = 18
@@ -187,7 +185,11 @@ def end_sessions(connection: Connection, them: list[Session]) -> list[int]:
         try:
             connection.execute(_END.encode(), (session.pid, session.name))
         except errors.InsufficientPrivilege:
-            _log.warning("a former holder's session may not be ended", pid=session.pid, session=session.name)
+            from mainstem.log import logger  # its library takes longer to load than all else here
+
+            logger(__name__).warning(
+                "a former holder's session may not be ended", pid=session.pid, session=session.name
+            )
     left = {session.pid for session in them}
     deadline = time.monotonic() + _ENDED_S
     while left and time.monotonic() < deadline:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from mainstem.connectors.postgres import rights, source_log_checks
+from mainstem.connectors.postgres import rights
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.look import Look
 from mainstem.contract.denials import denial_findings
@@ -66,6 +66,8 @@ def checks(look: Look, settings: ConnectionSettings) -> Iterator[Finding]:
     yield from _encoding(look)
     yield from _connections(look)
     if look.options.mode is Mode.CDC:
+        from mainstem.connectors.postgres import source_log_checks  # a copy needs none of it
+
         subjects = [source_log_checks.Subject(table.id, table.kind, table.unlogged) for table in tables]
         yield from source_log_checks.checks(look, settings, subjects)
 
