@@ -215,21 +215,19 @@ class SnapshotDesk:
         self._snapshot: Snapshot | None = None
         self._lanes: list[_ReadLane] = []
 
-    def open(self, origin: str, readers: int) -> Facts:
+    def open(self, origin: str, places: list[Place]) -> Facts:
         """Open the snapshot.
 
         Args:
             origin: of the stream; empty where the position need not be exact.
+            places: where the rows of each reader go; there may be fewer readers.
         """
-        context = self._make(origin, readers)
+        context = self._make(origin, len(places))
         snapshot = self._snapshot = context.__enter__()
         self._context = context
-        return Facts(len(snapshot.readers), snapshot.position, snapshot.note)
-
-    def lanes(self, places: list[Place]) -> None:
-        """Where each reader puts its rows."""
-        for reader, place in zip(self._opened.readers, places, strict=True):
+        for reader, place in zip(snapshot.readers, places, strict=False):
             self._lanes.append(_ReadLane(reader, SendingLane(self._link, place)))
+        return Facts(len(snapshot.readers), snapshot.position, snapshot.note)
 
     def plan_chunks(self, lane: int, table: TablePlan, rows: int) -> list[Chunk]:
         """See `contract.source.SnapshotReader.plan_chunks`."""

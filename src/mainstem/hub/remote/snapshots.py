@@ -84,12 +84,11 @@ def remote_snapshot(
     """
     with ExitStack() as stack:
         session = stack.enter_context(readers.open(SNAPSHOT))
-        facts = session.ask(SnapshotDesk.open, origin, count)
-        hubs = [stack.enter_context(make_hub(memory_bytes // facts.readers)) for _ in range(facts.readers)]
+        hubs = [stack.enter_context(make_hub(memory_bytes // count)) for _ in range(count)]
         session.when_over(lambda _: _remove(readers.link, hubs))
         places = [hub.place(0) for hub in hubs]
-        session.ask(SnapshotDesk.lanes, places)
-        yield RemoteSnapshot(session, places, facts.position, facts.note)
+        facts = session.ask(SnapshotDesk.open, origin, places)
+        yield RemoteSnapshot(session, places[: facts.readers], facts.position, facts.note)
 
 
 def _remove(link: NatsLink, hubs: Sequence[NatsHub]) -> None:
