@@ -171,6 +171,30 @@ def test_rows_that_pass_between_two_other_processes_end_at_a_limit(
     assert not links[0].hubs
 
 
+def test_what_a_writer_that_was_cut_off_keeps_locked_does_not_bar_the_others(
+    ends: Twins, links: tuple[NatsLink, NatsLink]
+) -> None:
+    route = Route(End(ends.source), End(ends.target))
+    fill(route)
+    went_on, waited = threading.Event(), list[bool]()
+    with NatsLink(links[0].address, links[0].installation) as cable:
+        writer = Writer(cable, route.target.endpoint, OPTIONS)
+
+        def freeze(number: int) -> None:
+            if number == 2:
+                cable.call(cable.client.close())
+                waited.append(went_on.wait(60))
+
+        writer.at_batch = freeze
+        with writer.server:
+            try:
+                progress = through(route, links[0], writer.server.member_id).copy()
+            finally:
+                went_on.set()
+    assert progress.rows_written == 80_002
+    assert waited == [True]
+
+
 def test_rows_that_are_refused_elsewhere_are_put_aside_and_counted_here(
     pair: Pair, links: tuple[NatsLink, NatsLink]
 ) -> None:

@@ -28,6 +28,7 @@ class Kept:
     Attributes:
         refused: cells that no row may have.
         hold, writing: whoever writes waits for the first, having set the second.
+        ended: sessions of loaders that were ended from outside.
     """
 
     rows: list[bytes] = field(default_factory=list)
@@ -36,6 +37,11 @@ class Kept:
     loaders: list[KeepingLoader] = field(default_factory=list)
     hold: threading.Event | None = None
     writing: threading.Event = field(default_factory=threading.Event)
+    ended: list[str] = field(default_factory=list)
+
+    def end_loader(self, run_id: str, session: str) -> None:
+        """As `contract.target.Target.end_loader`."""
+        self.ended.append(session)
 
     def loader(self, run_id: str) -> KeepingLoader:
         """As `contract.target.Target.loader`."""
@@ -49,6 +55,7 @@ class KeepingLoader:
     def __init__(self, kept: Kept) -> None:
         self.kept = kept
         self.alone = False
+        self.session = f"session {len(kept.loaders)}"
         self.closed = False
         self.largest = 0
         self.interrupted = threading.Event()

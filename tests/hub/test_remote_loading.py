@@ -262,6 +262,18 @@ def test_a_writer_that_is_lost_in_a_chunk_leaves_nothing_of_it(
     assert [one.closed for one in kept.loaders] == [True]
 
 
+def test_the_connection_of_a_writer_that_cannot_be_asked_to_close_it_is_ended_here(link: NatsLink) -> None:
+    here, there = Target(), Target()
+    with ExitStack() as stack:
+        away = stack.enter_context(NatsLink(link.address, link.installation))
+        target = remote(link, stack.enter_context(writer(away, there)), here=here)
+        with target.loader("r"), target.loader("r"), target.loader("r"), target.loader("r") as closed_in_order:
+            closed_in_order.__exit__(None, None, None)
+            assert not here.ended
+            away.call(away.client.close())
+    assert here.ended == ["session 0"]
+
+
 def test_interrupting_wakes_whoever_waits_and_breaks_off_what_runs_there(
     placing: Placing, loader: Loader, kept: Target
 ) -> None:

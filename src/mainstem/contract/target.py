@@ -132,6 +132,11 @@ class Loader(AbstractContextManager["Loader"], Protocol):
         ...
 
     @property
+    def session(self) -> str:
+        """What the server calls this connection, for `Target.end_loader`."""
+        ...
+
+    @property
     def alone(self) -> bool:
         """Whether the chunk that was begun keeps others from being written into its table until it is committed."""
         ...
@@ -176,4 +181,11 @@ class Target(Protocol):
 
     def loader(self, run_id: str) -> Loader:
         """A connection that writes rows."""
+        ...
+
+    def end_loader(self, run_id: str, session: str) -> None:
+        """End the connection of a loader whose process was lost, and wait until the server has rolled it back.
+
+        One that is not there any more is no error. Raises `TransientError` when it does not go away.
+        """
         ...

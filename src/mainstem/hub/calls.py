@@ -122,6 +122,7 @@ class CallSession:
 
     Attributes:
         member: the process that is called.
+        ended_there: it has said that the session is over: nothing of it is open any more.
     """
 
     def __init__(self, caller: Caller, member: str, opening: envelopes.Head) -> None:
@@ -134,7 +135,7 @@ class CallSession:
         self._waiting: dict[int, list[bytes]] = {}
         self._answers: dict[int, tuple[bool, bytes]] = {}
         self._error: MainstemError | None = None
-        self._open = self._closing = self._over = False
+        self._open = self._closing = self._over = self.ended_there = False
         self._silent = self._absent = 0  # pings without an answer; ticks without a listener
         self._ended: list[Callable[[MainstemError], None]] = []
 
@@ -274,6 +275,7 @@ class CallSession:
             for request in again:
                 asyncio.ensure_future(envelopes.publish(self._link, self._subject, request, self._reply))  # noqa: RUF006
         elif kind == "gone":
+            self.ended_there = True
             self._lose(unpack_error(body))
 
     def _lose(self, error: MainstemError) -> None:

@@ -92,6 +92,15 @@ class Fence:
         if raised:
             self._end_older(connection, deadline)
 
+    def end_own(self, connection: Any, thread: int) -> None:
+        """End a connection that has entered for this. Raises `TransientError` when it does not go away."""
+        deadline = time.monotonic() + _WAIT_S
+        while thread in _holders(connection, [self._name(place) for place in range(_CONNECTIONS)]):
+            kill(connection, thread)
+            if time.monotonic() > deadline:
+                raise in_the_way([thread])
+            time.sleep(_LOOK_AGAIN_S)
+
     def hold(self, connection: Any) -> None:
         """Within a transaction: raise `TakenOverError` unless the fence is at this token, as it is until the end."""
         if not self.token:

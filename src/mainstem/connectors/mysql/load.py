@@ -90,6 +90,11 @@ class MysqlLoader:
             raise self._error(exc) from exc
 
     @property
+    def session(self) -> str:
+        """The connection's id."""
+        return str(int(self._connection.thread_id()))
+
+    @property
     def alone(self) -> bool:
         """A LOAD DATA keeps the lock of an AUTO_INCREMENT until it ends, unless numbers may have gaps in between.
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from mainstem.connectors.mysql.build import MysqlBuilder
+from mainstem.connectors.mysql.client import connect, translating
+from mainstem.connectors.mysql.fence import run_fence
 from mainstem.connectors.mysql.ledger import MysqlLedger
 from mainstem.connectors.mysql.load import MysqlLoader
 from mainstem.model.connection import ConnectionSettings
@@ -27,3 +29,8 @@ class MysqlTarget:
     def loader(self, run_id: str) -> MysqlLoader:
         """A connection that writes rows."""
         return MysqlLoader(self._settings, self._options, run_id)
+
+    def end_loader(self, run_id: str, session: str) -> None:
+        """End the connection of a loader whose process was lost."""
+        with connect(self._settings) as connection, translating():
+            run_fence(self._settings, run_id, self._options.token).end_own(connection, int(session))

@@ -90,6 +90,16 @@ class Fence:
                     raise in_the_way(left)
         self._end_older(connection, alone)
 
+    def end_own(self, connection: Connection, part: str, pid: int) -> None:
+        """End a connection of this very token. Raises `TransientError` when it does not go away."""
+        own = [
+            session
+            for session in sessions(connection, self.id)
+            if (session.pid, session.part, session.token) == (pid, part, self.token)
+        ]
+        if left := end_sessions(connection, own):
+            raise in_the_way(left)
+
     def hold(self, connection: Connection) -> None:
         """Within a transaction: raise `TakenOverError` unless the fence is at this token, as it is until the end."""
         if not self.token:

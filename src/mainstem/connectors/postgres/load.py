@@ -40,6 +40,7 @@ _SESSION = (
     "SET synchronous_commit = off; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;"
     " SET lc_monetary = 'C'; SET xmloption = content"
 )
+_PART = "load"  # of the name of its connections, see `fence.session_name`
 
 
 class PostgresTarget:
@@ -61,6 +62,11 @@ class PostgresTarget:
         """A connection that writes rows."""
         return PostgresLoader(self._settings, self._options, run_id)
 
+    def end_loader(self, run_id: str, session: str) -> None:
+        """End the connection of a loader whose process was lost."""
+        with connect(self._settings) as connection, translating():
+            ledger.run_fence(run_id, self._options.token).end_own(connection, _PART, int(session))
+
 
 class PostgresLoader:
     """See `contract.target.Loader`.
@@ -74,7 +80,7 @@ class PostgresLoader:
         self._options = options
         self._fence = ledger.run_fence(run_id, options.token)
         self._settings = settings
-        self._connection: psycopg.Connection[Any] = connect(settings, application_name=self._fence.name("load"))
+        self._connection: psycopg.Connection[Any] = connect(settings, application_name=self._fence.name(_PART))
         with translating():
             self._connection.execute(_SESSION)
         if options.mode is Mode.CDC:  # a table that is copied anew is of another moment than its parents
@@ -113,6 +119,11 @@ class PostgresLoader:
                 )
         except psycopg.Error as exc:
             raise self._error(exc) from exc
+
+    @property
+    def session(self) -> str:
+        """The server process's id."""
+        return str(self._connection.info.backend_pid)
 
     @property
     def alone(self) -> bool:

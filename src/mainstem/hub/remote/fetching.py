@@ -47,6 +47,11 @@ class Fetching:
         self._loader.begin(table, chunk, quarantine=quarantine)
 
     @property
+    def session(self) -> str:
+        """What the other loader says."""
+        return self._loader.session
+
+    @property
     def alone(self) -> bool:
         """What the other loader says."""
         return self._loader.alone

@@ -60,13 +60,14 @@ class LoaderDesk:
         self._last: Future[Said] | None = None
         self._awaited: Future[Said] | None = None
 
-    def open(self, run_id: str) -> None:
-        """Connect. Raises as `contract.target.Target.loader`."""
+    def open(self, run_id: str) -> str:
+        """Connect; what the target's server calls the connection. Raises as `contract.target.Target.loader`."""
         loader = self._make(run_id).__enter__()
         with self._changed:
             self._loader, interrupted = loader, self._interrupted
         if interrupted:
             loader.interrupt()
+        return loader.session
 
     def begin(self, table: TablePlan, chunk: Chunk, careful: bool) -> Said:
         """Start a chunk's transaction.

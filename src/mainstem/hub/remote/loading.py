@@ -34,14 +34,18 @@ class RemoteLoader:
     """See `contract.target.Loader`: one in another process, which is handed tickets.
 
     What is wrong with a batch is raised when it is written, by the next `write`, or by `commit`.
+
+    Args:
+        target: where the connection of a process that was lost can be ended: it might not know, and keep what it locks.
     """
 
-    def __init__(self, link: NatsLink, session: CallSession, run_id: str) -> None:
-        self._session, self._quarantine = session, _never
-        self._own = _OwnLane(link, session, run_id)
+    def __init__(self, link: NatsLink, call: CallSession, run_id: str, target: Target) -> None:
+        self._session, self._quarantine = call, _never
+        self._run_id, self._target = run_id, target
+        self._own = _OwnLane(link, call, run_id)
         self._chunk: Chunk | None = None
         self._alone = False
-        session.ask(LoaderDesk.open, run_id)
+        self.session = call.ask(LoaderDesk.open, run_id)
 
     def __enter__(self) -> RemoteLoader:
         return self
@@ -51,6 +55,11 @@ class RemoteLoader:
     ) -> None:
         self._session.close()
         self._own.close()
+        if not self._session.ended_there:
+            try:
+                self._target.end_loader(self._run_id, self.session)
+            except MainstemError as exc:
+                _log.warning("a lost writer's connection was not ended", member=self._session.member, error=str(exc))
 
     def begin(self, table: TablePlan, chunk: Chunk, *, quarantine: Callable[[], bool] | None) -> None:
         """Start the chunk's transaction."""
@@ -177,10 +186,14 @@ class RemoteTarget:
                 _log.warning("a writer cannot be used", member=member, error=str(exc))
         return Fetching(self._link, self._target.loader(run_id))
 
+    def end_loader(self, run_id: str, session: str) -> None:
+        """End the connection of a loader whose process was lost."""
+        self._target.end_loader(run_id, session)
+
     def _remote(self, member: str, run_id: str) -> RemoteLoader:
         session = caller_of(self._link).open(member, LOADER, self._stream_id, self._token)
         try:
-            return RemoteLoader(self._link, session, run_id)
+            return RemoteLoader(self._link, session, run_id, self._target)
         except BaseException:
             session.close()
             raise
