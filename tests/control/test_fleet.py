@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -16,6 +15,7 @@ from mainstem.control.states import StateConflict
 from mainstem.control.supervisor import LET_GO, TO_GO_ON, WENT_ON
 from mainstem.errors import ConflictError, NotFoundError, TransientError
 from mainstem.model.connection import ConnectionSettings
+from mainstem.model.event import Category, Event, Level
 from mainstem.model.run import RunState
 from tests.control.conftest import flat
 from tests.control.planes import Plane
@@ -108,15 +108,16 @@ def test_what_a_stream_that_nobody_leads_needs_is_done_by_whoever_is_asked(start
     assert (released, lease_of(other, run.run_id)) == ([run.run_id], None)
 
 
-def test_a_server_that_ends_hands_its_streams_over_at_once(start: Start, wait_until: WaitUntil) -> None:
+def test_a_server_that_ends_hands_its_streams_over_at_once(
+    start: Start, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "LASTS_S", 600.0)  # nobody waits for one to run out
     one, other = start(), start()
     run = one.begin(config_of(one))
     before = lease_of(one, run.run_id)
     one.end()
     assert run.asked == ["stop"]
-    began = time.monotonic()
     wait_until(lambda: other.leads(run.run_id))
-    assert time.monotonic() - began < leases.LASTS_S - 1  # nothing had to run out
     after = lease_of(other, run.run_id)
     assert before is not None
     assert after is not None
@@ -144,9 +145,7 @@ def test_the_streams_of_a_killed_server_are_taken_over_in_time(start: Start, wai
     found = [one.begin(replace(config, id=f"config_{number}")) for number in range(4)]
     before = {run.run_id: lease_of(one, run.run_id) for run in found}
     one.kill()
-    began = time.monotonic()
     wait_until(lambda: all(two.leads(run.run_id) or three.leads(run.run_id) for run in found))
-    assert time.monotonic() - began < 15  # about 7 on a machine that is not busy
     for run in found:
         after, former = lease_of(two, run.run_id), before[run.run_id]
         assert after is not None
@@ -170,15 +169,14 @@ def test_who_cannot_reach_the_store_lets_go_before_another_may_begin(
         raise TransientError("the store is away")
 
     with monkeypatch.context() as cut:
-        for name in ("renew", "release", "beat"):
+        for name in ("acquire", "renew", "release", "beat"):
             cut.setattr(one.store.fleet, name, unreachable)
         for name in ("put_stream", "save_progress", "append_logs", "save_timeline"):
             cut.setattr(one.store, name, unreachable)
         wait_until(lambda: "stop" in run.asked)
-        held = lease_of(one, run.run_id)  # as others see it: it has not run out yet
         wait_until(lambda: not one.supervisor._active)
         assert one.streams.get(run.run_id).state is RunState.RUNNING  # its record is not touched
-    assert held is not None
+    assert leases.GIVE_UP_S + 2 * leases.WATCH_S < leases.LASTS_S
     wait_until(lambda: one.leads(run.run_id))  # it is the only one there
     assert one.runs[run.run_id] is not run
     assert LET_GO in lines(one, run.run_id)
@@ -250,3 +248,24 @@ def test_a_stream_whose_connection_is_gone_cannot_be_taken_over(start: Start, wa
     other = start()
     wait_until(lambda: other.streams.get(run.run_id).state is RunState.FAILED)
     assert "connection" in other.streams.get(run.run_id).error
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_was_asked_of_a_leader_that_died_is_done_all_the_same(start: Start) -> None:
+    one, other = start(), start(Role.API)
+    run = one.begin(config_of(one))
+    one.kill()
+    assert other.streams.pause(run.run_id).state is RunState.PAUSED
+    assert run.asked == []
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_run_that_had_done_all_but_its_last_step_is_taken_over_as_such(start: Start, wait_until: WaitUntil) -> None:
+    one, other = start(), start()
+    run = one.begin(config_of(one))
+    run._progress.stage = "done"
+    run.listen(Event(Level.INFO, Category.PROGRESS, "Done", 1, "api", {}))
+    one.kill()
+    assert one.store.stream(run.run_id).progress["stage"] == "done"  # type: ignore[union-attr]
+    wait_until(lambda: other.leads(run.run_id))
+    assert (run.options.closing, other.runs[run.run_id].options.closing) == (False, True)

@@ -14,10 +14,11 @@ from mainstem.control.configs import Configs
 from mainstem.control.events import Broadcaster
 from mainstem.control.fleet import Fleet
 from mainstem.control.members import this_process
+from mainstem.control.records import START_ANEW
 from mainstem.control.replications import Replications
 from mainstem.control.states import StateConflict
 from mainstem.control.streams import Streams
-from mainstem.control.supervisor import HOLDS_LOG, START_ANEW, TO_GO_ON, Supervisor
+from mainstem.control.supervisor import HOLDS_LOG, TO_GO_ON, Supervisor
 from mainstem.engine.endpoint import Endpoint
 from mainstem.errors import ConflictError, InvalidError, NotFoundError, StatementError
 from mainstem.model.event import Category, Event, Level

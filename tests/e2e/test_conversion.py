@@ -450,3 +450,15 @@ def test_a_run_whose_book_was_removed_from_the_target_writes_no_row_twice(
     assert (resumed.state, resumed.error_code) == (RunState.FAILED, "target_changed")
     assert "drop_and_recreate" in resumed.remedy
     assert pair.postgres("SELECT count(*) FROM products") == [(1_000,)]
+
+
+def test_a_run_that_was_lost_right_after_it_forgot_its_book_is_finished(pair: Pair) -> None:
+    pair.fill("products", 100)
+    run = pair.conversion()
+    told: list[str] = []
+    run._tracker._listen = lambda event: told.append(run.progress().stage)  # type: ignore[method-assign]
+    assert run.run().state is RunState.FINISHED
+    assert "done" in told
+    options = RunOptions(closing=True)
+    again = bootstrap.conversion(run.run_id, pair.source, pair.target, options, pair.events.append, begun=True).run()
+    assert again.state is RunState.FINISHED

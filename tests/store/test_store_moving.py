@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from mainstem.cli.app import make_app
+from mainstem.contract.fleet import Member
 from mainstem.contract.store import ApiKeyRecord, ConfigRecord, ConnectionRecord, QueryRecord, StreamRecord, Voucher
 from mainstem.errors import ConflictError, NotFoundError
 from mainstem.model.connection import ConnectionSettings
@@ -100,6 +101,17 @@ def test_a_store_that_a_server_uses_is_left_alone(busy: str, file_url: str, post
     with pytest.raises(ConflictError, match="another server"):
         move(urls["source"], urls["target"])
     server.close()
+
+
+def test_a_store_whose_servers_only_beat_is_left_alone(file_url: str, postgres_db: ConnectionSettings) -> None:
+    filled(file_url)
+    store = SqlStore(postgres_url(postgres_db))
+    store.fleet.beat(Member("member_1", ("api",), "host", 1, "1.0"))
+    with pytest.raises(ConflictError, match="a server uses"):
+        move(file_url, postgres_url(postgres_db))
+    store.fleet.leave("member_1")
+    store.close()
+    assert move(file_url, postgres_url(postgres_db))["stream_logs"] == 1200
 
 
 def test_a_store_that_is_not_there_is_not_made(tmp_path: Path, file_url: str) -> None:

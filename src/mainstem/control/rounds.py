@@ -11,7 +11,7 @@ _log = logger(__name__)
 
 
 class Rounds:
-    """Calls ``work`` every so many seconds until closed; what it raises is logged, and the next round tries again."""
+    """Calls ``work`` every so many seconds until closed. A failure is logged, and the next rounds try again."""
 
     def __init__(self, name: str, every_s: float, work: Callable[[], object]) -> None:
         self._name, self._every_s, self._work = name, every_s, work
@@ -29,8 +29,16 @@ class Rounds:
             self._thread.join(wait_s)
 
     def _run(self) -> None:
+        failures = 0
         while not self._closing.wait(self._every_s):
             try:
                 self._work()
-            except Exception:
-                _log.exception("a round failed; the next one tries again", round=self._name)
+            except Exception as exc:
+                if not failures:
+                    _log.exception("a round failed; the next ones try again", round=self._name)
+                failures += 1
+                _log.debug("a round failed", round=self._name, error=type(exc).__name__)
+            else:
+                if failures:
+                    _log.info("a round works again", round=self._name, failures=failures)
+                failures = 0

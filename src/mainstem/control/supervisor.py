@@ -19,20 +19,23 @@ from mainstem.control.leftovers import LEFT, release
 from mainstem.control.logbook import LogBook
 from mainstem.control.members import Role
 from mainstem.control.orders import LedElsewhereError
-from mainstem.control.progress import from_json, stored_rates, to_json
+from mainstem.control.progress import from_json, stored_rates
 from mainstem.control.rates import Rates, averages
+from mainstem.control.records import ANEW, Records
 from mainstem.control.rounds import Rounds
 from mainstem.control.runs import Active, Ends, MakeRun, Run
-from mainstem.control.states import ACTIVE, ENDING_OF, Move, StateConflict, after, is_there_already
+from mainstem.control.states import ACTIVE, Move, StateConflict, after, is_there_already
 from mainstem.control.timelines import Timelines
 from mainstem.engine.endpoint import Endpoint
 from mainstem.engine.replication import Replication
-from mainstem.errors import MainstemError, PositionLostError, TakenOverError
+from mainstem.errors import MainstemError, TakenOverError
 from mainstem.log import logger
 from mainstem.model.event import Category, Event, Level
 from mainstem.model.run import Mode, Progress, RunOptions, RunState
 
 SAVE_EVERY_S = 1.0
+CLOSING = "done"
+"""The stage of a run that has done all, but to forget what its target knows of it."""
 STOP_WAIT_S = 10.0
 INTERRUPTED = "the server ended while this stream ran; resume goes on from what is durable"
 TO_GO_ON = "the server ended while this stream ran; it goes on by itself when the server is there again"
@@ -46,12 +49,7 @@ WENT_ON = "this server goes on with the stream, which another one led before"
 LET_GO = "this server could not keep the stream; another one may go on with it"
 _END_ATTEMPTS = 60
 _log = logger(__name__)
-START_ANEW = (
-    "start the config anew with snapshot always (mainstem streams start CONFIG --snapshot always), then delete this"
-    " stream"
-)
 EndsOf = Callable[[StreamRecord], Ends]
-_ANEW: dict[str, str | int] = {"message": "", "error": "", "error_code": "", "remedy": "", "finished_us": 0}
 
 
 @contextmanager
@@ -78,6 +76,7 @@ class Supervisor:
 
     def __init__(self, store: StateStore, broadcaster: Broadcaster, make_run: MakeRun, fleet: Fleet) -> None:
         self._store = store
+        self._records = Records(store)
         self._make_run = make_run
         self._fleet = fleet
         self._lock = threading.RLock()
@@ -137,7 +136,7 @@ class Supervisor:
     def pause(self, stream_id: str) -> StreamRecord:
         """Hold a stream; its progress is kept."""
         with self._lock, self._leading(stream_id) as (active, lease):
-            record = self._find(stream_id)
+            record = self._records.find(stream_id)
             if is_there_already(record.state, Move.PAUSE):
                 return record
             told = HOLDS_LOG if record.mode == Mode.CDC else PAUSED_BY_REQUEST
@@ -153,7 +152,7 @@ class Supervisor:
             ends: finds both systems and the options of a stream that needs a new run.
         """
         with self._lock, self._leading(stream_id, keep=True) as (active, lease):
-            record = self._find(stream_id)
+            record = self._records.find(stream_id)
             if is_there_already(record.state, Move.RESUME):
                 return record
             after(record.state, Move.RESUME, stream_id)
@@ -164,7 +163,7 @@ class Supervisor:
                 return record
             found = ends(record)
             if not self.runs_streams:  # a writer finds it within a second
-                return self._moved(record, Move.RESUME, lease, **_ANEW)
+                return self._moved(record, Move.RESUME, lease, **ANEW)
             active = self._make_active(record, from_json(record.progress), lease, found)
             return self._launch(record, active, Move.RESUME)
 
@@ -177,7 +176,7 @@ class Supervisor:
             ends: finds both systems and the options of a stream that has no thread.
         """
         with self._leading(stream_id) as (active, lease):
-            record = self._find(stream_id)
+            record = self._records.find(stream_id)
             if is_there_already(record.state, Move.STOP):
                 return record
             if active is None:
@@ -187,7 +186,7 @@ class Supervisor:
                 return record
         active.run.stop()
         active.done.wait(STOP_WAIT_S)
-        return self._find(stream_id)
+        return self._records.find(stream_id)
 
     def run_of(self, stream_id: str) -> Run | None:
         """The run of a stream that this process leads."""
@@ -204,7 +203,7 @@ class Supervisor:
         run = self.run_of(stream_id)
         if run is not None:
             return run
-        record = self._find(stream_id)
+        record = self._records.find(stream_id)
         if self._fleet.shared and (record.state is RunState.RUNNING or self._is_led(stream_id)):
             raise LedElsewhereError("another process leads this stream")
         raise StateConflict(
@@ -272,7 +271,7 @@ class Supervisor:
 
     def _interrupt(self, active: list[Active]) -> None:
         for one in active:
-            record = self._find(one.stream_id)
+            record = self._records.find(one.stream_id)
             if record.state is RunState.RUNNING:
                 self._moved(record, Move.INTERRUPT, one.lease, message=self._interruption(record))
 
@@ -337,7 +336,7 @@ class Supervisor:
             )
         if options.max_seconds:
             options = replace(options, max_seconds=max(int(options.max_seconds - before.elapsed_s), 1))
-        options = replace(options, token=lease.token)
+        options = replace(options, token=lease.token, closing=before.stage == CLOSING)
 
         def hidden(text: str) -> str:
             return hide(text, source.settings, target.settings)
@@ -345,6 +344,8 @@ class Supervisor:
         def listen(event: Event) -> None:
             event = replace(event, message=hidden(event.message))
             self._logbook.take(record.id, event)
+            if event.category is Category.PROGRESS:
+                self._mark(record.id)
             if event.category is Category.ALERT and options.changes.alert_url:
                 self._alerts.send(Letter(record.id, record.config_name, options.changes.alert_url, event))
 
@@ -352,7 +353,7 @@ class Supervisor:
         return Active(record.id, lease, run, (source, target, options), before, hidden)
 
     def _launch(self, record: StreamRecord, active: Active, move: Move | None) -> StreamRecord:
-        record = self._moved(record, move, active.lease, **_ANEW)
+        record = self._moved(record, move, active.lease, **ANEW)
         self._active[record.id] = active
         self.timelines.begin(record, active.before)
         threading.Thread(target=self._work, args=(active,), name=f"run-{record.id}", daemon=True).start()
@@ -366,32 +367,19 @@ class Supervisor:
                 details={"field": "stream_state", "value": stream_id},
             )
 
-    def _find(self, stream_id: str) -> StreamRecord:
-        record = self._store.stream(stream_id)
-        if record is None:
-            raise LookupError(stream_id)  # the caller has looked it up, and only streams that have ended are deleted
-        return record
-
     def _moved(
         self, record: StreamRecord, move: Move | None, lease: Lease | None = None, **changes: str | int
     ) -> StreamRecord:
-        """The record after a move (none: in the same state), written down and told; the caller holds the lock."""
-        state = record.state if move is None else after(record.state, move, record.id)
+        """The record after a move, see `Records.move`, told; the caller holds the lock."""
         active = self._led(record.id)
-        progress = record.progress
-        if active is not None:
-            progress = active.stored(replace(active.progress(), state=state), self.timelines)
-        moved = replace(record, state=state, progress=progress, **changes)  # type: ignore[arg-type]
-        if not moved.started_us and state is RunState.RUNNING:
-            moved = replace(moved, started_us=now_us())
-        if not self._store.put_stream(moved, lease):
-            raise LedElsewhereError("another process has taken this stream over")
+        progress = None if active is None else active.stored(active.progress(), self.timelines)
+        moved = self._records.move(record, move, lease, progress, **changes)
         if move is not None:
-            self._tell_state(record, state)
+            self._tell_state(record.id, record.state, moved.state)
         return moved
 
-    def _tell_state(self, record: StreamRecord, state: RunState) -> None:
-        self.say(record.id, f"{record.state} -> {state}", state=state.value)
+    def _tell_state(self, stream_id: str, before: RunState, state: RunState) -> None:
+        self.say(stream_id, f"{before} -> {state}", state=state.value)
 
     def _work(self, active: Active) -> None:
         try:
@@ -424,7 +412,7 @@ class Supervisor:
             return
         written = self._write_down(active, progress)
         if written and progress.state is not RunState.FAILED and not self._closing.is_set():
-            self._release(self._find(active.stream_id), lambda: active.ends)
+            self._release(self._records.find(active.stream_id), lambda: active.ends)
 
     def _lost(self, lease: Lease) -> None:
         """Have no more to do with the stream of a lease that is another's, or may be in a moment."""
@@ -460,31 +448,24 @@ class Supervisor:
 
     def _ended(self, active: Active, progress: Progress) -> None:
         with self._lock:
-            record = self._find(active.stream_id)
-            self.timelines.sample(record.id, progress)
-            self.timelines.end(record.id)
-            if self._closing.is_set() and progress.state is RunState.STOPPED:
-                self._store.save_progress(record.id, to_json(replace(progress, state=record.state)), active.lease)
-                return
-            state = after(record.state, ENDING_OF.get(progress.state, Move.FAIL), record.id)
-            ended = replace(
-                record,
-                state=state,
-                progress=to_json(replace(progress, state=state)),
-                error=progress.error,
-                error_code=progress.error_code,
-                remedy=START_ANEW if progress.error_code == PositionLostError.code else progress.remedy,
-                message="",
-                finished_us=now_us(),
-            )
-            if not self._store.put_stream(ended, active.lease):
-                raise LedElsewhereError("another process has taken this stream over")
+            self.timelines.sample(active.stream_id, progress)
+            self.timelines.end(active.stream_id)
+            handed_over = self._closing.is_set()
+            before, state = self._records.end(active.stream_id, progress, active.lease, handed_over=handed_over)
             self._active.pop(active.stream_id, None)
-        self._tell_state(record, state)
+        if state is not before:
+            self._tell_state(active.stream_id, before, state)
 
     def _record(self) -> None:
         self._save_progress()
         self.flush()
+
+    def _mark(self, stream_id: str) -> None:
+        """Have the store know at once that a run is about to forget what its target knows of it."""
+        active = self._led(stream_id)
+        if active is not None and (progress := active.progress()).stage == CLOSING:
+            with _told("the last stage of a run could not be written down"):
+                self._store.save_progress(stream_id, active.stored(progress, self.timelines), active.lease)
 
     def _save_progress(self) -> None:
         for active in [one for one in list(self._active.values()) if not one.lost]:

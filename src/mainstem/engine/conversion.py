@@ -72,7 +72,7 @@ class Conversion:
         self._backoff = Backoff(options.retry_seconds)
         self._begun = begun
         self._planned = False  # the ledger holds the plan: from here on lost connections are tried again
-        self._closing = False  # all is done, but for the ledger, which may be gone already
+        self._closing = options.closing  # all is done, but for the ledger, which may be gone already
 
     @traced.whole_run("convert")
     def run(self) -> Progress:
@@ -179,8 +179,8 @@ class Conversion:
             self._tracker.stage("finishing")
             copying.finish(builder, partial=state is not RunState.FINISHED)
             self._closing = True
+            self._tracker.stage("done")  # told first: whoever goes on with this run need not miss its ledger
             ledger.finish(keep=False)
-        self._tracker.stage("done")
         return state
 
     def _copying(self, target: Target, plan: MigrationPlan, *, planned: bool) -> Copying:

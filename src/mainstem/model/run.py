@@ -236,6 +236,8 @@ class RunOptions:
         retry_seconds: for how long a lost connection is tried again without any progress before the run fails.
         token: by which the systems tell this process of the run from earlier ones, whose tokens are lower (see
             `contract.target`); nobody's setting. 0 is a process that knows of no other.
+        closing: an earlier process of the run had done all but to forget its ledger: if that is gone, the run is
+            finished; nobody's setting either.
     """
 
     tables: tuple[TableSelection, ...] = ()
@@ -267,6 +269,7 @@ class RunOptions:
     mode: Mode = Mode.CONVERT
     changes: ChangeOptions = ChangeOptions()
     token: int = 0
+    closing: bool = False
 
 
 @dataclass(slots=True)

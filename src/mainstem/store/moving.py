@@ -10,9 +10,12 @@ from sqlalchemy.engine import make_url
 
 from mainstem.errors import AccountingError, ConflictError, NotFoundError
 from mainstem.store.database import Database
+from mainstem.store.fleet import SqlFleet
 from mainstem.store.tables import FLEETING, metadata
 
 _ROWS_AT_ONCE = 500
+_SILENT_S = 10.0
+"""Who did not beat for so long is not there."""
 
 
 def move(source_url: str, target_url: str) -> dict[str, int]:
@@ -38,6 +41,7 @@ def move(source_url: str, target_url: str) -> dict[str, int]:
             stack.callback(database.close)
             database.migrate()
             database.claim(alone=True)
+            _check_deserted(database)
             databases.append(database)
         source, target = databases
         with source.reading() as reading, target.writing() as writing:
@@ -55,6 +59,12 @@ def _check_there(url: str) -> None:
         raise NotFoundError(
             f"there is no store at {parts.database}", remedy="name the folder with --home or MAINSTEM_HOME"
         )
+
+
+def _check_deserted(database: Database) -> None:
+    """A server keeps others out by its session, which ends when the database is restarted; but it goes on to beat."""
+    if not database.is_sqlite and SqlFleet(database).members(_SILENT_S):
+        raise ConflictError("a server uses this store", remedy="end all servers first")
 
 
 def _check_empty(connection: sa.Connection) -> None:
