@@ -2,12 +2,14 @@
 
     python -m tools.fleet [--minutes 10] [--seed N] [--route mysql-postgresql] [--cluster] [--whole]
     python -m tools.fleet --matrix [--only TEXT]
+    python -m tools.fleet --copy ROWS
 
 An API server, two readers and two writers, each a process of its own, with NATS between them and PostgreSQL as their
 store. Everything random comes from the seed, which is printed: the transactions at the source, and what is done to
 whom. The target's bank is looked at all the time, and the longest time without a commit is measured at each fault.
 ``--cluster`` runs three servers of NATS, and loses any of them; ``--whole`` has three servers of all roles instead.
-``--matrix`` kills whichever process comes first to each failpoint of the product.
+``--matrix`` kills whichever process comes first to each failpoint of the product; ``--copy`` kills one of each kind
+while a copy is under way.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from tools.fleet.copying import run_copies
 from tools.fleet.faults import CLUSTER, ONE_NATS
 from tools.fleet.matrix import run_matrix
 from tools.fleet.report import page
@@ -63,6 +66,8 @@ def main() -> int:
         )
         if given.matrix:
             return run_matrix(found, routes, here, there, given.only, given.page)
+        if given.copy:
+            return run_copies(found, routes, here, there, given.copy)
         print(f"python -m tools.fleet --minutes {given.minutes:g} --seed {given.seed}"
               f"{' --cluster' if given.cluster else ''}{' --whole' if given.whole else ''}", flush=True)  # fmt: skip
         counts = stack.enter_context(Counts(found))
@@ -75,7 +80,7 @@ def main() -> int:
         time.sleep(1.5)  # for the last counts
         text = page(done, counts.total, found.fleet)
     print(text)
-    return 1 if any(route.wrong for route in done) else 0
+    return 1 if any(route.wrong or any(record.late for record in route.records) for route in done) else 0
 
 
 def _one(
@@ -95,7 +100,7 @@ def _one(
 
 def tell(record: Record) -> None:
     """A line for people."""
-    over = "another leads" if record.taken_over else ""
+    over = "another leads" * record.taken_over + f"  LATE (load {record.load:.0f})" * record.late
     print(f"  {record.at_s:6.0f} s  {record.fault:30} {record.what:45} {record.still_s:6.2f} s  {over}", flush=True)
 
 
@@ -107,7 +112,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cluster", action="store_true", help="three servers of NATS")
     parser.add_argument("--whole", action="store_true", help="three servers with all roles, instead of one role each")
     parser.add_argument("--matrix", action="store_true", help="every failpoint, instead of faults at random")
-    parser.add_argument("--only", default="", metavar="TEXT", help="of the matrix: cases with this in their name")
+    parser.add_argument("--copy", type=int, default=0, metavar="ROWS", help="a copy of so many rows instead")
+    parser.add_argument(
+        "--only", default="", metavar="TEXT", help="of the matrix: cases with one of these (with commas) in their name"
+    )
     parser.add_argument("--page", type=Path, help="of the matrix: write it there")
     parser.add_argument("--logs", type=Path, help="keep the processes' logs and the list of faults there")
     return parser

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from statistics import median
 
 from tools.fleet.run import Record, Route
+from tools.fleet.stage import TAKEN_OVER_S
 
 from mainstem.control.supervisor import LET_GO
 from mainstem.testing.fleet import Fleet
@@ -24,6 +26,7 @@ def page(routes: Sequence[Route], counts: Counter[str], fleet: Fleet) -> str:
     """The whole report."""
     records = [record for route in routes for record in route.records]
     killed = sum(record.fault.startswith("kill") for record in records)
+    must = [record for record in records if record.others_go_on]
     over = [record.still_s for record in records if record.taken_over]
     lines = [
         "",
@@ -40,6 +43,8 @@ def page(routes: Sequence[Route], counts: Counter[str], fleet: Fleet) -> str:
         *_by_fault(records),
         "",
         f"{killed} processes were killed. The work of a leader was taken over {len(over)} times{_times(over)}.",
+        f"Where others had to go on, {len(must)} times, it took longer than {TAKEN_OVER_S:.0f} s"
+        f" {sum(record.late for record in must)} times. The machine's load was {_load(records)}.",
         "",
         *(f"- {counts[name]:,} {text}" for name, text in _COUNTED.items()),
         f"- {refused(fleet)} runs ended because their lease was lost, or the fence in the target refused them",
@@ -54,6 +59,11 @@ def _by_fault(records: Sequence[Record]) -> Iterator[str]:
     for name, found in sorted(kinds.items()):
         still = [record.still_s for record in found]
         yield f"| {name.replace('_', ' ')} | {len(found)} | {median(still):.2f} s | {max(still):.2f} s |"
+
+
+def _load(records: Sequence[Record]) -> str:
+    loads = [record.load for record in records]
+    return f"{min(loads):.0f} to {max(loads):.0f} on {os.cpu_count()} cores" if loads else "not measured"
 
 
 def _times(over: Sequence[float]) -> str:
