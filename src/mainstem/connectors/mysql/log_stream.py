@@ -139,6 +139,8 @@ class MysqlChangeStream:
             if groups is not None:
                 for group in groups:
                     yield from self._handed_on(group)
+                    del group
+            del groups  # nor what it became, while the next one is read
             if not reading.busy and self._is_due():
                 yield from self._at_rest()
 
