@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -168,14 +169,22 @@ def test_who_cannot_reach_the_store_lets_go_before_another_may_begin(
     def unreachable(*_: object) -> Any:
         raise TransientError("the store is away")
 
+    answers = threading.Event()
+
+    def silent(*_: object) -> list[Lease]:
+        answers.wait(60)
+        return []
+
     with monkeypatch.context() as cut:
-        for name in ("acquire", "renew", "release", "beat"):
+        cut.setattr(one.store.fleet, "renew", silent)
+        for name in ("acquire", "release", "beat"):
             cut.setattr(one.store.fleet, name, unreachable)
         for name in ("put_stream", "save_progress", "append_logs", "save_timeline"):
             cut.setattr(one.store, name, unreachable)
         wait_until(lambda: "stop" in run.asked)
         wait_until(lambda: not one.supervisor._active)
         assert one.streams.get(run.run_id).state is RunState.RUNNING  # its record is not touched
+    answers.set()
     assert leases.GIVE_UP_S + 2 * leases.WATCH_S < leases.LASTS_S
     wait_until(lambda: one.leads(run.run_id))  # it is the only one there
     assert one.runs[run.run_id] is not run
