@@ -20,6 +20,7 @@ from mainstem import failpoints
 from mainstem.connectors.postgres import book
 from mainstem.connectors.postgres.client import cancel, connect, row_error, translate_error, translating
 from mainstem.connectors.postgres.dialect import PostgresDialect
+from mainstem.connectors.postgres.fence import in_the_way
 from mainstem.connectors.postgres.merge import Staging
 from mainstem.connectors.postgres.segment import RefusedError, Segments
 from mainstem.connectors.postgres.shape import ForeignKey, read_foreign_keys, read_shape
@@ -70,7 +71,7 @@ class PostgresApplier:
         self._settings = settings
         self._options = options
         self._stream_id, self._part = stream_id, part
-        self._name = "apply" if part is None else f"apply{part}"
+        self._name = "apply" if part is None else f"part{part}"
         self._fence = book.stream_fence(stream_id, options.token)
         self._connection: psycopg.Connection[Any] = connect(
             settings, prepare_threshold=None, application_name=self._fence.name(self._name)
@@ -230,7 +231,7 @@ class PostgresApplier:
 
     def _own(self) -> None:
         """Be the only process of this stream; one that has just been killed is waited for, a former holder ended."""
-        self._fence.claim(self._connection, alone=self._name)
+        former = self._fence.claim(self._connection, alone=self._name)
         of_part = "" if self._part is None else f"/{self._part}"
         self._connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
         try:
@@ -238,6 +239,8 @@ class PostgresApplier:
                 "SELECT pg_advisory_lock(hashtextextended(%s, 0))", (f"mainstem.stream:{self._stream_id}{of_part}",)
             )
         except psycopg.errors.LockNotAvailable as exc:
+            if self._fence.token:
+                raise in_the_way(former) from exc
             raise ConflictError(
                 f"another process runs the stream {self._stream_id}",
                 remedy="stop it, or give this stream a name of its own",

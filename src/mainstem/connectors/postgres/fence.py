@@ -26,7 +26,7 @@ SCHEMA = "mainstem"
 Connection = psycopg.Connection[Any]
 
 _NAME = re.compile(r"mainstem (\w+) (\d+) (\S+)")
-_PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,28}")  # behind a token of 19 digits; the server keeps 63 bytes of a name
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,27}")  # behind a token of 19 digits; the server keeps 63 bytes of a name
 _CUT = 18
 _WAIT_S = 30.0  # for what a former holder keeps locked
 _LOCK_WAIT = "SET LOCAL lock_timeout = '1s'"
@@ -70,25 +70,27 @@ class Fence:
         """The ``application_name`` of a connection; a process without token has no name of its own."""
         return session_name(part, self.token, self.id)
 
-    def claim(self, connection: Connection, *, alone: str = "") -> None:
+    def claim(self, connection: Connection, *, alone: str = "") -> list[int]:
         """Raise the fence to this token, if the line is there, and end the sessions of former holders.
 
         Args:
             alone: of this part there is only one connection: an earlier one of this very process is ended, too.
+        Returns:
+            The pids of those that could not be ended: they can't commit, but may keep something locked.
 
         Raises:
             TakenOverError: a higher token is there.
             TransientError: a former holder keeps the line locked, and may not be ended.
         """
         if not self.token:
-            return
+            return []
         deadline = time.monotonic() + _WAIT_S
         if self._is_there(connection):
             while not self._raise(connection):
                 left = self._end_older(connection, alone)
                 if time.monotonic() > deadline:
                     raise in_the_way(left)
-        self._end_older(connection, alone)
+        return self._end_older(connection, alone)
 
     def end_own(self, connection: Connection, part: str, pid: int) -> None:
         """End a connection of this very token. Raises `TransientError` when it does not go away."""
@@ -191,29 +193,31 @@ def sessions(connection: Connection, id_: str) -> list[Session]:
 
 def end_sessions(connection: Connection, them: list[Session]) -> list[int]:
     """End connections, and wait until they have gone, if they do soon; the pids of those that are still there."""
+    left, kept = set(), []
     for session in them:
         try:
             connection.execute(_END.encode(), (session.pid, session.name))
+            left.add(session.pid)
         except errors.InsufficientPrivilege:
+            kept.append(session.pid)
             from mainstem.log import logger  # its library takes longer to load than all else here
 
             logger(__name__).warning(
                 "a former holder's session may not be ended", pid=session.pid, session=session.name
             )
-    left = {session.pid for session in them}
     deadline = time.monotonic() + _ENDED_S
     while left and time.monotonic() < deadline:
         rows = connection.execute("SELECT pid FROM pg_catalog.pg_stat_activity WHERE pid = ANY(%s)", (list(left),))
         left &= {pid for (pid,) in rows}
         if left:
             time.sleep(_LOOK_AGAIN_S)
-    return sorted(left)
+    return sorted([*left, *kept])
 
 
 def in_the_way(pids: list[int]) -> TransientError:
     """That sessions of former holders keep something locked and could not be ended."""
     if not pids:
-        return TransientError("another session keeps the book's line in PostgreSQL locked", remedy="try again")
+        return TransientError("another session keeps the book in PostgreSQL locked", remedy="try again")
     calls = ", ".join(f"pg_terminate_backend({pid})" for pid in pids)
     return TransientError(
         "sessions of a process that had this before are still there in PostgreSQL, and could not be ended",
