@@ -14,6 +14,7 @@ from tools.kill_matrix import COPIED_ANEW, MORE_TABLES, OFTEN, QUIET, REFUSED, N
 from tools.twins import Twins, twins
 from tools.workload import ACCOUNTS, TOTAL, Session, Workload, bank_sum, prepare
 
+from mainstem import failpoints
 from mainstem.model.connection import ConnectionSettings
 from mainstem.testing.fleet import wait_until
 
@@ -46,7 +47,7 @@ def run_matrix(
 ) -> int:  # fmt: skip
     """All cases; 0 when all were equal."""
     cases = []
-    for point in points():
+    for point in (*points(), *failpoints.OF_A_READER):
         for route in routes:
             if not any(text in f"{point} {'-'.join(route)}" for text in only.split(",")):
                 continue
