@@ -98,7 +98,9 @@ def serving(*apps: FastAPI) -> Iterator[list[httpx.Client]]:
     """A client of each."""
     with ExitStack() as stack:
         urls = [stack.enter_context(served(app)) for app in apps]
-        clients = [stack.enter_context(httpx.Client(base_url=url, headers={"X-API-Key": KEY})) for url in urls]
+        clients = [
+            stack.enter_context(httpx.Client(base_url=url, headers={"X-API-Key": KEY}, timeout=60)) for url in urls
+        ]
         for client in clients:  # has FastAPI make its routes, which it can do in one thread at a time only
             client.get("nowhere")
         yield clients

@@ -12,13 +12,14 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from structlog.testing import capture_logs
 
 from mainstem.control import preflight, streams, supervisor
 from mainstem.model.alert import Alert, AlertKind
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.event import Category, Event, Level
 from tests.api.conftest import body
-from tests.api.drive import wait_for
+from tests.api.drive import postgres, wait_for
 from tests.api.planes import KEY, prepared, serving, started
 from tests.api.test_monitor import Page, say
 from tests.conftest import _postgres_database
@@ -35,16 +36,20 @@ def runs() -> dict[str, Replica]:
 
 
 @pytest.fixture(scope="module")
-def servers(postgres18_server: ConnectionSettings, runs: dict[str, Replica]) -> Iterator[Pair]:
+def store(postgres18_server: ConnectionSettings) -> Iterator[ConnectionSettings]:
+    yield from _postgres_database(postgres18_server)
+
+
+@pytest.fixture(scope="module")
+def servers(store: ConnectionSettings, runs: dict[str, Replica]) -> Iterator[Pair]:
     """The one that runs what is started on it, and another one."""
-    url = postgres_url(next(databases := _postgres_database(postgres18_server)))
+    url = postgres_url(store)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(preflight, "check", lambda *_: [])
         patch.setattr(supervisor, "release", lambda *_: None)
         patch.setattr(streams, "close_stream", lambda *_: None)
         with prepared(url, runs) as app, prepared(url, runs) as another, serving(app, another) as (one, other):
             yield one, other
-    next(databases, None)
 
 
 def settled(data: Any) -> Any:
@@ -302,3 +307,27 @@ def test_what_one_server_changed_another_does_not_show_as_it_was(
     assert other.get(meta).headers["x-cache"] == "HIT"
     assert one.get(f"{meta}?refresh=true").headers["x-cache"] == "MISS"
     assert other.get(meta).headers["x-cache"] == "MISS"
+
+
+def test_while_the_store_is_away_every_answer_says_so_and_then_all_goes_on(
+    servers: Pair, store: ConnectionSettings, postgres18_server: ConnectionSettings, runs: dict[str, Replica]
+) -> None:
+    one, other = servers
+    stream = started(one)
+    doors = f"ALTER DATABASE {store.database} ALLOW_CONNECTIONS"
+    with capture_logs():  # pictures of tracebacks take their time
+        postgres(postgres18_server, f"{doors} false")
+        try:
+            ends = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{store.database}'"
+            postgres(postgres18_server, ends)
+            for server, path in ((one, "ready"), (other, "connections"), (one, f"streams/{stream}")):
+                answer = server.get(path)
+                assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable"), answer.text
+        finally:
+            postgres(postgres18_server, f"{doors} true")
+    for server in servers:
+        wait_for(lambda server=server: server.get("ready").status_code == 200, "it is not back")  # type: ignore[misc]
+        assert server.get(f"streams/{stream}").json()["status"] == "RUNNING"
+    say(runs[stream], "still here")
+    lines = lambda: [line["message"] for line in other.get(f"streams/{stream}/logs").json()]  # noqa: E731
+    wait_for(lambda: "still here" in lines(), "the line did not come")

@@ -108,7 +108,7 @@ def _add_middleware(app: FastAPI, services: Services) -> None:
     app.add_middleware(KeyGuard, keys=services.keys, browsers=browsers, open_live=services.open_live)
     app.add_middleware(Pages, browsers=browsers)
     app.add_middleware(Lenient)
-    app.add_middleware(RequestIds)
+    app.add_middleware(RequestIds, away=services.store.away)
     app.add_middleware(Traced)
     origins = services.cors_origins
     app.add_middleware(

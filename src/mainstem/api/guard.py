@@ -13,7 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mainstem.api.browsers import LOCAL_NAMES, Browsers, named_host
-from mainstem.api.problems import Json, bug, problem
+from mainstem.api.problems import Json, away, bug, problem
 from mainstem.control.keys import ApiKeys
 from mainstem.errors import ForbiddenError, UnauthorizedError
 from mainstem.log import logger
@@ -42,10 +42,13 @@ class RequestIds:
     """Gives each request an id (the client's own if it sent one), and answers when nothing else did.
 
     The id is in ``X-Request-ID``, and in every line that is logged on the way.
+
+    Args:
+        away: errors of the store that is not there.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, away: tuple[type[Exception], ...]) -> None:
+        self._app, self._away = app, away
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and see to its answer."""
@@ -68,13 +71,22 @@ class RequestIds:
         with structlog.contextvars.bound_contextvars(request=request_id):
             try:
                 await self._app(scope, receive, answer)
-            except Exception:
-                _log.exception("a request broke off", method=scope["method"], path=scope["path"])
+            except Exception as exc:
+                told = self._told(exc, scope)
                 if status:  # the answer has begun; all that can be done is to break it off
                     raise
-                await Json(bug(), HTTPStatus.INTERNAL_SERVER_ERROR)(scope, receive, answer)
+                await told(scope, receive, answer)
             took_ms = round((time.monotonic() - started) * 1000, 1)
             _log.debug("request", method=scope["method"], path=scope["path"], status=status, took_ms=took_ms)
+
+    def _told(self, error: Exception, scope: Scope) -> Json:
+        """What may be said of an error that nobody expected; the log has more."""
+        if isinstance(error, self._away):
+            reason = str(error).partition("\n")[0]
+            _log.warning("the store does not answer", method=scope["method"], path=scope["path"], reason=reason)
+            return Json(away(), HTTPStatus.SERVICE_UNAVAILABLE)
+        _log.exception("a request broke off", method=scope["method"], path=scope["path"])
+        return Json(bug(), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 class Lenient:

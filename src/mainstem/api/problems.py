@@ -83,6 +83,12 @@ def bug() -> dict[str, Any]:
     return plain("internal error", "internal", remedy="the server's log has the details, under the id in X-Request-ID")
 
 
+def away() -> dict[str, Any]:
+    """The body while the store cannot be reached."""
+    remedy = "try again in a moment; the server's log has the reason"
+    return plain("the store does not answer", "store_unavailable", remedy=remedy)
+
+
 def install(app: FastAPI) -> None:
     """Answer every error in this shape."""
     app.add_exception_handler(MainstemError, _ours)

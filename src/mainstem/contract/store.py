@@ -141,6 +141,11 @@ class StateStore(Protocol):
     """Where connections, configs, streams, logs, keys and a few settings live."""
 
     @property
+    def away(self) -> tuple[type[Exception], ...]:
+        """What all methods raise while the store cannot be reached; what was to be written may be there or not."""
+        ...
+
+    @property
     def is_shared(self) -> bool:
         """Whether several servers may use this store at once."""
         ...

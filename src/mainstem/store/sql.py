@@ -38,6 +38,10 @@ class SqlStore:
         self.fleet = SqlFleet(self._database)
 
     @property
+    def away(self) -> tuple[type[Exception], ...]:
+        return sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError
+
+    @property
     def is_shared(self) -> bool:
         return not self._database.is_sqlite
 
