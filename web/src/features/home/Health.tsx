@@ -21,6 +21,11 @@ export function Health() {
     queryKey: ["about"],
     queryFn: ({ signal }) => call(api.GET("/api/v1/system/defaults", { signal })),
   });
+  const members = useQuery({
+    queryKey: ["members"],
+    queryFn: ({ signal }) => call(api.GET("/api/v1/system/members", { signal })),
+    refetchInterval: EVERY_MS,
+  });
   const connections = useQuery(queries.connections());
   const configs = useQuery(queries.configs());
   const size = (list: readonly unknown[] | undefined) => (list ? count(list.length) : "…");
@@ -40,6 +45,14 @@ export function Health() {
           )}
         </dd>
       </div>
+      {members.data && members.data.length > 1 && (
+        <div>
+          <dt>Processes</dt>
+          <dd title={members.data.map((member) => `${member.host}: ${member.roles.join(", ")}`).join("\n")}>
+            {count(members.data.length)}
+          </dd>
+        </div>
+      )}
       <div>
         <dt>Connections</dt>
         <dd>{size(connections.data)}</dd>
