@@ -129,6 +129,7 @@ class Meter:
         for one in self._processes:
             sent, received = one.machine.traffic()
             values = {"cpu": cpu_s(one.process.pid), "sent": sent, "received": received}
+            found[f"of {one.name}"] = values["cpu"]
             for name, value in values.items():
                 found[f"{one.role} {name}"] = found.get(f"{one.role} {name}", 0.0) + value
             found["hub bytes"] += sum(
@@ -157,6 +158,9 @@ class Meter:
         ours = sum(spent[f"{role} cpu"] for role in roles) + sum(
             spent[name] for name in ("NATS", "source", "target", "store")
         )
+        writers = [value for name, value in spent.items() if name.startswith("of writer")]
+        if len(writers) > 1:
+            parts.append("by writer " + "/".join(f"{value * per:.2f}" for value in sorted(writers)))
         machine = f"machine: {ours / whole:.0f} % this, {spent['idle'] / whole:.0f} % idle"
         return (
             f"{seconds:6.2f} s = {rows / seconds / 1000:5.0f} k rows/s; CPU s per million rows: {', '.join(parts)};"
@@ -250,8 +254,10 @@ def make(of: Servers, number: int = 0, rows: int = 0) -> tuple[ConnectionSetting
 
 
 def copy(of: Servers, processes: list[Process], rows: int, jobs: int) -> None:
+    api = Api(processes)
+    api.wait(api.start("warm", *make(of, 1, 30_000), mode="convert", jobs=jobs))  # each loads its connectors once
     source, target = make(of, 0, rows)
-    api, meter = Api(processes), Meter(of, processes)
+    meter = Meter(of, processes)
     begun = time.perf_counter()
     api.wait(api.start("copy", source, target, mode="convert", jobs=jobs, reportingInterval=0))
     print("      copy:", meter.told(rows, time.perf_counter() - begun), flush=True)
@@ -292,8 +298,9 @@ def changes(of: Servers, processes: list[Process], rows: int, streams: int) -> N
 
 
 def at_rest(of: Servers, processes: list[Process], streams: int, seconds: float = 10.0) -> None:
-    """What replications cost in which nothing happens: CPU and memory for each, by part."""
+    """What processes cost in which nothing happens, and what each replication in which nothing happens adds to them."""
     api, before = Api(processes), memory_mib(processes)
+    idle = a_second(of, processes, seconds)
     ends = [make(of, number) for number in range(streams)]
     ids = [api.start(f"rest{number}", *pair, mode="cdc") for number, pair in enumerate(ends)]
     for source, target in ends:
@@ -301,36 +308,61 @@ def at_rest(of: Servers, processes: list[Process], streams: int, seconds: float 
             session.run("INSERT INTO mark VALUES (1)")
         until_there(api, target, "SELECT COUNT(*) FROM mark", 1)
     time.sleep(3)
-    meter = Meter(of, processes)
-    time.sleep(seconds)
-    spent = {name: value / seconds / streams * 1000 for name, value in meter.spent().items()}
-    shares = ", ".join(
-        f"{name.removesuffix(' cpu')} {value:.1f}"
-        for name, value in spent.items()
-        if not name.endswith((" bytes", " sent", " received", "idle", "busy"))
-    )
+    busy = a_second(of, processes, seconds)
+    each = {name: (value - idle[name]) / streams for name, value in busy.items()}
     grown = ", ".join(f"{role} {(mib - before[role]) / streams:.1f}" for role, mib in memory_mib(processes).items())
-    print(f"      {streams} streams at rest, each: ms of CPU a second: {shares}; MiB: {grown}", flush=True)
+    print(f"      at rest, ms of CPU a second: {listed(idle)}", flush=True)
+    print(f"      each of {streams} streams at rest adds: {listed(each)}; MiB: {grown}", flush=True)
     for stream in ids:
         api.stop(stream)
 
 
-def sparse(of: Servers, processes: list[Process], a_second: int = 100, seconds: int = 15) -> None:
-    """Single rows at a pace at which each is a transaction, and a frame, of its own: what one costs, by part."""
+def a_second(of: Servers, processes: list[Process], seconds: float) -> dict[str, float]:
+    """Milliseconds of CPU a second, by part."""
+    meter = Meter(of, processes)
+    time.sleep(seconds)
+    return {
+        name.removesuffix(" cpu"): value / seconds * 1000
+        for name, value in meter.spent().items()
+        if name.endswith(" cpu") or name in ("NATS", "source", "target", "store")
+    }
+
+
+def listed(values: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.1f}" for name, value in values.items())
+
+
+def sparse(of: Servers, processes: list[Process], rates: tuple[int, ...], seconds: int = 10) -> None:
+    """Single rows at a pace: what one transaction costs, by part, when few come, and when more than one waits."""
     source, target = make(of)
     api = Api(processes)
     stream = api.start("sparse", source, target, mode="cdc")
     with Session(source) as session:
         session.run("INSERT INTO mark VALUES (1)")
         until_there(api, target, "SELECT COUNT(*) FROM mark", 1)
-        meter, begun = Meter(of, processes), time.perf_counter()
-        for number in range(a_second * seconds):
-            session.run(f"INSERT INTO products VALUES ({number}, 'n', 1.5, 2.5, '2024-01-01')")
-            time.sleep(max(begun + number / a_second - time.perf_counter(), 0))
-        within(target, last_row(a_second * seconds - 1), 1, pause_s=0.1)
-        took = time.perf_counter() - begun
-    count = a_second * seconds
-    print(f"      {count:,} transactions of a row: {meter.told(count, took)}", flush=True)
+        first = 0
+        for rate in rates:
+            meter, begun = Meter(of, processes), time.perf_counter()
+            count = 0
+            while (passed := time.perf_counter() - begun) < seconds:
+                if count >= passed * rate:
+                    time.sleep(0.001)
+                    continue
+                session.run(f"INSERT INTO products VALUES ({first + count}, 'n', 1.5, 2.5, '2024-01-01')")
+                count += 1
+            first += count
+            within(target, last_row(first - 1), 1, pause_s=0.1)
+            spent = {name: value * 1000 / count for name, value in meter.spent().items() if value}
+            told = ", ".join(
+                f"{name.removesuffix(' cpu')} {value:.2f}"
+                for name, value in spent.items()
+                if name.endswith(" cpu") or name in ("NATS", "source", "target", "store")
+            )
+            sent = spent.get("hub bytes", 0.0) / 1000
+            print(
+                f"      {count / seconds:4.0f} transactions a second, ms of CPU for each: {told}; bytes on the hub"
+                f" {sent:.0f}", flush=True,
+            )  # fmt: skip
     api.stop(stream)
 
 
@@ -406,7 +438,7 @@ def main() -> None:
             partial(copy, of, rows=given.rows, jobs=given.jobs),
             partial(changes, of, rows=given.changes, streams=1),
             partial(changes, of, rows=given.changes, streams=given.streams),
-            partial(sparse, of),
+            partial(sparse, of, rates=(10, 100, 1000)),
             partial(at_rest, of, streams=given.rest),
         ]
         for title, (roles, hub) in fleets.items():
