@@ -28,10 +28,10 @@ from mainstem.model.ids import STREAM, new_id
 from mainstem.testing.nats import nats
 from mainstem.testing.servers import free_port
 from mainstem.tracing import otel
+from tests.apart import Apart
 from tests.e2e.collector import Collector, collector
 from tests.e2e.routes import End, Route
 from tests.e2e.streams import cdc, following, wait_until
-from tests.e2e.test_remote_reading import Apart
 
 CELL, KEY = "a-planted-cell-71c5", 7_130_513
 
@@ -74,9 +74,10 @@ def test_the_way_of_rows_and_changes_is_told_across_the_hub(
     ):
         route, stream_id = Route(source, target), new_id(STREAM)
         if hub == "another process reads":
-            apart = Apart(server.url, route, cdc(), stack)
+            apart = Apart(server.url, source.endpoint, target.endpoint, cdc(), stack)
             apart.start_reader("reader")
-            route = apart.leading(stream_id)
+            route = Route(End(source.settings), End(target.settings))
+            route.source.endpoint, route.target.endpoint = apart.leading(stream_id)
         stream = stack.enter_context(following(route, cdc(), hubs=of))
         stream.stream_id = stream_id
         stack.enter_context(stream.running())
