@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from random import Random
 
 from tools.fleet import faults
@@ -15,7 +15,8 @@ from mainstem.model.connection import ConnectionSettings
 from mainstem.testing.fleet import wait_until
 
 TABLES = 4
-_FAULTS = (faults.kill_reader, faults.kill_other_writer, faults.kill_leader)
+_FAULTS = ((0.02, faults.kill_reader), (0.06, faults.kill_other_writer), (0.1, faults.kill_leader))
+"""What is done when so much of the rows is written."""
 _ROWS = {
     MYSQL: "CREATE TABLE {0} (id BIGINT PRIMARY KEY, name VARCHAR(40), body LONGTEXT) AS"
     " SELECT seq AS id, CONCAT('n', seq) AS name, REPEAT(MD5(seq), 8) AS body FROM seq_1_to_{1}",
@@ -46,11 +47,13 @@ def _one(found: Stage, ends: Twins, rows: int) -> str:
             for statement in _ROWS[ends.source.type].format(f"many{number}", rows // TABLES).split("; "):
                 session.run(statement)
     with live_stream(found, ends, "convert") as stream:
-        for share, fault in zip((0.1, 0.3, 0.5), _FAULTS, strict=True):
+        for share, fault in _FAULTS:
             _wait_until_written(stream, int(rows * share))
-            struck = fault(found, stream, Random(rows))  # noqa: S311
-            print(f"  {_written(stream):>10,} rows: {next(struck).what} is killed", flush=True)
-            _rest(struck)
+            struck = next(fault(found, stream, Random(rows)))  # noqa: S311
+            print(f"  {_written(stream):>10,} rows: {struck.what} is killed", flush=True)
+            if fault is faults.kill_other_writer:
+                found.fleet.start()  # there is to be another one when the leader is lost
+        found.fleet.start()
         wait_until(
             lambda: stream.stats()["status"] in ("FINISHED", "FAILED", "PAUSED"), "the copy ends", _FINISHED_S,
             found.fleet.story,
@@ -60,11 +63,6 @@ def _one(found: Stage, ends: Twins, rows: int) -> str:
         return f"{state['status']}: {state.get('error')}\n{found.fleet.story()}"
     differing = ends.differing()
     return f"differs: {[(item.name, item.source, item.target) for item in differing]}" if differing else ""
-
-
-def _rest(struck: Iterator[faults.Struck]) -> None:
-    for _ in struck:
-        pass
 
 
 def _wait_until_written(stream: LiveStream, rows: int) -> None:
