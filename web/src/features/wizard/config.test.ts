@@ -114,6 +114,20 @@ describe("options", () => {
     expect(alerts && changedIn(told, alerts)).toBe(1);
     expect(withMode(told, "convert")["maxLagSeconds"]).toBeUndefined();
   });
+
+  it("of changes in parts is sent when there are several, and goes with mode cdc", () => {
+    const parts = option("partitions");
+    expect(parts.modes).toEqual(["cdc"]);
+    const cdc = withMode(EMPTY, "cdc");
+    expect(optionValue(cdc, parts)).toBe("1");
+    const several = withOption(cdc, parts, "4");
+    expect(body(several)).toEqual({ ...body(cdc), partitions: 4 });
+    expect(body(withOption(several, parts, "1"))).toEqual(body(cdc));
+    expect(withOption(cdc, parts, "0")["partitions"]).toBe(0);
+    expect(withMode(several, "convert")["partitions"]).toBeUndefined();
+    const saved = opened({ mode: "cdc", source: "conn_1", target: "conn_2", partitions: 3 });
+    expect(optionValue(saved.config, parts)).toBe("3");
+  });
 });
 
 describe("the selection", () => {

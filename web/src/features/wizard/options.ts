@@ -130,6 +130,16 @@ export const GROUPS: readonly OptionGroup[] = [
         CDC,
         "deleted_at",
       ),
+      number(
+        ["partitions"],
+        "Parts applied at once",
+        "1 to 16. Tables that no foreign key binds are applied side by side. More than 1 gives up whole transactions: " +
+          "one that spans several parts becomes visible in the target part by part.",
+        CDC,
+        "",
+        1,
+        1,
+      ),
     ],
   },
   {
