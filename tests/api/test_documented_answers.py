@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -15,29 +12,9 @@ import pytest
 from mainstem.model.connection import ConnectionSettings
 from tests.api.conftest import KEY, Server, body
 from tests.api.drive import connect_both, fill, finish, make, mysql, start, wait_for
+from tests.api.listening import LiveLog
 
 SECONDS_2020 = 1_577_836_800
-
-
-class LiveLog:
-    """The events of `/logs/stream` as (name, data, id), heard in a thread of its own."""
-
-    def __init__(self, url: str) -> None:
-        self.events: list[tuple[str, dict[str, Any], str]] = []
-        threading.Thread(target=self._listen, args=(url,), daemon=True).start()
-        wait_for(lambda: bool(self.events), "the live log said nothing")
-
-    def _listen(self, url: str) -> None:
-        with suppress(httpx.HTTPError), httpx.stream("GET", url, timeout=60) as live:
-            fields: dict[str, str] = {}
-            for line in live.iter_lines():
-                name, _, value = line.partition(":")
-                if line:
-                    fields[name] = value.strip()
-                elif "data" in fields:
-                    event = (fields.get("event", ""), json.loads(fields["data"]), fields.get("id", ""))
-                    self.events.append(event)
-                    fields = {}
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +29,7 @@ def ended(server: Server, mariadb_server: ConnectionSettings, postgres18_server:
     )
     fill(source, 2_000)
     mysql(source, "CREATE TABLE days (id INT PRIMARY KEY, d DATE)", "INSERT INTO days VALUES (1, 0), (2, '2024-02-29')")
-    live = LiveLog(f"{server.url}/logs/stream")
+    live = LiveLog(server.url)
     with server.client() as api:
         config = make(api, source, target, rowErrors={"policy": "quarantine"}, reportingInterval=1, name="shop")
         stream = start(api, config)

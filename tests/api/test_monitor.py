@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import threading
-from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -16,6 +13,7 @@ from mainstem.model.alert import Alert, AlertKind
 from mainstem.model.event import Category, Event, Level
 from mainstem.model.run import RunState
 from tests.api.drive import wait_for
+from tests.api.listening import Listener
 from tests.api.planes import ENDS, KEY
 from tests.api.test_replications import api, runs, stream  # noqa: F401 - fixtures
 from tests.control.replica import Replica
@@ -23,33 +21,11 @@ from tests.control.replica import Replica
 Runs = dict[str, Replica]
 
 
-class Page:
-    """A page that watches a stream, in a thread of its own; events as (name, data, id)."""
+class Page(Listener):
+    """A page that watches a stream."""
 
     def __init__(self, api: httpx.Client, stream: str, last: str = "", **query: Any) -> None:
-        self.events: list[tuple[str, dict[str, Any], str]] = []
-        self.closed = threading.Event()
-        self._leave = threading.Event()
-        self._url = httpx.URL(f"{api.base_url}streams/{stream}/events", params=query)
-        self._headers = {"X-API-Key": KEY} | ({"Last-Event-ID": last} if last else {})
-        threading.Thread(target=self._listen, daemon=True).start()
-
-    def _listen(self) -> None:
-        with suppress(httpx.HTTPError), httpx.stream("GET", self._url, headers=self._headers, timeout=60) as answer:
-            fields: dict[str, str] = {}
-            for text in answer.iter_lines():
-                name, _, value = text.partition(":")
-                if text:
-                    fields[name] = value.strip()
-                elif "data" in fields:
-                    self.events.append((fields.get("event", ""), json.loads(fields["data"]), fields.get("id", "")))
-                    fields = {}
-                if self._leave.is_set():
-                    break
-        self.closed.set()
-
-    def leave(self) -> None:
-        self._leave.set()
+        super().__init__(httpx.URL(f"{api.base_url}streams/{stream}/events", params=query), KEY, last)
 
     def of(self, name: str) -> list[dict[str, Any]]:
         return [data for kind, data, _ in list(self.events) if kind == name]

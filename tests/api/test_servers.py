@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -20,6 +18,7 @@ from mainstem.model.connection import ConnectionSettings
 from mainstem.model.event import Category, Event, Level
 from tests.api.conftest import body
 from tests.api.drive import postgres, wait_for
+from tests.api.listening import LiveLog
 from tests.api.planes import KEY, prepared, serving, started
 from tests.api.test_monitor import Page, say
 from tests.conftest import _postgres_database
@@ -168,44 +167,11 @@ def test_each_stream_is_in_the_metrics_of_one_server_and_on_the_older_paths_of_a
         assert text.count("mainstem_led_streams{") == 2
 
 
-class LiveLog:
-    """The events of ``/logs/stream`` as (name, data, id), until it is left."""
-
-    def __init__(self, api: httpx.Client, last: str = "") -> None:
-        self.events: list[tuple[str, dict[str, Any], str]] = []
-        self._leave = False
-        headers = {"X-API-Key": KEY} | ({"Last-Event-ID": last} if last else {})
-        threading.Thread(target=self._listen, args=(f"{api.base_url}logs/stream", headers), daemon=True).start()
-        wait_for(lambda: bool(self.events), "the live log said nothing")
-
-    def _listen(self, url: str, headers: dict[str, str]) -> None:
-        with suppress(httpx.HTTPError), httpx.stream("GET", url, headers=headers, timeout=60) as answer:
-            fields: dict[str, str] = {}
-            for text in answer.iter_lines():
-                name, _, value = text.partition(":")
-                if text:
-                    fields[name] = value.strip()
-                elif "data" in fields:
-                    event = (fields.get("event", ""), json.loads(fields["data"]), fields.get("id", ""))
-                    self.events.append(event)
-                    fields = {}
-                if self._leave:
-                    return
-
-    def leave(self) -> None:
-        self._leave = True
-
-    @property
-    def lines(self) -> list[tuple[int, str]]:
-        """Lines of the log, by number."""
-        return [(int(number), data["message"]) for name, data, number in list(self.events) if name == "log"]
-
-
 def test_the_live_log_is_the_same_on_both_and_goes_on_at_either_without_a_gap(
     servers: Pair, runs: dict[str, Replica]
 ) -> None:
     one, other = servers
-    logs = [LiveLog(server) for server in servers]
+    logs = [LiveLog(server.base_url, KEY) for server in servers]
     streams_of_both = [started(server) for server in (one, one)]
     for number in range(50):
         say(runs[streams_of_both[number % 2]], f"line {number}")
@@ -216,11 +182,11 @@ def test_the_live_log_is_the_same_on_both_and_goes_on_at_either_without_a_gap(
     logs[0].leave()
     last = logs[0].lines[-1][0]
     say(runs[streams_of_both[0]], *(f"line {number}" for number in range(50, 1200)))
-    again = LiveLog(other, str(last))
+    again = LiveLog(other.base_url, KEY, str(last))
     wait_for(lambda: "line 1199" in dict(again.lines).values(), "the last line did not come")
     assert [text for _, text in again.lines] == [f"line {number}" for number in range(50, 1200)]
     assert [number for number, _ in again.lines] == list(range(last + 1, last + 1151))
-    far = LiveLog(other, str(2**62))  # of another store
+    far = LiveLog(other.base_url, KEY, str(2**62))  # of another store
     say(runs[streams_of_both[0]], "after all")
     wait_for(lambda: "after all" in dict(far.lines).values(), "a number of another store hid what came")
     for log in (logs[1], again, far):
@@ -229,7 +195,7 @@ def test_the_live_log_is_the_same_on_both_and_goes_on_at_either_without_a_gap(
 
 def test_counters_of_tables_are_live_on_both(servers: Pair, runs: dict[str, Replica]) -> None:
     stream = started(servers[0])
-    log = LiveLog(servers[1])
+    log = LiveLog(servers[1].base_url, KEY)
     total = Event(Level.INFO, Category.STAT, "total: 5 rows", time.time_ns() // 1000, "target", {"table": ""})
     runs[stream].listen(total)
     wait_for(lambda: any(data.get("table") == "shop.orders" for _, data, _ in log.events), "no table was told of")
