@@ -182,18 +182,26 @@ def _outcome(chain: Sequence[str], ends: Twins, killed: bool, wrong: str, begin:
     return Outcome(" ".join(chain), (ends.source.type, ends.target.type), killed, wrong, time.monotonic() - begin)
 
 
-def _compared(ends: Twins, process: StreamProcess) -> str:
-    """What is wrong once the stream has caught up; empty if nothing is."""
-    differing = ends.wait_until_equal(without=(REFUSED,), deadline_s=_EQUAL_S)
+def unequal(ends: Twins, deadline_s: float) -> str:
+    """What of the target is not as it should be after so long at most; empty if nothing is."""
+    differing = ends.wait_until_equal(without=(REFUSED,), deadline_s=deadline_s)
     if differing:
         told = "; ".join(f"{item.name}: {item.source} {item.target} {item.columns}" for item in differing)
-        return f"differs: {told}; {process.story(TOLD)}"
+        return f"differs: {told}"
     with Session(ends.target) as session, Session(ends.source) as source:
         if bank_sum(session) != (ACCOUNTS, TOTAL):
             return f"the bank has {bank_sum(session)}"
         good = f"SELECT COUNT(*) FROM {REFUSED} WHERE n < 100"
         if session.run(good) != source.run(good):
             return f"{REFUSED} differs: {session.run(good)} of {source.run(good)} rows"
+    return ""
+
+
+def _compared(ends: Twins, process: StreamProcess) -> str:
+    """What is wrong once the stream has caught up; empty if nothing is."""
+    wrong = unequal(ends, _EQUAL_S)
+    if wrong:
+        return f"{wrong}; {process.story(TOLD)}"
     ended = process.stop()
     return "" if ended.get("state") == "STOPPED" else f"ended as {ended}"
 

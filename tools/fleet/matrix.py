@@ -10,9 +10,9 @@ from pathlib import Path
 
 from tools.fleet.run import EQUAL_S
 from tools.fleet.stage import LiveStream, Stage, live_stream
-from tools.kill_matrix import COPIED_ANEW, MORE_TABLES, OFTEN, QUIET, REFUSED, Nudges, points
+from tools.kill_matrix import COPIED_ANEW, MORE_TABLES, OFTEN, QUIET, Nudges, points, unequal
 from tools.twins import Twins, twins
-from tools.workload import ACCOUNTS, TOTAL, Session, Workload, bank_sum, prepare
+from tools.workload import Session, Workload, prepare
 
 from mainstem import failpoints
 from mainstem.model.connection import ConnectionSettings
@@ -113,17 +113,9 @@ def _dead(found: Stage) -> list[str]:
 
 
 def _compared(found: Stage, stream: LiveStream) -> str:
-    ends = stream.ends
-    differing = ends.wait_until_equal(without=(REFUSED,), deadline_s=EQUAL_S)
-    if differing:
-        told = "; ".join(f"{item.name}: {item.source} {item.target} {item.columns}" for item in differing)
-        return f"differs: {told}\n{found.fleet.story()}"
-    with Session(ends.target) as session, Session(ends.source) as source:
-        if bank_sum(session) != (ACCOUNTS, TOTAL):
-            return f"the bank has {bank_sum(session)}"
-        good = f"SELECT COUNT(*) FROM {REFUSED} WHERE n < 100"
-        if session.run(good) != source.run(good):
-            return f"{REFUSED} differs: {session.run(good)} of {source.run(good)} rows"
+    wrong = unequal(stream.ends, EQUAL_S)
+    if wrong:
+        return f"{wrong}\n{found.fleet.story()}"
     state = stream.stop()
     return "" if state == "STOPPED" else f"ended as {state}\n{found.fleet.story()}"
 
