@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 
 import pytest
@@ -15,24 +15,10 @@ from mainstem.errors import ConflictError, LostConnectionError, MainstemError, T
 from mainstem.model.frame import Chunk
 from mainstem.model.plan import Phase, Statement
 from mainstem.model.stream import Checkpoint, StoredStream
-from tests.connectors.fencing import CHUNK, FAR_APART, ID, SOURCE, Holder, Place, batch_of, mysql_place, postgres_place
+from tests.connectors.fencing import CHUNK, FAR_APART, ID, SOURCE, Holder, Place, batch_of
 
 OVER = (TakenOverError, LostConnectionError)
 """What a holder of before meets: its session is ended, and the next one is refused."""
-
-
-@pytest.fixture(params=["postgresql", "mariadb"])
-def place(request: pytest.FixtureRequest) -> Place:
-    """A target of either kind."""
-    if request.param == "postgresql":
-        return postgres_place(request.getfixturevalue("postgres15_db"))
-    return mysql_place(request.getfixturevalue("mysql_db"))
-
-
-@pytest.fixture
-def closing() -> Iterator[ExitStack]:
-    with ExitStack() as stack:
-        yield stack
 
 
 def holder(place: Place, token: int, stack: ExitStack) -> Holder:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -12,24 +11,10 @@ from mainstem.errors import TakenOverError
 from mainstem.model.change import Op, Truncate
 from mainstem.model.names import TableId
 from mainstem.model.stream import Checkpoint, StoredStream, StreamPart
-from tests.connectors.fencing import ID, SOURCE, Place, mysql_place, postgres_place
+from tests.connectors.fencing import ID, SOURCE, Place
 from tests.native.net_oracle import Event, changes_of
 
 OTHER = TableId("there", "u")
-
-
-@pytest.fixture(params=["postgresql", "mariadb"])
-def place(request: pytest.FixtureRequest) -> Place:
-    """A target of either kind."""
-    if request.param == "postgresql":
-        return postgres_place(request.getfixturevalue("postgres15_db"))
-    return mysql_place(request.getfixturevalue("mysql_db"))
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as made:
-        yield made
 
 
 def insert(place: Place, applier: Applier, *numbers: int) -> None:
@@ -37,19 +22,19 @@ def insert(place: Place, applier: Applier, *numbers: int) -> None:
     applier.apply([changes_of(events, 1, (0,), SOURCE)], {SOURCE: place.table})
 
 
-def test_parts_commit_each_by_itself_and_become_one_again(place: Place, stack: ExitStack) -> None:
+def test_parts_commit_each_by_itself_and_become_one_again(place: Place, closing: ExitStack) -> None:
     place.begin_stream(1)
     target = place.changes(1)
-    book = stack.enter_context(target.book(ID))
+    book = closing.enter_context(target.book(ID))
     stored = book.load()
     assert stored is not None
     assert book.parts() == ()
-    whole = stack.enter_context(target.applier(ID))
+    whole = closing.enter_context(target.applier(ID))
     at = Checkpoint("5", 3, 4, 1_700_000_000_000_000)
     book.divide(StoredStream(stored.origin, at, stored.tables), [[SOURCE], [OTHER]])
     assert book.load() == StoredStream(stored.origin, at, stored.tables)
     assert book.parts() == (StreamPart(at, (SOURCE,)), StreamPart(at, (OTHER,)))
-    first, second = (stack.enter_context(target.applier(ID, part)) for part in (0, 1))
+    first, second = (closing.enter_context(target.applier(ID, part)) for part in (0, 1))
     for applier in (first, second):
         applier.begin()
     insert(place, first, 1)
@@ -71,9 +56,9 @@ def test_parts_commit_each_by_itself_and_become_one_again(place: Place, stack: E
     assert (book.load(), book.parts()) == (None, ())
 
 
-def test_what_went_well_can_be_taken_back(place: Place, stack: ExitStack) -> None:
+def test_what_went_well_can_be_taken_back(place: Place, closing: ExitStack) -> None:
     place.begin_stream(0)
-    applier = stack.enter_context(place.changes(0).applier(ID))
+    applier = closing.enter_context(place.changes(0).applier(ID))
     applier.begin()
     insert(place, applier, 1)
     insert(place, applier, *range(100, 1100))
@@ -85,13 +70,13 @@ def test_what_went_well_can_be_taken_back(place: Place, stack: ExitStack) -> Non
     assert place.rows() == [1, 2]
 
 
-def test_no_part_of_a_stream_that_was_taken_over_is_committed(place: Place, stack: ExitStack) -> None:
+def test_no_part_of_a_stream_that_was_taken_over_is_committed(place: Place, closing: ExitStack) -> None:
     place.begin_stream(1)
     with place.changes(1).book(ID) as book:
         stored = book.load()
         assert stored is not None
         book.divide(stored, [[SOURCE], [OTHER]])
-    parts = [stack.enter_context(place.changes(1).applier(ID, part)) for part in (0, 1)]
+    parts = [closing.enter_context(place.changes(1).applier(ID, part)) for part in (0, 1)]
     for part in parts:
         part.begin()
         insert(place, part, 1)
