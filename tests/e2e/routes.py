@@ -79,6 +79,23 @@ class End:
         End(server).run(drop, f"CREATE DATABASE {name}")
 
 
+def fill(source: End, rows: int, repeats: int = 20, large: tuple[int, int] = (3, 1_000_000)) -> None:
+    """A table ``many`` of small rows, and one ``large`` of a few rows of megabytes.
+
+    Args:
+        rows, repeats: of ``many``; the repeats are of five bytes.
+        large: rows of ``large``, and the repeats in each.
+    """
+    words = source.words
+    source.run(
+        f"CREATE TABLE many (id BIGINT PRIMARY KEY, name VARCHAR(40), body {words['bytes']}, at {words['time']})",
+        f"INSERT INTO many SELECT seq, CONCAT('Ünï-', seq), {words['any_bytes'].format(repeats)},"
+        f" '2024-02-29 12:13:14.5' FROM {source.rows(rows)}",
+        f"CREATE TABLE large (id BIGINT PRIMARY KEY, body {words['bytes']})",
+        f"INSERT INTO large SELECT seq, {words['any_bytes'].format(large[1])} FROM {source.rows(large[0])}",
+    )
+
+
 class Route:
     """From one database to another."""
 

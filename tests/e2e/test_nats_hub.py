@@ -16,7 +16,7 @@ from mainstem.model.ids import STREAM, new_id
 from mainstem.model.run import RunOptions
 from mainstem.testing.nats import NatsServer, nats
 from mainstem.testing.proxy import Proxy
-from tests.e2e.routes import End, Route
+from tests.e2e.routes import End, Route, fill
 from tests.e2e.streams import ended_by_request, following, wait_until
 from tests.e2e.test_changes_network import FAULTS
 
@@ -28,14 +28,7 @@ def server() -> Iterator[NatsServer]:
 
 
 def test_a_copy_through_nats_is_the_same_in_every_direction(route: Route, server: NatsServer) -> None:
-    source, words = route.source, route.source.words
-    source.run(
-        f"CREATE TABLE many (id BIGINT PRIMARY KEY, name VARCHAR(40), body {words['bytes']}, at {words['time']})",
-        f"INSERT INTO many SELECT seq, CONCAT('Ünï-', seq), {words['any_bytes'].format(20)}, '2024-02-29 12:13:14.5'"
-        f" FROM {source.rows(30_000)}",
-        f"CREATE TABLE large (id BIGINT PRIMARY KEY, body {words['bytes']})",
-        f"INSERT INTO large SELECT seq, {words['any_bytes'].format(1_000_000)} FROM {source.rows(3)}",
-    )
+    fill(route.source, 30_000)
     with hubs(server.url, "copies") as of:
 
         def copy(options: RunOptions | None = None) -> bootstrap.Conversion:

@@ -13,7 +13,7 @@ from mainstem.model.ids import STREAM, new_id
 from mainstem.model.run import RunOptions, RunState
 from mainstem.testing.nats import NatsServer, nats
 from tests.apart import apart
-from tests.e2e.routes import CROSSING, MYSQL, POSTGRES, End, Route
+from tests.e2e.routes import CROSSING, MYSQL, POSTGRES, End, Route, fill
 from tests.e2e.streams import cdc, ended_by_request, following, wait_until
 
 MIB = 1024 * 1024
@@ -25,21 +25,14 @@ def server() -> Iterator[NatsServer]:
         yield started
 
 
-def fill(route: Route, rows: int) -> None:
-    source, words = route.source, route.source.words
-    source.run(
-        f"CREATE TABLE many (id BIGINT PRIMARY KEY, name VARCHAR(40), body {words['bytes']}, at {words['time']})",
-        f"INSERT INTO many SELECT seq, CONCAT('Ünï-', seq), {words['any_bytes'].format(20)}, '2024-02-29 12:13:14.5'"
-        f" FROM {source.rows(rows)}",
-        f"CREATE TABLE large (id BIGINT PRIMARY KEY, body {words['bytes']})",
-        f"INSERT INTO large SELECT seq, {words['any_bytes'].format(600_000)} FROM {source.rows(3)}",
-        "CREATE TABLE nothing (id BIGINT PRIMARY KEY)",
-    )
+def fill_three(source: End, rows: int) -> None:
+    fill(source, rows, large=(3, 600_000))
+    source.run("CREATE TABLE nothing (id BIGINT PRIMARY KEY)")
 
 
 @pytest.mark.parametrize("route", [(POSTGRES, POSTGRES), (MYSQL, POSTGRES)], indirect=True, ids="-".join)
 def test_a_copy_that_another_process_reads_is_the_same(route: Route, server: NatsServer) -> None:
-    fill(route, 10_000)
+    fill_three(route.source, 10_000)
     options = RunOptions(jobs=2, memory_bytes=4 * MIB)
     with apart(server.url, route.source.endpoint, route.target.endpoint, options) as made:
         run_id = new_id(STREAM)
@@ -72,7 +65,7 @@ class Faults:
 def test_a_copy_goes_on_when_its_reader_is_lost_and_when_nats_forgets_all(
     route: Route, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fill(route, 30_000)
+    fill_three(route.source, 30_000)
     faults, options = Faults(), RunOptions(jobs=2, batch_rows=2000)
     monkeypatch.setattr(failpoints, "hit", faults.hit)
     with nats() as own, apart(own.url, route.source.endpoint, route.target.endpoint, options, "one", "two") as made:

@@ -27,7 +27,7 @@ from mainstem.model.ids import STREAM, new_id
 from mainstem.model.run import RowErrorPolicy, RunOptions, RunState
 from mainstem.testing.nats import nats
 from tests.e2e.conftest import Pair
-from tests.e2e.routes import CROSSING, End, Route
+from tests.e2e.routes import CROSSING, End, Route, fill
 
 TOKEN = 7
 MIB = 1024 * 1024
@@ -103,22 +103,15 @@ def through(route: Route, link: NatsLink, *members: str, said: list[Event] | Non
     return made
 
 
-def fill(route: Route) -> None:
-    source, words = route.source, route.source.words
-    source.run(
-        f"CREATE TABLE many (id BIGINT PRIMARY KEY, name VARCHAR(40), body {words['bytes']}, at {words['time']})",
-        f"INSERT INTO many SELECT seq, CONCAT('Ünï-', seq), {words['any_bytes'].format(5)}, '2024-02-29 12:13:14.5'"
-        f" FROM {source.rows(80_000)}",
-        f"CREATE TABLE large (id BIGINT PRIMARY KEY, body {words['bytes']})",
-        f"INSERT INTO large SELECT seq, {words['any_bytes'].format(1_000_000)} FROM {source.rows(2)}",
-    )
+def fill_and_analyze(source: End) -> None:
+    fill(source, 80_000, repeats=5, large=(2, 1_000_000))
     source.analyze("many")
 
 
 def test_a_copy_that_two_processes_write_is_the_same_in_every_direction(
     route: Route, links: tuple[NatsLink, NatsLink]
 ) -> None:
-    fill(route)
+    fill_and_analyze(route.source)
     writer = Writer(links[1], route.target.endpoint, OPTIONS)
     with writer.server:
         progress = through(route, links[0], writer.server.member_id).copy()
@@ -131,7 +124,7 @@ def test_a_writer_that_is_lost_in_the_middle_of_a_chunk_costs_a_round_and_no_row
     ends: Twins, links: tuple[NatsLink, NatsLink]
 ) -> None:
     route = Route(End(ends.source), End(ends.target))
-    fill(route)
+    fill_and_analyze(route.source)
     said: list[Event] = []
     with ExitStack() as stack:
         lost, stays = (Writer(links[1], route.target.endpoint, OPTIONS) for _ in range(2))
@@ -155,7 +148,7 @@ def test_a_writer_that_is_lost_in_the_middle_of_a_chunk_costs_a_round_and_no_row
 def test_rows_that_pass_between_two_other_processes_end_at_a_limit(
     route: Route, links: tuple[NatsLink, NatsLink]
 ) -> None:
-    fill(route)
+    fill_and_analyze(route.source)
     source, target = route.source.endpoint, route.target.endpoint
     options = replace(OPTIONS, max_rows=45_001, jobs=2)
     writer = Writer(links[1], target, options)
@@ -175,7 +168,7 @@ def test_what_a_writer_that_was_cut_off_keeps_locked_does_not_bar_the_others(
     ends: Twins, links: tuple[NatsLink, NatsLink]
 ) -> None:
     route = Route(End(ends.source), End(ends.target))
-    fill(route)
+    fill_and_analyze(route.source)
     went_on, waited = threading.Event(), list[bool]()
     with NatsLink(links[0].address, links[0].installation) as cable:
         writer = Writer(cable, route.target.endpoint, OPTIONS)
