@@ -1,4 +1,4 @@
-"""Control planes of several processes, in one: each with a member, threads and runs of its own, on one store."""
+"""Control planes in this process, each with a member, threads and runs of its own; several may share a store."""
 
 from __future__ import annotations
 
@@ -29,10 +29,8 @@ from tests.control.replica import Replica
 class Plane:
     """A process that is started by `start`."""
 
-    def __init__(self, url: str, roles: Iterable[Role] = ALL) -> None:
-        self.store = SqlStore(url)
-        self.store.claim()
-        self.configs = Configs(self.store, Connections(self.store, SecretBox(b"k" * 32), Registry.installed()))
+    def __init__(self, store: SqlStore, configs: Configs, roles: Iterable[Role] = ALL) -> None:
+        self.store, self.configs = store, configs
         self.runs: dict[str, Replica] = {}
         self.fleet = Fleet.of(self.store.fleet, this_process(roles), shared=self.store.is_shared)
         self.supervisor = Supervisor(self.store, Broadcaster(), self._make, self.fleet)
@@ -40,6 +38,13 @@ class Plane:
         self.replications = Replications(self.streams, self.supervisor)
         self.claims = Claims(self.fleet, self.supervisor, self.streams.ends)
         self.ended = False
+
+    @classmethod
+    def at(cls, url: str, roles: Iterable[Role] = ALL) -> Plane:
+        """With the store at this address."""
+        store = SqlStore(url)
+        store.claim()
+        return cls(store, Configs(store, Connections(store, SecretBox(b"k" * 32), Registry.installed())), roles)
 
     def _make(
         self, run_id: str, source: Endpoint, target: Endpoint, options: RunOptions, listen: Callable[[Event], None],
@@ -65,6 +70,12 @@ class Plane:
         record = self.new(config)
         self.supervisor.begin(record, *self.streams.ends(record))
         return self.runs[record.id]
+
+    def state(self, run: Replica) -> RunState:
+        return self.streams.get(run.run_id).state
+
+    def log(self, run: Replica) -> list[str]:
+        return [line.event.message for line in self.streams.logs(run.run_id, [], 100)]
 
     def leads(self, stream_id: str) -> bool:
         return self.supervisor.run_of(stream_id) is not None

@@ -41,7 +41,7 @@ def start(postgres_db: ConnectionSettings) -> Iterator[Start]:
     planes: list[Plane] = []
 
     def start(*roles: Role) -> Plane:
-        planes.append(Plane(postgres_url(postgres_db), roles or ALL))
+        planes.append(Plane.at(postgres_url(postgres_db), roles or ALL))
         return planes[-1].start()
 
     yield start

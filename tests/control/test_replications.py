@@ -11,56 +11,23 @@ from mainstem.contract.store import StreamRecord
 from mainstem.control import alerts, supervisor
 from mainstem.control.clock import now_us
 from mainstem.control.configs import Configs
-from mainstem.control.events import Broadcaster
-from mainstem.control.fleet import Fleet
-from mainstem.control.members import this_process
 from mainstem.control.records import START_ANEW
-from mainstem.control.replications import Replications
 from mainstem.control.states import StateConflict
-from mainstem.control.streams import Streams
-from mainstem.control.supervisor import HOLDS_LOG, TO_GO_ON, Supervisor
+from mainstem.control.supervisor import HOLDS_LOG, TO_GO_ON
 from mainstem.engine.endpoint import Endpoint
 from mainstem.errors import ConflictError, InvalidError, NotFoundError, StatementError
 from mainstem.model.event import Category, Event, Level
 from mainstem.model.ids import STREAM, new_id
 from mainstem.model.run import RunOptions, RunState
 from mainstem.store.sql import SqlStore
+from tests.control.planes import Plane
 from tests.control.replica import LETTER, RECORD, Replica
 
 WaitUntil = Callable[[Callable[[], bool]], None]
 
 
-class Plane:
-    """A control plane over a store; what `release` and `close_stream` were asked is in ``released``."""
-
-    def __init__(self, store: SqlStore, configs: Configs) -> None:
-        self.store, self.configs = store, configs
-        self.runs: dict[str, Replica] = {}
-        fleet = Fleet.of(store.fleet, this_process(), shared=store.is_shared)
-        self.supervisor = Supervisor(store, Broadcaster(), self._make, fleet)
-        self.streams = Streams(store, configs, self.supervisor, fleet)
-        self.replications = Replications(self.streams, self.supervisor)
-
-    def _make(
-        self, run_id: str, source: Endpoint, target: Endpoint, options: RunOptions, listen: Callable[[Event], None],
-        begun: bool,
-    ) -> Replica:  # fmt: skip
-        self.runs[run_id] = Replica(run_id, source, target, options, listen, begun)
-        return self.runs[run_id]
-
-    def begin(self, source_id: str, target_id: str, **more: Any) -> Replica:
-        config = self.configs.create({"source": source_id, "target": target_id, "mode": "cdc", **more})
-        record = StreamRecord(
-            new_id(STREAM), now_us(), config.id, "shop", "cdc", source_id, target_id, config.body, RunState.READY
-        )
-        self.supervisor.begin(record, *self.streams.ends(record))
-        return self.runs[record.id]
-
-    def state(self, run: Replica) -> RunState:
-        return self.streams.get(run.run_id).state
-
-    def log(self, run: Replica) -> list[str]:
-        return [line.event.message for line in self.streams.logs(run.run_id, [], 100)]
+def begin(plane: Plane, source_id: str, target_id: str, **more: Any) -> Replica:
+    return plane.begin(plane.configs.create({"source": source_id, "target": target_id, "mode": "cdc", **more}))
 
 
 @pytest.fixture
@@ -85,7 +52,7 @@ def released(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def run(plane: Plane, source_id: str, target_id: str, released: list[str]) -> Replica:
-    return plane.begin(source_id, target_id)
+    return begin(plane, source_id, target_id)
 
 
 def test_a_paused_stream_says_that_its_source_keeps_log(plane: Plane, run: Replica, released: list[str]) -> None:
@@ -215,8 +182,8 @@ def test_alerts_go_to_the_log_and_to_the_webhook_of_the_config(
     sent: list[alerts.Letter] = []
     monkeypatch.setattr(alerts.AlertSender, "send", lambda _self, letter: sent.append(letter))
     event = Event(Level.WARN, Category.ALERT, "behind", now_us(), "target", {"alert": "lag", "over": False})
-    quiet = plane.begin(source_id, target_id)
-    loud = plane.begin(source_id, target_id, alertUrl="https://hooks.example.com/x")
+    quiet = begin(plane, source_id, target_id)
+    loud = begin(plane, source_id, target_id, alertUrl="https://hooks.example.com/x")
     for run in (quiet, loud):
         run.listen(event)
         assert "behind" in plane.log(run)
