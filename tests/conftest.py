@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,6 +82,18 @@ def postgres15_server() -> Iterator[ConnectionSettings]:
         pytest.skip("the distribution's PostgreSQL server is not installed")
     with servers.postgres(binaries) as server:
         yield server.settings
+
+
+ServersOf = Callable[[tuple[str, str]], tuple[ConnectionSettings, ConnectionSettings]]
+
+
+@pytest.fixture(scope="session")
+def servers_of(
+    mariadb_server: ConnectionSettings, postgres15_server: ConnectionSettings, postgres18_server: ConnectionSettings
+) -> ServersOf:
+    """Both servers of a route, by its systems; from PostgreSQL to PostgreSQL the target is the newer."""
+    here, there = ({"mysql": mariadb_server, "postgresql": other} for other in (postgres15_server, postgres18_server))
+    return lambda route: (here[route[0]], there[route[1]])
 
 
 @pytest.fixture

@@ -9,24 +9,17 @@ from pathlib import Path
 import pytest
 from tools.streamprocess import Job, StreamProcess
 from tools.twins import ROUTES, Twins, twins
-from tools.workload import ACCOUNTS, MYSQL, POSTGRES, TOTAL, Session, Workload, bank_sum, prepare
+from tools.workload import ACCOUNTS, TOTAL, Session, Workload, bank_sum, prepare
 
-from mainstem.model.connection import ConnectionSettings
 from mainstem.model.ids import STREAM, new_id
+from tests.conftest import ServersOf
 
 MIN_ROWS_PER_S = 1_000
 
 
 @pytest.fixture(params=ROUTES, ids=lambda route: f"{route[0]}-{route[1]}")
-def ends(
-    request: pytest.FixtureRequest,
-    mariadb_server: ConnectionSettings,
-    postgres15_server: ConnectionSettings,
-    postgres18_server: ConnectionSettings,
-) -> Iterator[Twins]:
-    here = {MYSQL: mariadb_server, POSTGRES: postgres15_server}[request.param[0]]
-    there = {MYSQL: mariadb_server, POSTGRES: postgres18_server}[request.param[1]]
-    with twins(here, there) as found:
+def ends(request: pytest.FixtureRequest, servers_of: ServersOf) -> Iterator[Twins]:
+    with twins(*servers_of(request.param)) as found:
         yield found
 
 

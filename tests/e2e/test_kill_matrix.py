@@ -12,7 +12,7 @@ from tools.kill_matrix import one_case, points
 from tools.twins import twins
 from tools.workload import MYSQL, POSTGRES
 
-from mainstem.model.connection import ConnectionSettings
+from tests.conftest import ServersOf
 
 # Of each chain the first places are passed while tables are copied, the others by a stream again and again.
 CHAINS = {
@@ -45,16 +45,9 @@ def test_every_place_is_in_a_chain() -> None:
 
 @pytest.mark.parametrize(("route", "chain"), CASES, ids=lambda value: "-".join(value[:2]))
 def test_a_replication_killed_anywhere_ends_equal(
-    route: tuple[str, str],
-    chain: tuple[str, ...],
-    mariadb_server: ConnectionSettings,
-    postgres15_server: ConnectionSettings,
-    postgres18_server: ConnectionSettings,
-    tmp_path: Path,
+    route: tuple[str, str], chain: tuple[str, ...], servers_of: ServersOf, tmp_path: Path
 ) -> None:
-    here = {MYSQL: mariadb_server, POSTGRES: postgres15_server}[route[0]]
-    there = {MYSQL: mariadb_server, POSTGRES: postgres18_server}[route[1]]
-    with twins(here, there) as ends:
+    with twins(*servers_of(route)) as ends:
         outcome = one_case(chain, ends, tmp_path)
     assert outcome.wrong == ""
     assert outcome.killed

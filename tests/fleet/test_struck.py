@@ -17,7 +17,7 @@ from tools.fleet.stage import Stage, stage
 from tools.twins import twins
 from tools.workload import MYSQL, POSTGRES
 
-from mainstem.model.connection import ConnectionSettings
+from tests.conftest import ServersOf
 
 LAYOUT = {"api": "api,reader", "reader": "reader", "writer1": "writer", "writer2": "writer"}
 CASES = (
@@ -39,14 +39,10 @@ def test_a_stream_goes_on_and_ends_equal(
     route: tuple[str, str],
     strikes: tuple[faults.Strike, ...],
     installation: Stage,
-    mariadb_server: ConnectionSettings,
-    postgres15_server: ConnectionSettings,
-    postgres18_server: ConnectionSettings,
+    servers_of: ServersOf,
     tmp_path: Path,
 ) -> None:
-    here = {MYSQL: mariadb_server, POSTGRES: postgres15_server}[route[0]]
-    there = {MYSQL: mariadb_server, POSTGRES: postgres18_server}[route[1]]
-    with twins(here, there) as ends, exercise(installation, ends, "1", tmp_path) as struck:
+    with twins(*servers_of(route)) as ends, exercise(installation, ends, "1", tmp_path) as struck:
         with struck.load():
             for strike in strikes:
                 struck.strike(strike)
