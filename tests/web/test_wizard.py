@@ -287,6 +287,7 @@ def test_a_certificate_is_read_in_the_browser_and_never_shown(page: Page, api: h
     page.goto("/connections/new")
     page.get_by_label("Paste a connection string").fill(url_of(replace(NOWHERE, host="tls.example")))
     page.get_by_role("button", name="Fill the form").click()
+    expect(page.get_by_label("Host")).to_have_value("tls.example")
     page.get_by_label("TLS").select_option("verify-ca")
     chooser = page.get_by_label(re.compile("^CA certificate"))
     chooser.set_input_files(wrong)
