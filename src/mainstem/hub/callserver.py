@@ -273,22 +273,22 @@ class _Session:
         threading.Thread(target=self._run, args=(work, number), name=f"call-{self.kind}", daemon=True).start()
 
     def _run(self, work: Callable[[], bytes], number: int | None) -> None:
-        good, body = False, b""
+        body, error = b"", None
         try:
-            body, good = work(), True
+            body = work()
         except MainstemError as exc:
-            body = pack_error(exc)
+            error = exc
         except Exception:
             _log.exception("a call failed", kind=self.kind)
-            body = pack_error(MainstemError(f"the process {self.server.member_id} failed; its log says how"))
-        broken_off = self.ending is not None and not good  # no error of the work's own: the end is told instead
+            error = MainstemError(f"the process {self.server.member_id} failed; its log says how")
+        broken_off = self.ending is not None and error is not None  # no error of its own: the end is told instead
         if number is not None and not broken_off:
-            self._answer(number, good, body)
+            self._answer(number, error is None, body if error is None else pack_error(error))
         with self.changed:
             self.running -= 1
             self.changed.notify_all()
-        if number == 0 and not good:
-            self.end(LostConnectionError("the session was not opened"))
+        if number == 0 and error is not None:
+            self.end(error)  # the end may be heard of before the answer: both say why
 
     def _answer(self, number: int, good: bool, body: bytes) -> None:
         head = {"is": "answer", "s": self.id, "n": number, "ok": good}
