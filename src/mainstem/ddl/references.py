@@ -15,10 +15,8 @@ from mainstem.model.plan import MigrationPlan, Phase, Statement
 from mainstem.model.schema import ForeignKey, Table
 
 _PHASES = tuple(Phase)
-_NOT_ENFORCED, _PERIOD = (
-    "NOT ENFORCED",
-    "PERIOD ",
-)  # PostgreSQL 18: nobody checks it; ranges that cover, not equal values
+_NOT_ENFORCED = "NOT ENFORCED"  # PostgreSQL 18: nobody checks it
+_PERIOD = "PERIOD "  # PostgreSQL 18: ranges that cover, not equal values
 _REMEDY = (
     "GRANT SET ON PARAMETER session_replication_role TO the target's login (PostgreSQL 15 or newer), use a superuser's"
     " login, or drop these keys until the rows are in"
