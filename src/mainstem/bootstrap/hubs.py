@@ -46,18 +46,17 @@ class OnNats:
     """Hubs on one connection to NATS."""
 
     def __init__(self, link: NatsLink) -> None:
-        self.link: NatsLink | None = link
-        self._link = link
+        self.link = link
 
     def __call__(self, run_id: str) -> Callable[[int], Hub]:
         """For one start of this run: what an earlier one left goes."""
         from mainstem.hub.nats import NatsHubs
 
-        return NatsHubs(self._link, run_id)
+        return NatsHubs(self.link, run_id)
 
     def traffic(self) -> HubTraffic | None:
         """What passed, and what waits."""
-        return self._link.measured()
+        return self.link.measured()
 
 
 @contextmanager

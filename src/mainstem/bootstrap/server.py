@@ -79,7 +79,7 @@ def control_plane(settings: Settings) -> Iterator[tuple[Services, str | None]]:
         hub = settings.hub.get_secret_value() if settings.hub else ""
         hubs_of = stack.enter_context(hubs(hub, install_id.removeprefix("install_")))
         fleet = Fleet.of(store.fleet, this_process(roles, _address(settings)), shared=store.is_shared)
-        plane = _services(settings, store, fleet, hubs_of)
+        plane = _services(settings, store, fleet, hubs_of, install_id)
         claims = Claims(fleet, plane.supervisor, plane.streams.ends)
         plane.supervisor.start()
         try:
@@ -95,7 +95,9 @@ def control_plane(settings: Settings) -> Iterator[tuple[Services, str | None]]:
             plane.supervisor.close()
 
 
-def _services(settings: Settings, store: SqlStore, fleet: Fleet, hubs_of: InMemory | OnNats) -> Services:
+def _services(
+    settings: Settings, store: SqlStore, fleet: Fleet, hubs_of: InMemory | OnNats, install_id: str
+) -> Services:
     secret, api_key = settings.secret_key, settings.api_key
     box = open_box(store, settings.home / "secret.key", secret.get_secret_value() if secret else None)
     keys = ApiKeys(store, api_key.get_secret_value() if api_key else None)
@@ -107,8 +109,7 @@ def _services(settings: Settings, store: SqlStore, fleet: Fleet, hubs_of: InMemo
     streams = Streams(store, configs, supervisor, fleet, settings.max_active_streams)
     return Services(
         store, keys, connections, configs, streams, Replications(streams, supervisor), Systems(registry),
-        Explorer(registry, Freshness(store)), supervisor, broadcaster, store.setdefault("install_id", ""),
-        str(settings.home / "exports"),
+        Explorer(registry, Freshness(store)), supervisor, broadcaster, install_id, str(settings.home / "exports"),
         tuple(settings.cors_origins), is_loopback(settings.host), Sessions(store, box, keys), _hosts(settings),
         consoles, QueryExports(consoles, store, box), fleet, hubs_of.traffic,
     )  # fmt: skip
