@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -123,6 +125,28 @@ def test_a_login_by_token_is_used() -> None:
             passes(link)
         with pytest.raises(ConnectError, match="refused the login"):
             NatsLink(address(server.url), "i").open()
+
+
+def test_a_refused_login_is_told_also_when_the_connection_was_reset_before_its_reason_was_read() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def refuse(resets: int) -> None:
+            for number in range(resets + 1):
+                client, _ = listener.accept()
+                with client, client.makefile("rb") as sent:
+                    client.sendall(b'INFO {"server_id":"s","version":"2.15.1","max_payload":1048576}\r\n')
+                    assert sent.readline().startswith(b"CONNECT ")
+                    if number < resets:
+                        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    else:
+                        client.sendall(b"-ERR 'Authorization Violation'\r\n")
+
+        server = threading.Thread(target=refuse, args=(2,), daemon=True)
+        server.start()
+        with pytest.raises(ConnectError, match="refused the login"):
+            NatsLink(address(f"nats://u:p@127.0.0.1:{listener.getsockname()[1]}"), "i").open()
+        server.join(10)
+        assert not server.is_alive()
 
 
 def test_a_login_by_nkey_is_used(tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ class NatsLink:
         try:
             while not trying.done():
                 await asyncio.wait({trying}, timeout=0.05)
-                if self._met is not None and isinstance(translated(self._met, self.address), ConnectError):
+                if self._met is not None and self._is_final(self._met):
                     raise self._met
             self._client = trying.result()
         except asyncio.CancelledError:
@@ -176,6 +176,13 @@ class NatsLink:
         finally:
             trying.cancel()
         self._js = self._client.jetstream(timeout=5)
+
+    def _is_final(self, error: Exception) -> bool:
+        """Not so is a connection that was reset: the server closes one whose login it refuses, and where the client
+        was still sending by then, the reason is lost (RFC 1122, 4.2.2.13). One of the next tries hears it."""
+        return not isinstance(error, ConnectionResetError | BrokenPipeError) and isinstance(
+            translated(error, self.address), ConnectError
+        )
 
     async def _try_to_connect(self) -> Client:
         address = self.address
