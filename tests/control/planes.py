@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from mainstem.contract.fleet import Probe
 from mainstem.contract.registry import Registry
 from mainstem.contract.store import StreamRecord
 from mainstem.control.claims import Claims
@@ -29,22 +30,24 @@ from tests.control.replica import Replica
 class Plane:
     """A process that is started by `start`."""
 
-    def __init__(self, store: SqlStore, configs: Configs, roles: Iterable[Role] = ALL) -> None:
+    def __init__(
+        self, store: SqlStore, configs: Configs, roles: Iterable[Role] = ALL, probe: Probe | None = None
+    ) -> None:
         self.store, self.configs = store, configs
         self.runs: dict[str, Replica] = {}
         self.fleet = Fleet.of(self.store.fleet, this_process(roles), shared=self.store.is_shared)
         self.supervisor = Supervisor(self.store, Broadcaster(), self._make, self.fleet)
         self.streams = Streams(self.store, self.configs, self.supervisor, self.fleet)
         self.replications = Replications(self.streams, self.supervisor)
-        self.claims = Claims(self.fleet, self.supervisor, self.streams.ends)
+        self.claims = Claims(self.fleet, self.supervisor, self.streams.ends, probe)
         self.ended = False
 
     @classmethod
-    def at(cls, url: str, roles: Iterable[Role] = ALL) -> Plane:
+    def at(cls, url: str, roles: Iterable[Role] = ALL, probe: Probe | None = None) -> Plane:
         """With the store at this address."""
         store = SqlStore(url)
         store.claim()
-        return cls(store, Configs(store, Connections(store, SecretBox(b"k" * 32), Registry.installed())), roles)
+        return cls(store, Configs(store, Connections(store, SecretBox(b"k" * 32), Registry.installed())), roles, probe)
 
     def _make(
         self, run_id: str, source: Endpoint, target: Endpoint, options: RunOptions, listen: Callable[[Event], None],

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mainstem.contract.fleet import Lease, stream_lease
+from mainstem.contract.fleet import Lease, Presence, Probe, stream_lease
 from mainstem.control import leases, preflight, streams, supervisor
 from mainstem.control.members import ALL, Role
 from mainstem.control.states import StateConflict
@@ -40,8 +40,8 @@ def released(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def start(postgres_db: ConnectionSettings) -> Iterator[Start]:
     planes: list[Plane] = []
 
-    def start(*roles: Role) -> Plane:
-        planes.append(Plane.at(postgres_url(postgres_db), roles or ALL))
+    def start(*roles: Role, probe: Probe | None = None) -> Plane:
+        planes.append(Plane.at(postgres_url(postgres_db), roles or ALL, probe))
         return planes[-1].start()
 
     yield start
@@ -157,6 +157,25 @@ def test_the_streams_of_a_killed_server_are_taken_over_in_time(start: Start, wai
     assert two.runs  # they share the work
     assert three.runs
     assert two.streams.pause(found[0].run_id).state is RunState.PAUSED
+
+
+def test_the_stream_of_a_leader_that_the_hub_does_not_reach_is_taken_over_though_its_lease_is_renewed(
+    start: Start, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "LASTS_S", 600.0)
+    presence = {"all": Presence.THERE}
+    one = start()
+    followed, held = one.begin(config_of(one)), one.begin(replace(config_of(one), id="config_2"))
+    one.streams.pause(held.run_id)
+    other = start(probe=lambda members: dict.fromkeys(members, presence["all"]))
+    wait_until(lambda: any(known.met for known in other.claims._absences._known.values()))  # type: ignore[union-attr]
+    presence["all"] = Presence.ABSENT
+    wait_until(lambda: other.leads(followed.run_id))
+    wait_until(lambda: "stop" in followed.asked)  # at the next renewal it finds that it leads no more
+    wait_until(lambda: not one.leads(followed.run_id))
+    assert other.streams.get(followed.run_id).state is RunState.RUNNING
+    assert WENT_ON in lines(other, followed.run_id)
+    assert one.leads(held.run_id)  # nothing is to be done for one that is paused
 
 
 @pytest.mark.usefixtures("quick")

@@ -71,6 +71,16 @@ def test_a_lease_that_ran_out_is_its_holders_until_another_takes_it(fleet: SqlFl
     assert taken.token > lost.token
 
 
+def test_a_lease_is_taken_from_its_holder_only_as_long_as_it_is_the_same(fleet: SqlFleet) -> None:
+    first = held(fleet)
+    assert fleet.acquire("stream/other", "b", 60, first) is not None  # nobody held that one
+    second = fleet.acquire(NAME, "b", 60, first)
+    assert second is not None
+    assert second.token > first.token
+    assert fleet.acquire(NAME, "c", 60, first) is None  # b was faster
+    assert fleet.renew([first, second], 60) == [second]
+
+
 def test_tokens_grow_where_the_clock_does_not(fleet: SqlFleet, store: SqlStore) -> None:
     far = 2**62
     fleet.release(held(fleet))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from mainstem.contract.fleet import Probe
 from mainstem.contract.hub import Hub, HubTraffic
 from mainstem.hub.memory import MemoryHub
 
@@ -29,6 +30,7 @@ class InMemory:
     """The embedded hub."""
 
     link: NatsLink | None = None
+    probe: Probe | None = None
 
     def __call__(self, run_id: str) -> Callable[[int], Hub]:
         """The same for every run."""
@@ -46,7 +48,10 @@ class OnNats:
     """Hubs on one connection to NATS."""
 
     def __init__(self, link: NatsLink) -> None:
+        from mainstem.hub.probing import Prober
+
         self.link = link
+        self.probe = Prober(link)
 
     def __call__(self, run_id: str) -> Callable[[int], Hub]:
         """For one start of this run: what an earlier one left goes."""

@@ -80,7 +80,7 @@ def control_plane(settings: Settings) -> Iterator[tuple[Services, str | None]]:
         hubs_of = stack.enter_context(hubs(hub, install_id.removeprefix("install_")))
         fleet = Fleet.of(store.fleet, this_process(roles, _address(settings)), shared=store.is_shared)
         plane = _services(settings, store, fleet, hubs_of, install_id)
-        claims = Claims(fleet, plane.supervisor, plane.streams.ends)
+        claims = Claims(fleet, plane.supervisor, plane.streams.ends, hubs_of.probe)
         plane.supervisor.start()
         try:
             first = _first_key(plane.keys, fleet)

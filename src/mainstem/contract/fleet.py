@@ -6,8 +6,9 @@ are UTC microseconds since 1970.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, Protocol
 
 from mainstem.model.run import RunState
@@ -93,8 +94,12 @@ class FleetStore(Protocol):
         """Forget a member."""
         ...
 
-    def acquire(self, name: str, holder: str, lasts_s: float) -> Lease | None:
-        """The lease, with a new token; None while anybody holds it, oneself included."""
+    def acquire(self, name: str, holder: str, lasts_s: float, over: Lease | None = None) -> Lease | None:
+        """The lease, with a new token; None while anybody holds it, oneself included.
+
+        Args:
+            over: may be taken from its holder; only this very lease, not a newer one of the same name.
+        """
         ...
 
     def renew(self, leases: Sequence[Lease], lasts_s: float) -> list[Lease]:
@@ -135,4 +140,21 @@ class FleetStore(Protocol):
 
     def reset(self) -> None:
         """Forget all members and orders and free all leases: for a process that has the store to itself."""
+        ...
+
+
+class Presence(Enum):
+    """What a process finds out of another one by the hub."""
+
+    THERE = "answers"
+    SILENT = "is connected to the hub, and does not answer"
+    ABSENT = "is not connected to the hub"
+    UNKNOWN = "cannot be judged, as this process is not well connected itself"
+
+
+class Probe(Protocol):
+    """Asks members by the hub whether they are there. Blocks for about a second at most, and never raises."""
+
+    def __call__(self, members: Collection[str]) -> Mapping[str, Presence]:
+        """The presence of each of these members' ids."""
         ...

@@ -42,6 +42,7 @@ class Leases:
         self._lock = threading.Lock()
         self._held: dict[str, _Held] = {}
         self._lost: Callable[[Lease], None] = lambda _lease: None
+        self._robbed_s = -_FOR_EVER_S
         self._rounds = [Rounds("renew", RENEW_S, self._renew), Rounds("leases", WATCH_S, self._watch)]
 
     def start(self, lost: Callable[[Lease], None]) -> None:
@@ -55,10 +56,10 @@ class Leases:
             for each in self._rounds:
                 each.start()
 
-    def acquire(self, name: str) -> Lease | None:
-        """The lease, if nobody holds it, this process included."""
+    def acquire(self, name: str, over: Lease | None = None) -> Lease | None:
+        """The lease, if nobody holds it, this process included; or if ``over`` is the one that is held."""
         asked_s = time.monotonic()
-        lease = self._store.acquire(name, self._holder, LASTS_S if self._shared else _FOR_EVER_S)
+        lease = self._store.acquire(name, self._holder, LASTS_S if self._shared else _FOR_EVER_S, over)
         if lease is not None:
             with self._lock:
                 self._held[name] = _Held(lease, asked_s)
@@ -75,6 +76,10 @@ class Leases:
     def holder(self, name: str) -> str:
         """Who holds a lease now; empty for nobody."""
         return next((lease.holder for lease in self._store.leases() if lease.name == name), "")
+
+    def robbed_within(self, seconds: float) -> bool:
+        """Whether another process took one from this one of late."""
+        return time.monotonic() - self._robbed_s < seconds
 
     def close(self) -> None:
         """Renew no more; what is still held runs out."""
@@ -100,6 +105,7 @@ class Leases:
             if each.lease in kept:
                 each.asked_s = asked_s
             else:
+                self._robbed_s = time.monotonic()
                 self._lose(each.lease, "another process has it")
 
     def _watch(self) -> None:

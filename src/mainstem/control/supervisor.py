@@ -116,12 +116,20 @@ class Supervisor:
             self._store.add_stream(record)
             return self._launch(record, active, Move.START)
 
-    def take(self, stream_id: str, wanted: Callable[[StreamRecord], bool], ends: EndsOf) -> bool:
-        """Lead a stream that nobody leads, if its record is as wanted; False if it is not, or another was faster."""
+    def take(
+        self, stream_id: str, wanted: Callable[[StreamRecord], bool], ends: EndsOf, over: Lease | None = None
+    ) -> bool:
+        """Lead a stream that nobody leads, if its record is as wanted; False if it is not, or another was faster.
+
+        Args:
+            over: the lease of one that leads it in vain.
+        """
         with self._lock:
             if self._closing.is_set() or stream_id in self._active:
                 return False
-            lease = self._fleet.leases.acquire(stream_lease(stream_id))
+            if over is not None and not ((led := self._store.stream(stream_id)) and wanted(led)):
+                return False  # it is left to its leader
+            lease = self._fleet.leases.acquire(stream_lease(stream_id), over)
             if lease is None:
                 return False
             try:

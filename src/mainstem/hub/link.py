@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ssl
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import replace
@@ -53,6 +54,7 @@ class NatsLink:
         self._client: Client | None = None
         self._js: JetStreamContext | None = None
         self._met: Exception | None = None  # before the connection was there for the first time
+        self._connected_s = float("inf")
         self.reconnected: set[Callable[[], Awaitable[None]]] = set()
         """Called in the loop's thread when the connection is there again: what was on the server may be gone."""
         self.hubs: set[str] = set()
@@ -78,6 +80,13 @@ class NatsLink:
     def max_payload(self) -> int:
         """Bytes that a message may have by the server's settings."""
         return int(self.client.max_payload)
+
+    @property
+    def steady_s(self) -> float:
+        """For how many seconds the connection has lasted; 0 while there is none."""
+        if self._client is None or not self._client.is_connected:
+            return 0.0
+        return max(0.0, time.monotonic() - self._connected_s)
 
     def open(self) -> NatsLink:
         """Connect, and see that the server can do what a hub needs.
@@ -176,6 +185,7 @@ class NatsLink:
         finally:
             trying.cancel()
         self._js = self._client.jetstream(timeout=5)
+        self._connected_s = time.monotonic()
 
     def _is_final(self, error: Exception) -> bool:
         """Not so is a connection that was reset: the server closes one whose login it refuses, and where the client
@@ -212,6 +222,7 @@ class NatsLink:
         _log.warning("the hub's connection", error=f"{type(error).__name__}: {error}", server=str(self.address))
 
     async def _connected_again(self) -> None:
+        self._connected_s = time.monotonic()
         _log.info("the hub is connected again", server=str(self.address))
         await asyncio.gather(*(check() for check in list(self.reconnected)))
 

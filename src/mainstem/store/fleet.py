@@ -43,14 +43,15 @@ class SqlFleet:
         with self._database.writing() as connection:
             connection.execute(members.delete().where(members.c.id == member_id))
 
-    def acquire(self, name: str, holder: str, lasts_s: float) -> Lease | None:
+    def acquire(self, name: str, holder: str, lasts_s: float, over: Lease | None = None) -> Lease | None:
         until = self._now + _us(lasts_s)
+        free = leases.c.until_us <= self._now
         insert = self._database.insert(leases).values(name=name, holder=holder, token=self._now, until_us=until)
         token = sa.case((leases.c.token >= self._now, leases.c.token + 1), else_=self._now)
         taking = insert.on_conflict_do_update(
             index_elements=[leases.c.name],
             set_={"holder": holder, "token": token, "until_us": until},
-            where=leases.c.until_us <= self._now,
+            where=free if over is None else sa.or_(free, leases.c.token == over.token),
         ).returning(leases.c.token)
         with self._database.writing() as connection:
             found = connection.scalar(taking)
