@@ -21,6 +21,7 @@ from mainstem.engine.planner import make_plan
 from mainstem.engine.progress import Tracker
 from mainstem.engine.retry import Backoff
 from mainstem.errors import (
+    AccountingError,
     CancelledError,
     ConflictError,
     MainstemError,
@@ -119,21 +120,22 @@ class Conversion:
             NotFoundError: there is no such table, or several.
             ConflictError: there is nothing left to hold back.
         """
-        table = self._tracker.find(name)
-        if table.state in (TableState.PENDING, TableState.COPYING):
-            self._control.hold(table.source)
-            self._tracker.table_state(table.source, TableState.PAUSED)
-        elif table.state is not TableState.PAUSED:
-            raise ConflictError(f"{table.source} is {table.state}: it has no rows left to wait with")
+        table = self._tracker.find(name).source
+        self._control.hold(table)
+        waits = TableState.PENDING, TableState.COPYING
+        state = self._tracker.change_state(table, waits, TableState.PAUSED)
+        if state not in (*waits, TableState.PAUSED):
+            self._control.release(table)
+            raise ConflictError(f"{table} is {state}: it has no rows left to wait with")
 
     def resume_table(self, name: str) -> None:
         """Go on with a table. Raises as `pause_table`."""
         table = self._tracker.find(name)
-        if table.state is not TableState.PAUSED:
-            self._control.release(table.source)
-            raise ConflictError(f"{table.source} is {table.state}, and not paused")
-        self._tracker.table_state(table.source, TableState.COPYING if table.chunks_total else TableState.PENDING)
+        goes_on = TableState.COPYING if table.chunks_total else TableState.PENDING
+        state = self._tracker.change_state(table.source, (TableState.PAUSED,), goes_on)
         self._control.release(table.source)
+        if state is not TableState.PAUSED:
+            raise ConflictError(f"{table.source} is {state}, and not paused")
 
     def stop(self) -> None:
         """End the run in state STOPPED; what is durable stays, half-done chunks are rolled back."""
@@ -176,6 +178,8 @@ class Conversion:
             copying.copy(ledger, builder)
             state = self._control.limit or RunState.FINISHED
             self._fail_if_tables_failed()
+            if state is RunState.FINISHED:
+                self._check_all_finished()
             self._tracker.stage("finishing")
             copying.finish(builder, partial=state is not RunState.FINISHED)
             self._closing = True
@@ -238,6 +242,11 @@ class Conversion:
                 remedy=f"{failed[0].remedy or 'mend the cause'}; the other tables are in: then resume the stream"
                 f"{_RENEWED_REMEDY * renewed}",
             )
+
+    def _check_all_finished(self) -> None:
+        if left := self._tracker.open_tables():
+            names = ", ".join(f"{table.source} ({table.state})" for table in left[:10])
+            raise AccountingError(f"{len(left)} tables were not finished: {names}", remedy="resume the stream")
 
     def _report_until(self, done: threading.Event) -> None:
         every = self._options.reporting_interval_s

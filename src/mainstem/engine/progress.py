@@ -146,11 +146,11 @@ class Tracker:
             self._tables[table].chunks_total = count
 
     def begin(self, attempt: Attempt) -> None:
-        """An attempt starts."""
+        """An attempt starts. Since it was handed out its table may have been paused, or have failed."""
         with self._lock:
             table = attempt.table.source
             self._active.add(attempt)
-            if table not in self._control.held:  # it may have been paused since it was handed out
+            if table not in self._control.held and not attempt.failed:
                 self._tables[table].state = TableState.COPYING
             self._since.setdefault(table, self._control.elapsed_s)
 
@@ -234,12 +234,24 @@ class Tracker:
         """A table's state; FINISHED stops its clock and says so."""
         with self._lock:
             counter = self._tables[table]
-            counter.state = state
-            if table in self._since:
-                counter.seconds = self._control.elapsed_s - self._since[table]
+            self._enter(counter, state)
             rows, seconds = counter.rows_written, counter.seconds
         if state is TableState.FINISHED:
             self.say(f"{table}: {rows:,} rows in {seconds:.1f} s", part="target", table=str(table))
+
+    def change_state(self, table: TableId, of: Collection[TableState], to: TableState) -> TableState:
+        """Give a table another state if it is in one of these; the one that it was in."""
+        with self._lock:
+            counter = self._tables[table]
+            before = counter.state
+            if before in of:
+                self._enter(counter, to)
+        return before
+
+    def _enter(self, counter: TableProgress, state: TableState) -> None:
+        counter.state = state
+        if counter.source in self._since:
+            counter.seconds = self._control.elapsed_s - self._since[counter.source]
 
     def table_built(self, table: TableId) -> None:
         """A table's keys are made; after a limit it is finished only if it has all of its rows."""
@@ -271,8 +283,15 @@ class Tracker:
 
     def failed_tables(self) -> list[TableProgress]:
         """Tables that failed so far."""
+        return self._tables_in(lambda state: state is TableState.FAILED)
+
+    def open_tables(self) -> list[TableProgress]:
+        """Tables that are neither finished nor given up."""
+        return self._tables_in(lambda state: state not in (TableState.FINISHED, TableState.FAILED, TableState.SKIPPED))
+
+    def _tables_in(self, wanted: Callable[[TableState], bool]) -> list[TableProgress]:
         with self._lock:
-            return [counter for counter in self._tables.values() if counter.state is TableState.FAILED]
+            return [counter for counter in self._tables.values() if wanted(counter.state)]
 
     def table(self, table: TableId) -> TableProgress:
         """The live counter of a table."""

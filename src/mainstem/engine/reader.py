@@ -27,6 +27,7 @@ MIN_CHUNK_ROWS = 10_000
 MAX_CHUNKS_WANTED = 2_000
 _ALL_ROWS = 2**40
 ASSUMED_ROW_BYTES = 100  # of a table whose server has counted bytes but no rows yet
+_ONE_TABLE = (StatementError, NotFoundError)  # errors that say something about one table; all others end the round
 
 
 def chunk_rows(table: TablePlan, jobs: int) -> int:
@@ -82,7 +83,7 @@ class Reader:
                     self._plan(work)
                 else:
                     self._read(work)
-            except (StatementError, NotFoundError) as exc:
+            except _ONE_TABLE as exc:
                 if self.queue.cancelled:
                     raise CancelledError("the round was broken off") from exc
                 self._give_up(work, exc)
@@ -108,18 +109,16 @@ class Reader:
         self.lane.publish(Begin(attempt.chunk, attempt.number, attempt.careful))
         try:
             complete = self._publish_batches(attempt)
-        except MainstemError:
+        except MainstemError as exc:
+            if isinstance(exc, _ONE_TABLE):
+                self.queue.give_up(attempt.table)
             self.lane.publish(Abort(attempt.chunk))
             raise
         if complete or self.control.limit is not None:
             self.lane.publish(Commit(attempt.chunk, attempt.rows, partial=not complete))
             return
-        self.lane.publish(Abort(attempt.chunk))
         self.tracker.abandon(attempt)
-        if attempt.failed:
-            self.queue.drop(attempt)
-        else:  # paused
-            self.queue.retry(attempt, counts=False)
+        self.lane.publish(Abort(attempt.chunk))
 
     def _publish_batches(self, attempt: Attempt) -> bool:
         """True when the chunk was read to its end."""
@@ -156,9 +155,10 @@ class Reader:
         if isinstance(work, Attempt):
             self.tracker.abandon(work)
         table = work.table.source
+        self.queue.give_up(work.table)
         if self.skips_denied and isinstance(error, DeniedError) and not self.tracker.table(table).rows_written:
             self.tracker.table_skipped(table, skipped_item(table, error.message, error.remedy))
         else:
             self.tracker.table_failed(table, error)
-        self.queue.give_up(work.table)
-        self.queue.drop(work)
+        if isinstance(work, PlanWork):
+            self.queue.drop(work)

@@ -26,7 +26,8 @@ class PlanWork:
 class Attempt:
     """One try at a chunk. Reader and writer share it: ``failed`` tells the reader to stop.
 
-    An attempt is settled once, by whoever comes first: `WorkQueue.done`, `retry` or `drop`; later calls do nothing.
+    Once its Begin is published it is the writer's to settle (`WorkQueue.done`, `retry` or `drop`), at the end of its
+    frames at the latest: a reader that stops does not know what the writer is about to decide.
 
     Attributes:
         rows, bytes: published so far; they count for the run only once the chunk is durable.
@@ -155,10 +156,9 @@ class WorkQueue:
             self._release()
 
     def under_way(self, chunk: Chunk) -> Attempt | None:
-        """The latest attempt at a chunk that is not settled."""
+        """The attempt at a chunk that is not settled."""
         with self._changed:
-            attempts = [item for item in self._tables[chunk.table].attempts if item.chunk == chunk]
-            return max(attempts, key=lambda attempt: attempt.number, default=None)
+            return next((item for item in self._tables[chunk.table].attempts if item.chunk == chunk), None)
 
     def done(self, attempt: Attempt) -> None:
         """A chunk is durable."""
@@ -187,7 +187,10 @@ class WorkQueue:
             self._release()
 
     def give_up(self, table: TablePlan) -> None:
-        """No more of this table; attempts under way are marked as failed, and are still to be settled."""
+        """No more of this table; attempts under way are marked as failed, and are still to be settled.
+
+        Said before the tracker is told that the table failed, see `Tracker.begin`.
+        """
         with self._changed:
             work = self._tables[table.source]
             work.given_up = True

@@ -73,9 +73,8 @@ class Writer:
         elif isinstance(frame, Commit):
             self._try(partial(self._commit, frame))
             self.lane.ack(delivery.seq)
-            if self._attempt is not None:  # failed with its table while it was on its way: nobody else will say so
+            if self._attempt is not None:
                 self.loader.rollback()
-                self.queue.drop(self._attempt)
             self._end()
         elif isinstance(frame, Abort):
             self.loader.rollback()
@@ -105,13 +104,21 @@ class Writer:
         self.queue.done(attempt)
 
     def _end(self) -> None:
-        """The attempt is over; unless it became durable its rows do not count against a limit."""
+        """The attempt is over; unless it became durable its rows do not count against a limit.
+
+        One that is not settled yet was broken off by its reader: for a pause, or as its table is given up.
+        """
         attempt, self._attempt = self._attempt, None
         self._span.end()
         self._span = tracing.NOTHING
-        if attempt is not None:
-            self.control.give_back(attempt.rows)
-            self._give_back_rejected()
+        if attempt is None:
+            return
+        self.control.give_back(attempt.rows)
+        self._give_back_rejected()
+        if attempt.failed:
+            self.queue.drop(attempt)
+        else:
+            self.queue.retry(attempt, counts=False)
 
     def _give_back_rejected(self) -> None:
         rejected, self._rejected = self._rejected, 0
@@ -129,22 +136,27 @@ class Writer:
             attempt.failed = True
             self._span.fail(error.code)
             self.loader.rollback()
-            self._give_back_rejected()
             self.tracker.abandon(attempt)
             if self.queue.cancelled:
                 raise CancelledError("the round was broken off") from error
             self._decide(attempt, error)
 
     def _decide(self, attempt: Attempt, error: MainstemError) -> None:
+        """What becomes of an attempt that failed.
+
+        Where it is unknown whether a commit took place, what it put aside stays counted: a round ends, and the next
+        one begins with what is durable.
+        """
+        if not isinstance(error, _ONE_TABLE):
+            raise error
+        self._give_back_rejected()
         quarantine = self.options.row_errors is RowErrorPolicy.QUARANTINE
         if isinstance(error, RowError) and quarantine and not attempt.careful:
             self.queue.retry(attempt, careful=True)
         elif isinstance(error, TransientError) and attempt.number < MAX_ATTEMPTS:
             self.control.sleep(RETRY_DELAY_S * attempt.number)
             self.queue.retry(attempt)
-        elif isinstance(error, _ONE_TABLE):
-            self.tracker.table_failed(attempt.table.source, error)
-            self.queue.give_up(attempt.table)
-            self.queue.drop(attempt)
         else:
-            raise error
+            self.queue.give_up(attempt.table)
+            self.tracker.table_failed(attempt.table.source, error)
+            self.queue.drop(attempt)
