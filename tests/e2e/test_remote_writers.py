@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import threading
 from collections.abc import Callable, Iterator
@@ -12,8 +13,9 @@ import pytest
 from tools.twins import Twins
 
 from mainstem import bootstrap
-from mainstem.contract.target import Target
+from mainstem.contract.target import Receipt, Target
 from mainstem.engine.endpoint import Endpoint
+from mainstem.errors import LostConnectionError
 from mainstem.hub.address import read_address
 from mainstem.hub.callserver import CallServer, Opening
 from mainstem.hub.link import NatsLink
@@ -50,12 +52,15 @@ class Writer:
     Attributes:
         batches: that were written here.
         at_batch: called with each before it is written.
+        after_commit: whether the answer to a commit that put rows aside is lost; called with how many there were.
     """
 
     def __init__(self, link: NatsLink, end: Endpoint, options: RunOptions) -> None:
         self.batches = 0
         self.interrupted = threading.Event()
         self.at_batch: Callable[[int], object] = lambda number: None
+        self.after_commit: Callable[[int], bool] = lambda number: False
+        self._receipts = itertools.count(1)
         self._end, self._options = end, options
         self.server = CallServer(link, secrets.token_hex(6))
         self.server.offer(LOADER, loader_offer(link, self._target))
@@ -67,7 +72,7 @@ class Writer:
 
         def made(run_id: str) -> object:
             loader = make(run_id)
-            write, interrupt = loader.write, loader.interrupt
+            write, commit, interrupt = loader.write, loader.commit, loader.interrupt
 
             def interrupted() -> None:
                 self.interrupted.set()
@@ -78,7 +83,13 @@ class Writer:
                 self.at_batch(self.batches)
                 write(batch)
 
-            loader.write, loader.interrupt = counted, interrupted  # type: ignore[method-assign]
+            def committed(rows: int, limit: RunState | None = None) -> Receipt:
+                receipt = commit(rows, limit)
+                if receipt.rejected and self.after_commit(next(self._receipts)):
+                    raise LostConnectionError("the answer is lost")
+                return receipt
+
+            loader.write, loader.commit, loader.interrupt = counted, committed, interrupted  # type: ignore[method-assign]
             return loader
 
         target.loader = made  # type: ignore[method-assign, assignment]
@@ -203,7 +214,35 @@ def test_rows_that_are_refused_elsewhere_are_put_aside_and_counted_here(
         for allowed, state in ((8, RunState.FINISHED), (7, RunState.FAILED)):
             options = replace(careful, row_error_limit=allowed)
             pair.postgres("DROP TABLE IF EXISTS t")
-            progress = bootstrap.conversion(new_id(STREAM), pair.source, target, options, lambda event: None).run()
+            run = bootstrap.conversion(new_id(STREAM), pair.source, target, options, lambda event: None)
+            progress = run.run()
             assert progress.state is state
-            assert len(progress.rejected) <= allowed
+            aside = pair.postgres(f"SELECT count(*) FROM mainstem.rejected_row WHERE run_id = '{run.run_id}'")
+            assert aside == [(len(progress.rejected),)] == [(progress.rows_rejected,)]
+            assert progress.rows_rejected <= allowed
+            if state is RunState.FINISHED:
+                assert (progress.rows_written, progress.rows_rejected) == (39_992, 8)
     assert writer.batches
+
+
+def test_rows_that_are_put_aside_by_a_commit_whose_answer_is_lost_are_counted_once(
+    pair: Pair, links: tuple[NatsLink, NatsLink]
+) -> None:
+    pair.mysql(
+        "CREATE TABLE t (id INT PRIMARY KEY, v INT)",
+        "INSERT INTO t SELECT seq, IF(seq MOD 5000 = 0, 70000, seq MOD 100) FROM seq_1_to_40000",
+        "ANALYZE TABLE t",
+    )
+    careful = replace(OPTIONS, row_errors=RowErrorPolicy.QUARANTINE, type_overrides={"t.v": "smallint"})
+    said: list[Event] = []
+    writer = Writer(links[1], pair.target, careful)
+    writer.after_commit = lambda receipts: receipts == 1
+    with writer.server:
+        target = spread(links[0], pair.target, writer.server.member_id)
+        progress = bootstrap.conversion(
+            new_id(STREAM), pair.source, target, replace(careful, row_error_limit=8), said.append
+        ).run()
+    assert progress.state is RunState.FINISHED
+    assert [event.data["code"] for event in said if "trying again" in event.message] == ["connection_lost"]
+    assert (progress.rows_written, progress.rows_rejected) == (39_992, 8)
+    assert len(set(progress.rejected)) == len(progress.rejected) == 8

@@ -117,8 +117,6 @@ class AnchoredRounds:
             self._forget(table, ledger)
         for source in self._reshaped(begun):
             ledger.note(_ALTERED + json.dumps([source.schema, source.name]))
-        if changed:
-            self._tracker.set_rejected(ledger.rejected())
         return changed
 
     def _forget(self, table: TablePlan, ledger: Ledger) -> None:

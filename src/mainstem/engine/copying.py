@@ -55,7 +55,6 @@ class Copying:
         self._prepare(builder)
         if not self._planned:
             self._check_target(ledger)
-        self._tracker.set_rejected(ledger.rejected())
         if not self._aside:
             self._tracker.stage("data")
         if not self._options.skip_data:

@@ -144,8 +144,6 @@ def forget_moved(
         except (ConflictError, NotFoundError, StatementError) as exc:
             tracker.table_failed(table.source, exc)
         changed = True
-    if changed:
-        tracker.set_rejected(ledger.rejected())
     return changed
 
 

@@ -23,13 +23,14 @@ from mainstem.engine.reader import Reader
 from mainstem.engine.retry import Backoff, worth_waiting
 from mainstem.engine.work import WorkQueue
 from mainstem.engine.writer import Writer
-from mainstem.errors import CancelledError, MainstemError
+from mainstem.errors import AccountingError, CancelledError, MainstemError, RowError
 from mainstem.model.event import Level
 from mainstem.model.plan import MigrationPlan, ReportItem, Severity, TablePlan
 from mainstem.model.run import DeniedPolicy, RunState, TableState
 from mainstem.tasks import ThreadGroup, together
 
 LIMIT_GRACE_S = 2.0
+TOO_MANY_REMEDY = "repair the rows at the source, choose a policy for such values, or raise rowErrors.limit"
 _TICK_S = 0.25
 
 
@@ -88,6 +89,7 @@ class DataPhase:
             ledger = stack.enter_context(self._target.ledger(self._run_id))
             queue = self._queue(ledger)
             begun = any(self._tracker.table(table.source).chunks_done for table in self._plan.tables)
+            self._check_rejected()
             over = self._control.limit is not None or not queue.unfinished()
             if begun and not over:
                 ledger.note(RENEWED)
@@ -108,6 +110,25 @@ class DataPhase:
             durable = self._tracker.snapshot()
             self._control.set_rows(durable.rows_read, durable.rows_rejected)
             self._run_lanes(snapshot, loaders, hub, queue, self._rounds.cuts(ledger, snapshot.position))
+            self._check_whole(queue)
+
+    def _check_rejected(self) -> None:
+        """Raise `RowError` if more was put aside than the run allows: a loader that was lost may have been at work."""
+        rejected = sum(self._tracker.table(table.source).rows_rejected for table in self._plan.tables)
+        if rejected > self._options.row_error_limit:
+            raise RowError(
+                f"{rejected:,} rows were refused, and rowErrors.limit allows {self._options.row_error_limit:,}",
+                remedy=TOO_MANY_REMEDY,
+            )
+
+    def _check_whole(self, queue: WorkQueue) -> None:
+        """Raise `AccountingError` if a round ends as if all were done, and it is not."""
+        self._control.check_stopped()
+        self._check_interrupted()
+        left = queue.unfinished()
+        if left and self._control.limit is None:
+            names = ", ".join(str(table.source) for table in left[:10])
+            raise AccountingError(f"the copy ended, and rows of {names} are not in", remedy="resume the stream")
 
     def _open_loaders(self, stack: ExitStack) -> list[Loader]:
         return [stack.enter_context(self._target.loader(self._run_id)) for _ in range(self._options.jobs)]
@@ -160,11 +181,15 @@ class DataPhase:
     def _queue(self, ledger: Ledger) -> WorkQueue:
         """The work that is left by the ledger; the largest tables first, so that no long one is left for the end."""
         queue = WorkQueue(self._ready_once, lambda: self._control.held)
+        self._tracker.set_rejected([table.source for table in self._plan.tables], ledger.rejected())
         for table in sorted(self._plan.tables, key=lambda item: -item.bytes_estimate):
-            if self._tracker.table(table.source).state in (TableState.FAILED, TableState.SKIPPED):
+            state = self._tracker.table(table.source).state
+            if state is TableState.SKIPPED:
                 continue
             known = ledger.chunks(table.source)
             self._tracker.known_chunks(table.source, known)
+            if state is TableState.FAILED:
+                continue
             self._control.limit = self._control.limit or next((line.limit for line in known if line.limit), None)
             queue.add(table, known)
         return queue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -164,10 +164,11 @@ class Tracker:
         with self._lock:
             self._active.clear()
 
-    def set_rejected(self, rows: list[Rejected]) -> None:
-        """The rows that this run has put aside so far."""
+    def set_rejected(self, tables: Collection[TableId], rows: Sequence[Rejected]) -> None:
+        """The rows of these tables that are put aside; durably, as the ledger says."""
         with self._lock:
-            self._progress.rejected[:] = rows
+            others = [row for row in self._progress.rejected if row.table not in tables]
+            self._progress.rejected[:] = [*others, *rows]
 
     def waited(self, *, source_s: float = 0.0, target_s: float = 0.0, lane_s: float = 0.0) -> None:
         """A lane's end has ended: see `Progress`."""
