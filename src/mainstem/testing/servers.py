@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pwd
 import re
+import secrets
 import shutil
 import socket
 import subprocess
@@ -22,8 +23,10 @@ from pathlib import Path
 from mainstem.errors import ConnectError, ConnectReason, NotFoundError
 from mainstem.model.connection import ConnectionSettings
 
-START_DEADLINE_S = 60.0
-STOP_DEADLINE_S = 30.0
+START_DEADLINE_S = 120.0
+STOP_DEADLINE_S = 60.0
+_DEALT_OUT = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_FIRST_PORT, _LEAST_PORTS = 20_000, 2_000
 _READY = re.compile(rb"ready (?:for|to accept(?: read-only)?) connections")
 
 
@@ -36,12 +39,40 @@ class Server:
     folder: Path
 
 
+def _ports() -> range:
+    """Where to look for ports: below those that the system deals out to outgoing connections.
+
+    One of these is free now and taken a moment later, and a connection to one of them that nobody listens on may even
+    meet itself. Where an administrator left no room below, they must do.
+    Source: Linux, Documentation/networking/ip-sysctl.rst, ip_local_port_range.
+    """
+    try:
+        end = int(_DEALT_OUT.read_text().split()[0])
+    except OSError:
+        end = 0
+    return range(_FIRST_PORT, end if end > _FIRST_PORT + _LEAST_PORTS else 61_000)
+
+
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    """A TCP port of 127.0.0.1 that nobody listens on, and that no other caller gets while this process lives.
+
+    A server that is made now, or restarted, opens it seconds later. Between processes, a name among Linux's abstract
+    sockets keeps a port: those are of a network namespace as ports are, and given up with the process.
+    """
+    ports = _ports()
+    for _ in range(len(ports)):
+        port = ports[secrets.randbelow(len(ports))]
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0mainstem-port-{port}")
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            claim.close()
+            continue
+        claim.detach()  # open until this process ends
         return port
+    raise ConnectError("no TCP port of 127.0.0.1 is free", reason=ConnectReason.OTHER)
 
 
 def unprivileged_user() -> str | None:
