@@ -23,7 +23,7 @@ from mainstem.model.stream import StreamTable
 
 Cells = tuple[bytes | None, ...]
 Event = tuple[str, Cells | None, Cells | None]
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 LIMITS = GroupLimits()
 _WORDS = {Op.INSERT: "insert", Op.UPDATE: "update", Op.DELETE: "delete"}
 
