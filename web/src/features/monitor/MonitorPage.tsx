@@ -152,7 +152,7 @@ function tabsOf({ stream, watch, troubles, openTable, wrong, aside }: TabsNeed):
     {
       id: "aside",
       label: <Counted text="Put aside" number={aside} tone="warn" />,
-      content: <PutAside stream={stream} />,
+      content: <PutAside stream={stream} number={aside} />,
     },
     { id: "schema", label: cdc ? "Schema changes" : "What changes", content: <SchemaChanges stream={stream} /> },
     ...(cdc ? [{ id: "cutover", label: "Cut-over", content: <Cutover watch={watch} stream={stream} /> }] : []),

@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Inbox } from "lucide-react";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { api, call } from "@/api/client";
 import { Badge } from "@/ui/Badge";
 import { Button } from "@/ui/Button";
@@ -14,9 +14,16 @@ import { notify } from "@/ui/toast";
 import { monitorQueries, type Stream } from "./data";
 import styles from "./MonitorPage.module.css";
 
-/** Rows and changes that the target refused: why, and another try. */
-export function PutAside({ stream }: { stream: Stream }) {
+/** Rows and changes that the target refused: why, and another try. Asked for anew when their live number changes. */
+export function PutAside({ stream, number }: { stream: Stream; number: number }) {
+  const client = useQueryClient();
   const notes = useQuery(monitorQueries.notes(stream.id));
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the number says when, not what
+  useEffect(() => {
+    for (const { queryKey } of [monitorQueries.notes(stream.id), monitorQueries.letters(stream.id)]) {
+      void client.invalidateQueries({ queryKey }, { cancelRefetch: false }); // one under way is let through
+    }
+  }, [number, client, stream.id]);
   return (
     <>
       {stream.mode === "cdc" && <Letters stream={stream} />}
