@@ -27,6 +27,8 @@ function put(tabId: string, run: Run | undefined): void {
   runs.set({ ...runs.get(), [tabId]: run });
 }
 
+const CANCEL_AGAIN_MS = 250;
+
 export interface Target {
   tabId: string;
   connectionId: string;
@@ -106,23 +108,32 @@ export async function runExplain(target: Target, part: Part, analyzed: boolean):
   }
 }
 
+/** Breaks a run off, or lets it end by itself when it does so first. */
 export async function cancelRun(tabId: string): Promise<void> {
   const run = runs.get()[tabId];
   if (run?.phase !== "running") return;
   put(tabId, { ...run, cancelling: true });
-  try {
-    await call(
-      api.POST("/api/v1/connections/{connection_id}/query/{query_id}/cancel", {
-        params: { path: { connection_id: run.connectionId, query_id: run.queryId } },
-      }),
-    );
-  } catch (thrown) {
-    // 404: it has just ended, and its answer is on the way.
-    if (problemOf(thrown).status !== 404) {
-      const now = runs.get()[tabId];
-      if (now?.phase === "running") put(tabId, { ...now, cancelling: false });
-      throw thrown;
+  const still = () => {
+    const now = runs.get()[tabId];
+    return now?.phase === "running" && now.queryId === run.queryId ? now : undefined;
+  };
+  while (still()) {
+    try {
+      await call(
+        api.POST("/api/v1/connections/{connection_id}/query/{query_id}/cancel", {
+          params: { path: { connection_id: run.connectionId, query_id: run.queryId } },
+        }),
+      );
+      return;
+    } catch (thrown) {
+      // 404: it has just ended, and its answer is on the way; or it has not come to the server yet.
+      if (problemOf(thrown).status !== 404) {
+        const now = still();
+        if (now) put(tabId, { ...now, cancelling: false });
+        throw thrown;
+      }
     }
+    await new Promise((resolve) => setTimeout(resolve, CANCEL_AGAIN_MS));
   }
 }
 
