@@ -164,7 +164,7 @@ def test_a_stream_that_fails_says_why_and_what_helps(
     page.get_by_label("Level").select_option("error")
     expect(page.get_by_role("log")).to_contain_text("a date with a zero year")
     expect(page.get_by_role("log")).not_to_contain_text("READY -> RUNNING")
-    assert "log-level=error" in page.url
+    expect(page).to_have_url(re.compile("log-level=error"))
 
 
 def test_two_runs_are_compared_table_by_table(

@@ -89,12 +89,12 @@ def test_a_migration_from_the_first_connection_to_its_last_row(
     page.get_by_role("button", name="Next").click()
     expect(page.get_by_text("2 of 2 tables")).to_be_visible()
     page.get_by_role("button", name="Next").click()
-    expect(page.get_by_text("Time, about")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Time, about")).to_be_visible()
     page.get_by_text("DDL of both sides").click()
     expect(page.get_by_role("figure", name="DDL of the source")).to_contain_text("CREATE TABLE")
     expect(page.get_by_role("figure", name="DDL of the target")).to_contain_text("CREATE TABLE")
     page.get_by_role("button", name="Save and start").click()
-    page.wait_for_url(re.compile(r"/streams/stream_"), timeout=60_000)
+    page.wait_for_url(re.compile(r"/streams/stream_"))
     ids = "SELECT count(*), sum(id) FROM products"
 
     def arrived() -> bool:
@@ -146,11 +146,11 @@ def test_odd_names_go_through_the_wizard_as_they_are(
     page.reload()
     expect(page.get_by_text("−1 column")).to_be_visible()
     page.get_by_role("button", name="Next").click()
-    expect(page.get_by_role("cell", name="valueOf integer")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("cell", name="valueOf integer")).to_be_visible()
     page.get_by_text("The same by REST").click()
     expect(page.get_by_role("figure", name="REST")).to_contain_text("__proto__")
     page.get_by_role("button", name="Save and start").click()
-    page.wait_for_url(re.compile(r"/streams/stream_"), timeout=60_000)
+    page.wait_for_url(re.compile(r"/streams/stream_"))
     there = "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1"
     found = [("constructor", "text"), ("valueOf", "integer")]
     wait_for(lambda: postgres(postgres_db, there) == found, "the table is not there")
@@ -200,10 +200,10 @@ def test_what_stands_in_the_way_is_said_with_a_way_out(
     postgres(postgres_db, "CREATE TABLE products (id bigint PRIMARY KEY, name text)")
     save_both(api, mysql_db, postgres_db)
     to_plan(page, f"from {mysql_db.database}", f"to {postgres_db.database}")
-    expect(page.get_by_text("the target has tables of these names already")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("the target has tables of these names already")).to_be_visible()
     expect(page.get_by_role("button", name="Save and start")).to_be_disabled()
     page.get_by_role("button", name="Keep them, make the ones that are missing").click()
-    expect(page.get_by_text("is there already")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("is there already")).to_be_visible()
     expect(page.get_by_role("button", name="Save and start")).to_be_enabled()
 
 
@@ -213,7 +213,7 @@ def test_a_thousand_tables_are_chosen_by_pattern_and_planned(
     mysql(mysql_db, *(f"CREATE TABLE t_{number:04} (id INT PRIMARY KEY, v VARCHAR(9))" for number in range(1000)))
     source, target = save_both(api, mysql_db, postgres_db)
     page.goto(f"/streams/new?source={source['id']}&target={target['id']}&step=tables")
-    expect(page.get_by_text("1,000 of 1,000 tables")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("1,000 of 1,000 tables")).to_be_visible()
     rows = page.get_by_role("list", name="Tables").get_by_role("listitem")
     assert rows.count() < 100
     page.get_by_label("Only those that I choose").check()
@@ -253,7 +253,7 @@ def test_a_query_is_previewed_and_becomes_a_table(
     expect(dialog.get_by_text("NULL", exact=True).first).to_be_visible()
     dialog.get_by_role("button", name="Keep").click()
     page.get_by_role("button", name="Next").click()
-    expect(page.get_by_role("button", name="public.few")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("button", name="public.few")).to_be_visible()
     page.get_by_role("button", name="Save", exact=True).click()
     page.wait_for_url("**/streams")
     [saved] = [one for one in api.get("/stream-configs").json() if "few" in str(one["source"])]
@@ -331,5 +331,5 @@ def test_axe_finds_nothing_serious(
         (f"{wizard}plan", "What changes on the way"),
     ):
         page.goto(path)
-        expect(page.get_by_text(shown).first).to_be_visible(timeout=60_000)
+        expect(page.get_by_text(shown).first).to_be_visible()
         assert axe(page) == [], path
