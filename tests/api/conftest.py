@@ -44,7 +44,7 @@ class Server:
                 env={**os.environ, "MAINSTEM_API_KEY": KEY, **environment},
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             )  # fmt: skip
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while True:
             try:
                 httpx.get(f"{self.url}/ready", timeout=2).raise_for_status()

@@ -13,6 +13,8 @@ from mainstem.connectors.postgres.client import connect as postgres_connect
 from mainstem.model.connection import ConnectionSettings
 from tests.api.conftest import body
 
+# What comes ends a wait, so that this is for machines with much other work.
+DEADLINE_S = 90
 ENDED = {"FINISHED", "FAILED", "STOPPED", "TIME_LIMIT_REACHED", "EVENT_LIMIT_REACHED"}
 
 
@@ -46,9 +48,9 @@ def count(settings: ConnectionSettings, table: str = "products") -> int:
     return int(postgres(settings, f"SELECT count(*) FROM {table}")[0][0])
 
 
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 90) -> None:
+def wait_for(condition: Callable[[], bool], what: str) -> None:
     """Look again and again until the condition is true."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + DEADLINE_S
     while not condition():
         assert time.monotonic() < deadline, what
         time.sleep(0.05)

@@ -53,13 +53,13 @@ def served(app: FastAPI) -> Iterator[str]:
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="off", ws="none"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not server.started:
         assert time.monotonic() < deadline
         time.sleep(0.005)
     yield f"http://127.0.0.1:{port}/api/v1"
     server.should_exit = True
-    thread.join(30)
+    thread.join(60)
 
 
 @contextmanager

@@ -142,7 +142,7 @@ def test_what_old_clients_send_to_ping_is_taken(server: Server, head: str) -> No
     """The placeholder id of the documented curl samples: 404 as JSON, whatever the body looks like."""
     request = head.format(path="/api/v1/connections/conn_id/ping")
     request += f"Host: x\r\nX-API-Key: {KEY}\r\nConnection: close\r\n\r\n" + ("null" if "Length: 4" in head else "")
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as raw:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as raw:
         raw.sendall(request.encode())
         answer = b""
         while piece := raw.recv(65536):

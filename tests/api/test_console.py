@@ -10,7 +10,7 @@ import pytest
 
 from mainstem.model.connection import ConnectionSettings
 from tests.api.conftest import body
-from tests.api.drive import wait_for
+from tests.api.drive import DEADLINE_S, wait_for
 
 Ids = dict[str, str]
 
@@ -122,7 +122,7 @@ def test_a_query_that_runs_can_be_cancelled(api: httpx.Client, ids: Ids, kind: s
     asking.start()
     path = f"/connections/{ids[kind]}/query/long-1/cancel"
     wait_for(lambda: api.post(path).status_code == 200, "the query did not begin")
-    asking.join(20)
+    asking.join(DEADLINE_S)
     assert [(found["code"], found["results"][0]["error"]["message"]) for found in answers] == [
         ("query_cancelled", "the query was cancelled")
     ]

@@ -124,7 +124,7 @@ def test_live_events_come_in_both_forms(ended: Any) -> None:
 def test_the_live_log_repeats_what_a_client_has_missed(ended: Any, server: Server) -> None:
     numbers = [int(number) for name, _, number in ended["live"] if name == "log"]
     headers = {"Last-Event-ID": str(numbers[0])}
-    with httpx.stream("GET", f"{server.url}/logs/stream", headers=headers, timeout=30) as live:
+    with httpx.stream("GET", f"{server.url}/logs/stream", headers=headers, timeout=60) as live:
         for line in live.iter_lines():
             if line.startswith("id:"):
                 assert int(line[3:]) == numbers[0] + 1

@@ -82,7 +82,7 @@ def _wrong(operation: Any, mode: GenerationMode) -> list[str]:
     @settings(max_examples=8, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
     def ask(case: Any) -> None:
         case.headers = {**(case.headers or {}), "X-API-Key": KEY}
-        case.validate_response(case.call(timeout=20), checks=CHECKS)
+        case.validate_response(case.call(timeout=60), checks=CHECKS)
 
     try:
         ask()
@@ -130,7 +130,7 @@ def test_answers_with_data_are_as_described(
         known = {name: ids[name] for name in ids if f"{{{name}}}" in operation.path}
         asked = next((given for end, given in needed.items() if operation.path.endswith(end)), {})
         case = operation.Case(path_parameters=known, query=asked)
-        response = case.call(headers={"X-API-Key": KEY}, timeout=20)
+        response = case.call(headers={"X-API-Key": KEY}, timeout=60)
         assert response.status_code == 200, (operation.path, response.text)
         case.validate_response(response, checks=CHECKS)
         looked += 1

@@ -151,7 +151,7 @@ def test_prometheus_hears_of_lag_changes_and_alerts(api: httpx.Client, stream: s
 def test_a_start_may_copy_everything_anew(api: httpx.Client, stream: str, runs: dict[str, Replica]) -> None:
     config = api.get(f"streams/{stream}").json()["configId"]
     runs[stream].end(RunState.FAILED, "the log does not reach back")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while api.get(f"streams/{stream}").json()["status"] != "FAILED":
         assert time.monotonic() < deadline
     assert api.post(f"stream-configs/{config}/start?snapshot=sometimes").json()["field"] == "snapshot"

@@ -34,7 +34,7 @@ class Heard:
         self._server = server
         self.connected = threading.Event()
         threading.Thread(target=self._listen, daemon=True).start()
-        assert self.connected.wait(20)
+        assert self.connected.wait(60)
 
     def _listen(self) -> None:
         with suppress(httpx.HTTPError), httpx.stream("GET", f"{self._server.url}/logs/stream", timeout=60) as live:

@@ -16,7 +16,7 @@ from tests.api.conftest import KEY, Server
 @pytest.fixture
 def browser(server: Server) -> Iterator[httpx.Client]:
     """A client that keeps cookies and sends no key."""
-    with httpx.Client(base_url=server.url, timeout=30) as client:
+    with httpx.Client(base_url=server.url, timeout=60) as client:
         yield client
 
 

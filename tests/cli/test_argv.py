@@ -71,7 +71,7 @@ def test_a_command_without_secrets_keeps_its_name_in_the_process_list() -> None:
         try:
             connection, _ = silent.accept()
             connection.close()
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + 60
             while process.poll() is None and time.monotonic() < deadline:
                 shown = Path(f"/proc/{process.pid}/cmdline").read_bytes()
                 assert SECRET.encode() not in shown

@@ -57,6 +57,6 @@ def server(talk: Talk) -> Iterator[int]:
             for sock in sockets:
                 with suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)
-            acceptor.join(10)
+            acceptor.join(60)
             for thread in threads:
-                thread.join(10)
+                thread.join(60)

@@ -206,7 +206,7 @@ def test_a_connection_that_an_earlier_try_left_behind_does_not_keep_the_next_one
     lost.apply(1)
     began = time.monotonic()
     holder(place, 1, closing).next()
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     assert place.rows() == [1]
 
 

@@ -21,7 +21,7 @@ from mainstem.connectors.postgres import client as postgres
 from mainstem.model.connection import ConnectionSettings, SslMode, SslSettings
 from mainstem.testing import servers
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 PASSWORD = "s3cr3t"
 _HBA = """\
 hostssl all certified 127.0.0.1/32 scram-sha-256 clientcert=verify-ca

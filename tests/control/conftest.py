@@ -64,9 +64,9 @@ def wait_until() -> Callable[[Callable[[], bool]], None]:
     import time
 
     def wait(condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not condition():
-            assert time.monotonic() < deadline, "the condition did not come true within half a minute"
+            assert time.monotonic() < deadline, "the condition did not come true within a minute"
             time.sleep(0.005)
 
     return wait

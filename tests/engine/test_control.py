@@ -59,7 +59,7 @@ def test_stop_wakes_whoever_waits_for_the_end_of_a_pause() -> None:
     thread = threading.Thread(target=wait, daemon=True)
     thread.start()
     control.stop()
-    thread.join(10)
+    thread.join(60)
     assert len(outcome) == 1
 
 

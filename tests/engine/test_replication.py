@@ -65,7 +65,7 @@ class Stream:
             yield replication
         finally:
             replication.stop()
-            thread.join(10)
+            thread.join(60)
             assert not thread.is_alive()
         self.ended = done[0]
 
@@ -75,7 +75,7 @@ class Stream:
 
 
 def wait(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true in time"
         time.sleep(0.005)

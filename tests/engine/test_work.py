@@ -63,7 +63,7 @@ def test_a_table_waits_for_its_parents_until_they_are_in_or_given_up() -> None:
     assert taken == []
     queue.give_up(second)
     queue.drop(attempts[1])
-    reader.join(30)
+    reader.join(60)
     assert [work.table for work in taken if isinstance(work, Attempt)] == [child]
 
 
@@ -82,7 +82,7 @@ def test_a_table_that_is_held_waits_while_others_go_on() -> None:
     reader.join(2 * HELD_LOOK_S)
     assert taken == []  # it waits: the table is not given up
     held.clear()
-    reader.join(30)
+    reader.join(60)
     assert [work.table for work in taken if isinstance(work, Attempt)] == [first]
 
 
@@ -131,7 +131,7 @@ def test_take_waits_for_work_that_may_come_back() -> None:
     thread = threading.Thread(target=lambda: taken.append(queue.take()), daemon=True)
     thread.start()
     queue.retry(attempt, careful=True)
-    thread.join(10)
+    thread.join(60)
     again = taken[0]
     assert isinstance(again, Attempt)
     assert (again.careful, again.number) == (True, 2)
@@ -174,5 +174,5 @@ def test_a_closed_queue_wakes_whoever_waits() -> None:
     thread = threading.Thread(target=lambda: taken.append(queue.take()), daemon=True)
     thread.start()
     queue.close()
-    thread.join(10)
+    thread.join(60)
     assert taken[-1] is None

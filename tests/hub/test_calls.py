@@ -34,7 +34,7 @@ from mainstem.model.names import TableId
 from mainstem.testing.nats import NatsServer, nats
 from mainstem.testing.proxy import Proxy
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 
 class Desk:

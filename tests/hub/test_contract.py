@@ -127,7 +127,7 @@ def test_closing_the_hub_wakes_a_publisher_that_waits(make_hub: Make) -> None:
     thread = threading.Thread(target=publish, daemon=True)
     thread.start()
     hub.close()
-    thread.join(30)
+    thread.join(60)
     assert len(outcome) == 1
 
 
@@ -138,5 +138,5 @@ def test_closing_the_hub_wakes_a_receiver_that_waits(make_hub: Make) -> None:
     thread = threading.Thread(target=lambda: received.append(lane.receive()), daemon=True)
     thread.start()
     hub.close()
-    thread.join(30)
+    thread.join(60)
     assert received == [None]

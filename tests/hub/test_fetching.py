@@ -111,7 +111,7 @@ def test_a_lane_full_of_what_was_given_up_makes_room_for_what_was_announced(
     thread = threading.Thread(target=placing.read, args=(wanted,), daemon=True)
     thread.start()
     loader.write(replace(placing.ticket(wanted, 0), tag=3))
-    thread.join(30)
+    thread.join(60)
     loader.commit(1)
     assert kept.rows == [b"y" * MIB]
 
@@ -150,7 +150,7 @@ def test_interrupting_wakes_one_who_waits_for_a_batch_and_lets_nobody_wait_again
     thread = threading.Thread(target=wait, daemon=True)
     thread.start()
     loader.interrupt()
-    thread.join(30)
+    thread.join(60)
     assert len(errors) == 1
     with pytest.raises(LostConnectionError):
         loader.write(placing.ticket(rows(b"b"), 1))

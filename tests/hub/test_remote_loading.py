@@ -232,7 +232,7 @@ def outcome_of(work: Callable[[], object]) -> Callable[[], MainstemError | None]
     thread.start()
 
     def outcome() -> MainstemError | None:
-        thread.join(30)
+        thread.join(60)
         assert not thread.is_alive()
         return errors[0] if errors else None
 
@@ -252,7 +252,7 @@ def test_a_writer_that_is_lost_in_a_chunk_leaves_nothing_of_it(
         lost.begin(PLAN, CHUNK, quarantine=None)
         first, second = placing.read(rows(b"a"), rows(b"b"))
         outcome = outcome_of(lambda: write_all(lost, first, second, rows=2))
-        assert kept.writing.wait(30)
+        assert kept.writing.wait(60)
         process.close()
         assert isinstance(outcome(), LostConnectionError)
         lost.rollback()
@@ -279,7 +279,7 @@ def test_interrupting_wakes_whoever_waits_and_breaks_off_what_runs_there(
 ) -> None:
     kept.hold = threading.Event()
     outcome = outcome_of(lambda: write_all(loader, *placing.read(rows(b"a"), rows(b"b")), rows=2))
-    assert kept.writing.wait(30)
+    assert kept.writing.wait(60)
     loader.interrupt()
     assert outcome() is not None
     loader.rollback()

@@ -42,7 +42,7 @@ from mainstem.model.schema import Catalog, Column, Index, IndexPart, Table
 from mainstem.model.types import Kind, LogicalType
 from mainstem.testing.nats import NatsServer
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 MIB = 1024 * 1024
 LIMITS = BatchLimits()
 HERE = "st_1"

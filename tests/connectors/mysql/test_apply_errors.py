@@ -30,7 +30,7 @@ from tests.connectors.mysql.changing import (
 )
 from tests.connectors.mysql.rows import plan_of, run_sql
 
-DEADLINE_S = 20.0
+DEADLINE_S = 40.0  # the server gives up a wait for a lock after 50 s
 # An UPDATE that runs waits for a lock here. InnoDB's own table of locks is not renewed while it is read often.
 WAITING = "SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE 'UPDATE%'"
 

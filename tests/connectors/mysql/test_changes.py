@@ -13,7 +13,7 @@ from mainstem.errors import InvalidError, PositionLostError, StatementError
 from mainstem.model.change import RowChanges, Truncate
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
-from tests.connectors.mysql.following import Source, run
+from tests.connectors.mysql.following import DEADLINE_S, Source, run
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def test_rows_are_the_same_under_other_settings(source: Source, setting: str) ->
 
 def purge(settings: ConnectionSettings, file: str) -> None:
     """A file that someone still reads is not purged; whoever hung up a moment ago still counts."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + DEADLINE_S
     while _ask(settings, "SHOW BINARY LOGS")[0][0] != file:
         assert time.monotonic() < deadline
         run(settings, f"PURGE BINARY LOGS TO '{file}'")

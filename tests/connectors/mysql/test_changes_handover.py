@@ -15,11 +15,10 @@ from mainstem.connectors.mysql import consistency
 from mainstem.connectors.mysql.client import connect, query
 from mainstem.errors import StatementError
 from mainstem.model.connection import ConnectionSettings
-from tests.connectors.mysql.following import Cells, Source, in_thread, read_all, run
+from tests.connectors.mysql.following import DEADLINE_S, Cells, Source, in_thread, read_all, run
 from tests.connectors.test_preflight_mysql import login
 
 WRITERS = 3
-_FOR_S = 1.0
 
 
 def writer(settings: ConnectionSettings, number: int, written: list[int]) -> Callable[[threading.Event], None]:
@@ -69,26 +68,31 @@ def test_nothing_is_missing_and_nothing_is_twice(mysql_db: ConnectionSettings, w
     source = Source(mysql_db, "a", "b")
     written = [0] * WRITERS
     threads = [in_thread(writer(mysql_db, number, written)) for number in range(WRITERS)]
-    began = time.monotonic()
     copies: dict[str, list[Cells]] = {}
     source.seen.strict = True
     try:
         for name in ("a", "b"):  # at two positions
-            time.sleep(_FOR_S)
+            under_load(written)
             with told_by(way):
                 snapshot_of(source, name, copies)
-        time.sleep(_FOR_S / 2)
+        under_load(written)
     finally:
         for thread, stop in threads:
             stop.set()
-            thread.join(20)
-    rate = sum(written) / (time.monotonic() - began)
+            thread.join(60)
     for name, rows in copies.items():
         source.seen.tables[name] = {row[:1]: row for row in rows}
     source.follow()
     for name in ("a", "b"):
         assert source.seen.tables[name] == source.rows(name)
-    assert rate > 1000
+
+
+def under_load(written: list[int]) -> None:
+    """Let the writers change some rows more."""
+    deadline, enough = time.monotonic() + DEADLINE_S, sum(written) + 1_000
+    while sum(written) < enough:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def told_by(way: str) -> AbstractContextManager[object]:

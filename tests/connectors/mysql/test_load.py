@@ -386,12 +386,12 @@ def test_an_interrupt_ends_a_wait_for_a_lock(mysql_db: ConnectionSettings) -> No
         query(other, "BEGIN")
         query(other, "INSERT INTO t VALUES (1)")
         waiting = pool.submit(write, loader, plan_of(mysql_db.database, id="int"), (b"1",))
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 40
         while query(other, "SHOW STATUS LIKE 'Innodb_row_lock_current_waits'")[0][1] == "0":
             assert time.monotonic() < deadline
         loader.interrupt()
         with pytest.raises(StatementError, match="killed"):
-            waiting.result(20)
+            waiting.result(40)
         loader.rollback()
         query(other, "ROLLBACK")
 

@@ -24,7 +24,7 @@ from mainstem.model.run import ChangeOptions, Mode, RunOptions, TableState
 from mainstem.model.schema import Table
 from mainstem.model.stream import StreamTable
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 Row = tuple[bytes | None, ...]
 
 

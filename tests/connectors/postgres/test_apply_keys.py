@@ -62,7 +62,7 @@ def owner(database: ConnectionSettings, sql: psycopg.Connection[Any]) -> Iterato
     sql.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'x'; ALTER DATABASE {database.database} OWNER TO {name};"
                 f" ALTER SCHEMA public OWNER TO {name}".encode())  # fmt: skip
     yield replace(database, username=name, password="x")
-    deadline = time.monotonic() + 30  # a session that has ended still drops what it has staged
+    deadline = time.monotonic() + 60  # a session that has ended still drops what it has staged
     while rows(sql, f"SELECT FROM pg_stat_activity WHERE usename = '{name}'") and time.monotonic() < deadline:
         pass
     sql.execute(f"REASSIGN OWNED BY {name} TO postgres; DROP OWNED BY {name}; DROP ROLE {name}".encode())
