@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,9 @@ from mainstem.connectors.mysql.client import connect as mysql_connect
 from mainstem.connectors.postgres.client import connect as postgres_connect
 from mainstem.model.connection import ConnectionSettings
 from mainstem.testing import servers
+
+# For waits that a success ends: generous, since a machine may have much other work.
+DEADLINE_S = 60.0
 
 # How long an example takes says something about the machine and its other work, and nothing about the code.
 hypothesis_settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -106,11 +110,18 @@ def mysql_db(mariadb_server: ConnectionSettings) -> Iterator[ConnectionSettings]
         cursor.execute(f"DROP DATABASE IF EXISTS {name}")
 
 
+# A sender ends a moment after the process that it sent to; while it reads a slot, nothing drops the database.
+_END_SENDERS = "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = %s AND active"
+
+
 def _postgres_database(server: ConnectionSettings) -> Iterator[ConnectionSettings]:
     name = f"t_{secrets.token_hex(6)}"
     with postgres_connect(server) as connection:
         connection.execute(f"CREATE DATABASE {name} STRATEGY file_copy")  # no need to log every page of the template
         yield replace(server, database=name)
+        deadline = time.monotonic() + DEADLINE_S
+        while connection.execute(_END_SENDERS, (name,)).fetchall() and time.monotonic() < deadline:
+            time.sleep(0.05)
         connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 

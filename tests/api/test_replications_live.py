@@ -87,6 +87,7 @@ def test_a_slot_that_is_gone_ends_in_position_lost_and_a_new_copy_helps(
     with own_server.client() as api:
         lost = streaming(api, source, postgres_db)
         own_server.end()
+        wait_for(lambda: not postgres(source, "SELECT 1 FROM pg_replication_slots WHERE active"), "it is still read")
         postgres(
             source,
             "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database()",

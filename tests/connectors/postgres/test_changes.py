@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -22,7 +23,7 @@ from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.plan import ColumnPlan
 from mainstem.model.run import ChangeOptions, Mode, RunOptions, TableState
-from tests.connectors.postgres.changefeed import Feed, parts_of, snapshot_rows, stream_table
+from tests.connectors.postgres.changefeed import DEADLINE_S, Feed, parts_of, snapshot_rows, stream_table
 
 Sql = psycopg.Connection[Any]
 MakeFeed = Callable[..., Feed]
@@ -159,11 +160,24 @@ def test_a_transaction_that_is_streamed_loses_what_was_rolled_back(sql: Sql, fee
 @pytest.fixture
 def streamed(sql: Sql) -> Iterator[None]:
     """Transactions are sent while they are under way."""
-    sql.execute("ALTER SYSTEM SET logical_decoding_work_mem = '64kB'")
-    sql.execute("SELECT pg_reload_conf()")
+    before = _memory(sql)
+    _change_memory(sql, "SET logical_decoding_work_mem = '64kB'", "64kB")
     yield
-    sql.execute("ALTER SYSTEM RESET logical_decoding_work_mem")
+    _change_memory(sql, "RESET logical_decoding_work_mem", before)
+
+
+def _memory(sql: Sql) -> str:
+    (setting,) = sql.execute("SHOW logical_decoding_work_mem").fetchone() or ("",)
+    return str(setting)
+
+
+def _change_memory(sql: Sql, change: str, wanted: str) -> None:
+    """Sessions hear of it from the server, which by then gives it to new ones."""
+    sql.execute(f"ALTER SYSTEM {change}".encode())
     sql.execute("SELECT pg_reload_conf()")
+    deadline = time.monotonic() + DEADLINE_S
+    while _memory(sql) != wanted:
+        assert time.monotonic() < deadline
 
 
 @pytest.mark.usefixtures("streamed")
