@@ -19,7 +19,7 @@ from demo.stage import Stage
 from mainstem.errors import ConnectError, ConnectReason, StatementError
 from mainstem.testing.servers import free_port
 
-START_DEADLINE_S = 60.0
+START_DEADLINE_S = 120.0
 STOP_DEADLINE_S = 30.0
 
 

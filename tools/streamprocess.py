@@ -129,7 +129,7 @@ class StreamProcess:
             self.process.kill()
             self.process.join()
 
-    def stop(self, deadline_s: float = 30.0) -> dict[str, Any]:
+    def stop(self, deadline_s: float = 60.0) -> dict[str, Any]:
         """Have it end well; how it did."""
         self.process.terminate()
         self.process.join(deadline_s)
@@ -147,7 +147,7 @@ class StreamProcess:
         """The last that happened, for people."""
         return story(self.job.log, most)
 
-    def wait(self, condition: Callable[[], bool], what: str, deadline_s: float = 60.0) -> None:
+    def wait(self, condition: Callable[[], bool], what: str, deadline_s: float = 120.0) -> None:
         """Until the condition is true; fails if the process ends before, or takes too long."""
         deadline = time.monotonic() + deadline_s
         while not condition():

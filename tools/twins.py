@@ -27,7 +27,7 @@ class Twins:
         """Tables that are not the same, by the servers' own sums."""
         return [item for item in compare(self.source, self.target) if not item.same and item.name not in without]
 
-    def wait_until_equal(self, without: Sequence[str] = (), deadline_s: float = 30.0) -> list[Result]:
+    def wait_until_equal(self, without: Sequence[str] = (), deadline_s: float = 60.0) -> list[Result]:
         """Until all are the same; what is not after so long."""
         deadline = time.monotonic() + deadline_s
         while (differing := self.differing(without)) and time.monotonic() < deadline:
@@ -45,7 +45,7 @@ def _drop(session: Session, name: str) -> None:
         session.run(f"DROP DATABASE IF EXISTS {name}")
         return
     session.run(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while session.run(f"SELECT slot_name FROM pg_replication_slots WHERE database = '{name}'"):
         session.run(
             f"SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = '{name}' AND active"

@@ -31,7 +31,7 @@ _RANGE = 10_000_000  # ids of one writer
 _MAX_INT = 2**31
 _LETTERS = "abcdefghij ÄÖßéñ漢字😀'\"%_"
 _LARGE = 30_000  # characters of a text that is stored beside its row
-_DEADLINE_S = 60.0  # for a server that is restarted
+_DEADLINE_S = 120.0  # for a server that is restarted
 # What a server's refusal, or its absence, is raised as.
 REFUSED = (pymysql.MySQLError, psycopg.Error, OSError, MainstemError)
 _TYPES = {

@@ -58,10 +58,10 @@ class Server:
     def end(self, *, kill: bool = False) -> None:
         if self.process is not None:
             self.process.kill() if kill else self.process.terminate()
-            self.process.wait(60)
+            self.process.wait(120)
 
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, headers={"X-API-Key": KEY}, timeout=60)
+        return httpx.Client(base_url=self.url, headers={"X-API-Key": KEY}, timeout=120)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from mainstem.model.connection import ConnectionSettings
 from mainstem.testing.servers import free_port, mariadb_available
 
 ROOT = Path(__file__).resolve().parents[2]
-DEADLINE_S = 170
+DEADLINE_S = 500
 ROWS = "2000"
 pytestmark = pytest.mark.skipif(not mariadb_available(), reason="MariaDB is not installed")
 

@@ -47,7 +47,7 @@ def started_again(server: servers.Server, command: list[bytes], ready: bytes) ->
     before = log.read_bytes().count(ready)
     process = _start(command, log)
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while log.read_bytes().count(ready) == before:
             assert time.monotonic() < deadline, log.read_text(errors="replace")[-2000:]
             time.sleep(0.05)
@@ -56,7 +56,7 @@ def started_again(server: servers.Server, command: list[bytes], ready: bytes) ->
         yield
     finally:
         process.send_signal(signal.SIGINT if b"postgres" in command[0] else signal.SIGTERM)
-        process.wait(60)
+        process.wait(120)
 
 
 def _start(command: list[bytes], log: Path) -> subprocess.Popen[bytes]:
@@ -91,7 +91,7 @@ def test_a_source_killed_in_the_middle_of_a_table_fails_the_run_and_can_be_resum
         wait_until(lambda: run.progress().rows_written > 0)
         kill(server, signal.SIGKILL)
         hold.let_go()
-        thread.join(60)
+        thread.join(120)
         failed = outcome[0]
         assert failed.state is RunState.FAILED
         assert failed.error_code in {"connection_lost", "refused"}
@@ -124,7 +124,7 @@ def test_rows_that_changed_while_the_source_was_away_are_told_and_each_is_of_one
         wait_until(lambda: run.progress().rows_written > 0)
         kill(server, signal.SIGKILL)
         hold.let_go()
-        thread.join(60)
+        thread.join(120)
         assert (outcome[0].state, outcome[0].tables[0].state.value) == (RunState.FAILED, "stopped")
         with started_again(server, command, b"ready for connections"):
             pair.mysql("UPDATE products SET name = CONCAT('new-', id)", f"DELETE FROM products WHERE id > {ROWS - 10}")
@@ -222,7 +222,7 @@ def dropped(pair: Pair, side: str, hold: Hold) -> Iterator[tuple[Pair, Progress]
         hold.wait()
         proxy.hang_up()
         hold.let_go()
-        thread.join(90)
+        thread.join(120)
         yield through, outcome[0]
     finally:
         proxy.close()
@@ -341,7 +341,7 @@ def test_a_target_that_stays_away_fails_the_run_and_can_be_resumed(
         wait_until(lambda: run.progress().rows_written > 0)
         kill(server, signal.SIGKILL)
         hold.let_go()
-        thread.join(60)
+        thread.join(120)
         assert outcome[0].state is RunState.FAILED
         assert outcome[0].error_code in {"connection_lost", "refused"}
         assert outcome[0].remedy

@@ -232,7 +232,7 @@ def test_stop_leaves_whole_chunks_only(pair: Pair, hold: Hold) -> None:
     hold.wait()
     conversion.stop()
     hold.let_go()
-    thread.join(60)
+    thread.join(120)
     assert outcome[0].state is RunState.STOPPED
     assert [table.state.value for table in outcome[0].tables] == ["stopped"]
     assert pair.postgres("SELECT count(*) FROM products") == [(outcome[0].rows_written,)]
@@ -396,7 +396,7 @@ def test_all_tables_are_of_one_point_in_time(pair: Pair, wait_until: Callable[[C
         progress = pair.conversion(RunOptions(batch_rows=500)).run()
     finally:
         done.set()
-        writer.join(30)
+        writer.join(120)
     assert progress.state is RunState.FINISHED
     assert pair.postgres("SELECT (SELECT sum(v) FROM a) + (SELECT sum(v) FROM b)") == [(4_000_000,)]
 

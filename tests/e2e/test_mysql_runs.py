@@ -148,7 +148,7 @@ def test_a_stopped_run_keeps_what_is_durable_and_goes_on_later(way: Way, hold: H
     hold.wait()
     conversion.stop()
     hold.let_go()
-    thread.join(30)
+    thread.join(120)
     assert outcome[0].state is RunState.STOPPED
     assert way.there("SELECT COUNT(*) FROM products") == [(outcome[0].rows_written,)]
     assert way.run(run_id="stream_stopped").state is RunState.FINISHED

@@ -64,6 +64,6 @@ def test_stop_breaks_off_a_statement_that_waits_for_somebody_else(
             with connect(secure) as looker:
                 wait_until(lambda: looker.execute(WAITING, (statement,)).fetchone() != (0,) or not thread.is_alive())
             run.stop()
-            thread.join(60)
+            thread.join(120)
             assert not thread.is_alive(), "it waits for the lock"
     assert outcome[0].state is RunState.STOPPED

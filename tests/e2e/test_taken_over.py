@@ -82,6 +82,6 @@ def test_a_stream_goes_over_from_process_to_process_and_each_change_is_there_onc
         source.run("INSERT INTO notes VALUES (-1), (-1)")
         stream.wait_equal()
         holders[-1].run.stop()
-        holders[-1].thread.join(30)
+        holders[-1].thread.join(120)
         assert len(holders[-1].outcome) == 1
         assert [event.message for event in stream.events if event.level == "error"] == []

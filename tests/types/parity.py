@@ -34,7 +34,7 @@ from tests.types.render import texts
 
 DIRECTIONS = ("mariadb-pg18", "pg15-mariadb", "pg15-pg18", "mariadb-mariadb")
 INSERTED, UPDATED = 1000, 2000
-_DEADLINE_S = 60.0
+_DEADLINE_S = 120.0
 _MARK = "mark"
 _AGAIN = {
     Kind.MYSQL: "UPDATE v_{0} a JOIN v_{0} b ON b.id = a.id - 2000 SET a.v = b.v WHERE a.id >= 2000",

@@ -19,7 +19,7 @@ FROZEN_S = 15.0
 """Longer than a lease: another process has taken over when a frozen one goes on."""
 _PLACES = ("applier.before_commit", "applier.before_checkpoint", "applier.after_apply", "stream.received",
            "stream.committed")  # fmt: skip
-_REACHED_S = 20.0
+_REACHED_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)

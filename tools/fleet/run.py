@@ -24,7 +24,7 @@ EQUAL_S, _STREAMS_S = 120.0, 90.0
 SHAPES = ("CREATE TABLE shapes (id INT PRIMARY KEY, n INT)", "CREATE TABLE emptied (id INT PRIMARY KEY)")
 _COMPARE_EVERY = 8  # faults
 _PAUSE_S = 0.02  # of a writer, between transactions
-CLEAR_S = 60.0
+CLEAR_S = 120.0
 
 
 @dataclass(slots=True)

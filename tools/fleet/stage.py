@@ -126,7 +126,7 @@ class LiveStream:
         token, pid = rows[0]
         return int(token), self.stage.node_of_pid(pid or 0)
 
-    def leader(self, deadline_s: float = 20.0) -> Node:
+    def leader(self, deadline_s: float = 60.0) -> Node:
         """The process that leads it; waits for one."""
         deadline = time.monotonic() + deadline_s
         while True:
