@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
 import { api, call } from "@/api/client";
 import { queries } from "@/api/queries";
 import { reach } from "@/api/server";
@@ -6,6 +7,7 @@ import { useStore } from "@/api/store";
 import { Badge } from "@/ui/Badge";
 import { count } from "@/ui/numbers";
 import styles from "./Home.module.css";
+import { Processes } from "./Processes";
 
 const EVERY_MS = 10_000;
 
@@ -28,6 +30,11 @@ export function Health() {
   });
   const connections = useQuery(queries.connections());
   const configs = useQuery(queries.configs());
+  const overview = useQuery(queries.overview());
+  const names = useMemo(
+    () => new Map(overview.data?.flatMap(({ newest, name }) => (newest ? [[newest.id, name] as const] : []))),
+    [overview.data],
+  );
   const size = (list: readonly unknown[] | undefined) => (list ? count(list.length) : "…");
   return (
     <dl className={styles.facts}>
@@ -39,17 +46,18 @@ export function Health() {
         <dt>Store</dt>
         <dd>
           {ready.isError && !away ? (
-            <Badge tone="danger">{ready.error.message}</Badge>
+            <Badge tone="danger">does not answer</Badge>
           ) : (
             <Badge tone={ready.data && !away ? "ok" : "neutral"}>{ready.data && !away ? "answers" : "unknown"}</Badge>
           )}
         </dd>
+        {ready.isError && !away && <dd className={styles.why}>{ready.error.message}</dd>}
       </div>
       {members.data && members.data.length > 1 && (
         <div>
           <dt>Processes</dt>
-          <dd title={members.data.map((member) => `${member.host}: ${member.roles.join(", ")}`).join("\n")}>
-            {count(members.data.length)}
+          <dd>
+            <Processes members={members.data} names={names} />
           </dd>
         </div>
       )}
