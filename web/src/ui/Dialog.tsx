@@ -1,6 +1,6 @@
 import { X } from "lucide-react";
 import { Dialog as Radix } from "radix-ui";
-import type { ReactNode } from "react";
+import { type ReactNode, useRef } from "react";
 import { cx } from "./cx";
 import styles from "./Dialog.module.css";
 
@@ -31,6 +31,12 @@ export function Dialog({
   stays,
   drawer,
 }: Props) {
+  // Whoever closes it goes on where the dialog was asked for; Radix knows only openers that are its own.
+  const opener = useRef<Element | null>(null);
+  const goBack = (event: Event) => {
+    event.preventDefault();
+    if (opener.current instanceof HTMLElement) opener.current.focus();
+  };
   const stay = (event: Event) => stays && event.preventDefault();
   return (
     <Radix.Root open={open} onOpenChange={onOpenChange}>
@@ -38,6 +44,10 @@ export function Dialog({
         <Radix.Overlay className={styles.overlay} />
         <Radix.Content
           className={cx(styles.content, styles[size], drawer && styles.drawer)}
+          onOpenAutoFocus={() => {
+            opener.current = document.activeElement;
+          }}
+          onCloseAutoFocus={goBack}
           onEscapeKeyDown={stay}
           onPointerDownOutside={stay}
           {...(description ? {} : { "aria-describedby": undefined })}
