@@ -47,13 +47,15 @@ export async function signIn(given: { apiKey: string } | { ticket: string }): Pr
   take(await ask("POST", given));
 }
 
+/** Ends the session, and whatever this tab has kept of it: by a page that is loaded anew, memory is empty, too. */
 export async function signOut(): Promise<void> {
   try {
     await ask("DELETE");
   } catch (error) {
     if (!(error instanceof Problem && error.status === 401)) throw error;
   }
-  take({ signedIn: false, csrfToken: "", key: "", expires: 0 });
+  sessionStorage.clear();
+  window.location.assign("/signin");
 }
 
 function signedInAgain(): Promise<void> {

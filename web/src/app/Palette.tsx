@@ -2,8 +2,10 @@ import { useQuery } from "@tanstack/react-query";
 import { Command } from "cmdk";
 import { Dialog as Radix } from "radix-ui";
 import { useNavigate } from "react-router";
+import { problemOf } from "@/api/problem";
 import { queries } from "@/api/queries";
 import { signOut } from "@/api/session";
+import { notify } from "@/ui/toast";
 import { features } from "./features";
 import styles from "./Palette.module.css";
 import { chooseTheme, THEMES } from "./theme";
@@ -67,7 +69,10 @@ export default function Palette({ onClose, onHelp }: Props) {
                   <span>Keyboard shortcuts</span>
                   <kbd>?</kbd>
                 </Command.Item>
-                <Command.Item value="sign out" onSelect={run(() => void signOut())}>
+                <Command.Item
+                  value="sign out"
+                  onSelect={run(() => void signOut().catch((error) => notify.error(problemOf(error).message)))}
+                >
                   <span>Sign out</span>
                 </Command.Item>
               </Command.Group>
