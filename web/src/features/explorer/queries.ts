@@ -125,16 +125,16 @@ export const explorerQueries = {
         );
       },
     }),
-  count: (place: ObjectPlace, filter: string, where: string, exact: boolean) =>
+  count: (place: ObjectPlace, filter: string, where: string, exact: boolean, seconds = 5) =>
     queryOptions({
-      queryKey: [...tableKey(place), "count", filter, where, exact],
+      queryKey: [...tableKey(place), "count", filter, where, exact, seconds],
       staleTime: TREE_STALE_MS,
       queryFn: ({ signal }) =>
         call(
           api.GET(`${IN_DATABASE}/tables/{table}/count`, {
             params: {
               path: pathOfTable(place),
-              query: { schema: place.schema, filter, where, exact, timeout: exact ? 60 : 5 },
+              query: { schema: place.schema, filter, where, exact, timeout: seconds },
             },
             signal,
           }),

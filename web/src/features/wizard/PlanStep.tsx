@@ -44,7 +44,7 @@ export function PlanStep({ draft, change }: StepProps) {
         </p>
       ))}
       {found.estimate && (
-        <Summary estimate={found.estimate} tables={found.tables.length} replicates={mode(draft.config) === "cdc"} />
+        <Summary estimate={found.estimate} tables={found.tables} replicates={mode(draft.config) === "cdc"} />
       )}
       <Findings findings={found.findings} report={found.report} actions={again} />
       {found.tables.length > 0 && <PlanTables tables={found.tables} statements={found.statements} />}
@@ -69,15 +69,22 @@ const BASES = {
 
 interface SummaryProps {
   estimate: Schemas["EstimateLine"];
-  tables: number;
+  tables: readonly Schemas["OutlookTable"][];
   replicates: boolean;
 }
 
 function Summary({ estimate, tables, replicates }: SummaryProps) {
   const speed = `${bytes(estimate.bytesPerSecond)}/s`;
+  const filtered = tables.filter((table) => table.where).length;
   const tiles = [
-    { label: "Tables", value: count(tables), told: "" },
-    { label: "Rows, about", value: count(estimate.rows), told: "as the source's catalog estimates" },
+    { label: "Tables", value: count(tables.length), told: "" },
+    {
+      label: "Rows, about",
+      value: count(estimate.rows),
+      told: filtered
+        ? `as the source's catalog estimates, with all rows of ${plural(filtered, "table")} that a condition cuts`
+        : "as the source's catalog estimates",
+    },
     {
       label: "Space on the target, about",
       value: bytes(estimate.bytes + estimate.indexBytes),

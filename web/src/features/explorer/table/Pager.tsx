@@ -10,6 +10,8 @@ import { explorerQueries } from "../queries";
 import styles from "./Data.module.css";
 import { SIZES, type useRowsState } from "./rowsState";
 
+const SHORTLY_S = 3;
+const PATIENCE_S = 60;
 const COUNTED_AT_ONCE = 200_000; // estimated rows, up to which counting costs nothing to speak of
 
 interface Props {
@@ -23,13 +25,16 @@ export function Pager({ place, page, state }: Props) {
   const { asked } = state;
   const [wanted, setWanted] = useState(false);
   const guess = useQuery(explorerQueries.count(place, asked.filter, asked.where, false));
+  const filtered = asked.filter !== "" || asked.where !== "";
   const small = guess.data !== undefined && guess.data.count <= COUNTED_AT_ONCE;
+  // Of a filter, the database's guess may be that of the whole table: it is counted at once, as far as that goes.
   const exact = useQuery({
-    ...explorerQueries.count(place, asked.filter, asked.where, true),
-    enabled: small || wanted,
+    ...explorerQueries.count(place, asked.filter, asked.where, true, wanted ? PATIENCE_S : SHORTLY_S),
+    enabled: small || wanted || filtered,
   });
   const total = exact.data?.exact ? exact.data.count : undefined;
   const about = exact.data?.count ?? guess.data?.count;
+  const estimate = `${filtered ? "what the database guesses to be" : "about"} ${count(about ?? 0)}`;
   const atEnd = asked.before === "end";
   const more =
     !atEnd &&
@@ -52,9 +57,12 @@ export function Pager({ place, page, state }: Props) {
             : `Rows ${count(from)} to ${count(from + page.count - 1)}`}
         {total !== undefined && ` of ${count(total)}`}
       </span>
-      {total === undefined && about !== undefined && (
+      {total === undefined && about !== undefined && exact.data && wanted && (
+        <span>{`of ${estimate}: it could not be counted within a minute`}</span>
+      )}
+      {total === undefined && about !== undefined && !(exact.data && wanted) && (
         <Button small kind="quiet" busy={exact.isFetching} onClick={() => setWanted(true)}>
-          {exact.data ? `about ${count(about)}: counting took too long` : `of about ${count(about)}: count`}
+          {`of ${estimate}: ${exact.data ? "counting took too long, try for a minute" : "count"}`}
         </Button>
       )}
       {page.truncated && <span>· the page ends early, because its rows are large</span>}
