@@ -113,9 +113,17 @@ def test_an_edit_an_insert_and_a_delete_land_in_the_database(page: Page, shop: S
     page.get_by_role("button", name="Row", exact=True).click()
     _type(page, 0, 0, "9")
     _type(page, 0, 1, "Zoe")
-    expect(page.get_by_role("status").filter(has_text="Not saved yet")).to_contain_text(
-        "1 row edited, 1 row new, 1 row to delete"
-    )
+    _cell(page, 1, 3).dblclick()
+    typed = page.get_by_label("Bytes in hex")
+    typed.fill("0x6")
+    expect(page.get_by_role("alert")).to_contain_text("only one digit")
+    typed.fill("0x 00 ff 61")
+    page.get_by_role("button", name="Keep the change").click()
+    waiting = page.get_by_role("status").filter(has_text="Not saved yet")
+    expect(waiting).to_contain_text("1 row edited, 1 row new, 1 row to delete")
+    page.reload()
+    expect(waiting).to_contain_text("1 row edited, 1 row new, 1 row to delete (brought back")
+    expect(_cell(page, 1, 3)).to_contain_text("0x00ff61")
     assert len(shop.sql("SELECT 1 FROM people")) == 3
     dialog = _apply(page)
     for part in ("UPDATE", "INSERT", "DELETE"):
@@ -123,8 +131,8 @@ def test_an_edit_an_insert_and_a_delete_land_in_the_database(page: Page, shop: S
     dialog.get_by_role("button", name="Apply, and delete 1 row").click()
     expect(dialog).to_be_hidden()
     expect(_cell(page, 2, 1)).to_have_text("Zoe")
-    assert shop.sql("SELECT id, name, note FROM people ORDER BY id") == [
-        (1, "Ada it's <b>L</b>", None), (2, "Bob", ""), (9, "Zoe", None),
+    assert shop.sql("SELECT id, name, note, raw FROM people ORDER BY id") == [
+        (1, "Ada it's <b>L</b>", None, b"\0\xffa"), (2, "Bob", "", b"ab"), (9, "Zoe", None, None),
     ]  # fmt: skip
 
 
@@ -145,13 +153,21 @@ def test_a_row_that_was_changed_meanwhile_is_told_and_left_alone(page: Page, sho
     expect(_cell(page, 0, 1)).to_have_text("Theirs")
 
 
-def test_null_an_empty_text_and_bytes_are_told_apart(page: Page, shop: Shop) -> None:
+def test_null_an_empty_text_and_bytes_are_told_apart_and_bytes_come_from_a_file(page: Page, shop: Shop) -> None:
     page.goto(shop.url("people", "?sort=" + quote('[["id",0]]')))
     expect(_cell(page, 0, 2)).to_have_text("NULL")
     expect(_cell(page, 1, 2)).to_have_text("empty")
     expect(_cell(page, 1, 3)).to_contain_text("0x6162")
     _cell(page, 1, 3).dblclick()
     expect(page.get_by_role("dialog")).to_contain_text("61 62")
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Take them from a file").click()
+    chooser.value.set_files([{"name": "a.bin", "mimeType": "application/octet-stream", "buffer": b"\xfe" * 20_000}])
+    expect(page.get_by_role("dialog")).to_contain_text("20,000 bytes of a.bin")
+    page.get_by_role("button", name="Keep the change").click()
+    _apply(page).get_by_role("button", name="Apply", exact=True).click()
+    expect(_cell(page, 1, 3)).to_contain_text("19.5 KiB")
+    assert shop.sql("SELECT raw FROM people WHERE id = 2") == [(b"\xfe" * 20_000,)]
 
 
 def test_markup_in_names_and_values_is_text(page: Page, shop: Shop) -> None:

@@ -11,8 +11,10 @@ import { Dialog } from "@/ui/Dialog";
 import { Field, TextArea } from "@/ui/Field";
 import { bytes, count, plural } from "@/ui/numbers";
 import { ErrorState, Skeleton } from "@/ui/States";
+import { BytesEditor, MOST_TYPED } from "./BytesEditor";
 import type { Column, Written } from "./cells";
 import styles from "./Data.module.css";
+import { base64Of } from "./hexText";
 
 const MOST_SHOWN = 2 * 1024 * 1024;
 const MOST_DUMPED = 16 * 1024;
@@ -34,23 +36,29 @@ export function CellView({ column, cell, url, editable, onClose, onValue }: Prop
   const length = typeof cell === "object" && cell !== null ? cell.length : 0;
   const large = cut && length > MOST_SHOWN;
   const binary = isBinary(cell);
+  const hex = editable && column.kind === "binary";
   const whole = useQuery({
     queryKey: ["explorer", "cell", url],
-    enabled: cut && !large && !binary,
-    queryFn: async ({ signal }) => {
+    enabled: cut && (binary ? hex && length <= MOST_TYPED : !large),
+    queryFn: async ({ signal }): Promise<Whole> => {
       const response = await sessionFetch(url, { signal });
       if (!response.ok) throw await problemOfResponse(response);
-      return response.text();
+      if (!binary) return response.text();
+      return { base64: base64Of(new Uint8Array(await response.arrayBuffer())) };
     },
   });
-  const text = typeof cell === "string" ? cell : cell !== null && "text" in cell ? (whole.data ?? cell.text) : null;
+  const text =
+    typeof cell === "string" ? cell : (textOf(whole.data) ?? (cell !== null && "text" in cell ? cell.text : null));
+  const base64 = binary ? (cut ? bytesIn(whole.data) : cell.base64) : null;
   const complete = !cut || whole.data !== undefined;
   const [draft, setDraft] = useState<string | null>(null);
+  const [wanted, setWanted] = useState<string | null>(null);
   const shown = draft ?? text ?? "";
   const pretty = useMemo(() => (complete && text !== null ? prettyJson(column, text) : null), [column, text, complete]);
-  const canType = editable && complete && !binary;
+  const canType = editable && complete && !binary && !hex;
   const save = (value: Written) => {
-    onValue(value, complete && text !== null ? text : undefined);
+    // What is on the page whole is known already, and may be a change that was made before.
+    onValue(value, cut ? whole.data : undefined);
     onClose();
   };
   return (
@@ -82,13 +90,35 @@ export function CellView({ column, cell, url, editable, onClose, onValue }: Prop
               Keep the change
             </Button>
           )}
+          {hex && (
+            <Button
+              kind="primary"
+              disabled={wanted === null}
+              onClick={() => wanted !== null && save({ base64: wanted })}
+            >
+              Keep the change
+            </Button>
+          )}
         </>
       }
     >
       {whole.error && <ErrorState compact error={whole.error} retry={() => whole.refetch()} />}
       {large && <p>Only the beginning is shown, since the value is large. The download has all of it.</p>}
       {whole.isFetching && <Skeleton lines={3} />}
-      {binary && <CodeBlock code={dump(bytesOf(cell.base64).slice(0, MOST_DUMPED))} label="bytes" maxHeight="70dvh" />}
+      {binary && !(hex && complete) && (
+        <CodeBlock
+          code={dump(bytesOf(cell.base64).slice(0, MOST_DUMPED))}
+          label="bytes"
+          maxHeight={hex ? "30dvh" : "70dvh"}
+        />
+      )}
+      {hex && cut && length > MOST_TYPED && (
+        <p>
+          Only the beginning was read, since there are {count(length)} bytes. New bytes replace all of them, also if
+          somebody else has changed them meanwhile.
+        </p>
+      )}
+      {hex && !whole.isFetching && <BytesEditor base64={base64} onBytes={setWanted} />}
       {pretty !== null && draft === null && <CodeBlock code={pretty} label="JSON" maxHeight="45dvh" />}
       {canType && (
         <Field label="Value">
@@ -98,6 +128,16 @@ export function CellView({ column, cell, url, editable, onClose, onValue }: Prop
       {!canType && text !== null && pretty === null && <CodeBlock code={text} label="value" maxHeight="70dvh" />}
     </Dialog>
   );
+}
+
+type Whole = string | { base64: string };
+
+function textOf(whole: Whole | undefined): string | null {
+  return typeof whole === "string" ? whole : null;
+}
+
+function bytesIn(whole: Whole | undefined): string | null {
+  return typeof whole === "object" ? whole.base64 : null;
 }
 
 /** JSON in lines; null for what is none. Numbers stay as they are written: only blanks are put between. */

@@ -66,10 +66,9 @@ export function DataGrid({ place, page, state, staged, store, onReview }: Props)
   return (
     <>
       <div className={styles.toolbar}>
-        <span className={styles.muted} aria-live="polite">
+        <span className={styles.chosen} aria-live="polite">
           {told(area, columns)}
         </span>
-        <span className={styles.grow} />
         <Button
           small
           kind="quiet"

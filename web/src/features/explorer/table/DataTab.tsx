@@ -1,7 +1,8 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { problemOf } from "@/api/problem";
-import type { Store } from "@/api/store";
+import { useStore } from "@/api/store";
+import { Button } from "@/ui/Button";
 import { ErrorState, Skeleton } from "@/ui/States";
 import type { ObjectPlace } from "../place";
 import { explorerQueries, tableKey } from "../queries";
@@ -12,19 +13,17 @@ import { Pager } from "./Pager";
 import { ReviewDialog } from "./ReviewDialog";
 import { useRowsState } from "./rowsState";
 import { StagedBar } from "./StagedBar";
-import { countOf, type Staged, stagedOf, withNewRow } from "./staging";
+import { countOf, stagedOf, withNewRow } from "./staging";
 import { Toolbar } from "./Toolbar";
-
-export function useStaged(place: ObjectPlace): [Staged, Store<Staged>] {
-  const store = stagedOf(JSON.stringify(tableKey(place)));
-  return [useSyncExternalStore(store.subscribe, store.get), store];
-}
+import { useKept } from "./useKept";
 
 /** The rows of a table or view: filtered, sorted, page by page; changed where there is a key. */
 export function DataTab({ place }: { place: ObjectPlace }) {
   const state = useRowsState();
   const { asked, remember } = state;
-  const [staged, store] = useStaged(place);
+  const table = JSON.stringify(tableKey(place));
+  const store = stagedOf(table);
+  const staged = useStore(store);
   const [filtering, setFiltering] = useState(Boolean(asked.filter || asked.where));
   const [reviewing, setReviewing] = useState(false);
   const rows = useQuery({ ...explorerQueries.rows(place, asked), placeholderData: keepPreviousData });
@@ -32,6 +31,7 @@ export function DataTab({ place }: { place: ObjectPlace }) {
   useEffect(() => {
     if (page && !rows.isPlaceholderData) remember(page);
   }, [page, rows.isPlaceholderData, remember]);
+  const keeping = useKept(table, store, page && !rows.isPlaceholderData ? page.columns : null);
   const problem = rows.error ? problemOf(rows.error) : null;
   const fieldProblems = useMemo(() => problem?.fields ?? {}, [problem]);
   const columns = page?.columns ?? [];
@@ -57,7 +57,20 @@ export function DataTab({ place }: { place: ObjectPlace }) {
           problems={fieldProblems}
         />
       )}
-      {countOf(staged) > 0 && <StagedBar staged={staged} store={store} onReview={() => setReviewing(true)} />}
+      {keeping.told === "dropped" && (
+        <div className={styles.staged} role="status">
+          <span>
+            Changes that were not saved are gone: the table has other columns, or another key, than they were made for.
+          </span>
+          <span className={styles.grow} />
+          <Button small kind="quiet" onClick={keeping.dismiss}>
+            Dismiss
+          </Button>
+        </div>
+      )}
+      {countOf(staged) > 0 && (
+        <StagedBar staged={staged} store={store} keeping={keeping.told} onReview={() => setReviewing(true)} />
+      )}
       {problem && (
         <ErrorState compact error={problem} title="The rows could not be read" retry={() => rows.refetch()} />
       )}

@@ -8,7 +8,7 @@ import { Button } from "@/ui/Button";
 import { CodeBlock } from "@/ui/CodeBlock";
 import { Dialog } from "@/ui/Dialog";
 import { EquivalentPanel } from "@/ui/EquivalentPanel";
-import { plural } from "@/ui/numbers";
+import { count, plural } from "@/ui/numbers";
 import { ErrorState, Loaded } from "@/ui/States";
 import { notify } from "@/ui/toast";
 import type { ObjectPlace } from "../place";
@@ -23,6 +23,14 @@ interface Props {
 }
 
 const PATH = "/api/v1/connections/{connection_id}/databases/{database}/tables/{table}/rows/apply";
+
+const MOST_SHOWN = 20_000;
+
+/** A text that a page can show: bytes from a file would be millions of digits. */
+function shortened(text: string): string {
+  if (text.length <= MOST_SHOWN) return text;
+  return `${text.slice(0, MOST_SHOWN / 2)} … ${count(text.length - MOST_SHOWN)} characters are not shown … ${text.slice(-MOST_SHOWN / 2)}`;
+}
 
 /** The SQL of all changes, before any of it runs; then all of it in one transaction. */
 export function ReviewDialog({ place, store, staged, onClose }: Props) {
@@ -86,11 +94,15 @@ export function ReviewDialog({ place, store, staged, onClose }: Props) {
       )}
       <Loaded query={preview} failed="The SQL could not be made">
         {(made) => (
-          <CodeBlock code={made.statements.map((sql) => `${sql};`).join("\n")} label="SQL" maxHeight="45dvh" />
+          <CodeBlock
+            code={made.statements.map((sql) => `${shortened(sql)};`).join("\n")}
+            label="SQL"
+            maxHeight="45dvh"
+          />
         )}
       </Loaded>
       <EquivalentPanel
-        rest={`POST ${PATH.replace("{connection_id}", place.connectionId).replace("{database}", place.database).replace("{table}", place.name)}\n\n${JSON.stringify(body, null, 2)}`}
+        rest={`POST ${PATH.replace("{connection_id}", place.connectionId).replace("{database}", place.database).replace("{table}", place.name)}\n\n${JSON.stringify(body, (_, value) => (typeof value === "string" ? shortened(value) : value), 2)}`}
       />
     </Dialog>
   );

@@ -4,15 +4,17 @@ import { useConfirm } from "@/ui/Confirm";
 import { plural } from "@/ui/numbers";
 import styles from "./Data.module.css";
 import { countOf, NOTHING, type Staged } from "./staging";
+import type { Keeping } from "./useKept";
 
 interface Props {
   staged: Staged;
   store: Store<Staged>;
+  keeping: Keeping;
   onReview: () => void;
 }
 
 /** What has been changed on the page and not in the database yet. */
-export function StagedBar({ staged, store, onReview }: Props) {
+export function StagedBar({ staged, store, keeping, onReview }: Props) {
   const confirm = useConfirm();
   const number = countOf(staged);
   const parts = [
@@ -31,7 +33,11 @@ export function StagedBar({ staged, store, onReview }: Props) {
   };
   return (
     <div className={styles.staged} role="status">
-      <span>Not saved yet: {parts.join(", ")}</span>
+      <span>
+        Not saved yet: {parts.join(", ")}
+        {keeping === "restored" && " (brought back after the page was loaded anew)"}
+        {keeping === "unkept" && " (too much to outlive a reload of the page)"}
+      </span>
       <span className={styles.grow} />
       <Button small kind="quiet" onClick={() => void discard()}>
         Discard

@@ -9,13 +9,13 @@ export interface Staged {
   inserts: readonly NewRow[];
 }
 
-interface RowEdit {
+export interface RowEdit {
   keys: ReadonlyMap<string, Written>;
   changes: ReadonlyMap<string, Written>;
   old: ReadonlyMap<string, Written>;
 }
 
-interface RowDelete {
+export interface RowDelete {
   keys: ReadonlyMap<string, Written>;
   old: ReadonlyMap<string, Written>;
 }

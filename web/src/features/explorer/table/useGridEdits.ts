@@ -1,7 +1,7 @@
 import { useMemo } from "react";
 import type { Schemas } from "@/api/client";
 import type { Store } from "@/api/store";
-import type { Cell } from "@/ui/cells";
+import { type Cell, lengthOf } from "@/ui/cells";
 import type { Column, Written } from "./cells";
 import { rowId, type Staged, withDeletes, withEdit, withNewValue, withoutNewRows } from "./staging";
 
@@ -50,7 +50,7 @@ export function useGridEdits(page: Schemas["Rows"], staged: Staged, store: Store
         const value = column && written(row, column);
         if (value === undefined) return rows[row - added.length]?.[index] ?? null;
         if (typeof value !== "object" || value === null) return value;
-        return "base64" in value ? { base64: value.base64, length: 0 } : null;
+        return "base64" in value ? { base64: value.base64, length: lengthOf(value.base64) } : null;
       },
       original: (row: number, index: number): Cell => rows[row - added.length]?.[index] ?? null,
       deleted: (row: number) => row >= added.length && staged.deletes.has(ids[row - added.length] ?? ""),
