@@ -27,9 +27,11 @@ def test_a_hub_outside_the_process_has_its_counters_and_what_waits_in_it() -> No
 
 def test_what_waits_is_told_for_each_stream_beside_what_may() -> None:
     of = HubFill("stream_a", 1, 10, 100)
-    text = text_of(HubTraffic(fills=(of, HubFill("stream_a", 2, 20, 100), HubFill("stream_b", 0, 0, 100))))
+    text = text_of(HubTraffic(fills=(of, HubFill("stream_a", 2, 20, 100, 7.5, 60), HubFill("stream_b", 0, 0, 100))))
     assert 'mainstem_hub_stream_bytes{stream="stream_a"} 30.0' in text
     assert 'mainstem_hub_stream_max_bytes{stream="stream_a"} 200.0' in text
+    assert 'mainstem_hub_stream_oldest_seconds{stream="stream_a"} 7.5' in text
+    assert 'mainstem_hub_stream_max_age_seconds{stream="stream_a"} 60.0' in text
     assert 'mainstem_hub_stream_messages{stream="stream_b"} 0.0' in text
 
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 
 import pytest
+from nats.js.api import StreamState
 from tools.twins import Twins
 from tools.workload import ACCOUNTS, TOTAL, Session, Workload, bank_sum, prepare
 
 from mainstem import bootstrap
-from mainstem.bootstrap.hubs import hubs
+from mainstem.bootstrap.hubs import OnNats, hubs
+from mainstem.engine import watch
+from mainstem.hub import receiving
+from mainstem.hub.address import read_address
+from mainstem.hub.link import NatsLink
 from mainstem.model.ids import STREAM, new_id
 from mainstem.model.run import RunOptions
 from mainstem.testing.nats import NatsServer, nats
@@ -65,3 +71,37 @@ def test_a_nats_that_fails_in_every_way_delays_a_replication_and_changes_nothing
                     assert bank_sum(target) == (ACCOUNTS, TOTAL)
             assert ends.wait_until_equal() == [], stream.said()[-10:]
         assert ended_by_request(stream)
+
+
+def test_what_a_hub_dropped_because_the_writer_was_held_up_is_read_from_the_source_again(
+    ends: Twins, server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiving, "UNACKED", 4)
+    monkeypatch.setattr(watch, "AGE_EVERY_S", 0.1)
+    address = read_address(server.url)
+    assert address is not None
+    prepare(ends.source)
+    with ExitStack() as stack:
+        link = stack.enter_context(NatsLink(replace(address, max_age_s=2.0), "aged"))
+        stream = stack.enter_context(following(Route(End(ends.source), End(ends.target)), hubs=OnNats(link)))
+        holder = stack.enter_context(Session(ends.target))
+        with stream.running():
+            holder.run("BEGIN", "UPDATE accounts SET balance = balance")  # what is applied waits for this
+            with Workload(ends.source, seed=7, writers=1, pause_s=0.005):
+                wait_until(lambda: link.measured().waiting_messages > 10, link.measured)
+                wait_until(lambda: any("what waits in the hub has waited" in text for text in stream.said()))
+            last = max(state.last_seq for state in states(link))
+            wait_until(lambda: all(state.first_seq > last for state in states(link)))
+            holder.run("ROLLBACK")
+            wait_until(lambda: any("max_age" in text for text in stream.said()), stream.said)
+            assert bank_sum(holder) == (ACCOUNTS, TOTAL)
+            assert ends.wait_until_equal() == [], stream.said()[-10:]
+        assert ended_by_request(stream)
+
+
+def states(link: NatsLink) -> list[StreamState]:
+    """Of the JetStream streams of the runs of an installation."""
+    found = [
+        info for info in link.call(link.js.streams_info()) if f"_{link.namespace}_run_" in (info.config.name or "")
+    ]
+    return [info.state for info in found]

@@ -8,6 +8,7 @@ import pytest
 from tests.engine.memory import table_id
 
 from mainstem.contract.changes import Retention
+from mainstem.contract.hub import HubAge
 from mainstem.engine.alerts import AlertBook, FullHub, Vitals, due
 from mainstem.model.alert import Alert, AlertKind
 from mainstem.model.run import ChangeOptions, ChangeProgress, TableProgress, TableState
@@ -32,6 +33,9 @@ FAILED = TableProgress(table_id("a"), table_id("a"), TableState.FAILED, error="w
         (replace(WELL, retention=Retention(lost=True)), [AlertKind.RETENTION]),
         (replace(WELL, full=True), [AlertKind.HUB]),
         (replace(WELL, full=True, streaming=False), []),
+        (replace(WELL, age=HubAge(31, 60)), [AlertKind.HUB]),
+        (replace(WELL, age=HubAge(31, 60), full=True), [AlertKind.HUB]),
+        (replace(WELL, age=HubAge(30, 60)), []),
         (replace(WELL, tables=(FAILED,)), [AlertKind.TABLE]),
     ],
 )

@@ -64,6 +64,9 @@ def passes(link: NatsLink) -> None:
         ("nats://host?storage=tape", "storage must be one of memory, file"),
         ("nats://host?compression=7z", "compression must be one of none, lz4, zstd"),
         ("nats://host?namespace=a.b", "namespace must be"),
+        ("nats://host?max_age=6", "max_age must be a number with s, m, h or d"),
+        ("nats://host?max_age=59s", "from 60s to 365d"),
+        ("nats://host?max_age=366d", "from 60s to 365d"),
         ("nats://host?credentials=/nowhere/x.creds", "credentials names a file that is not there"),
         ("nats://user:geheim@", "a host is missing"),
     ],
@@ -81,7 +84,8 @@ def test_without_nats_the_hub_is_in_memory(text: str) -> None:
 
 
 def test_several_servers_with_a_login_and_options_are_read() -> None:
-    found = address("tls://a%40b:p%3Aw@one,two:4333/?replicas=3&storage=file&namespace=x")
+    found = address("tls://a%40b:p%3Aw@one,two:4333/?replicas=3&storage=file&namespace=x&max_age=6h")
+    assert found.max_age_s == 6 * 3600
     assert found.servers == ("nats://one:4222", "nats://two:4333")
     assert (found.user, found.password, found.replicas, found.on_disk, found.tls) == ("a@b", "p:w", 3, True, True)
     assert "p:w" not in repr(found)
@@ -375,5 +379,6 @@ def test_what_passed_and_what_waits_is_counted() -> None:
         assert found.messages == 2
         (fill,) = found.fills
         assert (fill.stream_id, fill.messages, fill.bytes, fill.max_bytes) == ("r", 1, found.waiting_bytes, 4 * MIB)
+        assert (fill.max_age_s, link.age("r")) == (0.0, None)
         assert found.plain_bytes > MIB > found.bytes >= found.waiting_bytes > 0
         assert link.measured().waiting_messages == 0

@@ -131,15 +131,20 @@ def _hub(traffic: HubTraffic | None) -> Iterable[Metric]:
     for name, text, value in _FILLS:
         metric = Metric(f"mainstem_hub_{name}", text, "gauge")
         for stream, fills in _by_stream(traffic.fills).items():
-            metric.add_sample(metric.name, {"stream": stream}, sum(map(value, fills)))
+            metric.add_sample(metric.name, {"stream": stream}, value(fills))
         yield metric
 
 
-_FILLS: tuple[tuple[str, str, Callable[[HubFill], int]], ...] = (
-    ("stream_messages", "Messages that wait in the hub of a stream", lambda fill: fill.messages),
-    ("stream_bytes", "Bytes that wait in the hub of a stream", lambda fill: fill.bytes),
-    ("stream_max_bytes", "Bytes that may wait there, until its readers wait for room", lambda fill: fill.max_bytes),
-)
+_FILLS: tuple[tuple[str, str, Callable[[Sequence[HubFill]], float]], ...] = (
+    ("stream_messages", "Messages that wait in the hub of a stream", lambda fills: sum(one.messages for one in fills)),
+    ("stream_bytes", "Bytes that wait in the hub of a stream", lambda fills: sum(one.bytes for one in fills)),
+    ("stream_max_bytes", "Bytes that may wait there, until its readers wait for room",
+     lambda fills: sum(one.max_bytes for one in fills)),
+    ("stream_oldest_seconds", "For how long the oldest message in the hub of a stream has waited",
+     lambda fills: max(one.oldest_s for one in fills)),
+    ("stream_max_age_seconds", "For how long it may before it is dropped; 0 is for ever",
+     lambda fills: max(one.max_age_s for one in fills)),
+)  # fmt: skip
 
 
 def _by_stream(fills: Iterable[HubFill]) -> dict[str, list[HubFill]]:

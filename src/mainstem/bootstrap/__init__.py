@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mainstem.bootstrap.hubs import HubsOf, in_memory
@@ -47,7 +48,8 @@ def replication(
     """A stream, on the embedded hub unless another is given."""
     from mainstem.engine.replication import Replication
 
-    return Replication(run_id, source, target, options, listen, hubs(run_id), begun=begun)
+    age = partial(hubs.age, run_id)
+    return Replication(run_id, source, target, options, listen, hubs(run_id), begun=begun, hub_age=age)
 
 
 def run_of(

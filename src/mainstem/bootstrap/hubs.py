@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from mainstem.contract.fleet import Probe
-from mainstem.contract.hub import Hub, HubTraffic
+from mainstem.contract.hub import Hub, HubAge, HubTraffic
 from mainstem.hub.memory import MemoryHub
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ class HubsOf(Protocol):
         """For one start of this run."""
         ...
 
+    def age(self, run_id: str) -> HubAge | None:
+        """Of what waits there for this run; None if it may wait for ever."""
+        ...
+
 
 class InMemory:
     """The embedded hub."""
@@ -35,6 +39,10 @@ class InMemory:
     def __call__(self, run_id: str) -> Callable[[int], Hub]:
         """The same for every run."""
         return MemoryHub
+
+    def age(self, run_id: str) -> HubAge | None:
+        """It drops nothing."""
+        return None
 
     def traffic(self) -> HubTraffic | None:
         """Nothing leaves the process."""
@@ -59,9 +67,24 @@ class OnNats:
 
         return NatsHubs(self.link, run_id)
 
+    def age(self, run_id: str) -> HubAge | None:
+        """Of what waits there for this run."""
+        return self.link.age(run_id)
+
     def traffic(self) -> HubTraffic | None:
         """What passed, and what waits."""
         return self.link.measured()
+
+
+class Behind(InMemory):
+    """Hubs in memory, for what another process has sent through NATS already."""
+
+    def __init__(self, link: NatsLink) -> None:
+        self.link = link
+
+    def age(self, run_id: str) -> HubAge | None:
+        """Of what waits in NATS for this run."""
+        return None if self.link is None else self.link.age(run_id)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mainstem.bootstrap import run_of
-from mainstem.bootstrap.hubs import InMemory, OnNats, in_memory
+from mainstem.bootstrap.hubs import Behind, InMemory, OnNats
 from mainstem.contract.target import Target
 from mainstem.control.fleet import Fleet
 from mainstem.control.members import ALL, Role
@@ -70,7 +70,7 @@ class Runs:
         there = remote_source(source.spec, link, run_id, options.token, readers, options.memory_bytes)
         shared = remote_target(target.spec, link, run_id, options.token, writers)
         ends = replace(source, spec=there), replace(target, spec=shared)
-        return run_of(run_id, *ends, options, listen, begun, in_memory)
+        return run_of(run_id, *ends, options, listen, begun, Behind(link))
 
     def _others(self, role: Role) -> list[str]:
         return [member.id for member in self._fleet.members.others(role)]

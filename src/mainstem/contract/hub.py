@@ -24,12 +24,27 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class HubFill:
-    """What waits in the hub of one run, and how much may."""
+    """What waits in the hub of one run, and how much may.
+
+    Attributes:
+        oldest_s: for how long the oldest of it has waited.
+        max_age_s: for how long it may, before it is dropped; 0: for ever.
+    """
 
     stream_id: str
     messages: int
     bytes: int
     max_bytes: int
+    oldest_s: float = 0.0
+    max_age_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class HubAge:
+    """For how long the oldest that waits in a run's hub has waited, and may before it is dropped."""
+
+    oldest_s: float
+    max_age_s: float
 
 
 @dataclass(slots=True)

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mainstem.contract.changes import Retention
+from mainstem.contract.hub import HubAge
 from mainstem.model.alert import Alert, AlertKind
 from mainstem.model.run import ChangeOptions, ChangeProgress, TableProgress, TableState
 
 AT_RISK = 0.5
-"""The share of what the source keeps for the stream that may be used up before an alert tells of it."""
+"""The share of what the source keeps, or of the time in the hub, that may be used up before an alert tells of it."""
 
 FULL_S, FULL_SHARE = 60.0, 0.9
 """A hub is full for long when so much of so many seconds was spent on waiting for room in it."""
@@ -28,6 +29,7 @@ class Vitals:
         waiting: something is read and not durable.
         streaming: the copy is over, and the stream is not paused.
         full: the hub had no room for what was read, for `FULL_S` and nearly all of that time.
+        age: of what waits in a hub that drops what has waited for too long; None while the stream is paused.
     """
 
     progress: ChangeProgress
@@ -38,6 +40,7 @@ class Vitals:
     retention: Retention | None
     tables: tuple[TableProgress, ...] = ()
     full: bool = False
+    age: HubAge | None = None
 
 
 class FullHub:
@@ -95,6 +98,14 @@ def _hub(vitals: Vitals) -> Iterator[Alert]:
             "the writer is the bottleneck: look at what the target waits for (locks, disk, indexes). Nothing is lost"
             " while the source keeps its log, so look at what it may keep, too",
         )  # fmt: skip
+    elif vitals.age is not None and vitals.age.oldest_s > AT_RISK * vitals.age.max_age_s:
+        yield Alert(
+            AlertKind.HUB,
+            f"what waits in the hub has waited for {vitals.age.oldest_s:,.0f} of the {vitals.age.max_age_s:,.0f} s that"
+            " it may",
+            "look at what the target waits for (locks, disk); what is dropped is read from the source again, which must"
+            " still have it. More time: nats://…?max_age=TIME",
+        )
 
 
 def _retention(retention: Retention | None) -> Iterator[Alert]:

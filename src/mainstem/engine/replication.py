@@ -13,7 +13,7 @@ from functools import partial
 from mainstem import failpoints
 from mainstem.contract.apply import Applier, ChangeTarget, StreamBook
 from mainstem.contract.changes import ChangeSource
-from mainstem.contract.hub import Hub
+from mainstem.contract.hub import Hub, HubAge
 from mainstem.contract.target import Ledger
 from mainstem.engine import traced
 from mainstem.engine.applying import Applying, ReadAgainError
@@ -65,6 +65,7 @@ class Replication:
         listen: gets every event, from any thread; must not block. Alerts come as `Category.ALERT`.
         make_hub: makes the hub between reader and writer, bounded by so many bytes.
         begun: an earlier start of this stream has written to the target, so that its book must be there.
+        hub_age: of what waits in a hub that drops what has waited for too long.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Replication:
         make_hub: Callable[[int], Hub],
         *,
         begun: bool = False,
+        hub_age: Callable[[], HubAge | None] = lambda: None,
     ) -> None:
         self.run_id = run_id
         self._source, self._target, self._options = source, target, options
@@ -87,7 +89,9 @@ class Replication:
         self._interrupts = Interrupts(self._control)
         self._backoff = Backoff(options.retry_seconds)
         self._lag, self._milestones, self._orders = Lag(), Milestones(), Orders()
-        self._watch = Watch(self._tracker, self._control, self._limit, self._lag, options, self._interrupts.run)
+        self._watch = Watch(
+            self._tracker, self._control, self._limit, self._lag, options, self._interrupts.run, hub_age
+        )  # fmt: skip
         self._requests = Requests()
         self._begun = begun
         self._entered = False  # the target's book holds the stream: from here on lost connections are tried again

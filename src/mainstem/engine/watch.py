@@ -8,6 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from mainstem.contract.changes import ChangeSource, Retention
+from mainstem.contract.hub import HubAge
 from mainstem.engine.alerts import AlertBook, FullHub, Vitals, due
 from mainstem.engine.control import Limit, RunControl
 from mainstem.engine.lag import Lag
@@ -20,6 +21,7 @@ from mainstem.model.run import RunOptions, RunState
 TICK_S = 0.25
 LOOK_EVERY_S = 1.0
 RETENTION_EVERY_S = 30.0
+AGE_EVERY_S = 5.0
 _MIB = 1024 * 1024
 
 
@@ -28,6 +30,7 @@ class Watch:
 
     Args:
         end: breaks off what the run does now.
+        hub_age: asks a hub outside the process; None from one that drops nothing.
     """
 
     def __init__(
@@ -38,16 +41,18 @@ class Watch:
         lag: Lag,
         options: RunOptions,
         end: Callable[[], None],
+        hub_age: Callable[[], HubAge | None],
     ) -> None:
         self._tracker, self._control, self._limit, self._lag = tracker, control, limit, lag
-        self._options, self._end = options, end
+        self._options, self._end, self._hub_age = options, end, hub_age
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._lock = threading.Lock()
         self._book, self._full = AlertBook(), FullHub()
         self._source: tuple[ChangeSource, str] | None = None
         self._retention: Retention | None = None
-        self._next_stats = self._next_retention = self._next_look = time.monotonic()
+        self._age: HubAge | None = None
+        self._next_stats = self._next_retention = self._next_age = self._next_look = time.monotonic()
 
     def __enter__(self) -> Watch:
         self._next_stats += self._options.reporting_interval_s
@@ -84,6 +89,9 @@ class Watch:
             if now >= self._next_retention:
                 self._next_retention = now + RETENTION_EVERY_S
                 self._ask_retention()
+            if now >= self._next_age:
+                self._age = None if self._control.paused else self._hub_age()
+                self._next_age = now + AGE_EVERY_S
             if now >= self._next_look:
                 self._next_look = now + LOOK_EVERY_S
                 self._look(now)
@@ -102,7 +110,7 @@ class Watch:
         vitals = Vitals(
             self._lag.snapshot(), now - self._lag.heard_s, now - self._lag.durable_s, self._lag.waiting,
             progress.stage == "streaming" and not self._control.paused, self._retention, tuple(progress.tables),
-            self._full.look(now, self._lag.offering.seconds),
+            self._full.look(now, self._lag.offering.seconds), self._age,
         )  # fmt: skip
         with self._lock:
             told = self._book.update(due(vitals, self._options.changes))

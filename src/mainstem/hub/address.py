@@ -17,8 +17,14 @@ _SCHEMES = ("nats", "tls")
 _NAMESPACE = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _MAX_REPLICAS = 5
 _OPTIONS = frozenset(
-    {"namespace", "replicas", "storage", "compression", "credentials", "nkey", "ca", "cert", "key", "max_bytes"}
-)
+    {
+        "namespace", "replicas", "storage", "compression", "credentials", "nkey", "ca", "cert", "key", "max_bytes",
+        "max_age",
+    }
+)  # fmt: skip
+_AGE = re.compile(r"([0-9]{1,9})(s|m|h|d)")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_LEAST_AGE_S, _MOST_AGE_S = 60, 365 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,7 @@ class NatsAddress:
         on_disk: streams survive the end of all servers. The hub does not need it: what is lost with it is read from
             the source again.
         max_bytes: of one stream; None: the run's own memory bound.
+        max_age_s: how long anything may wait there, before it is dropped; None: for ever.
     """
 
     servers: tuple[str, ...]
@@ -52,6 +59,7 @@ class NatsAddress:
     on_disk: bool = False
     compression: Compression = Compression.LZ4
     max_bytes: int | None = None
+    max_age_s: float | None = None
 
     def __str__(self) -> str:
         """The servers, for people."""
@@ -94,6 +102,7 @@ def read_address(text: str) -> NatsAddress | None:
             options, "compression", {codec.name.lower(): codec for codec in Compression}, default="lz4"
         ),
         max_bytes=_number(options, "max_bytes", 1024 * 1024, 2**50) if "max_bytes" in options else None,
+        max_age_s=_age(options["max_age"]) if "max_age" in options else None,
         **files,
     )
 
@@ -148,6 +157,14 @@ def _number(options: dict[str, str], name: str, least: int, most: int) -> int:
     if not text.isdecimal() or not least <= int(text) <= most:
         raise _wrong(f"{name} must be a number from {least:,} to {most:,}")
     return int(text)
+
+
+def _age(text: str) -> float:
+    found = _AGE.fullmatch(text)
+    seconds = int(found[1]) * _SECONDS[found[2]] if found else 0
+    if not _LEAST_AGE_S <= seconds <= _MOST_AGE_S:
+        raise _wrong("max_age must be a number with s, m, h or d, like 6h, from 60s to 365d")
+    return float(seconds)
 
 
 def _choice(options: dict[str, str], name: str, values: dict[str, _T], *, default: str) -> _T:

@@ -15,6 +15,8 @@ WINDOW = 8
 """Messages of a lane that are under way to the server at once."""
 TICK_S = 0.5
 """How often one who waits looks around."""
+STORED = "Mainstem-Stored"
+"""The header of a message without data: so many messages of its lane were stored before this one."""
 TRACE = "traceparent"
 """The header with the span that sent a frame; only there while it is traced."""
 

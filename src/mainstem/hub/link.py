@@ -19,9 +19,10 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext, api
 from nats.js import errors as js_errors
 
-from mainstem.contract.hub import HubFill, HubTraffic
+from mainstem.contract.hub import HubAge, HubFill, HubTraffic
 from mainstem.errors import ConnectError, ConnectReason, InvalidError, LostConnectionError, MainstemError
 from mainstem.hub.address import NatsAddress
+from mainstem.hub.filling import fills
 from mainstem.log import logger
 
 CONNECT_S = 8.0
@@ -29,7 +30,6 @@ CALL_S = 15.0
 MIN_PAYLOAD = 64 * 1024
 PENDING_BYTES = 16 * 1024 * 1024
 """What the client keeps to be sent while it connects anew."""
-_STREAMS_AT_ONCE = 256  # the most that one answer of JetStream's API holds
 _RESOURCES = {10023, 10027, 10028, 10047}  # insufficient resources, most streams, memory, storage
 _NO_ROOM = "give NATS more (max_memory_store, max_file_store), or take less: nats://…?max_bytes=BYTES"
 _log = logger(__name__)
@@ -106,36 +106,26 @@ class NatsLink:
 
     def measured(self) -> HubTraffic:
         """What passed so far, and what waits now; that is 0 when NATS does not answer."""
-        fills: tuple[HubFill, ...] = ()
+        found: tuple[HubFill, ...] = ()
         with contextlib.suppress(MainstemError):
-            fills = self.call(self._fills(), 3.0)
+            found = self.call(fills(self.client, stream_name(self.namespace, "run_")), 3.0)
         return replace(
             self.traffic,
-            waiting_messages=sum(fill.messages for fill in fills),
-            waiting_bytes=sum(fill.bytes for fill in fills),
-            fills=fills,
+            waiting_messages=sum(fill.messages for fill in found),
+            waiting_bytes=sum(fill.bytes for fill in found),
+            fills=found,
         )
 
-    async def _fills(self) -> tuple[HubFill, ...]:
-        prefix = stream_name(self.namespace, "run_")
-        named = [(info.config.name or "", info) for info in await self._streams()]
-        return tuple(
-            # behind the run's id its start and its number, see `hub.nats.NatsHubs`
-            HubFill(
-                name.removeprefix(prefix).rsplit("_", 2)[0], info.state.messages, info.state.bytes,
-                info.config.max_bytes or 0,
-            )
-            for name, info in named
-            if name.startswith(prefix)
-        )  # fmt: skip
-
-    async def _streams(self) -> list[api.StreamInfo]:
-        found: list[api.StreamInfo] = []
-        while True:
-            more = await self.js.streams_info(offset=len(found))
-            found += more
-            if len(more) < _STREAMS_AT_ONCE:
-                return found
+    def age(self, run_id: str) -> HubAge | None:
+        """Of what waits in the hubs of a run. None if it may wait for ever, or NATS does not answer."""
+        max_age_s = self.address.max_age_s
+        if max_age_s is None:
+            return None
+        with contextlib.suppress(MainstemError):
+            found = self.call(fills(self.client, stream_name(self.namespace, "run_")), 3.0)
+            of_run = [fill.oldest_s for fill in found if fill.stream_id == run_id.replace(".", "_")]
+            return HubAge(max(of_run, default=0.0), max_age_s)
+        return None
 
     def close(self) -> None:
         """Disconnect and end the thread; also when it never opened."""

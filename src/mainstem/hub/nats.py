@@ -1,8 +1,9 @@
 """The hub on NATS JetStream: one stream for each hub, one subject for each lane.
 
 A stream is a work queue with a bound that refuses what is new: nothing is ever dropped to make room, and a publisher
-waits until its writer has taken something. What is in it need not be durable: the target's checkpoint and the source's
-log say where to go on, so that a hub that is lost costs a new try, and no row.
+waits until its writer has taken something. With a limit of age, what waited for longer is dropped; the receiving half
+of its lane finds that out. What is in it need not be durable: the target's checkpoint and the source's log say where to
+go on, so that a hub that is lost costs a new try, and no row.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ from mainstem.hub.receiving import ReceivingLane
 from mainstem.hub.sending import SendingLane
 from mainstem.model.batch import Place
 from mainstem.model.frame import Frame
+
+_SAME_S = 120.0
+"""For so long a message that is offered again is known by its id; JetStream wants it to be no more than the age."""
 
 
 class NatsHubs:
@@ -85,6 +89,7 @@ class NatsHub:
             raise
 
     async def _create(self) -> None:
+        max_age_s = self.link.address.max_age_s
         await self.link.js.add_stream(
             api.StreamConfig(
                 name=self.stream,
@@ -94,7 +99,8 @@ class NatsHub:
                 max_bytes=self._max_bytes,
                 storage=api.StorageType.FILE if self.link.address.on_disk else api.StorageType.MEMORY,
                 num_replicas=self.link.address.replicas,
-                duplicate_window=120,
+                max_age=max_age_s,
+                duplicate_window=min(_SAME_S, max_age_s or _SAME_S),
                 metadata={INSTALLATION: self.link.installation},
             )
         )

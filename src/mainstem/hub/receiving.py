@@ -16,7 +16,7 @@ from nats.js import errors as js_errors
 from mainstem.contract.hub import Delivery
 from mainstem.errors import LostConnectionError, MainstemError, WireError
 from mainstem.hub.framing import Decoder, head_of
-from mainstem.hub.lane import TICK_S, TRACE, WINDOW, LaneLife, consumer_name, find_out, lost
+from mainstem.hub.lane import STORED, TICK_S, TRACE, WINDOW, LaneLife, consumer_name, find_out, lost
 from mainstem.hub.link import NatsLink
 from mainstem.model.batch import Place
 
@@ -51,8 +51,10 @@ class ReceivingLane:
         self._link, self._life, self._room = link, life or LaneLife(), room
         self._decoder = Decoder()
         self._early: dict[tuple[int, int], Msg] = {}
-        self._ready: deque[Msg] = deque()
+        self._ready: deque[tuple[float, Msg]] = deque()  # since when they are here
         self._want = (1, 0)  # frame and part that come next from the server
+        self._came = 0  # messages, each once and in their order
+        self._order = _Order()
         self._seq = 0
         self._ended = False
         self._heard_s = self._asked_s = self._came_s = time.monotonic()
@@ -73,7 +75,7 @@ class ReceivingLane:
                 while not self._ready and not (self._ended or life.over):
                     life.changed.wait(TICK_S)
                     self._check_silence()
-                message = self._ready.popleft() if self._ready else None
+                message = self._ready.popleft()[1] if self._ready else None
             if message is None:
                 if life.error is not None and not life.cancelled:
                     raise life.error
@@ -86,7 +88,7 @@ class ReceivingLane:
         """The next frame if all of it is there; never waits."""
         while True:
             with self._life.changed:
-                message = self._ready.popleft() if self._ready else None
+                message = self._ready.popleft()[1] if self._ready else None
             if message is None:
                 return None
             delivery = self._take(message)
@@ -201,7 +203,14 @@ class ReceivingLane:
     async def _arrived(self, message: Msg) -> None:
         """A message or a heartbeat; in the loop's thread. Puts messages into their order, each once."""
         self._heard_s = time.monotonic()
+        if max_age_s := self._link.address.max_age_s:
+            self._check_held_up(max_age_s)
+            if message.reply:
+                self._order.take(message.metadata.sequence.consumer)
         if not message.data:
+            if message.headers and STORED in message.headers:
+                await self._ack(message)
+                self._check_age(int(message.headers[STORED]))
             return
         try:
             head = head_of(message.data)
@@ -219,8 +228,51 @@ class ReceivingLane:
             await self._ack(message)
         with self._life.changed:
             while (following := self._early.pop(self._want, None)) is not None:
-                self._ready.append(following)
+                self._ready.append((self._came_s, following))
+                self._came += 1
                 number, part = self._want
                 last = part + 1 == head_of(following.data).parts
                 self._want = (number + 1, 0) if last else (number, part + 1)
             self._life.changed.notify_all()
+        if len(self._early) >= WINDOW:  # the oldest of so many was sent only when the one that is missing was stored
+            self._check_age(self._came + 1)
+
+    def _check_age(self, stored: int) -> None:
+        """So many messages had been stored before what came just now: those that did not come are no more.
+
+        They come in the order in which they were stored. Where some of those handed out were lost on the way, the
+        server first hands out all that it has.
+        """
+        max_age_s = self._link.address.max_age_s
+        if stored <= self._came or not max_age_s:
+            return
+        if self._order.whole:
+            self._life.fail(_too_old(max_age_s))
+        else:
+            asyncio.run_coroutine_threadsafe(self._renew(), self._link.loop)
+
+    def _check_held_up(self, max_age_s: float) -> None:
+        """What nobody takes here the server drops, too, and hands out more in its place: that must not pile up."""
+        with self._life.changed:
+            oldest_s = self._ready[0][0] if self._ready else self._heard_s
+        if self._heard_s - oldest_s > max_age_s:
+            self._life.fail(_too_old(max_age_s))
+
+
+def _too_old(max_age_s: float) -> LostConnectionError:
+    return LostConnectionError(
+        f"messages waited in the hub for longer than its max_age of {max_age_s:,.0f} s, and are gone",
+        remedy="look at what the target waits for; or give them more time: nats://…?max_age=6h",
+    )
+
+
+class _Order:
+    """Whether all that the server has handed out of a lane has come, by its numbers, which begin at 1."""
+
+    def __init__(self) -> None:
+        self.whole, self._last = False, 0
+
+    def take(self, number: int) -> None:
+        """The next one that came."""
+        self.whole = number == 1 or (self.whole and number == self._last + 1)
+        self._last = number

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from concurrent.futures import Future
 
 import nats.errors
 from nats.js import errors as js_errors
@@ -12,11 +13,13 @@ from nats.js import errors as js_errors
 from mainstem import tracing
 from mainstem.errors import CancelledError, MainstemError
 from mainstem.hub.framing import Encoder
-from mainstem.hub.lane import TICK_S, TRACE, WINDOW, LaneLife, find_out, lost
+from mainstem.hub.lane import STORED, TICK_S, TRACE, WINDOW, LaneLife, find_out, lost
 from mainstem.hub.link import NatsLink
 from mainstem.model.batch import Place
 from mainstem.model.frame import Frame
 
+NOTES = 4
+"""So often in the time that a message may wait the receiving half is told how many were stored."""
 RETRY_S = 20.0
 """For how long a message is offered again to a server that does not answer."""
 _HEADER_ROOM = 512
@@ -46,6 +49,10 @@ class SendingLane:
         self._under_way: set[int] = set()
         self._ended = False
         link.reconnected.add(self._check)
+        self._telling: Future[None] | None = None
+        if link.address.max_age_s:
+            telling = self._tell_what_is_stored(link.address.max_age_s / NOTES)
+            self._telling = asyncio.run_coroutine_threadsafe(telling, link.loop)
 
     def publish(self, frame: Frame) -> None:
         """Put a frame in; waits while the stream is full, until all but `WINDOW` messages of it have found room.
@@ -74,6 +81,8 @@ class SendingLane:
     def release(self) -> None:
         """Watch the connection no longer."""
         self._link.reconnected.discard(self._check)
+        if self._telling is not None:
+            self._telling.cancel()
 
     async def _check(self) -> None:
         await find_out(self._life, self._link, self.place, receiving=False)
@@ -149,6 +158,15 @@ class SendingLane:
                     await asyncio.wait_for(self._room.wait(), _ROOM_S)
                 return
             await asyncio.sleep(0.005)
+
+    async def _tell_what_is_stored(self, every_s: float) -> None:
+        """Tell the receiving half, so that it finds out when the last messages were dropped because of their age."""
+        while not self._life.over:
+            await asyncio.sleep(every_s)
+            with contextlib.suppress(TimeoutError, nats.errors.Error, js_errors.Error):
+                await self._link.js.publish(
+                    self.place.subject, b"", timeout=5, stream=self.place.stream, headers={STORED: str(self._base())}
+                )
 
     async def _pause(self, error: Exception, deadline: float) -> None:
         if isinstance(error, js_errors.NoStreamResponseError):  # none listens: the stream was deleted, or has no leader
