@@ -132,11 +132,12 @@ def yes() -> bool:
 @pytest.mark.parametrize("files", [True, False], ids=["load", "insert"])
 def test_every_value_arrives_as_it_is(mysql_db: ConnectionSettings, files: bool) -> None:
     names = {f"v{number}": type_ for number, (type_, _, _) in enumerate(VALUES)}
-    run_sql(mysql_db, f"CREATE TABLE t (id int PRIMARY KEY, {', '.join(f'{n} {t}' for n, t in names.items())})")
+    run_sql(mysql_db, f"CREATE TABLE t (id int PRIMARY KEY AUTO_INCREMENT, {', '.join(f'{n} {t}' for n, t in names.items())})")
     with loader_of(mysql_db) as loader:
         loader._takes_files = files
         write(loader, plan_of(mysql_db.database, id="int", **names), (b"0", *(cell for _, cell, _ in VALUES)))
     claims = [claim.replace("v ", f"v{n} ").replace("(v", f"(v{n}") for n, (_, _, claim) in enumerate(VALUES)]
+    claims.append("id = 0")  # and not the next number
     (answer,) = run_sql(mysql_db, f"SELECT {', '.join(f'({claim}) IS TRUE' for claim in claims)} FROM t")
     assert [claim for claim, true in zip(claims, answer, strict=True) if true != "1"] == []
 

@@ -35,6 +35,7 @@ _FAMILIES = {
 _FAMILY = {name: family for family, names in _FAMILIES.items() for name in names}
 _UNHEX = "UNHEX({})"
 _BYTEWISE = (LoadOp.TEXT, LoadOp.HEX)
+_NUMBERS = (LoadOp.DIGITS, LoadOp.DECIMAL, LoadOp.FLOAT)
 
 _REASONS = {
     Refusal.MALFORMED: ("a value that does not have the form of its type", "repair the row at the source"),
@@ -218,11 +219,16 @@ class BatchEncoder:
         return row_key(self._table, rows, row)
 
     def load_sql(self, into: str) -> str:
-        """The statement that asks for the rows."""
+        """The statement that asks for the rows.
+
+        Where any column is SET, all are that may be numbered: the server would forget that it was given a number, and
+        make one in place of a 0.
+        """
         names = [_DIALECT.quote(column.target) for column in self._table.columns]
+        any_set = any(form_.expression for form_ in self._forms)
         fields, sets = [], []
         for index, (name, form_) in enumerate(zip(names, self._forms, strict=True)):
-            expression = form_.expression
+            expression = form_.expression or ("{}" if any_set and form_.op in _NUMBERS else "")
             fields.append(f"@mainstem_{index}" if expression else name)
             if expression:
                 sets.append(f"{name} = {expression.format(fields[-1])}")
