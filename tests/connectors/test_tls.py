@@ -23,7 +23,9 @@ from mainstem.connectors.mysql import client as mysql_client
 from mainstem.contract.inspector import ServerInfo
 from mainstem.errors import ConnectError, ConnectReason
 from mainstem.model.connection import ConnectionSettings, SslMode, SslSettings
+from mainstem.model.frame import Chunk
 from tests.connectors import tls
+from tests.connectors.mysql.rows import SOURCE, batch_of, loader_of, plan_of
 
 SPECS = {"mysql": mysql.SPEC, "postgresql": postgres.SPEC}
 DISABLED, REQUIRE, VERIFY_CA, VERIFY_FULL = SslMode
@@ -166,6 +168,20 @@ def test_a_server_without_tls_is_not_spoken_to_in_clear(
     error = refusal(replace(settings, ssl=SslSettings(mode, trustme.CA().cert_pem.bytes())))
     assert error.reason is ConnectReason.TLS
     assert "does not offer TLS" in error.message
+
+
+@pytest.mark.parametrize("server", ["mysql"], indirect=True)
+def test_what_both_can_is_agreed_on_before_tls_begins(server: tls.TlsServer) -> None:
+    settings = replace(server.settings, ssl=server.certificates.ssl(REQUIRE, ""), database="agreed")
+    with mysql_client.connect(server.settings) as admin:
+        mysql_client.query(admin, "CREATE DATABASE agreed")
+        mysql_client.query(admin, "CREATE TABLE agreed.t (id int PRIMARY KEY AUTO_INCREMENT)")
+    with loader_of(settings) as loader:
+        assert mysql_client.tls_version(loader._connection)
+        loader.begin(plan_of("agreed", id="int"), Chunk(SOURCE, 0), quarantine=None)
+        assert not loader.alone  # as it sends arrays, which the server would refuse from others
+        loader.write(batch_of((b"1",), (b"0",)))
+        assert loader.commit(2).rows_written == 2
 
 
 def _encrypted(pem: bytes) -> bytes:

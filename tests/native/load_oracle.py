@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mainstem.native.ops import LoadOp, Refusal
+from mainstem.native.ops import LoadForm, LoadOp, Refusal
 
 Cell = bytes | None
 FLOAT_MAX = struct.unpack("<f", b"\xff\xff\x7f\x7f")[0]
 IN_FILE = {0: b"\\0", 9: b"\\t", 10: b"\\n", 92: b"\\\\"}
 IN_LITERAL = {0: b"\\0", 39: b"\\'", 92: b"\\\\"}
+NULLS = {LoadForm.FILE: b"\\N", LoadForm.LITERALS: b"NULL", LoadForm.PARAMETERS: b"\1"}
 DATE = re.compile(rb"\d{4}-..-..(?: .{7,}\d)?", re.DOTALL)
 SPECIAL_DATE = re.compile(rb"-?infinity.*|\d{5,}-.*|\d{4}-.* BC", re.DOTALL)
 SPECIAL_NUMBER = re.compile(rb"NaN.*|-?Infinity.*", re.DOTALL)
@@ -31,7 +32,7 @@ class Rules:
     lengths: Sequence[int]
     required: Sequence[int]
     special_values: str
-    literals: bool
+    form: LoadForm
 
 
 @dataclass
@@ -54,9 +55,18 @@ def write(rows: Sequence[Sequence[Cell]], rules: Rules) -> Written:
         except RefusedError as refusal:
             result.refused.append((index, column, refusal.args[0]))
         else:
-            result.payload += b"(" + b",".join(line) + b")," if rules.literals else b"\t".join(line) + b"\n"
+            result.payload += _row(line, rules.form)
             result.coerced += coerced
     return result
+
+
+def _row(cells: Sequence[bytes], form: LoadForm) -> bytes:
+    match form:
+        case LoadForm.LITERALS:
+            return b"(" + b",".join(cells) + b"),"
+        case LoadForm.PARAMETERS:
+            return b"".join(cells)
+    return b"\t".join(cells) + b"\n"
 
 
 def _cell(cell: Cell, column: int, rules: Rules) -> tuple[bytes, str]:
@@ -65,17 +75,20 @@ def _cell(cell: Cell, column: int, rules: Rules) -> tuple[bytes, str]:
         try:
             text = _value(cell, rules.ops[column], rules.lengths[column])
             no_label = rules.ops[column] is LoadOp.ENUM and not cell and rules.lengths[column]
-            return _spelled(text, rules.ops[column], literals=rules.literals), "no_label" if no_label else ""
+            return _spelled(text, rules.ops[column], rules.form), "no_label" if no_label else ""
         except RefusedError as refusal:
             if refusal.args[0] is not Refusal.SPECIAL_VALUE or rules.special_values == "error":
                 raise
             what = "special_value_null"
     if column in rules.required:
         raise RefusedError(Refusal.NULL_VALUE)
-    return (b"NULL" if rules.literals else b"\\N"), what
+    return NULLS[rules.form], what
 
 
-def _spelled(text: bytes, op: LoadOp, *, literals: bool) -> bytes:
+def _spelled(text: bytes, op: LoadOp, form: LoadForm) -> bytes:
+    literals = form is LoadForm.LITERALS
+    if form is LoadForm.PARAMETERS:
+        return b"\0" + _length(len(text)) + text
     if literals and op is LoadOp.DIGITS:
         return text
     if literals and op in (LoadOp.HEX, LoadOp.UUID_HEX, LoadOp.GEOMETRY):
@@ -83,6 +96,14 @@ def _spelled(text: bytes, op: LoadOp, *, literals: bool) -> bytes:
     escapes = IN_LITERAL if literals else IN_FILE
     escaped = b"".join(escapes.get(byte, bytes([byte])) for byte in text)
     return b"'" + escaped + b"'" if literals else escaped
+
+
+def _length(size: int) -> bytes:
+    """Source: MySQL Internals, "Length-Encoded Integer"."""
+    if size < 251:
+        return bytes([size])
+    head, width = next((head, width) for head, width in ((252, 2), (253, 3), (254, 8)) if size < 1 << 8 * width)
+    return bytes([head]) + size.to_bytes(width, "little")
 
 
 def _value(cell: bytes, op: LoadOp, length: int) -> bytes:

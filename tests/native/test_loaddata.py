@@ -12,7 +12,7 @@ from load_oracle import Cell, Rules, write
 
 from mainstem.errors import WireError
 from mainstem.native.loaddata import LoadDataEncoder
-from mainstem.native.ops import LoadOp, Refusal
+from mainstem.native.ops import LoadForm, LoadOp, Refusal
 
 wild = st.binary(max_size=30)
 texts = st.one_of(
@@ -60,14 +60,14 @@ def tables(draw: st.DrawFn) -> tuple[Rules, list[list[Cell]]]:
     ops = draw(st.lists(st.sampled_from(LoadOp), min_size=1, max_size=4))
     lengths = [draw(st.integers(-1 if op is LoadOp.DATE else 0, 7)) for op in ops]
     required = draw(st.lists(st.integers(0, len(ops) - 1), max_size=2))
-    rules = Rules(ops, lengths, required, draw(st.sampled_from(("error", "null"))), draw(st.booleans()))
+    rules = Rules(ops, lengths, required, draw(st.sampled_from(("error", "null"))), draw(st.sampled_from(LoadForm)))
     row = st.tuples(*(st.one_of(st.none(), CELLS[op], CELLS[op], wild) for op in ops)).map(list)
     return rules, draw(st.lists(row, max_size=12))
 
 
 def encoder_of(rules: Rules) -> LoadDataEncoder:
     return LoadDataEncoder(
-        rules.ops, rules.lengths, required=rules.required, special_values=rules.special_values, literals=rules.literals
+        rules.ops, rules.lengths, required=rules.required, special_values=rules.special_values, form=rules.form
     )
 
 
@@ -87,12 +87,12 @@ def test_rows_are_written_as_the_oracle_writes_them(table: tuple[Rules, list[lis
     assert encoder.coerced == +expected.coerced
 
 
-@pytest.mark.parametrize("literals", [False, True])
+@pytest.mark.parametrize("form", LoadForm)
 @pytest.mark.parametrize("op", [LoadOp.TEXT, LoadOp.HEX, LoadOp.DECIMAL])
-@pytest.mark.parametrize("size", [0, 1, 63, 64, 65, 4095, 4096, 4097, 100_000])
-def test_cells_of_any_size_are_written_whole(op: LoadOp, size: int, literals: bool) -> None:
+@pytest.mark.parametrize("size", [0, 1, 63, 64, 65, 250, 251, 4095, 4096, 4097, 100_000])
+def test_cells_of_any_size_are_written_whole(op: LoadOp, size: int, form: LoadForm) -> None:
     cells = [b"\\" * size, b"a" * size + b"\0", bytes(range(256)) * (size // 256 + 1)]
-    rules = Rules([op, LoadOp.TEXT], [0, 0], [], "error", literals)
+    rules = Rules([op, LoadOp.TEXT], [0, 0], [], "error", form)
     payload, refused = encoder_of(rules).encode([buffers_of(cells)] * 2, 0, 0, 3)
     assert bytes(payload) == write([[cell, cell] for cell in cells], rules).payload
     assert refused == []
@@ -130,11 +130,21 @@ SAMPLES: list[tuple[LoadOp, int, bytes, bytes | Refusal, bytes | Refusal]] = [
 def test_cells_are_written_as_mysql_reads_them(
     op: LoadOp, length: int, cell: bytes, in_file: bytes | Refusal, literal: bytes | Refusal
 ) -> None:
-    for literals, expected in ((False, in_file), (True, literal)):
-        encoder = LoadDataEncoder([op], [length], literals=literals)
+    for form, expected in ((LoadForm.FILE, in_file), (LoadForm.LITERALS, literal)):
+        encoder = LoadDataEncoder([op], [length], form=form)
         payload, refused = encoder.encode([buffers_of([cell])], 0, 0, 1)
-        text = bytes(payload)[1:-2] if literals else bytes(payload)[:-1]
+        text = bytes(payload)[1:-2] if form is LoadForm.LITERALS else bytes(payload)[:-1]
         assert (refused[0][2] if refused else text) == expected
+
+
+@pytest.mark.parametrize(("size", "length"), [
+    (0, b"\0"), (250, b"\xfa"), (251, b"\xfc\xfb\0"), (65535, b"\xfc\xff\xff"), (65536, b"\xfd\0\0\1"),
+    (1 << 24, b"\xfe\0\0\0\1\0\0\0\0"),
+])  # fmt: skip
+def test_a_parameter_begins_with_its_length(size: int, length: bytes) -> None:
+    encoder = LoadDataEncoder([LoadOp.TEXT], [0], form=LoadForm.PARAMETERS)
+    payload, _ = encoder.encode([buffers_of([b"x" * size, None])], 0, 0, 2)
+    assert bytes(payload) == b"\0" + length + b"x" * size + b"\1"
 
 
 def ints(*values: int) -> bytes:
@@ -148,13 +158,13 @@ def ints(*values: int) -> bytes:
     st.binary(max_size=30),
     st.tuples(st.integers(0, 6), st.integers(0, 6), st.integers(0, 20)),
     st.sampled_from(LoadOp),
-    st.booleans(),
+    st.sampled_from(LoadForm),
 )
 def test_any_buffers_are_written_or_refused(
-    validity: bytes | None, offsets: list[int], data: bytes, where: tuple[int, int, int], op: LoadOp, literals: bool
+    validity: bytes | None, offsets: list[int], data: bytes, where: tuple[int, int, int], op: LoadOp, form: LoadForm
 ) -> None:
     offset, start, stop = where
-    encoder = LoadDataEncoder([op], [6], special_values="null", literals=literals)
+    encoder = LoadDataEncoder([op], [6], special_values="null", form=form)
     try:
         payload, refused = encoder.encode([(validity, ints(*offsets), data)], offset, start, stop)
     except WireError:
@@ -162,7 +172,7 @@ def test_any_buffers_are_written_or_refused(
     except ValueError:
         assert start > stop
         return
-    if not literals:
+    if form is LoadForm.FILE:
         assert bytes(payload).count(b"\n") + len(refused) == stop - start
 
 

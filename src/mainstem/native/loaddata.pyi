@@ -1,15 +1,14 @@
-"""Arrow ``binary`` columns of text cells → rows for MySQL: the file of LOAD DATA, or the tuples of an INSERT."""
+"""Arrow ``binary`` columns of text cells → rows for MySQL: a file for LOAD DATA, tuples of an INSERT, or parameters."""
 
 from collections.abc import Sequence
 
 from mainstem.native.encoding import RowEncoder
-from mainstem.native.ops import LoadOp
+from mainstem.native.ops import LoadForm, LoadOp
 
 class LoadDataEncoder(RowEncoder):
-    """Writes rows for MySQL.
+    """Writes rows for MySQL, in one of the forms of `LoadForm`.
 
-    As a file: fields ended by a tab, escaped by a backslash, lines ended by a newline; what an op calls hex is meant
-    for UNHEX. As literals: ``(1,'text',x'00'),`` for each row, the comma also after the last.
+    What an op calls hex is meant for UNHEX, but in literals, which say themselves that they are hex.
 
     `coerced` counts ``special_value_null``, and ``no_label`` for each error value of an ENUM, for which the server
     gives one warning.
@@ -22,7 +21,7 @@ class LoadDataEncoder(RowEncoder):
         *,
         required: Sequence[int] = (),
         special_values: str = "error",
-        literals: bool = False,
+        form: LoadForm = ...,
     ) -> None:
         """Fix what is done with each column.
 
@@ -32,5 +31,5 @@ class LoadDataEncoder(RowEncoder):
             required: columns, by number, whose nulls are refused.
             special_values: what becomes of values that no type of MySQL holds: ``error`` refuses the row, ``null``
                 writes a null.
-            literals: for INSERT rather than for LOAD DATA.
+            form: what becomes of the rows.
         """

@@ -1,21 +1,21 @@
 # cython: language_level=3
-"""Arrow ``binary`` columns of text cells → rows for MySQL: the file of LOAD DATA, or the tuples of an INSERT.
+"""Arrow ``binary`` columns of text cells → rows for MySQL: the file of LOAD DATA, the tuples of an INSERT, or parameters.
 
 Source: MySQL manual, "LOAD DATA Statement", Field and Line Handling; "String Literals"; "Hexadecimal Literals";
-"Geometry Values", Internal Storage Format.
+"Geometry Values", Internal Storage Format. MariaDB documentation, "COM_STMT_BULK_EXECUTE".
 """
 
 from libc.stdint cimport uint8_t, uint64_t
 from libc.stdio cimport snprintf
 from libc.stdlib cimport strtod
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp, memcpy, memmove
 
 from mainstem.native.encoding cimport (
     BAD_OFFSETS, CHANGED_NO_LABEL, CHANGED_SPECIAL, MALFORMED, NO_MEMORY, NULL_VALUE, OK, POLICY_ERROR, SLACK,
     SPECIAL_VALUE, TOO_FINE, Cells, Column, Out, RowEncoder, data_bytes, offset_at, piece, plain, put, room, valid,
 )
 
-from mainstem.native.ops import LoadOp
+from mainstem.native.ops import LoadForm, LoadOp
 
 
 cdef enum:
@@ -27,6 +27,13 @@ cdef enum:
     MAX_DIGITS = 17
     MAX_SINGLE_DIGITS = 9
     GEOMETRY_KINDS = 7
+    SHORT = 251      # lengths from here on take more than a byte
+    LONGEST = 9      # bytes of a length
+
+    # The values of `LoadForm`.
+    FILE = 0
+    LITERALS = 1
+    PARAMETERS = 2
 
     # The values of `LoadOp`.
     TEXT = 0
@@ -44,7 +51,8 @@ cdef enum:
 cdef const char *HEX_DIGITS = b"0123456789abcdef"
 cdef double FLOAT_MAX = 3.4028234663852886e38
 cdef double FLOAT_SAFE = 3.402e38
-# 0: as it is; else the letter after the backslash. For the file of LOAD DATA, and for a literal in single quotes.
+# 0: as it is; else the letter after the backslash. For the file of LOAD DATA, and for a literal in single quotes; a
+# parameter has none.
 cdef uint8_t[256] _IN_FILE
 cdef uint8_t[256] _IN_LITERAL
 
@@ -69,6 +77,12 @@ cdef int _text(Out *out, const uint8_t *cell, size_t size, const uint8_t *escape
     cdef uint8_t *target
     cdef size_t part
     cdef uint8_t letter
+    if escapes == NULL:
+        if room(out, size) < 0:
+            return NO_MEMORY
+        memcpy(out.start + out.size, cell, size)
+        out.size += size
+        return OK
     while size:
         part = piece(size)
         if room(out, part * ESCAPED) < 0:
@@ -135,6 +149,27 @@ cdef int _geometry(Out *out, const uint8_t *cell, size_t size) noexcept nogil:
     if size < 9 or cell[4] != 1 or cell[6] or cell[7] or cell[8] or not 1 <= cell[5] <= GEOMETRY_KINDS:
         return MALFORMED
     return _hex(out, cell, size)
+
+
+cdef int _say_length(Out *out, size_t begin) noexcept nogil:
+    """Write the length of what is there from ``begin`` on before it; there is a byte for it, which most need."""
+    cdef size_t size = out.size - begin
+    cdef uint8_t *length
+    cdef int width
+    cdef int i
+    if size < SHORT:
+        out.start[begin - 1] = <uint8_t> size
+        return OK
+    width = 2 if size < 1 << 16 else 3 if size < 1 << 24 else 8
+    if room(out, LONGEST) < 0:
+        return NO_MEMORY
+    memmove(out.start + begin + width, out.start + begin, size)
+    length = out.start + begin - 1
+    length[0] = 0xFC if width == 2 else 0xFD if width == 3 else 0xFE
+    for i in range(width):
+        length[1 + i] = <uint8_t> (size >> 8 * i)
+    out.size += width
+    return OK
 
 
 cdef inline bint _digit(uint8_t byte) noexcept nogil:
@@ -257,10 +292,10 @@ cdef int _float(Out *out, const uint8_t *cell, size_t size, bint any_digits) noe
 cdef class LoadDataEncoder(RowEncoder):
     """Writes batches of one table for LOAD DATA or INSERT. For one thread at a time."""
 
-    cdef bint literals
+    cdef int form
     cdef const uint8_t *escapes
 
-    def __init__(self, ops, lengths, *, required=(), special_values="error", literals=False):
+    def __init__(self, ops, lengths, *, required=(), special_values="error", form=LoadForm.FILE):
         cdef Py_ssize_t i
         for op in ops:
             LoadOp(op)
@@ -268,15 +303,19 @@ cdef class LoadDataEncoder(RowEncoder):
             if not 0 <= i < self.width:
                 raise ValueError("required names a column that is not there")
             self.columns[i].required = True
-        self.literals = literals
-        if literals:
+        self.form = LoadForm(form)
+        if self.form == LITERALS:
             self.escapes = &_IN_LITERAL[0]
+        elif self.form == PARAMETERS:
+            self.escapes = NULL
         else:
             self.escapes = &_IN_FILE[0]
 
     cdef int row(self, Out *out, Cells *cells, Py_ssize_t first, Py_ssize_t row, Py_ssize_t *at) noexcept nogil:
-        if self.literals:
+        if self.form == LITERALS:
             return self._tuple(out, cells, first, row, at)
+        if self.form == PARAMETERS:
+            return self._parameters(out, cells, first, row, at)
         return self._line(out, cells, first, row, at)
 
     cdef int _line(self, Out *out, Cells *cells, Py_ssize_t first, Py_ssize_t row, Py_ssize_t *at) noexcept nogil:
@@ -331,6 +370,17 @@ cdef class LoadDataEncoder(RowEncoder):
         put(out, b"),", 2)
         return OK
 
+    cdef int _parameters(self, Out *out, Cells *cells, Py_ssize_t first, Py_ssize_t row, Py_ssize_t *at) noexcept nogil:
+        """Write a row's cells one behind the other."""
+        cdef Py_ssize_t column
+        cdef int code
+        for column in range(self.width):
+            code = self._cell(out, &self.columns[column], &cells[column], first, row)
+            if code != OK:
+                at[0] = column
+                return code
+        return OK
+
     cdef int _cell(self, Out *out, Column *column, Cells *cells, Py_ssize_t first, Py_ssize_t row) noexcept nogil:
         """Write any cell, also where there is no room for it yet."""
         cdef uint64_t begin
@@ -346,7 +396,10 @@ cdef class LoadDataEncoder(RowEncoder):
         if begin > end or end > cells.data_size:
             return BAD_OFFSETS
         mark = out.size
-        code = self._literal(out, column, cells.data + begin, end - begin)
+        if self.form == PARAMETERS:
+            code = self._parameter(out, column, cells.data + begin, end - begin)
+        else:
+            code = self._literal(out, column, cells.data + begin, end - begin)
         if code != SPECIAL_VALUE or self.special_values == POLICY_ERROR:
             return code
         out.size = mark
@@ -357,17 +410,27 @@ cdef class LoadDataEncoder(RowEncoder):
     cdef int _null(self, Out *out, Column *column) noexcept nogil:
         if column.required:
             return NULL_VALUE
-        put(out, b"NULL" if self.literals else b"\\N", 4 if self.literals else 2)
+        if self.form == PARAMETERS:
+            put(out, b"\1", 1)
+        else:
+            put(out, b"NULL" if self.form == LITERALS else b"\\N", 4 if self.form == LITERALS else 2)
         return OK
+
+    cdef int _parameter(self, Out *out, Column *column, const uint8_t *cell, size_t size) noexcept nogil:
+        cdef size_t begin = out.size + 2
+        cdef int code
+        put(out, b"\0\0", 2)
+        code = self._value(out, column, cell, size)
+        return code if code != OK else _say_length(out, begin)
 
     cdef int _literal(self, Out *out, Column *column, const uint8_t *cell, size_t size) noexcept nogil:
         cdef int code
-        if self.literals and column.op != DIGITS:
+        if self.form == LITERALS and column.op != DIGITS:
             put(out, b"x'" if HEX <= column.op <= GEOMETRY else b"'", 2 if HEX <= column.op <= GEOMETRY else 1)
         code = self._value(out, column, cell, size)
         if code != OK:
             return code
-        if self.literals and column.op != DIGITS:
+        if self.form == LITERALS and column.op != DIGITS:
             if room(out, 0) < 0:
                 return NO_MEMORY
             put(out, b"'", 1)
@@ -404,7 +467,7 @@ cdef class LoadDataEncoder(RowEncoder):
         cdef uint64_t total = 1024
         cdef Py_ssize_t i
         for i in range(self.width):
-            total += rows * (4 if self.literals else 1)
+            total += rows * (1 if self.form == FILE else 4)
             total += data_bytes(&cells[i], rows) * (2 if self.columns[i].op in (FLOAT, HEX, GEOMETRY) else 1)
         return total + total // 32
 

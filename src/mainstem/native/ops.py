@@ -160,6 +160,17 @@ class LoadOp(IntEnum):
     """A label; the parameter is not 0 where the empty cell is none, but the error value."""
 
 
+class LoadForm(IntEnum):
+    """What the encoder for MySQL makes of its rows."""
+
+    FILE = 0
+    """For LOAD DATA: fields ended by a tab, escaped by a backslash, lines ended by a newline."""
+    LITERALS = 1
+    """For INSERT: ``(1,'text',x'00'),`` for each row, the comma also after the last."""
+    PARAMETERS = 2
+    """For MariaDB's arrays of parameters: of each cell 1 for NULL; or 0, length as the protocol has it, its bytes."""
+
+
 class BinlogOp(IntEnum):
     """How a column's value stands in a row image of MySQL's binary log, and so what becomes of it: a text cell.
 

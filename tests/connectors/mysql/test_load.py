@@ -28,6 +28,7 @@ from mainstem.testing import servers
 from tests.connectors.mysql.rows import RUN, SOURCE, Cell, batch_of, loader_of, plan_of, run_sql
 
 CHUNK = Chunk(SOURCE, 0)
+WAYS = ("load", "insert", "array")
 ALL_BYTES = bytes(range(256))
 POINT = bytes(4) + b"\1" + struct.pack("<Idd", 1, 1.5, -2.5)
 # Type, what goes in, and SQL that is true of what the server then has.
@@ -125,16 +126,25 @@ def read_back(settings: ConnectionSettings, plan: TablePlan) -> list[tuple[Cell,
     return sorted(row for batch in columns for row in zip(*batch, strict=True))
 
 
+def go(loader: MysqlLoader, way: str) -> None:
+    """Have it take a way; arrays it takes into a table with AUTO_INCREMENT."""
+    assert loader._takes_arrays
+    loader._takes_files, loader._takes_arrays = way != "insert", way == "array"
+
+
 def yes() -> bool:
     return True
 
 
-@pytest.mark.parametrize("files", [True, False], ids=["load", "insert"])
-def test_every_value_arrives_as_it_is(mysql_db: ConnectionSettings, files: bool) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_every_value_arrives_as_it_is(mysql_db: ConnectionSettings, way: str) -> None:
     names = {f"v{number}": type_ for number, (type_, _, _) in enumerate(VALUES)}
-    run_sql(mysql_db, f"CREATE TABLE t (id int PRIMARY KEY AUTO_INCREMENT, {', '.join(f'{n} {t}' for n, t in names.items())})")
+    run_sql(
+        mysql_db,
+        f"CREATE TABLE t (id int PRIMARY KEY AUTO_INCREMENT, {', '.join(f'{n} {t}' for n, t in names.items())})",
+    )
     with loader_of(mysql_db) as loader:
-        loader._takes_files = files
+        go(loader, way)
         write(loader, plan_of(mysql_db.database, id="int", **names), (b"0", *(cell for _, cell, _ in VALUES)))
     claims = [claim.replace("v ", f"v{n} ").replace("(v", f"(v{n}") for n, (_, _, claim) in enumerate(VALUES)]
     claims.append("id = 0")  # and not the next number
@@ -142,15 +152,15 @@ def test_every_value_arrives_as_it_is(mysql_db: ConnectionSettings, files: bool)
     assert [claim for claim, true in zip(claims, answer, strict=True) if true != "1"] == []
 
 
-@pytest.mark.parametrize("files", [True, False], ids=["load", "insert"])
-def test_what_the_server_would_change_is_refused_and_rolled_back(mysql_db: ConnectionSettings, files: bool) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_what_the_server_would_change_is_refused_and_rolled_back(mysql_db: ConnectionSettings, way: str) -> None:
     accepted: list[tuple[str, Cell]] = []
     named: set[str | None] = set()
     for type_, cell in REFUSED:
-        run_sql(mysql_db, "DROP TABLE IF EXISTS t", f"CREATE TABLE t (id int PRIMARY KEY, v {type_})")
+        run_sql(mysql_db, "DROP TABLE IF EXISTS t", f"CREATE TABLE t (id int PRIMARY KEY AUTO_INCREMENT, v {type_})")
         run_sql(mysql_db, "DROP TABLE IF EXISTS mainstem_chunk, mainstem_run")
         with loader_of(mysql_db) as loader:
-            loader._takes_files = files
+            go(loader, way)
             plan = plan_of(mysql_db.database, id="int", v=type_.removesuffix(" not null"))
             try:
                 write(loader, plan, (b"1", cell))
@@ -189,8 +199,8 @@ SINGLES = [
 ]
 
 
-@pytest.mark.parametrize("files", [True, False], ids=["load", "insert"])
-def test_floats_come_back_bit_by_bit(mysql_db: ConnectionSettings, files: bool) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_floats_come_back_bit_by_bit(mysql_db: ConnectionSettings, way: str) -> None:
     generator = random.Random(5)
     doubles = [struct.pack("<d", value) for value in FLOATS] + [generator.randbytes(8) for _ in range(3000)]
     singles = [struct.pack("<f", value) for value in SINGLES] + [generator.randbytes(4) for _ in range(3000)]
@@ -199,16 +209,19 @@ def test_floats_come_back_bit_by_bit(mysql_db: ConnectionSettings, files: bool) 
         for number, (double, single) in enumerate(zip(doubles, singles, strict=True))
         if math.isfinite(struct.unpack("<d", double)[0]) and math.isfinite(struct.unpack("<f", single)[0])
     ]
-    run_sql(mysql_db, "CREATE TABLE t (id int PRIMARY KEY, d double, f float)")
+    run_sql(mysql_db, "CREATE TABLE t (id int PRIMARY KEY AUTO_INCREMENT, d double, f float)")
     plan = plan_of(mysql_db.database, id="int", d="double", f="float")
     with loader_of(mysql_db) as loader:
-        loader._takes_files = files
+        go(loader, way)
         write(loader, plan, *finite)
     assert read_back(mysql_db, plan) == sorted(finite)
 
 
+@pytest.mark.parametrize("way", ["load", "array"])
 @pytest.mark.parametrize("raw", [True, False], ids=["raw", "hex"])
-def test_bytes_that_begin_characters_swallow_nothing_behind_them(mysql_db: ConnectionSettings, raw: bool) -> None:
+def test_bytes_that_begin_characters_swallow_nothing_behind_them(
+    mysql_db: ConnectionSettings, raw: bool, way: str
+) -> None:
     generator = random.Random(7)
     pieces = [
         b"\xf0",
@@ -228,12 +241,58 @@ def test_bytes_that_begin_characters_swallow_nothing_behind_them(mysql_db: Conne
     cells = [*({bytes([a, b]) for a in range(256) for b in (0, 9, 10, 92, 0x80, 0xF0)})]
     cells += [b"".join(generator.choices(pieces, k=generator.randrange(12))) for _ in range(4000)]
     rows = [(b"%d" % number, cell, b"x", cell) for number, cell in enumerate(cells)]
-    run_sql(mysql_db, "CREATE TABLE t (id int PRIMARY KEY, a longblob, c char(1), b varbinary(80))")
+    run_sql(mysql_db, "CREATE TABLE t (id int PRIMARY KEY AUTO_INCREMENT, a longblob, c char(1), b varbinary(80))")
     plan = plan_of(mysql_db.database, id="int", a="longblob", c="char(1)", b="varbinary(80)")
     with loader_of(mysql_db) as loader:
         loader._raw_bytes = raw
+        go(loader, way)
         write(loader, plan, *rows)
     assert read_back(mysql_db, plan) == sorted(rows)
+
+
+@pytest.mark.parametrize(("way", "alone"), [("load", True), ("array", False)])
+def test_arrays_let_others_write_into_a_table_that_counts(mysql_db: ConnectionSettings, way: str, alone: bool) -> None:
+    run_sql(mysql_db, "CREATE TABLE t (id int PRIMARY KEY AUTO_INCREMENT, v longtext)")
+    plan = plan_of(mysql_db.database, id="int", v="longtext")
+    with loader_of(mysql_db, 2) as loader, MysqlTarget(mysql_db, RunOptions()).loader(RUN) as other:
+        go(loader, way)
+        loader.begin(plan, CHUNK, quarantine=None)
+        assert loader.alone is alone
+        loader.write(batch_of((b"1", b"one"), (b"2", None)))
+        if not alone:
+            go(other, way)
+            other.begin(plan, Chunk(SOURCE, 1), quarantine=None)
+            other.write(batch_of((b"9", b"nine")))
+            other.commit(1)
+        loader.commit(2)
+    assert run_sql(mysql_db, "SELECT GROUP_CONCAT(id, ':', v ORDER BY id) FROM t WHERE v IS NOT NULL") == [
+        ("1:one" if alone else "1:one,9:nine",)
+    ]
+
+
+def test_what_no_array_holds_goes_with_the_rest_of_its_chunk_by_file(mysql_db: ConnectionSettings) -> None:
+    run_sql(mysql_db, "CREATE TABLE t (id int PRIMARY KEY AUTO_INCREMENT, e enum('a'), v longblob)")
+    plan = plan_of(mysql_db.database, id="int", e="enum('a')", v="longblob")
+    large = bytes(9 << 20)
+    with loader_of(mysql_db, 3) as loader:
+        for number, rows in enumerate((
+            [(b"1", b"a", b"x"), (b"2", b"", b"x"), (b"3", b"a", b"x")], [(b"4", b"a", large), (b"5", b"a", None)],
+            [(b"6", b"a", b"x"), (b"7", b"a", large)],
+        )):  # fmt: skip
+            loader.begin(plan, Chunk(SOURCE, number), quarantine=None)
+            for row in rows:
+                loader.write(batch_of(row))
+            assert loader.commit(len(rows)).rows_written == len(rows)
+    (answer,) = run_sql(mysql_db, "SELECT COUNT(*), SUM(e = ''), SUM(LENGTH(v)), MAX(id) FROM t")
+    assert answer == ("7", "1", str(2 * len(large) + 4), "7")
+
+
+def test_a_server_that_prepares_nothing_gets_files() -> None:
+    with servers.mariadb({"max_prepared_stmt_count": 0}) as server:
+        settings = replace(server.settings, database="there")
+        run_sql(server.settings, "CREATE DATABASE there", "CREATE TABLE there.t (id int PRIMARY KEY AUTO_INCREMENT)")
+        with loader_of(settings) as loader:
+            assert write(loader, plan_of("there", id="int"), (b"1",)).rows_written == 1
 
 
 def test_specials_become_null_by_policy_and_are_counted(mysql_db: ConnectionSettings) -> None:
@@ -305,15 +364,15 @@ def test_more_refused_rows_than_allowed_fail_the_chunk(mysql_db: ConnectionSetti
     assert run_sql(mysql_db, "SELECT COUNT(*) FROM t") == [("0",)]
 
 
-@pytest.mark.parametrize("files", [True, False], ids=["load", "insert"])
-def test_upsert_changes_rows_by_primary_key_and_adds_the_others(mysql_db: ConnectionSettings, files: bool) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_upsert_changes_rows_by_primary_key_and_adds_the_others(mysql_db: ConnectionSettings, way: str) -> None:
     run_sql(
         mysql_db, "CREATE TABLE t (id int PRIMARY KEY, v text, u int UNIQUE, kept int DEFAULT 5)",
         "INSERT INTO t VALUES (1, 'old', 1, 7), (2, 'same', 2, 8)",
     )  # fmt: skip
     plan = replace(plan_of(mysql_db.database, id="int", v="text", u="int"), merge=True)
     with loader_of(mysql_db) as loader:
-        loader._takes_files = files
+        go(loader, way)
         assert write(loader, plan, (b"1", b"new", b"10"), (b"3", None, None)).rows_written == 2
     assert run_sql(mysql_db, "SELECT * FROM t ORDER BY id") == [
         ("1", "new", "10", "7"), ("2", "same", "2", "8"), ("3", None, None, "5"),

@@ -57,14 +57,15 @@ class _ClearTextPassword:
 _PLUGINS: dict[str, Any] = {"mysql_clear_password": _ClearTextPassword, "dialog": _ClearTextPassword}
 
 
-def connect(settings: ConnectionSettings, **options: Any) -> Connection[Cursor]:
+def connect(settings: ConnectionSettings, kind: Any = pymysql.connect, **options: Any) -> Connection[Cursor]:
     """Open a connection with the session that every use of ours needs.
 
     Session: UTC, utf8mb4, SQL mode without surprises, REPEATABLE READ, autocommit, all checks, no limits on statements
     and results.
 
     Args:
-        options: passed to the driver's ``connect``.
+        kind: the driver's connection, or one of its kind.
+        options: passed to it.
 
     Raises:
         ConnectError: whatever went wrong; the whole of names, TCP, TLS and login is bounded by
@@ -76,7 +77,7 @@ def connect(settings: ConnectionSettings, **options: Any) -> Connection[Cursor]:
     sock = open_socket(settings, deadline)
     try:
         with shut_down_at(sock, deadline):
-            connection: Connection[Cursor] = pymysql.connect(
+            connection: Connection[Cursor] = kind(
                 host=settings.host,
                 port=settings.port,
                 user=settings.username,

@@ -16,7 +16,7 @@ from mainstem.model.plan import ColumnPlan, TablePlan
 from mainstem.model.run import RunOptions
 from mainstem.model.types import Kind
 from mainstem.native.loaddata import LoadDataEncoder
-from mainstem.native.ops import LoadOp, Refusal
+from mainstem.native.ops import LoadForm, LoadOp, Refusal
 
 _DIALECT = MysqlDialect()
 _NO_LABEL = "no_label"
@@ -55,7 +55,7 @@ _REASONS = {
 class Form:
     """How a column's cells are written: what the encoder does, its parameter, and what LOAD DATA makes of the field.
 
-    ``expression`` has the field's variable at ``{}``; empty is the field itself.
+    ``expression`` has the field's variable, or parameter, at ``{}``; empty is the field itself.
     """
 
     op: LoadOp
@@ -135,7 +135,7 @@ class BatchEncoder:
 
     Args:
         required: target columns, in lower case, whose nulls are refused.
-        literals: for INSERT rather than for LOAD DATA.
+        into: what becomes of the rows.
         raw: see `form`.
     """
 
@@ -145,10 +145,10 @@ class BatchEncoder:
         options: RunOptions,
         required: frozenset[str],
         *,
-        literals: bool = False,
+        into: LoadForm = LoadForm.FILE,
         raw: bool = False,
     ) -> None:
-        self._table, self._options, self._required, self._literals = table, options, required, literals
+        self._table, self._options, self._required, self._into = table, options, required, into
         self._forms = [form(column, raw=raw) for column in table.columns]
         self._encoder = self._of(range(len(table.columns)))
 
@@ -192,7 +192,7 @@ class BatchEncoder:
             [self._forms[number].length for number in columns],
             required=[place for place, number in enumerate(columns) if table[number].target.lower() in self._required],
             special_values=str(self._options.special_values),
-            literals=self._literals,
+            form=self._into,
         )
 
     def _changes(self, encoder: LoadDataEncoder, first: int) -> tuple[dict[str, int], int]:
@@ -237,3 +237,17 @@ class BatchEncoder:
             " FIELDS TERMINATED BY '\\t' ENCLOSED BY '' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' STARTING BY ''"
             f" ({', '.join(fields)}){' SET ' if sets else ''}{', '.join(sets)}"
         )
+
+    def insert_sql(self, into: str) -> str:
+        """The statement that is prepared for rows as parameters."""
+        names = ", ".join(_DIALECT.quote(column.target) for column in self._table.columns)
+        values = ", ".join(form_.expression.format("?") or "?" for form_ in self._forms)
+        return f"INSERT INTO {into} ({names}) VALUES ({values})"
+
+    @property
+    def bytewise(self) -> list[bool]:
+        """Column by column, whether a parameter is bytes rather than text."""
+        return [
+            column.type.kind is Kind.BINARY and form_.op is LoadOp.TEXT
+            for column, form_ in zip(self._table.columns, self._forms, strict=True)
+        ]

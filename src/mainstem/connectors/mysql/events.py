@@ -18,7 +18,7 @@ from mainstem.connectors.mysql.written import WrittenTable
 from mainstem.errors import RowError
 from mainstem.model.change import Op, RowChanges
 from mainstem.model.plan import TablePlan
-from mainstem.native.ops import Refusal
+from mainstem.native.ops import LoadForm, Refusal
 
 _DIALECT = MysqlDialect()
 _NULL = b"NULL"
@@ -43,7 +43,7 @@ class _Cells:
     def __init__(self, sender: Sender, table: WrittenTable, columns: Sequence[int]) -> None:
         self._sender, self._columns = sender, columns
         plan: TablePlan = table.part(columns)
-        self._encoder = BatchEncoder(plan, sender.options, frozenset(), literals=True)
+        self._encoder = BatchEncoder(plan, sender.options, frozenset(), into=LoadForm.LITERALS)
         self._required = {place for place, column in enumerate(plan.columns) if column.target.lower() in table.required}
 
     def row(self, rows: pa.RecordBatch, number: int, absent: frozenset[int] = frozenset()) -> _Row:

@@ -13,6 +13,7 @@ import pymysql
 
 from mainstem import failpoints
 from mainstem.connectors.mysql import client, outcome
+from mainstem.connectors.mysql.arrays import ArrayInsert, array_insert
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.connectors.mysql.encode import BatchEncoder, Encoded
 from mainstem.connectors.mysql.fence import run_fence
@@ -30,10 +31,15 @@ from mainstem.model.frame import Chunk
 from mainstem.model.names import TableId
 from mainstem.model.plan import TablePlan
 from mainstem.model.run import Mode, Rejected, RunOptions, RunState
+from mainstem.native.ops import LoadForm
 
 _DIALECT = MysqlDialect()
 _STAGING = "mainstem_staging"
 _INTERLEAVED = 2  # of innodb_autoinc_lock_mode
+_SETTINGS = (
+    "SELECT @@local_infile, @@max_allowed_packet, @@innodb_autoinc_lock_mode,"
+    " 0 /*M!100200 + (@@log_bin AND @@binlog_format = 'STATEMENT') */"
+)
 _NO_FILES = {1148, 3948, 4166}  # LOAD DATA LOCAL is forbidden
 TRANSACTIONAL = frozenset({"innodb", "rocksdb", "tokudb", "ndbcluster", "ndb"})
 
@@ -41,9 +47,10 @@ TRANSACTIONAL = frozenset({"innodb", "rocksdb", "tokudb", "ndbcluster", "ndb"})
 class MysqlLoader:
     """See `contract.target.Loader`.
 
-    Without quarantine a chunk is one LOAD DATA, or INSERTs where the server takes no files. With it, every batch is an
-    INSERT inside a savepoint; of one that is refused, the row that is to blame is found and put aside. Rows of an
-    upsert go through a temporary table.
+    Without quarantine a chunk is one LOAD DATA, or INSERTs where the server takes no files; where a LOAD DATA would
+    keep others out of the table, it is INSERTs with arrays of parameters, if the server takes those. With quarantine,
+    every batch is an INSERT inside a savepoint; of one that is refused, the row that is to blame is found and put
+    aside. Rows of an upsert go through a temporary table.
     """
 
     def __init__(self, settings: ConnectionSettings, options: RunOptions, run_id: str) -> None:
@@ -54,15 +61,15 @@ class MysqlLoader:
         self._never_checked = options.mode is Mode.CDC  # a table that is copied anew is of another moment
         with client.translating():
             self._fence.enter(self._connection)
-            ((files, packet_bytes, locks),) = client.query(
-                self._connection, "SELECT @@local_infile, @@max_allowed_packet, @@innodb_autoinc_lock_mode"
-            )
-        self._takes_files, self._lock_mode = bool(files), int(locks)
+            ((files, packet_bytes, locks, as_text),) = client.query(self._connection, _SETTINGS)
+        self._takes_files, self._locks = bool(files), int(locks) < _INTERLEAVED
+        self._takes_arrays = self._connection.takes_arrays and not as_text
         self._raw_bytes = client.flavor(self._connection) == "mariadb"
         self._packet_bytes = int(packet_bytes)
         self._facts: dict[TableId, TableFacts] = {}
         self._chunk: Chunk | None = None
         self._stream: LoadStream | None = None
+        self._arrays: ArrayInsert | None = None
 
     def __enter__(self) -> MysqlLoader:
         return self
@@ -98,9 +105,11 @@ class MysqlLoader:
     def alone(self) -> bool:
         """A LOAD DATA keeps the lock of an AUTO_INCREMENT until it ends, unless numbers may have gaps in between.
 
+        INSERTs with numbers do not.
+
         Source: MySQL manual, "AUTO_INCREMENT Handling in InnoDB".
         """
-        return self._takes_files and self._lock_mode < _INTERLEAVED and self._facts[self._table.target].numbered
+        return self._arrays is None and self._takes_files and self._keeps_lock()
 
     def write(self, batch: Batch) -> None:
         """Send a batch."""
@@ -110,7 +119,7 @@ class MysqlLoader:
         try:
             if self._quarantine is not None:
                 self._inserter.write_carefully(rows, 0, rows.num_rows)
-            elif not self._takes_files or not self._write_file(batch):
+            elif not self._write_array(batch) and (not self._takes_files or not self._write_file(batch)):
                 self._inserter.write(rows, 0, rows.num_rows)
         except (pymysql.Error, RowError, OSError) as exc:
             raise self._error(exc) from exc
@@ -121,6 +130,8 @@ class MysqlLoader:
             raise ConflictError("commit without begin")
         try:
             self._end_file()
+            if self._arrays is not None:
+                self._arrays.settle()
             written = self._written + self._inserter.written
             self._check_count(rows, written)
             if self._staged and self._quarantine is None:
@@ -143,6 +154,8 @@ class MysqlLoader:
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.abandon()
+        if self._arrays is not None:
+            self._arrays.abandon()
         with suppress(pymysql.Error, OSError, AttributeError):
             self._connection.rollback()
 
@@ -178,10 +191,37 @@ class MysqlLoader:
                 " WHERE FALSE",
             )
         self._file_encoder = BatchEncoder(self._table, self._options, facts.required, raw=self._raw_bytes)
-        encoder = BatchEncoder(self._table, self._options, facts.required, literals=True)
+        encoder = BatchEncoder(self._table, self._options, facts.required, into=LoadForm.LITERALS)
         after = self._merge_and_empty if self._staged else _nothing
         into = f"{self._into} ({self._columns()})"
         self._inserter = Inserter(self._connection, encoder, into, self._packet_bytes, self._put_aside, after)
+        self._prepare_array(facts.required)
+
+    def _prepare_array(self, required: frozenset[str]) -> None:
+        """The statement for arrays, where they let several write at once and a LOAD DATA does not."""
+        if self._arrays is not None:
+            self._arrays.close()
+            self._arrays = None
+        if self._takes_arrays and self._quarantine is None and not self._staged and self._keeps_lock():
+            encoder = BatchEncoder(self._table, self._options, required, into=LoadForm.PARAMETERS, raw=self._raw_bytes)
+            self._arrays = array_insert(self._connection, encoder, self._into, self._packet_bytes)
+
+    def _keeps_lock(self) -> bool:
+        """Whether a LOAD DATA keeps others out of the table."""
+        return self._locks and self._facts[self._table.target].numbered
+
+    def _write_array(self, batch: ChangeBatch) -> bool:
+        """Send a batch as an array; False where it has to go another way."""
+        if self._arrays is None or self._stream is not None:
+            return False
+        encoded = self._arrays.encode(batch.rows) if batch.size_bytes <= LARGE_BYTES else None
+        if encoded is None:
+            self._arrays.settle()
+            return False
+        self._arrays.send(encoded, batch.rows.num_rows)
+        self._written += batch.rows.num_rows
+        self._coerced.update(encoded.coerced)
+        return True
 
     def _write_file(self, batch: ChangeBatch) -> bool:
         """Send a batch as part of the file; False when the server turns out to take none."""

@@ -25,6 +25,7 @@ from mainstem.model.change import RowChanges
 from mainstem.model.plan import ColumnPlan, TablePlan
 from mainstem.model.run import RunOptions
 from mainstem.model.types import Kind
+from mainstem.native.ops import LoadForm
 
 _DIALECT = MysqlDialect()
 NO_FILES = frozenset({1148, 3948, 4166})
@@ -128,7 +129,7 @@ class Sender:
         return unlabelled
 
     def _insert(self, into: str, plan: TablePlan, rows: pa.RecordBatch, required: frozenset[str]) -> int:
-        encoder = BatchEncoder(plan, self.options, required, literals=True)
+        encoder = BatchEncoder(plan, self.options, required, into=LoadForm.LITERALS)
         names = ", ".join(_DIALECT.quote(column.target) for column in plan.columns)
         inserter = Inserter(self.connection, encoder, f"{into} ({names})", self.packet_bytes, _refuse, _nothing)
         for start in range(0, rows.num_rows, _INSERTED_AT_ONCE):

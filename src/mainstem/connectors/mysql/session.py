@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mainstem.connectors.mysql import client
+from mainstem.connectors.mysql.arrays import ArrayConnection
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 
@@ -40,14 +41,14 @@ SESSION = (
 
 
 def connect_writer(settings: ConnectionSettings, **options: Any) -> Any:
-    """A connection that may send rows in answer to LOAD DATA LOCAL; raises `ConnectError`.
+    """A connection that may send rows in answer to LOAD DATA LOCAL, or as arrays; raises `ConnectError`.
 
     The driver itself is told to send no files: a server may ask for one at any time, and would be given it.
 
     Args:
         options: passed to the driver's ``connect``.
     """
-    connection: Any = client.connect(settings, local_infile=True, **options)
+    connection: Any = client.connect(settings, ArrayConnection, local_infile=True, **options)
     connection._local_infile = False
     with client.translating():
         client.query(connection, SESSION)
