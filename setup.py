@@ -20,6 +20,7 @@ extensions = [
         "changerows",
         "pgoutput",
         "logstream",
+        "binlogskim",
         "encoding",
         "copytext",
         "copybinary",

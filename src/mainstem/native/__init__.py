@@ -9,6 +9,7 @@ copytuples  rows of PostgreSQL's COPY binary format, of texts and bytes, into th
 copystream  a COPY's messages, by the driver's own libpq, into a `CopyDecoder` or joined undecoded (`RawRows`)
 copysocket  the same from the socket itself
 copytext    Arrow ``binary`` column buffers → PostgreSQL's COPY text format (`CopyTextEncoder`)
+binlogskim  passes over events of a binary log by their headers (`skim`)
 memory      the buffers that they hand out (`Block`)
 status      what `RowDecoder.feed` answers
 ops         what `CopyTextEncoder` does with a column, and why it refuses a cell

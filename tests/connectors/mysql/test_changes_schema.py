@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from mainstem.connectors.mysql import replica
 from mainstem.connectors.mysql.client import connect, query
+from mainstem.connectors.mysql.log_position import file_number
 from mainstem.contract.changes import GroupLimits
 from mainstem.model.change import SchemaChange, SchemaChangeKind, Truncate
 from mainstem.model.connection import ConnectionSettings
@@ -262,6 +264,31 @@ def test_the_doubt_outlives_a_restart_and_ends_with_the_last_statement(source: S
     assert last(seen) == (b"2", b"8", b"a", None)
     assert "lost" not in [kind for kind, _ in changes(seen)]
     assert "unsure" not in seen.position
+
+
+def test_the_log_is_looked_through_once_however_many_statements_it_has(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[replica.Start] = []
+
+    class Counted(replica.Replica):
+        def __init__(self, settings: ConnectionSettings, server_id: int, uuid: str, start: replica.Start) -> None:
+            begun.extend([start] if not uuid else [])
+            super().__init__(settings, server_id, uuid, start)
+
+    monkeypatch.setattr(replica, "Replica", Counted)
+    for number in range(4):
+        source.run(f"ALTER TABLE t ADD COLUMN c{number} INT", f"INSERT INTO t (id, c{number}) VALUES ({number}, 1)")
+    seen = source.follow()
+    assert len(begun) == 1
+    assert [row for _, row, _ in seen.events["t"]][-1][-4:] == (None, None, None, b"1")
+    source.run("ALTER TABLE t ADD COLUMN late INT", "INSERT INTO t (id, late) VALUES (9, 1)")
+    with source.stream() as stream:
+        source.read_until(stream, lambda: len(source.seen.events["t"]) == 5)
+        source.run("ALTER TABLE t ADD COLUMN later INT", "INSERT INTO t (id, later) VALUES (10, 1)")
+        source.read_until(stream, lambda: len(source.seen.events["t"]) == 6)
+    places = [(file_number(start.file), start.position) for start in begun[1:]]
+    assert places == sorted(set(places))  # each reads on where the one before it ended
 
 
 def test_a_stream_from_the_past_reads_rows_of_tables_that_have_grown_since(source: Source) -> None:

@@ -61,6 +61,10 @@ class Place:
         else:
             self.before = self.offset
 
+    def pass_over(self, offset: int) -> None:
+        """Events up to there were not looked at."""
+        self.offset = offset
+
     def rotate(self, event: Rotate) -> None:
         """The log goes on in another file."""
         if event.file != self.file:

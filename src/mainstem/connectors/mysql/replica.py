@@ -24,6 +24,7 @@ from mainstem.connectors.mysql.client import as_text, connect, query, translate_
 from mainstem.connectors.mysql.wire.codes import Checksum, EventType
 from mainstem.errors import LostConnectionError, WireError
 from mainstem.model.connection import ConnectionSettings
+from mainstem.native.binlogskim import skim
 
 HEARTBEAT_S = 5.0
 SILENCE_S = 30.0
@@ -138,6 +139,11 @@ class Replica:
                 return self._event(memoryview(self._buffer)[at : at + size])
             if not self._fill(wait_s):
                 return None
+
+    def skim(self, offset: int, wanted: bytes, checksum: int) -> int:
+        """Pass over what is at hand and not wanted, see `native.binlogskim.skim`; where the last of it ends."""
+        self._start, offset = skim(self._buffer, self._start, self._end, offset, wanted, checksum)
+        return offset
 
     def rested(self, seconds: float) -> None:
         """For so long nothing was read on purpose: that was no silence of the server."""

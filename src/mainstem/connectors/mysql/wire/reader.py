@@ -103,6 +103,11 @@ class EventReader:
         self._inner = False
         self.short_table_ids = False
 
+    @property
+    def checksum_bytes(self) -> int:
+        """How many bytes of a checksum stand behind an event."""
+        return _CHECKSUM_BYTES if self.checksum else 0
+
     def inner(self) -> EventReader:
         """A reader of events within a TRANSACTION_PAYLOAD, which have no checksums; shares what is known of tables."""
         reader = EventReader()
