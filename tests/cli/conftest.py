@@ -20,7 +20,7 @@ from mainstem.connectors.postgres.client import connect as postgres_connect
 from mainstem.model.connection import ConnectionSettings
 from mainstem.testing.servers import free_port
 
-DEADLINE_S = 120
+DEADLINE_S = 300
 _SCHEMA = (
     "CREATE TABLE customer (id INT PRIMARY KEY AUTO_INCREMENT, name VARCHAR(40) NOT NULL, born DATE NULL)",
     "CREATE TABLE purchase (id INT PRIMARY KEY AUTO_INCREMENT, customer_id INT NOT NULL, total DECIMAL(10,2),"

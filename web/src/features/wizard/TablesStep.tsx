@@ -41,6 +41,7 @@ export function TablesStep({ draft, change }: StepProps) {
             type="radio"
             name="all"
             checked={!all}
+            disabled={all && !sizes.data} // it begins with all that there are
             onChange={() => change((before) => withAll(before, false, sizes.data?.items ?? []))}
           />{" "}
           Only those that I choose
