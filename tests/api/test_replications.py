@@ -107,6 +107,7 @@ def test_dead_letters_are_shown_replayed_and_forgotten(
     monkeypatch.setattr("mainstem.control.replications.discard_letters", lambda *told: forgotten.append(told[-1]))
     assert api.post(f"streams/{stream}/dead-letters/discard", json={"numbers": [3]}).status_code == 204
     assert forgotten == [[3]]
+    assert runs[stream].asked[-1] == "count letters"
     assert api.post(f"streams/{stream}/dead-letters/discard", json={}).status_code == 400
 
 

@@ -90,5 +90,8 @@ class Replica(Replication):
         self.asked.append(f"replay {list(numbers)}")
         return 1, 0
 
+    def count_letters(self) -> None:
+        self.asked.append("count letters")
+
     def schema_changes(self, limit: int = 1000) -> list[SchemaRecord]:
         return [RECORD][:limit]

@@ -137,6 +137,11 @@ class MemoryApplier:
         number = len(self._open.letters) + 1 if self._part is None else 0
         self._open.letters.append(replace(letter, number=number))
 
+    def discard(self, letter: DeadLetter) -> bool:
+        before = len(self._open.letters)
+        self._open.letters = [item for item in self._open.letters if item.number != letter.number]
+        return len(self._open.letters) < before
+
     def record(self, line: SchemaRecord) -> None:
         self._open.records.append(line)
 

@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -27,6 +28,7 @@ from mainstem.hub.memory import MemoryHub
 from mainstem.model.change import Op, Truncate
 from mainstem.model.event import Event as Line
 from mainstem.model.run import ChangeErrorPolicy, ChangeOptions, Progress, RunOptions, RunState, TableState
+from mainstem.model.stream import DeadLetter
 
 
 def put(table: str, key: int, value: str = "x") -> Event:
@@ -215,6 +217,71 @@ def test_a_table_of_which_everything_is_refused_fails_at_the_limit_of_letters() 
     assert "put aside already" in stream.target.table("a").error
     assert stream.target.now.tables == {"a": {}, "b": {"1": "x"}}
     assert stream.target.applied < 200
+
+
+def test_the_limit_of_letters_counts_those_that_lie_there_from_earlier_connections() -> None:
+    stream = Stream(changes=policy(ChangeErrorPolicy.QUARANTINE), row_error_limit=5)
+    stream.target.refuse = refusing(*range(1000))
+    for first in (0, 3):
+        stream.log.add(*[[put("a", number)] for number in range(first, first + 3)])
+        with stream.running():
+            wait(stream.caught_up)
+        assert stream.ended.tables[0].letters == len(stream.target.now.letters) == min(first + 3, 5)
+    assert stream.target.table("a").state is TableState.FAILED
+
+
+def test_letters_that_were_forgotten_make_room_for_others() -> None:
+    stream = Stream(changes=policy(ChangeErrorPolicy.QUARANTINE), row_error_limit=2)
+    stream.target.refuse = refusing(*range(1000))
+    stream.log.add([put("a", 1)], [put("a", 2)])
+    with stream.running() as replication:
+        wait(stream.caught_up)
+        with stream.target.book("r") as book:
+            book.discard([letter.number for letter in replication.letters()])
+        replication.count_letters()
+        wait(lambda: replication.progress().tables[0].letters == 0)
+        stream.log.add([put("a", 3)])
+        wait(stream.caught_up)
+    assert (stream.ended.tables[0].letters, stream.target.table("a").state) == (1, TableState.STREAMING)
+
+
+def test_a_change_that_was_put_aside_is_applied_again_once_by_however_many_it_is_asked_for() -> None:
+    stream = Stream(changes=policy(ChangeErrorPolicy.QUARANTINE))
+    stream.target.refuse = refusing(1, 2, 3)
+    stream.log.add([put("a", number) for number in range(4)])
+    with stream.running() as replication:
+        wait(stream.caught_up)
+        stream.target.refuse = refusing(3)
+        with ThreadPoolExecutor(2) as pool:
+            asked = [pool.submit(replication.replay_letters) for _ in range(2)]
+        applied, refused = zip(*(one.result() for one in asked), strict=True)
+        assert (sum(applied), sum(refused)) == (2, 2)
+        assert replication.progress().tables[0].letters == len(stream.target.now.letters) == 1
+    assert [key for _, _, key, _ in stream.target.durable] == ["0", "1", "2"]
+
+
+def test_a_lost_connection_while_changes_are_applied_again_is_told_and_repeats_none() -> None:
+    stream = Stream(changes=policy(ChangeErrorPolicy.QUARANTINE))
+    stream.target.refuse = refusing(1, 2)
+    stream.log.add([put("a", number) for number in range(3)])
+    with stream.running() as replication:
+        wait(stream.caught_up)
+        stream.target.refuse = refusing()
+        stream.target.errors["committed"] = [LostConnectionError("gone")]
+        with pytest.raises(LostConnectionError, match=r"0 of 2 changes went in .*: gone"):
+            replication.replay_letters()
+        wait(lambda: replication.progress().tables[0].letters == 1)
+        assert replication.replay_letters() == (1, 0)
+    assert [key for _, _, key, _ in stream.target.durable] == ["0", "1", "2"]
+
+
+def test_a_change_of_which_only_the_reason_was_kept_is_refused_again() -> None:
+    stream = Stream(changes=policy(ChangeErrorPolicy.QUARANTINE))
+    stream.target.now.letters = [DeadLetter(table_id("a"), Op.INSERT, "id=1", "0", "value", "too large", b"", 1)]
+    with stream.running() as replication:
+        wait(lambda: replication.progress().stage == "streaming")
+        assert replication.replay_letters() == (0, 1)
+    assert (stream.ended.state, stream.ended.tables[0].letters) == (RunState.STOPPED, 1)
 
 
 def test_one_bad_table_stops_and_the_others_go_on() -> None:

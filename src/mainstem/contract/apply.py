@@ -88,6 +88,10 @@ class Applier(AbstractContextManager["Applier"], Protocol):
         """Put a change aside."""
         ...
 
+    def discard(self, letter: DeadLetter) -> bool:
+        """Forget one that was put aside; False if it is not there any more."""
+        ...
+
     def record(self, line: SchemaRecord) -> None:
         """Write down what became of a schema change."""
         ...

@@ -20,6 +20,7 @@ CUTOVER = Command("cutover", CutoverReport, lasts_s=60.0)
 """On top of what the user allows for it."""
 RESYNC = Command("resync")
 REPLAY = Command("replay", tuple[int, int], lasts_s=600.0)
+COUNT_LETTERS = Command("count_letters")
 _AGAIN_S = 0.1
 
 

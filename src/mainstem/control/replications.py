@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from mainstem.contract.store import StreamRecord
-from mainstem.control.commands import CUTOVER, REPLAY, RESYNC
+from mainstem.control.commands import COUNT_LETTERS, CUTOVER, REPLAY, RESYNC
 from mainstem.control.states import StateConflict
 from mainstem.control.streams import Streams
 from mainstem.control.supervisor import Supervisor
@@ -30,6 +31,7 @@ class Replications:
         self._commands.does(CUTOVER, self._cutover)
         self._commands.does(RESYNC, self._resync)
         self._commands.does(REPLAY, self._replay)
+        self._commands.does(COUNT_LETTERS, self._count_letters)
 
     def cutover(self, stream_id: str, deadline_s: float, quiet_s: float) -> CutoverReport:
         """Wait for a quiet source with no lag, set counters, compare counts; see `Replication.cutover`. It must run."""
@@ -64,6 +66,8 @@ class Replications:
         record, _ = self._known(stream_id)
         _, target, options = self._streams.ends(record)
         discard_letters(target, options, record.id, numbers)
+        with suppress(StateConflict):  # where it does not run they are counted when it does
+            self._commands.have(COUNT_LETTERS, record.id)
         self._supervisor.say(record.id, f"dead letters forgotten: {', '.join(map(str, numbers))}")
 
     def schema_changes(self, stream_id: str, limit: int) -> list[SchemaRecord]:
@@ -99,6 +103,9 @@ class Replications:
     def _resync(self, stream_id: str, tables: list[str]) -> None:
         self._led(stream_id).resync(tables)
         self._supervisor.say(stream_id, f"a new copy was asked for: {', '.join(tables)}")
+
+    def _count_letters(self, stream_id: str) -> None:
+        self._led(stream_id).count_letters()
 
     def _replay(self, stream_id: str, numbers: list[int]) -> tuple[int, int]:
         applied, refused = self._led(stream_id).replay_letters(numbers)

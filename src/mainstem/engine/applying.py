@@ -31,7 +31,6 @@ from mainstem.errors import (
 )
 from mainstem.model.change import ChangeGroup, Idle, RowChanges, SchemaChange, Truncate
 from mainstem.model.event import Category, Level
-from mainstem.model.letters import unpack
 from mainstem.model.names import TableId
 from mainstem.model.run import ChangeErrorPolicy, RunOptions, RunState, TableState
 from mainstem.model.stream import Checkpoint, DeadLetter, StreamTable
@@ -111,7 +110,6 @@ class Applying:
     _pieces: bool = False  # … with pieces of a source transaction that are not held in memory any more
     _counts: dict[TableId, TableCounts] = field(default_factory=dict)
     _events: int = 0  # of the transaction under way
-    _letters: dict[TableId, int] = field(default_factory=dict)
     _told_missing: set[TableId] = field(default_factory=set)
     _outcome: Outcome | None = None  # of the schema change that the batch ends with
     _idle: str = ""  # where the log was read up to without anything of ours
@@ -246,10 +244,11 @@ class Applying:
         def refused(event: RowChanges, error: MainstemError) -> None:
             self._refused(event, error, position or self.site.standing.checkpoint.position)
 
-        apply_in_halves(join(gathered), self._apply_segment, refused, OF_CHANGES)
+        apply_in_halves(join(gathered), self.apply_segment, refused, OF_CHANGES)
         failpoints.hit("stream.applied")
 
-    def _apply_segment(self, changes: Changes) -> None:
+    def apply_segment(self, changes: Changes) -> None:
+        """Apply changes of different tables within the transaction under way, and count them."""
         self.site.check_over()
         standing = self.site.standing
         live = tuple(part for part in changes if standing.is_active(part.table))
@@ -298,11 +297,10 @@ class Applying:
         if policy is ChangeErrorPolicy.STOP_STREAM:
             where = {**error.where, "table": str(event.table), "position": position}
             raise type(error)(f"{told}: {error.message}", remedy=error.remedy, **where) from error
-        letters = self._letters.get(event.table, 0)
+        letters = self.site.tracker.table(event.table).letters + self._count(event.table).letters
         if policy is ChangeErrorPolicy.QUARANTINE and isinstance(error, RowError):
             if letters < self.site.options.row_error_limit:
                 self.applier.reject(letter(table.plan, event, error, position))
-                self._letters[event.table] = letters + 1
                 self._count(event.table).letters += 1
                 self.site.tracker.say(
                     f"{told}: put aside: {error.message}", level=Level.WARN, part="target", table=str(event.table)
@@ -339,36 +337,27 @@ class Applying:
             here = self.site.standing.checkpoint
             self._end_transaction(replace(here, position=position or here.position))
 
-    def apply_again(self, letter: DeadLetter) -> bool:
-        """Apply a change that was put aside, in a transaction of its own; whether it went in."""
-        standing = self.site.standing
-        table = standing.tables.get(letter.table)
-        changes = unpack(letter.event)
-        if (
-            table is None
-            or changes.after.num_columns != len(table.plan.columns)
-            or not standing.is_active(table.source)
-        ):
-            return False
+    def discard(self, letter: DeadLetter) -> bool:
+        """Forget a change that was put aside, within the transaction under way; False if it is not there any more."""
+        there = self.applier.discard(letter)
+        self._count(letter.table).letters -= there
+        return there
+
+    def alone(self, work: Callable[[], object]) -> MainstemError | None:
+        """Do this in a transaction of its own, between two others; with an error of changes nothing of it is done."""
         self._begin()
         try:
-            self._apply_segment((changes,))
-        except (*OF_CHANGES, TransientError):
+            work()
+        except (*OF_CHANGES, TransientError) as exc:
             self._rollback()
-            return False
-        self._end_transaction(standing.checkpoint)
-        return True
+            return exc
+        self._end_transaction(self.site.standing.checkpoint)
+        return None
 
     def run_statement(self, sql: str) -> str:
         """Run a statement that is no row's, between two transactions; why it was refused, or empty."""
-        self._begin()
-        try:
-            self.applier.alter([sql])
-        except (*OF_CHANGES, TransientError) as exc:
-            self._rollback()
-            return exc.message
-        self._end_transaction(self.site.standing.checkpoint)
-        return ""
+        error = self.alone(lambda: self.applier.alter([sql]))
+        return "" if error is None else error.message
 
     def is_behind(self, table: StreamTable) -> bool:
         """Whether the table's rows are newer than what is applied: they are of a snapshot that is not reached yet."""
@@ -474,9 +463,6 @@ class Applying:
         self._open = False
         self.applier.rollback()
         self.site.standing.revert()
-        for table, counts in self._counts.items():
-            if counts.letters:
-                self._letters[table] -= counts.letters
         self._counts, self._events = {}, 0
 
     def _between(self, number: int) -> bool:

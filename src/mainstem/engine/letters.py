@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from mainstem.engine.standing import Orders
-from mainstem.errors import MainstemError
+from mainstem.errors import InvalidError, LostConnectionError, MainstemError
 from mainstem.model.cells import row_key
 from mainstem.model.change import Op, RowChanges
-from mainstem.model.letters import pack
+from mainstem.model.letters import pack, unpack
 from mainstem.model.plan import TablePlan
 from mainstem.model.stream import DeadLetter
 
@@ -43,22 +45,69 @@ def letter(plan: TablePlan, event: RowChanges, error: MainstemError, position: s
     )
 
 
-def replay(letters: Sequence[DeadLetter], orders: Orders, runs: Callable[[], bool]) -> tuple[list[int], int]:
-    """Have the writer apply changes that were put aside; the numbers of those that went in, and how many did not.
+class Again(StrEnum):
+    """What became of a change that was to be applied again. GONE: it had been dealt with meanwhile."""
 
-    Each is a transaction of its own; one that the table's columns do not fit any more is refused again.
+    APPLIED = "applied"
+    REFUSED = "refused"
+    GONE = "gone"
+
+
+class _GoneError(InvalidError):
+    """The letter is not there any more."""
+
+
+def apply_again(writer: Applying, letter: DeadLetter) -> Again:
+    """Apply a change that was put aside, and forget it, in a transaction of its own."""
+    standing = writer.site.standing
+    table = standing.tables.get(letter.table)
+    try:
+        changes = unpack(letter.event)
+    except InvalidError:  # put aside without what it was
+        return Again.REFUSED
+    if table is None or changes.after.num_columns != len(table.plan.columns) or not standing.is_active(table.source):
+        return Again.REFUSED
+
+    def work() -> None:
+        if not writer.discard(letter):
+            raise _GoneError("somebody else has dealt with it")
+        writer.apply_segment((changes,))
+
+    error = writer.alone(work)
+    if error is None:
+        return Again.APPLIED
+    return Again.GONE if isinstance(error, _GoneError) else Again.REFUSED
+
+
+def replay(letters: Sequence[DeadLetter], orders: Orders, runs: Callable[[], bool]) -> Counter[Again]:
+    """Have the writer apply changes that were put aside; how many went in, and how many did not.
+
+    One that the table's columns do not fit any more is refused again.
+
+    Raises:
+        MainstemError: the connection was lost on the way, or the stream has ended; what went in stays in.
     """
-    done: list[int] = []
+    done: Counter[Again] = Counter()
+    errors: list[MainstemError] = []
     over = threading.Event()
 
     def work(writer: Applying) -> None:
-        for item in letters:
-            if writer.apply_again(item):
-                done.append(item.number)
-        over.set()
+        try:
+            for item in letters:
+                done[apply_again(writer, item)] += 1
+        except MainstemError as exc:
+            errors.append(exc)
+            raise
+        finally:
+            over.set()
 
     orders.add(work)
-    while not over.wait(0.1):
-        if not runs():
-            break
-    return done, len(letters) - len(done)
+    while not over.wait(0.1) and runs():
+        pass
+    if errors or not over.is_set():
+        why = errors[0].message if errors else "the stream has ended"
+        raise LostConnectionError(
+            f"{done[Again.APPLIED]} of {len(letters)} changes went in before this was broken off: {why}",
+            remedy="ask for it once more, when the stream runs: those that went in are not applied twice",
+        )
+    return done

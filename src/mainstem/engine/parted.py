@@ -96,6 +96,10 @@ class PartedApplier:
         """With the checkpoint of its part."""
         self._parts[self._number(letter.table)].reject(letter)
 
+    def discard(self, letter: DeadLetter) -> bool:
+        """With the checkpoint of its part."""
+        return self._parts[self._number(letter.table)].discard(letter)
+
     def record(self, line: SchemaRecord) -> None:
         """With the checkpoint of its table's part."""
         self._parts[self._number(line.table)].record(line)

@@ -26,7 +26,7 @@ from mainstem.engine.endpoint import Endpoint
 from mainstem.engine.evolution import RESYNC, Evolution
 from mainstem.engine.handover import WAITING, HandOver, moments
 from mainstem.engine.lag import Lag
-from mainstem.engine.letters import replay
+from mainstem.engine.letters import Again, replay
 from mainstem.engine.means import Means
 from mainstem.engine.parted import PartedApplier
 from mainstem.engine.planjson import plan_from_json
@@ -216,7 +216,7 @@ class Replication:
         return stored_letters(self._target, self._options, self.run_id, limit)
 
     def replay_letters(self, numbers: Sequence[int] = ()) -> tuple[int, int]:
-        """Apply changes that were put aside once more; those that go in are forgotten.
+        """Apply changes that were put aside once more; those that go in are forgotten in the same transaction.
 
         Args:
             numbers: of the letters; empty is all.
@@ -225,15 +225,23 @@ class Replication:
 
         Raises:
             ConflictError: the stream does not run yet, or any more.
+            LostConnectionError: not all of them were tried.
         """
         self._running()
-        with _open_target(self._target, self._options).book(self.run_id) as book:
-            wanted = set(numbers)
-            letters = [letter for letter in book.letters(_ALL) if not numbers or letter.number in wanted]
-            done, refused = replay(letters, self._orders, lambda: self._standing is not None)
-            book.discard(done)
-            self._tracker.set_letters(book.count_letters())
-        return len(done), refused
+        wanted = set(numbers)
+        letters = [letter for letter in self.letters(_ALL) if not numbers or letter.number in wanted]
+        done = replay(letters, self._orders, lambda: self._standing is not None)
+        return done[Again.APPLIED], done[Again.REFUSED]
+
+    def count_letters(self) -> None:
+        """Somebody has forgotten letters: count those that are left, now and once the writer is at rest."""
+
+        def count(_: object = None) -> None:
+            with _open_target(self._target, self._options).book(self.run_id) as book:
+                self._tracker.set_letters(book.count_letters())
+
+        count()
+        self._orders.add(count)
 
     def schema_changes(self, limit: int = 1000) -> list[SchemaRecord]:
         """The source's schema changes that were seen, and what became of them, newest last."""
@@ -282,7 +290,6 @@ class Replication:
             with target.ledger(self.run_id) as ledger:
                 stored = self._stored(book, ledger, handover, changes)
                 self._tracker.stream_tables(stored.tables)
-                self._tracker.set_letters(book.count_letters())
                 if ledger.known_plan():
                     stored = self._copy(stored, book, ledger, handover)
                 else:
@@ -361,6 +368,7 @@ class Replication:
         with ExitStack() as stack:
             applier = stack.enter_context(applies.applier(self.run_id))
             _check_unmoved(book, changes, stored)
+            self._tracker.set_letters(book.count_letters())  # nobody else can put any aside now
             applier = self._divided(stored, book, applies, applier, stack)
             standing = Standing(stored)
             session = Session(

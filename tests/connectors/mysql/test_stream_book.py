@@ -71,8 +71,13 @@ def test_what_belongs_to_a_transaction_is_there_only_after_it(mysql_db: Connecti
         assert (stored.checkpoint, stored.tables, book.changes()) == (Checkpoint("8", 1, 2, 3), (table,), [line])
         assert [(found.key, found.op, unpack(found.event).count) for found in letters] == [("id=1", Op.INSERT, 1)]
         assert book.count_letters() == {table.source: 1}
+        for kept in (True, False):
+            applier.begin()
+            assert applier.discard(letters[0])
+            assert not applier.discard(letters[0])
+            applier.rollback() if kept else applier.commit(Checkpoint("8", 1, 2, 3))
+            assert len(book.letters()) == kept
         book.discard([found.number for found in letters])
-        assert book.letters() == []
         applier.begin()
         applier.forget(table.source)
         applier.commit(Checkpoint("9"))

@@ -87,8 +87,13 @@ def test_letters_and_schema_changes_commit_with_the_rows(database: ConnectionSet
         assert replace(found, number=0) == letter
         assert stream.book.changes() == [line]
         assert stream.book.count_letters() == {_T: 1}
+        for kept in (True, False):
+            stream.applier.begin()
+            assert stream.applier.discard(found)
+            assert not stream.applier.discard(found)
+            stream.applier.rollback() if kept else stream.commit()
+            assert len(stream.book.letters()) == kept
         stream.book.discard([found.number])
-        assert stream.book.letters() == []
 
 
 def test_what_is_made_of_a_stream_goes_with_the_last_one(

@@ -197,6 +197,11 @@ class MysqlApplier:
         with self._noted():
             self._rows.reject(letter)
 
+    def discard(self, letter: DeadLetter) -> bool:
+        """Forget one that was put aside; False if it is not there any more."""
+        with self._noted():
+            return self._rows.discard([letter.number]) == 1
+
     def record(self, line: SchemaRecord) -> None:
         """Write down what became of a schema change."""
         with self._noted():

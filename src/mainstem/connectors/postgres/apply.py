@@ -174,6 +174,11 @@ class PostgresApplier:
         with self._whole():
             book.put_letter(self._connection, self._stream_id, letter)
 
+    def discard(self, letter: DeadLetter) -> bool:
+        """Forget one that was put aside; False if it is not there any more."""
+        with self._whole():
+            return book.drop_letter(self._connection, self._stream_id, letter.number)
+
     def record(self, line: SchemaRecord) -> None:
         """Write down what became of a schema change."""
         with self._whole():

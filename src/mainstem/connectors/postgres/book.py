@@ -108,6 +108,12 @@ def put_letter(connection: Connection, stream_id: str, letter: DeadLetter) -> No
     )  # fmt: skip
 
 
+def drop_letter(connection: Connection, stream_id: str, number: int) -> bool:
+    """Forget a change that was put aside; False if it is not there any more."""
+    sql = f"DELETE FROM {SCHEMA}.dead_letter WHERE stream_id = %s AND number = %s"
+    return connection.execute(sql, (stream_id, number)).rowcount == 1
+
+
 def put_record(connection: Connection, stream_id: str, line: SchemaRecord) -> None:
     """Write down what became of a schema change."""
     table = line.table
