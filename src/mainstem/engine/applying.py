@@ -445,8 +445,9 @@ class Applying:
 
     def _confirm(self) -> None:
         """Tell the source what it need not keep: never more than what is durable."""
-        position = self.hold() or self.site.standing.checkpoint.position
-        self.site.stream.confirm(position)
+        position = self.site.standing.checkpoint.position
+        self.site.lag.reached(position)
+        self.site.stream.confirm(self.hold() or position)
         failpoints.hit("stream.confirmed")
 
     def _checkpoint_idle(self) -> None:

@@ -93,6 +93,11 @@ class Lag:
                 self._progress.committed_us = checkpoint.committed_us
                 self._progress.applied_us = now_us()
 
+    def reached(self, position: str) -> None:
+        """The target is so far; known here before the source is told."""
+        with self._lock:
+            self._progress.position = position
+
     def restore(self, checkpoint: Checkpoint) -> None:
         """What the target says."""
         with self._lock:

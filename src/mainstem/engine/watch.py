@@ -123,9 +123,12 @@ class Watch:
             return
         source, origin = known
         try:
-            self._retention = source.retention(origin, position)
+            found = source.retention(origin, position)
         except MainstemError:
             return  # the stream itself will tell of it, if it lasts
+        if found.lost and self._lag.snapshot().position != position:
+            return  # it was told of a later position while it was asked about this one
+        self._retention = found
         held = self._retention.held_bytes
         self._lag.held(held)
         if held is not None and self._tracker.snapshot().stage == "data":
