@@ -82,7 +82,7 @@ def test_what_a_hub_dropped_because_the_writer_was_held_up_is_read_from_the_sour
     assert address is not None
     prepare(ends.source)
     with ExitStack() as stack:
-        link = stack.enter_context(NatsLink(replace(address, max_age_s=2.0), "aged"))
+        link = stack.enter_context(NatsLink(replace(address, max_age_s=3.0), "aged"))
         stream = stack.enter_context(following(Route(End(ends.source), End(ends.target)), hubs=OnNats(link)))
         holder = stack.enter_context(Session(ends.target))
         with stream.running():

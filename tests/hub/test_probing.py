@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import time
+from collections.abc import Callable
 
 import pytest
 
@@ -23,6 +25,13 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probing, "STEADY_S", 1e-9)
 
 
+def wait_until(condition: Callable[[], bool]) -> None:
+    """On a machine that is busy, NATS may now and then not answer in time; then a probe does not judge."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+
+
 def test_who_serves_calls_is_there_and_who_does_not_is_absent_or_silent(link: NatsLink) -> None:
     probe = Prober(link)
     assert probe([]) == {}
@@ -31,10 +40,10 @@ def test_who_serves_calls_is_there_and_who_does_not_is_absent_or_silent(link: Na
         return
 
     link.call(link.client.subscribe(subject_of(link, "deaf"), cb=deaf))
+    found = {"lively": Presence.THERE, "deaf": Presence.SILENT, "gone": Presence.ABSENT}
     with CallServer(link, "lively"):
-        found = probe(["lively", "deaf", "gone"])
-    assert found == {"lively": Presence.THERE, "deaf": Presence.SILENT, "gone": Presence.ABSENT}
-    assert probe(["lively"]) == {"lively": Presence.ABSENT}
+        wait_until(lambda: probe(list(found)) == found)
+    wait_until(lambda: probe(["lively"]) == {"lively": Presence.ABSENT})
 
 
 def test_who_is_cut_off_from_nats_or_was_so_a_moment_ago_does_not_judge(
@@ -45,7 +54,7 @@ def test_who_is_cut_off_from_nats_or_was_so_a_moment_ago_does_not_judge(
         assert address is not None
         with NatsLink(address, f"i{secrets.token_hex(6)}") as link:
             probe = Prober(link)
-            assert probe(["gone"]) == {"gone": Presence.ABSENT}
+            wait_until(lambda: probe(["gone"]) == {"gone": Presence.ABSENT})
             proxy.silent = True
             assert probe(["gone"]) == {"gone": Presence.UNKNOWN}
             proxy.silent = False
