@@ -20,7 +20,7 @@ from tools.workload import Session, Workload, prepare
 
 from mainstem.testing.fleet import wait_until
 
-EQUAL_S, _STREAMS_S = 120.0, 90.0
+EQUAL_S, _STREAMS_S = 300.0, 90.0
 SHAPES = ("CREATE TABLE shapes (id INT PRIMARY KEY, n INT)", "CREATE TABLE emptied (id INT PRIMARY KEY)")
 _COMPARE_EVERY = 8  # faults
 _PAUSE_S = 0.02  # of a writer, between transactions
