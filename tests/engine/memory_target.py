@@ -73,6 +73,7 @@ class MemoryApplier:
         self._target, self._part = target, part
         self._work: Contents | None = None
         self._events: list[Event] = []
+        self._discarded: set[int] = set()
 
     def __enter__(self) -> MemoryApplier:
         return self
@@ -91,6 +92,7 @@ class MemoryApplier:
         with self._target.lock:
             self._work = copy.deepcopy(self._target.now)
         self._events = []
+        self._discarded = set()
 
     def apply(self, changes: Sequence[RowChanges], tables: Mapping[TableId, StreamTable]) -> Applied:
         self._target.raise_for("apply")
@@ -138,9 +140,10 @@ class MemoryApplier:
         self._open.letters.append(replace(letter, number=number))
 
     def discard(self, letter: DeadLetter) -> bool:
-        before = len(self._open.letters)
+        there = any(item.number == letter.number for item in self._open.letters)
         self._open.letters = [item for item in self._open.letters if item.number != letter.number]
-        return len(self._open.letters) < before
+        self._discarded.add(letter.number)
+        return there
 
     def record(self, line: SchemaRecord) -> None:
         self._open.records.append(line)
@@ -158,9 +161,10 @@ class MemoryApplier:
         now.parts = tuple(
             replace(part, checkpoint=checkpoint) if place == number else part for place, part in enumerate(now.parts)
         )
-        for letter in work.letters:
-            if not letter.number:
-                now.letters.append(replace(letter, number=len(now.letters) + 1))
+        now.letters = [letter for letter in now.letters if letter.number not in self._discarded]
+        last = max((letter.number for letter in now.letters), default=0)
+        made = [letter for letter in work.letters if not letter.number]
+        now.letters += [replace(letter, number=number) for number, letter in enumerate(made, last + 1)]
         self._target.durable += self._events
         self._target.commits += 1
         self._work = None

@@ -89,6 +89,28 @@ def history(rng: random.Random, transactions: int) -> list[list[Event]]:
     return made
 
 
+def test_what_is_put_aside_lies_there_once_although_its_parts_were_torn_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Parted(row_errors=ChangeErrorPolicy.QUARANTINE)
+    stream.log.grouped = 1
+    stream.target.refuse = lambda event: RowError("too long") if event[2] == "7" else None
+    stream.log.add(*([put(name, key) for name in NAMES] for key in range(10)))
+    monkeypatch.setattr(failpoints, "_points", {"parted.committed": ("error", 2)})
+    monkeypatch.setattr(failpoints, "_passes", {})
+    monkeypatch.setattr("mainstem.engine.retry.Backoff.delay", lambda self: 0.01)
+    with stream.running() as replication:
+        wait(stream.caught_up)
+        wait(lambda: sum(table.letters for table in replication.progress().tables) == 4)
+        assert sorted(letter.table.name for letter in stream.target.now.letters) == list(NAMES)
+        stream.target.refuse = lambda event: None
+        monkeypatch.setattr(failpoints, "_passes", {})
+        with pytest.raises(LostConnectionError):
+            replication.replay_letters()
+        assert replication.replay_letters()[1] == 0
+        assert not any(table.letters for table in replication.progress().tables)
+    assert stream.target.now.letters == []
+    assert Counter(stream.target.durable) == Counter(put(name, key) for name in NAMES for key in range(10))
+
+
 POINTS = (
     "stream.read", "stream.received", "stream.applied", "stream.before_commit", "parted.committed", "stream.committed",
     "stream.divided",

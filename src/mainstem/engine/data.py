@@ -181,7 +181,7 @@ class DataPhase:
     def _queue(self, ledger: Ledger) -> WorkQueue:
         """The work that is left by the ledger; the largest tables first, so that no long one is left for the end."""
         queue = WorkQueue(self._ready_once, lambda: self._control.held)
-        self._tracker.set_rejected([table.source for table in self._plan.tables], ledger.rejected())
+        self._tracker.set_rejected({table.source for table in self._plan.tables}, ledger.rejected())
         for table in sorted(self._plan.tables, key=lambda item: -item.bytes_estimate):
             state = self._tracker.table(table.source).state
             if state is TableState.SKIPPED:
