@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from mainstem import failpoints
 from mainstem.engine.replication import Replication
 from mainstem.errors import TakenOverError
 from mainstem.model.run import RunOptions
-from tests.e2e.routes import CROSSING, MYSQL, Route
+from tests.e2e.routes import CROSSING, MYSQL, POSTGRES, Route
 from tests.e2e.streams import Following, cdc, following, wait_until
 
 
@@ -85,3 +86,33 @@ def test_a_stream_goes_over_from_process_to_process_and_each_change_is_there_onc
         holders[-1].thread.join(120)
         assert len(holders[-1].outcome) == 1
         assert [event.message for event in stream.events if event.level == "error"] == []
+
+
+@pytest.mark.parametrize("route", [(POSTGRES, MYSQL)], indirect=True, ids="-".join)
+def test_who_is_late_to_have_the_log_kept_leaves_what_the_next_one_has_kept(
+    route: Route, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first process stands still just before it makes its slot, and goes on once the next one copies."""
+    late, made, go_on = threading.Event(), threading.Event(), threading.Event()
+
+    def hit(name: str) -> None:
+        if name == "handover.planned" and not late.is_set():
+            late.set()
+            assert made.wait(120)
+        elif name == "handover.created":
+            made.set()
+            assert go_on.wait(120)
+
+    monkeypatch.setattr(failpoints, "hit", hit)
+    route.source.run("CREATE TABLE items (id INT PRIMARY KEY)", "INSERT INTO items VALUES (1), (2)")
+    with following(route) as stream:
+        first = Holder(stream, 1, cdc())
+        assert late.wait(120)
+        second = Holder(stream, 2, cdc())
+        wait_until(lambda: bool(first.outcome))  # refused, or its connection was ended
+        go_on.set()
+        second.wait(streams)
+        route.source.run("INSERT INTO items VALUES (3)")
+        stream.wait_equal()
+        second.run.stop()
+        second.thread.join(120)

@@ -30,6 +30,7 @@ from mainstem.model.schema import Column
 from mainstem.model.stream import Checkpoint, StoredStream, StreamTable
 
 FOLLOWED = "followed_from_now"
+_OPENING = "opening"
 _NONE: Mapping[TableId, StreamTable] = MappingProxyType({})
 WAITING = (TableState.PENDING, TableState.COPYING)
 """States of tables that are still to be copied."""
@@ -144,6 +145,7 @@ class HandOver:
             ledger.finish(keep=False)
         ledger.open(plan_to_json(replace(planned.plan, tables=copied)))
         failpoints.hit("handover.planned")
+        ledger.note(_OPENING)  # who was taken over meanwhile ends here: what the next one has kept is left alone
         names = [table.source for table in tables]
         origin, position = self._changes.open(stream_id, names, "", options.changes.position)
         failpoints.hit("handover.opened")
