@@ -167,9 +167,9 @@ def test_a_reader_that_reads_no_more_holds_up_no_other(own: Own, source: Source)
 
 def test_a_server_that_says_nothing_is_given_up(own: Own, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replica, "HEARTBEAT_S", 0.3)
-    monkeypatch.setattr(replica, "SILENCE_S", 1.0)
-    monkeypatch.setattr(log_side, "ANSWER_S", 1)
+    monkeypatch.setattr(log_side, "ANSWER_S", 2)
     with source.stream() as stream:
+        monkeypatch.setattr(replica, "SILENCE_S", 1.0)
         try:
             error = outcome(stream, lambda: os.kill(own.server.pid, signal.SIGSTOP))
         finally:

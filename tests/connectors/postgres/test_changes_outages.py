@@ -231,16 +231,15 @@ class Hole:
 def test_a_network_that_swallows_everything_is_noticed(
     postgres_db: ConnectionSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module, name, seconds in (
-        (walsender, "_SILENCE_S", 1.0), (walsender, "_ANSWER_S", 0.2), (side, "_ANSWER_S", 0.5),
-    ):  # fmt: skip
-        monkeypatch.setattr(module, name, seconds)
+    monkeypatch.setattr(walsender, "_ANSWER_S", 0.2)
     with fed(postgres_db, "t") as (_, feed):
-        hole = Hole(replace(postgres_db, connect_timeout_s=2))
+        hole = Hole(replace(postgres_db, connect_timeout_s=5))
         feed.source = type(feed.source)(hole.settings, feed.options)
         with feed.stream() as stream:
             feed.follow(stream)
             hole.shut()
+            monkeypatch.setattr(walsender, "_SILENCE_S", 1.0)
+            monkeypatch.setattr(side, "_ANSWER_S", 0.5)
             with pytest.raises(LostConnectionError, match="not sent anything"):
                 feed.until(stream, lambda _: False)
         hole.close()
