@@ -9,7 +9,7 @@ import pytest
 
 from mainstem.contract.fleet import FleetStore, Lease, Presence
 from mainstem.control import leases as leases_module
-from mainstem.control.absences import ABSENT_ROUNDS, DOUBT_S, SILENT_ROUNDS, Absences
+from mainstem.control.absences import ABSENT_ROUNDS, DOUBT_S, FRESH_S, SILENT_ROUNDS, Absences
 from mainstem.control.leases import Leases
 
 THERE, SILENT, ABSENT, UNKNOWN = Presence.THERE, Presence.SILENT, Presence.ABSENT, Presence.UNKNOWN
@@ -85,6 +85,15 @@ def test_a_lost_holder_has_only_the_lease_taken_that_it_holds_now() -> None:
     bench.see(THERE, *[ABSENT] * ABSENT_ROUNDS)
     bench.store.held = [Lease("stream/a", "next", 12)]
     assert bench.see(ABSENT) == ()
+
+
+def test_a_verdict_does_not_stand_for_long_when_the_store_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench, now_s = Bench(), 1000.0
+    monkeypatch.setattr(leases_module.time, "monotonic", lambda: now_s)
+    assert bench.see(THERE, *[ABSENT] * ABSENT_ROUNDS) == (LED,)
+    now_s += FRESH_S + 1
+    assert bench.absences.found() == ()
+    assert bench.see(ABSENT) == (LED,)
 
 
 def test_who_has_itself_lost_a_lease_to_another_takes_none_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:

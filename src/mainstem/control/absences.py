@@ -8,6 +8,7 @@ what is asked for here makes it rare.
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass
 
 from mainstem.contract.fleet import FleetStore, Lease, Presence, Probe, led_stream
@@ -18,6 +19,8 @@ from mainstem.log import logger
 PROBE_S = 0.5
 ABSENT_ROUNDS, SILENT_ROUNDS = 4, 5
 """A leader is given up after so many probes in a row without a listener (1.5 s), or without an answer (about 5 s)."""
+FRESH_S = 3.0
+"""For so long a verdict stands, if the store cannot be asked who leads now."""
 DOUBT_S = 60.0
 """Who has lost a lease to another process may be the one that is cut off: for so long it takes none itself."""
 _log = logger(__name__)
@@ -58,6 +61,7 @@ class Absences:
         self._lock = threading.Lock()
         self._known: dict[str, _Known] = {}
         self._found: tuple[Lease, ...] = ()
+        self._looked_s = 0.0
         self._rounds = Rounds("probes", PROBE_S, self.look)
 
     def start(self) -> None:
@@ -71,7 +75,8 @@ class Absences:
     def found(self) -> tuple[Lease, ...]:
         """Leases of streams that may be taken from those that hold them."""
         with self._lock:
-            return () if self._leases.robbed_within(DOUBT_S) else self._found
+            stale = time.monotonic() - self._looked_s > FRESH_S
+            return () if stale or self._leases.robbed_within(DOUBT_S) else self._found
 
     def look(self) -> None:
         """Probe once."""
@@ -84,5 +89,5 @@ class Absences:
             if known[holder].is_lost and not was_lost:
                 _log.warning("a process that leads streams is lost", member=holder, why=f"it {presence.value}")
         with self._lock:
-            self._known = known
+            self._known, self._looked_s = known, time.monotonic()
             self._found = tuple(lease for lease in held if known[lease.holder].is_lost)
