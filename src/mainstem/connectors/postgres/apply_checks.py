@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 
+from mainstem.connectors.postgres.ask import of_version
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.look import Look
 from mainstem.contract.inspector import Finding
@@ -23,7 +24,7 @@ _OIDS = "ARRAY(SELECT pg_catalog.to_regclass(name)::oid FROM unnest(%s::text[]) 
 _TRIGGERS = f"""
 SELECT DISTINCT c.relname || '.' || t.tgname FROM pg_catalog.pg_trigger t
 JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
-WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgrelid = ANY({_OIDS}) AND t.tgenabled::text = ANY(%s) ORDER BY 1
+WHERE NOT t.tgisinternal AND {{top_trigger}} AND t.tgrelid = ANY({_OIDS}) AND t.tgenabled::text = ANY(%s) ORDER BY 1
 """
 _KEYS = f"""
 SELECT c.relname || '.' || k.conname FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
@@ -91,7 +92,8 @@ def _role(look: Look) -> Iterator[Finding]:
 
 def _triggers(look: Look, names: Sequence[str], switches: bool) -> Iterator[Finding]:
     fired = ["A", "R"] if switches else ["A", "O"]
-    found = [name for (name,) in look.rows(_TRIGGERS, names, fired)]
+    query = of_version(_TRIGGERS, look.connection.info.server_version)
+    found = [name for (name,) in look.rows(query, names, fired)]
     if found:
         yield Finding(
             "tgt.triggers",

@@ -29,10 +29,8 @@ class Ask:
 
         ``{name}`` in the query are parts that depend on the server's version, see `_PARTS`.
         """
-        for part, (since, new, old) in _PARTS.items():
-            sql = sql.replace(part, new if self.version >= since else old)
         with self._connection.cursor(row_factory=namedtuple_row) as cursor:
-            cursor.execute(sql.encode(), {"schemas": list(self.schemas), **arguments})
+            cursor.execute(of_version(sql, self.version).encode(), {"schemas": list(self.schemas), **arguments})
             return cursor.fetchall()
 
 
@@ -47,6 +45,13 @@ _PARTS = {
     "{multirange}": (140_000, "r.rngmultitypid", "0"),
     "{deterministic}": (120_000, "c.collisdeterministic", "true"),
 }
+
+
+def of_version(sql: str, version: int) -> str:
+    """A query with the parts that a server of this version (``150004``) understands, see `_PARTS`."""
+    for part, (since, new, old) in _PARTS.items():
+        sql = sql.replace(part, new if version >= since else old)
+    return sql
 
 
 def not_of_extension(kind: str, oid: str) -> str:

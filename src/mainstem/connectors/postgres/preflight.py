@@ -53,7 +53,7 @@ def _version(look: Look) -> Iterator[Finding]:
         yield Finding(
             "tgt.version",
             Severity.WARNING,
-            f"PostgreSQL {major} gets no more repairs from its makers and is not tested with",
+            f"PostgreSQL {major} gets no repairs from its makers",
             f"use PostgreSQL {_OLDEST_SUPPORTED} or newer",
         )
 

@@ -24,7 +24,7 @@ from mainstem.model.names import TableId, listed
 from mainstem.model.run import ChangeOptions
 
 _DIALECT = PostgresDialect()
-_ROOTS = 130_000  # before, a partitioned table cannot be published
+ROOTS = 130_000  # before, a partitioned table cannot be published
 _GENERATED = 180_000  # from here on a publication can hold generated columns
 _ALL = "insert, update, delete, truncate"
 _ADDED = "insert, truncate"
@@ -146,7 +146,7 @@ class Publications:
         for old in _existing(connection, pair):  # left behind by a start that came to nothing
             connection.execute(f"DROP PUBLICATION {_DIALECT.quote(old)}".encode())
         version = connection.info.server_version
-        more = ", publish_via_partition_root = true" * (version >= _ROOTS)
+        more = ", publish_via_partition_root = true" * (version >= ROOTS)
         more += ", publish_generated_columns = stored" * (version >= _GENERATED)
         for made, published in zip(pair, (_ALL, _ADDED), strict=True):
             connection.execute(

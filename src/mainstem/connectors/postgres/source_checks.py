@@ -94,7 +94,7 @@ def _version(look: Look) -> Iterator[Finding]:
         yield Finding(
             "pg.version",
             Severity.ERROR if major < _OLDEST else Severity.WARNING,
-            f"PostgreSQL {major} {'is too old to be read' if major < _OLDEST else 'is not tested with'}",
+            f"PostgreSQL {major} {'is too old to be read' if major < _OLDEST else 'gets no repairs from its makers'}",
             f"use PostgreSQL {_OLDEST_SUPPORTED} or newer",
         )
 

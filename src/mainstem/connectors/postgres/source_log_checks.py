@@ -15,7 +15,7 @@ import psycopg
 
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.look import Look
-from mainstem.connectors.postgres.publication import Member, inserts_only, members
+from mainstem.connectors.postgres.publication import ROOTS, Member, inserts_only, members
 from mainstem.connectors.postgres.slot import identify, replication_connection
 from mainstem.contract.inspector import Finding, doubtful, failing, worth_knowing
 from mainstem.errors import ConnectError, ConnectReason
@@ -31,6 +31,7 @@ _SMALL_BYTES = 1 << 30
 _OLD_S = 60
 _OUTAGE_S = 3600  # that a stream should outlast
 _MEASURED_S = 600  # counters that are younger say nothing about a rate
+_KEEPS = 130_000  # no more log for a slot than max_slot_wal_keep_size
 _STREAMING, _ON_STANDBYS, _FAILOVER, _GENERATED = 140_000, 160_000, 170_000, 180_000
 _REPLICATES = (
     "SELECT rolreplication OR rolsuper OR coalesce((SELECT pg_catalog.pg_has_role(current_user, r.oid, 'MEMBER')"
@@ -243,7 +244,13 @@ def _table_kinds(it: LogLook) -> Iterator[Finding]:
 
 def _partitions(it: LogLook) -> Iterator[Finding]:
     roots = [str(member.id) for member in it.members if member.kind == "p"]
-    if roots:
+    if roots and it.version < ROOTS:
+        yield failing(
+            "pg.partitions",
+            f"PostgreSQL {it.version // 10_000} does not publish partitioned tables: {listed(roots)} are not followed",
+            "leave them out, or use PostgreSQL 13 or newer",
+        )
+    elif roots:
         yield worth_knowing(
             "pg.partitions",
             f"{listed(roots)} are followed as a whole: that a single partition is truncated, detached or dropped is not"
@@ -257,9 +264,11 @@ def _slot_keep_size(it: LogLook) -> Iterator[Finding]:
     if size is None:
         yield worth_knowing(
             "pg.slot_keep_size",
-            "the server keeps its log for a stream that stands still until the disk is full (max_slot_wal_keep_size is"
-            " -1)",
-            "ALTER SYSTEM SET max_slot_wal_keep_size to what the disk can spare: then the stream is lost first",
+            "the server keeps its log for a stream that stands still until the disk is full"
+            + (" (max_slot_wal_keep_size is -1)" if it.version >= _KEEPS else ""),
+            "ALTER SYSTEM SET max_slot_wal_keep_size to what the disk can spare: then the stream is lost first"
+            if it.version >= _KEEPS
+            else "watch the disk, and drop the slot of a stream that does not go on (PostgreSQL 13 does so by itself)",
         )
     elif size < _SMALL_BYTES:
         yield doubtful(
