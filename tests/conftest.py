@@ -19,6 +19,7 @@ from mainstem.connectors.mysql.client import connect as mysql_connect
 from mainstem.connectors.postgres.client import connect as postgres_connect
 from mainstem.model.connection import ConnectionSettings
 from mainstem.testing import servers
+from mainstem.testing.databases import drops
 
 # For waits that a success ends: generous, since a machine may have much other work.
 DEADLINE_S = 60.0
@@ -117,12 +118,14 @@ _END_SENDERS = "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slot
 def _postgres_database(server: ConnectionSettings) -> Iterator[ConnectionSettings]:
     name = f"t_{secrets.token_hex(6)}"
     with postgres_connect(server) as connection:
-        connection.execute(f"CREATE DATABASE {name} STRATEGY file_copy")  # no need to log every page of the template
+        strategy = "STRATEGY file_copy" if connection.info.server_version >= 150_000 else ""
+        connection.execute(f"CREATE DATABASE {name} {strategy}".encode())  # no need to log every page of the template
         yield replace(server, database=name)
         deadline = time.monotonic() + DEADLINE_S
         while connection.execute(_END_SENDERS, (name,)).fetchall() and time.monotonic() < deadline:
             time.sleep(0.05)
-        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        for statement in drops(name):
+            connection.execute(statement.encode())
 
 
 @pytest.fixture

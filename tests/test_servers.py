@@ -18,7 +18,9 @@ def test_mariadb_gives_each_test_an_empty_database(mysql_db: ConnectionSettings)
 def test_postgres_gives_each_test_an_empty_database(
     postgres_db: ConnectionSettings, postgres15_db: ConnectionSettings
 ) -> None:
-    for settings, major in ((postgres_db, 18), (postgres15_db, 15)):
+    system = servers.system_postgres_bin()
+    assert system is not None
+    for settings, major in ((postgres_db, 18), (postgres15_db, servers.postgres_major(system))):
         with postgres_connect(settings) as connection:
             assert connection.info.server_version // 10000 == major
 

@@ -58,6 +58,8 @@ _MYSQL_TEXTS = {
     "padded": "RTRIM({0})",
 }
 _MYSQL_NO_TEXT = ("float", "bits", "bytes", "geometry")
+_TRIM = "trim_scale"
+_TRIMMED = r"regexp_replace(regexp_replace({}::text, '(\.[0-9]*?)0+$', '\1'), '\.$', '')"  # before 13
 _MOST_ARGUMENTS = 90  # of 100 that a function of PostgreSQL may have
 _POSTGRES_BITS = "lpad({0}::text, 64, '0')"
 _POSTGRES_TEXTS = {
@@ -202,6 +204,8 @@ class PostgresSide:
     def text(self, column: str, family: str, *, own: bool) -> str:
         """PostgreSQL's own text is exact."""
         template = "{0}" if own else _POSTGRES_TEXTS.get(family, "{0}")
+        if self._connection.info.server_version < 130_000 and template.startswith(_TRIM):
+            template = _TRIMMED.format(template.removeprefix(_TRIM))
         return template.format(self._dialect.quote(column))
 
     def sum(self, table: str, texts: Sequence[str]) -> tuple[int, int]:

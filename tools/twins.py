@@ -12,6 +12,7 @@ from tools.compare import Result, compare
 from tools.workload import MYSQL, POSTGRES, Session
 
 from mainstem.model.connection import ConnectionSettings
+from mainstem.testing.databases import drops
 
 ROUTES = ((MYSQL, POSTGRES), (POSTGRES, MYSQL), (POSTGRES, POSTGRES), (MYSQL, MYSQL))
 
@@ -56,7 +57,7 @@ def _drop(session: Session, name: str) -> None:
         )
         if time.monotonic() > deadline:
             break
-    session.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    session.run(*drops(name))
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from mainstem.engine.conversion import Conversion, Endpoint
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.ids import STREAM, new_id
 from mainstem.model.run import Progress, RunOptions, RunState
+from mainstem.testing.databases import drops
 
 MYSQL, POSTGRES = "mysql", "postgresql"
 ROUTES = ((MYSQL, POSTGRES), (POSTGRES, MYSQL), (POSTGRES, POSTGRES), (MYSQL, MYSQL))
@@ -75,8 +76,8 @@ class End:
     def recreate(self, server: ConnectionSettings) -> None:
         """Make the database anew, empty."""
         name = self.settings.database
-        drop = f"DROP DATABASE IF EXISTS {name}{' WITH (FORCE)' * (server.type == POSTGRES)}"
-        End(server).run(drop, f"CREATE DATABASE {name}")
+        drop = drops(name) if server.type == POSTGRES else (f"DROP DATABASE IF EXISTS {name}",)
+        End(server).run(*drop, f"CREATE DATABASE {name}")
 
 
 def fill(source: End, rows: int, repeats: int = 20, large: tuple[int, int] = (3, 1_000_000)) -> None:

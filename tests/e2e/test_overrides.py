@@ -17,6 +17,7 @@ from mainstem.engine.conversion import Endpoint
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.ids import STREAM, new_id
 from mainstem.model.run import Progress, RunOptions, RunState, TableSelection
+from mainstem.testing.databases import drops
 
 Rows = list[tuple[Any, ...]]
 _REGISTRY = Registry.installed()
@@ -67,9 +68,10 @@ def second() -> Iterator[Callable[[ConnectionSettings], ConnectionSettings]]:
 
     yield make
     for settings in made:
-        force = " WITH (FORCE)" if settings.type == "postgresql" else ""
         server = replace(settings, database="" if settings.type == "mysql" else "postgres")
-        ask(server, f"DROP DATABASE {settings.database}_b{force}")
+        name = f"{settings.database}_b"
+        for statement in drops(name) if settings.type == "postgresql" else (f"DROP DATABASE {name}",):
+            ask(server, statement)
 
 
 WITH_ALL = ["mysql-mysql", "mysql-postgres", "postgres-mysql", "postgres-postgres"]

@@ -20,6 +20,7 @@ from mainstem.model.connection import ConnectionSettings
 from mainstem.model.ids import STREAM, new_id
 from mainstem.model.plan import ReportItem
 from mainstem.model.run import Progress, RunOptions, RunState, SchemaPolicy, TableSelection, WriteMode
+from mainstem.testing.databases import drops
 from tests.e2e import rich_postgres
 
 Rows = list[tuple[Any, ...]]
@@ -33,7 +34,8 @@ def database(server: ConnectionSettings) -> Iterator[ConnectionSettings]:
     with connect(server) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
         yield replace(server, database=name)
-        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
+        for statement in drops(name):
+            connection.execute(statement.encode())
 
 
 def ask(settings: ConnectionSettings, sql: str) -> Rows:

@@ -15,6 +15,7 @@ from mainstem.connectors.postgres.client import connect as postgres_connect
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.plan import ReportItem
 from mainstem.model.run import RunOptions, RunState, TableSelection
+from mainstem.testing.databases import drops
 from tests.e2e.conftest import Pair
 
 LONG = "a_name_of_sixty_four_bytes_that_postgresql_would_cut_without_a_w"
@@ -141,7 +142,8 @@ def databases(mariadb: ConnectionSettings, postgres: ConnectionSettings) -> Iter
             yield Pair(replace(mariadb, database=name), replace(postgres, database=name))
         finally:
             cursor.execute(f"DROP DATABASE {name}")
-            target.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+            for statement in drops(name):
+                target.execute(statement.encode())
 
 
 @pytest.fixture(scope="module", params=["postgres18_server", "postgres15_server"])

@@ -39,6 +39,7 @@ from mainstem.model.run import (
     TableProgress,
     ZeroDatePolicy,
 )
+from mainstem.testing.databases import drops
 from tests.types.cases import Case, Kind
 from tests.types.mysql_cases import CASES as MYSQL_CASES
 from tests.types.postgres_cases import CASES as POSTGRES_CASES
@@ -187,7 +188,8 @@ def database(server: Server) -> Iterator[Database]:
         yield made
     finally:
         made.close()
-        admin.run(f"DROP DATABASE {name}{' WITH (FORCE)' if server.kind is Kind.POSTGRES else ''}")
+        for statement in drops(name) if server.kind is Kind.POSTGRES else (f"DROP DATABASE {name}",):
+            admin.run(statement)
         admin.close()
 
 

