@@ -1,11 +1,14 @@
-"""Reader and writer of a lane together, where one of them gives up what the other is still at work on."""
+"""Readers and writers of lanes together, where one of them gives up what another is still at work on."""
 
 from __future__ import annotations
 
+import random
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -158,19 +161,115 @@ def test_what_was_put_aside_counts_until_it_is_known_that_its_commit_came_to_not
 
 
 def run_one_lane(queue: WorkQueue, source: Any, loader: Any, control: RunControl | None = None) -> Tracker:
-    control = control or RunControl(0, 0, 5)
+    return run_lanes(queue, [(source, loader)], control or RunControl(0, 0, 5))
+
+
+def run_lanes(queue: WorkQueue, lanes: Sequence[tuple[Any, Any]], control: RunControl) -> Tracker:
     tracker = Tracker(control, lambda _: None)
     tracker.plan(MigrationPlan((TABLE,), ()))
     queue.add(TABLE, ())
-    hub = MemoryHub(1000)
-    lane, options = hub.lane(0), RunOptions(row_errors=RowErrorPolicy.QUARANTINE)
-    cuts: Any = Cuts()
+    hub, cuts, options = MemoryHub(1000), cast(Any, Cuts()), RunOptions(row_errors=RowErrorPolicy.QUARANTINE)
 
     def cancel() -> None:
         queue.close()
         hub.close()
 
     with ThreadGroup(cancel) as group:
-        group.start("reader", Reader(source, lane, queue, cuts, control, tracker, BatchLimits(), 1).run)
-        group.start("writer", Writer(loader, lane, queue, control, tracker, options).run)
+        for number, (source, loader) in enumerate(lanes):
+            lane = hub.lane(number)
+            reader = Reader(source, lane, queue, cuts, control, tracker, BatchLimits(), len(lanes))
+            group.start(f"reader-{number}", reader.run)
+            group.start(f"writer-{number}", Writer(loader, lane, queue, control, tracker, options).run)
     return tracker
+
+
+class Counting(RunControl):
+    """Tells what counts against its limits."""
+
+    @property
+    def counted(self) -> tuple[int, int]:
+        return self._rows, self._rejected
+
+
+class Moody:
+    """A loader of rows 1…10 each, row 3 of each of which it refuses: it fails now and then, and takes its time."""
+
+    alone = False
+
+    def __init__(self, rng: random.Random, durable: list[int]) -> None:
+        self.rng, self.durable = rng, durable
+        self.rows = self.aside = 0
+
+    def begin(self, plan: TablePlan, chunk: Chunk, *, quarantine: Callable[[], bool] | None) -> None:
+        self.rows = self.aside = 0
+        self.quarantine, self.chunk = quarantine, chunk
+
+    def write(self, batch: RawBatch) -> None:
+        self._mood()
+        if self.quarantine is None:
+            raise RowError("22003")
+        assert self.quarantine()
+        self.aside += 1
+        self.rows += batch.count - 1
+
+    def commit(self, rows: int, _: object = None) -> Receipt:
+        self._mood()
+        assert rows == self.rows + self.aside
+        self.durable.append(self.chunk.number)
+        return Receipt(self.rows, self.aside, (), {})
+
+    def rollback(self) -> None:
+        time.sleep(self.rng.choice((0, 0, 0.003)))
+
+    def _mood(self) -> None:
+        time.sleep(self.rng.choice((0, 0, 0.001)))
+        if self.rng.random() < 0.15:
+            raise TransientError("40P01")
+
+
+class Slow:
+    """Four batches of each of twenty chunks."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+
+    def plan_chunks(self, *_: Any) -> list[Chunk]:
+        return [Chunk(TABLE.source, number) for number in range(20)]
+
+    def read(self, *_: Any) -> Iterator[RawBatch]:
+        for _batch in range(4):
+            time.sleep(self.rng.choice((0, 0, 0.002)))
+            yield RawBatch(TABLE.source, b"12345", 10)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_every_chunk_comes_once_and_the_limits_count_what_is_durable(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mainstem.engine.writer.RETRY_DELAY_S", 0.001)
+    monkeypatch.setattr("mainstem.engine.writer.MAX_ATTEMPTS", 1000)
+    monkeypatch.setattr("mainstem.engine.control.PAUSE_GRACE_S", 0.0)
+    rng, ready, durable = random.Random(seed), list[TablePlan](), list[int]()
+    queue, control = WorkQueue(ready.append), Counting(10_000, 0, 100)
+    lanes = [(Slow(random.Random(rng.random())), Moody(random.Random(rng.random()), durable)) for _ in range(3)]
+    over = threading.Event()
+
+    def pauses() -> None:
+        while not over.wait(0.02):
+            control.pause()
+            over.wait(0.003)
+            control.resume()
+
+    with ThreadPoolExecutor(1) as pool:
+        paused = pool.submit(pauses)
+        try:
+            tracker = run_lanes(queue, lanes, control)
+        finally:
+            over.set()
+        paused.result()
+    assert sorted(durable) == list(range(20))
+    assert ready == [TABLE]
+    assert queue.unfinished() == []
+    assert control.counted == (800, 80)
+    progress = tracker.snapshot()
+    assert (progress.rows_read, progress.rows_written, progress.rows_rejected) == (800, 720, 80)
