@@ -9,9 +9,13 @@ from contextlib import contextmanager
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """Inside, nobody looks for garbage: of the half second that a command takes to start, 0.1 s went into that."""
+    """Inside, nobody looks for garbage, nor later among what was made here.
+
+    Of the half second that a command took to start, 0.1 s went into that.
+    """
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         gc.enable()
