@@ -73,6 +73,12 @@ def _cell(cell: Cell, column: int, rules: Rules) -> tuple[bytes, str]:
     what = ""
     if cell is not None:
         try:
+            if (
+                rules.form is LoadForm.PARAMETERS
+                and rules.ops[column] is LoadOp.FLOAT
+                and rules.lengths[column] in (4, 8)
+            ):
+                return b"\0" + _ieee(cell, rules.lengths[column]), ""
             text = _value(cell, rules.ops[column], rules.lengths[column])
             no_label = rules.ops[column] is LoadOp.ENUM and not cell and rules.lengths[column]
             return _spelled(text, rules.ops[column], rules.form), "no_label" if no_label else ""
@@ -127,6 +133,13 @@ def _value(cell: bytes, op: LoadOp, length: int) -> bytes:
         case LoadOp.GEOMETRY:
             known = len(cell) >= 9 and cell[4] == 1 and cell[6:9] == bytes(3) and 1 <= cell[5] <= 7
             return cell.hex().encode() if known else _refuse(Refusal.MALFORMED)
+
+
+def _ieee(cell: bytes, length: int) -> bytes:
+    if len(cell) != length:
+        return _refuse(Refusal.MALFORMED)
+    (value,) = struct.unpack("<d" if length == 8 else "<f", cell)
+    return cell if math.isfinite(value) else _refuse(Refusal.SPECIAL_VALUE)
 
 
 def _refuse(why: Refusal) -> bytes:

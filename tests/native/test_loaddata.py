@@ -53,12 +53,13 @@ CELLS = {
     LoadOp.GEOMETRY: geometries,
     LoadOp.ENUM: st.one_of(st.just(b""), texts),
 }
+LENGTHS = {LoadOp.DATE: st.integers(-1, 7), LoadOp.FLOAT: st.sampled_from([0, 1, 4, 8])}
 
 
 @st.composite
 def tables(draw: st.DrawFn) -> tuple[Rules, list[list[Cell]]]:
     ops = draw(st.lists(st.sampled_from(LoadOp), min_size=1, max_size=4))
-    lengths = [draw(st.integers(-1 if op is LoadOp.DATE else 0, 7)) for op in ops]
+    lengths = [draw(LENGTHS.get(op, st.integers(0, 7))) for op in ops]
     required = draw(st.lists(st.integers(0, len(ops) - 1), max_size=2))
     rules = Rules(ops, lengths, required, draw(st.sampled_from(("error", "null"))), draw(st.sampled_from(LoadForm)))
     row = st.tuples(*(st.one_of(st.none(), CELLS[op], CELLS[op], wild) for op in ops)).map(list)

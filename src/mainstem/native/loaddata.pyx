@@ -289,6 +289,25 @@ cdef int _float(Out *out, const uint8_t *cell, size_t size, bint any_digits) noe
     return OK
 
 
+cdef int _ieee(Out *out, const uint8_t *cell, size_t size, size_t width) noexcept nogil:
+    """As it is, without a length: the parameter's type says it."""
+    cdef double value
+    cdef float single
+    if size != width:
+        return MALFORMED
+    if width == 8:
+        memcpy(&value, cell, 8)
+    else:
+        memcpy(&single, cell, 4)
+        value = single
+    if value - value != 0:
+        return SPECIAL_VALUE
+    put(out, b"\0", 1)
+    memcpy(out.start + out.size, cell, size)
+    out.size += size
+    return OK
+
+
 cdef class LoadDataEncoder(RowEncoder):
     """Writes batches of one table for LOAD DATA or INSERT. For one thread at a time."""
 
@@ -419,6 +438,8 @@ cdef class LoadDataEncoder(RowEncoder):
     cdef int _parameter(self, Out *out, Column *column, const uint8_t *cell, size_t size) noexcept nogil:
         cdef size_t begin = out.size + 2
         cdef int code
+        if column.op == FLOAT and (column.length == 4 or column.length == 8):
+            return _ieee(out, cell, size, column.length)
         put(out, b"\0\0", 2)
         code = self._value(out, column, cell, size)
         return code if code != OK else _say_length(out, begin)

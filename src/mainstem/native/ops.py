@@ -145,7 +145,8 @@ class LoadOp(IntEnum):
     """Digits; NaN and the infinities by policy."""
     FLOAT = 3
     """IEEE 754, little-endian, four or eight bytes: digits that read back to the same value; NaN and the infinities by
-    policy. As few digits as do, which takes longer, unless the parameter is not 0."""
+    policy. As few digits as do, which takes longer, unless the parameter is not 0. As a parameter it is sent as it
+    is where that is 4 or 8: all have so many bytes."""
     DATE = 4
     """A date or timestamp; what is not a year of four digits by policy. The parameter is `TIME`'s, or -1: no time."""
     TIME = 5

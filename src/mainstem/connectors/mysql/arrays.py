@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pymysql
 from pymysql import connections
-from pymysql.constants import COMMAND, FIELD_TYPE
+from pymysql.constants import COMMAND
 
 from mainstem.connectors.mysql import outcome
 from mainstem.connectors.mysql.encode import BatchEncoder, Encoded
@@ -98,9 +98,8 @@ class ArrayInsert:
         """
         self._driver, self._encoder = connection, encoder
         self._bound_bytes = min(max_packet_bytes, _LONGEST_BYTES) - _MARGIN_BYTES
-        kinds = (FIELD_TYPE.BLOB if bytewise else FIELD_TYPE.VAR_STRING for bytewise in encoder.bytewise)
         self._sent = 0
-        self._types = b"".join(bytes((kind, 0)) for kind in kinds)
+        self._types = b"".join(bytes((kind, 0)) for kind in encoder.parameter_types)
         self._driver._execute_command(COMMAND.COM_STMT_PREPARE, encoder.insert_sql(into))
         answer = self._driver._read_packet().get_all_data()
         (self._statement,) = struct.unpack_from("<I", answer, 1)

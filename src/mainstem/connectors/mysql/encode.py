@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
+from pymysql.constants import FIELD_TYPE
 
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.errors import PlanError, RowError
@@ -35,6 +36,7 @@ _FAMILIES = {
 _FAMILY = {name: family for family, names in _FAMILIES.items() for name in names}
 _UNHEX = "UNHEX({})"
 _BYTEWISE = (LoadOp.TEXT, LoadOp.HEX)
+_FLOATS = {4: "float", 8: "double"}
 _NUMBERS = (LoadOp.DIGITS, LoadOp.DECIMAL, LoadOp.FLOAT)
 
 _REASONS = {
@@ -86,7 +88,9 @@ def form(column: ColumnPlan, *, raw: bool = False) -> Form:
             remedy="choose DOUBLE, FLOAT, DECIMAL or a text type",
         )
     if kind is Kind.FLOAT:
-        return Form(LoadOp.FLOAT, int(name in ("float", "double", "real")))
+        width = (column.type.bits or 0) // 8
+        same = column.target_type.lower() == _FLOATS.get(width)
+        return Form(LoadOp.FLOAT, width if same else int(name in ("float", "double", "real")))
     if kind is Kind.UUID and family == "bytes":
         return Form(LoadOp.UUID_HEX, 0, _UNHEX)
     if kind is Kind.ENUM:
@@ -245,9 +249,13 @@ class BatchEncoder:
         return f"INSERT INTO {into} ({names}) VALUES ({values})"
 
     @property
-    def bytewise(self) -> list[bool]:
-        """Column by column, whether a parameter is bytes rather than text."""
-        return [
-            column.type.kind is Kind.BINARY and form_.op is LoadOp.TEXT
-            for column, form_ in zip(self._table.columns, self._forms, strict=True)
-        ]
+    def parameter_types(self) -> list[int]:
+        """What each column's parameters are, as the protocol numbers types."""
+        return [_parameter_type(*pair) for pair in zip(self._table.columns, self._forms, strict=True)]
+
+
+def _parameter_type(column: ColumnPlan, form_: Form) -> int:
+    if form_.op is LoadOp.FLOAT and form_.length in _FLOATS:
+        return FIELD_TYPE.FLOAT if form_.length == 4 else FIELD_TYPE.DOUBLE
+    bytewise = column.type.kind is Kind.BINARY and form_.op is LoadOp.TEXT
+    return FIELD_TYPE.BLOB if bytewise else FIELD_TYPE.VAR_STRING
