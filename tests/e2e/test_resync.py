@@ -152,8 +152,7 @@ def test_the_writers_may_be_moved_once_all_is_applied_and_equal(route: Route) ->
 def test_letters_are_tried_again_once_their_cause_is_mended(route: Route) -> None:
     _make(route, "a")
     with following(route, cdc(row_errors=ChangeErrorPolicy.QUARANTINE)) as stream, stream.running() as replication:
-        refusing = "ALTER TABLE a ADD CONSTRAINT short CHECK (CHAR_LENGTH(v) < 10)"
-        route.target.run(refusing)
+        route.target.run("ALTER TABLE a ADD CONSTRAINT short CHECK (CHAR_LENGTH(v) < 10)")
         route.source.run("INSERT INTO a VALUES (9001, 'much too long'), (9002, 'short')")
         stream.wait_rows("SELECT v FROM a WHERE id = 9002", [("short",)])
         (letter,) = replication.letters()
@@ -162,6 +161,17 @@ def test_letters_are_tried_again_once_their_cause_is_mended(route: Route) -> Non
         route.target.run("ALTER TABLE a DROP CONSTRAINT short")
         assert replication.replay_letters() == (1, 0)
         assert replication.letters() == []
+        stream.wait_equal()
+
+        route.target.run("ALTER TABLE a ADD CONSTRAINT short CHECK (id <> 9003)")
+        route.source.run("INSERT INTO a VALUES (9003, 'refused'), (9004, 'short')")
+        stream.wait_rows("SELECT v FROM a WHERE id = 9004", [("short",)])
+        assert [letter.key for letter in replication.letters()] == ["id=9003"]
+        route.target.run("ALTER TABLE a DROP CONSTRAINT short")
+        replication.resync(["a"])
+        stream.wait_rows("SELECT v FROM a WHERE id = 9003", [("refused",)])
+        assert replication.letters() == []
+        assert sum(table.letters for table in replication.progress().tables) == 0
         stream.wait_equal()
 
 

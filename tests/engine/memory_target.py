@@ -139,11 +139,11 @@ class MemoryApplier:
         number = len(self._open.letters) + 1 if self._part is None else 0
         self._open.letters.append(replace(letter, number=number))
 
-    def discard(self, letter: DeadLetter) -> bool:
-        there = any(item.number == letter.number for item in self._open.letters)
-        self._open.letters = [item for item in self._open.letters if item.number != letter.number]
-        self._discarded.add(letter.number)
-        return there
+    def discard(self, table: TableId, number: int | None = None) -> int:
+        there = [item for item in self._open.letters if item.table == table and number in (None, item.number)]
+        self._open.letters = [item for item in self._open.letters if item not in there]
+        self._discarded |= {item.number for item in there}
+        return len(there)
 
     def record(self, line: SchemaRecord) -> None:
         self._open.records.append(line)

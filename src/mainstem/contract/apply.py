@@ -88,8 +88,8 @@ class Applier(AbstractContextManager["Applier"], Protocol):
         """Put a change aside."""
         ...
 
-    def discard(self, letter: DeadLetter) -> bool:
-        """Forget one that was put aside; False if it is not there any more."""
+    def discard(self, table: TableId, number: int | None = None) -> int:
+        """Forget the change of that number that was put aside, or all of a table; how many there were."""
         ...
 
     def record(self, line: SchemaRecord) -> None:

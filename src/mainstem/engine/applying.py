@@ -33,7 +33,7 @@ from mainstem.model.change import ChangeGroup, Idle, RowChanges, SchemaChange, T
 from mainstem.model.event import Category, Level
 from mainstem.model.names import TableId
 from mainstem.model.run import ChangeErrorPolicy, RunOptions, RunState, TableState
-from mainstem.model.stream import Checkpoint, DeadLetter, StreamTable
+from mainstem.model.stream import Checkpoint, StreamTable
 
 MAX_ROWS = 200_000
 MAX_BYTES = 32 * 1024 * 1024
@@ -337,10 +337,11 @@ class Applying:
             here = self.site.standing.checkpoint
             self._end_transaction(replace(here, position=position or here.position))
 
-    def discard(self, letter: DeadLetter) -> bool:
-        """Forget a change that was put aside, within the transaction under way; False if it is not there any more."""
-        there = self.applier.discard(letter)
-        self._count(letter.table).letters -= there
+    def discard(self, table: TableId, number: int | None = None) -> int:
+        """See `contract.apply.Applier`; part of the transaction under way, and counted."""
+        self._begin()
+        there = self.applier.discard(table, number)
+        self._count(table).letters -= there
         return there
 
     def alone(self, work: Callable[[], object]) -> MainstemError | None:

@@ -69,7 +69,7 @@ def apply_again(writer: Applying, letter: DeadLetter) -> Again:
         return Again.REFUSED
 
     def work() -> None:
-        if not writer.discard(letter):
+        if not writer.discard(letter.table, letter.number):
             raise _GoneError("somebody else has dealt with it")
         writer.apply_segment((changes,))
 

@@ -96,9 +96,9 @@ class PartedApplier:
         """With the checkpoint of its part."""
         self._parts[self._number(letter.table)].reject(letter)
 
-    def discard(self, letter: DeadLetter) -> bool:
+    def discard(self, table: TableId, number: int | None = None) -> int:
         """With the checkpoint of its part."""
-        return self._parts[self._number(letter.table)].discard(letter)
+        return self._parts[self._number(table)].discard(table, number)
 
     def record(self, line: SchemaRecord) -> None:
         """With the checkpoint of its table's part."""

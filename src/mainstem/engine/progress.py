@@ -168,7 +168,7 @@ class Tracker:
         """The rows of these tables that are put aside; durably, as the ledger says."""
         with self._lock:
             others = [row for row in self._progress.rejected if row.table not in tables]
-            self._progress.rejected[:] = [*others, *rows]
+            self._progress.rejected[:] = [*others, *(row for row in rows if row.table in tables)]
 
     def waited(self, *, source_s: float = 0.0, target_s: float = 0.0, lane_s: float = 0.0) -> None:
         """A lane's end has ended: see `Progress`."""

@@ -167,6 +167,9 @@ class Copier:
         def mark() -> None:
             here = standing.checkpoint.position
             self._hold = self._hold or here
+            for source in known.keys() & copied:
+                if letters := writer.discard(source):
+                    self._tracker.say(f"{source}: {letters:,} changes that were put aside are forgotten with its rows")
             writer.save_tables([*waiting, *(replace(table, since=here) for table in following)])
 
         self._order(writer, mark)

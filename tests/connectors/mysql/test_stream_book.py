@@ -73,8 +73,9 @@ def test_what_belongs_to_a_transaction_is_there_only_after_it(mysql_db: Connecti
         assert book.count_letters() == {table.source: 1}
         for kept in (True, False):
             applier.begin()
-            assert applier.discard(letters[0])
-            assert not applier.discard(letters[0])
+            assert applier.discard(letters[0].table, 0) == 0
+            assert applier.discard(letters[0].table, letters[0].number if kept else None) == 1
+            assert applier.discard(letters[0].table) == 0
             applier.rollback() if kept else applier.commit(Checkpoint("8", 1, 2, 3))
             assert len(book.letters()) == kept
         book.discard([found.number for found in letters])

@@ -89,8 +89,9 @@ def test_letters_and_schema_changes_commit_with_the_rows(database: ConnectionSet
         assert stream.book.count_letters() == {_T: 1}
         for kept in (True, False):
             stream.applier.begin()
-            assert stream.applier.discard(found)
-            assert not stream.applier.discard(found)
+            assert stream.applier.discard(found.table, 0) == 0
+            assert stream.applier.discard(found.table, found.number if kept else None) == 1
+            assert stream.applier.discard(found.table) == 0
             stream.applier.rollback() if kept else stream.commit()
             assert len(stream.book.letters()) == kept
         stream.book.discard([found.number])

@@ -197,10 +197,10 @@ class MysqlApplier:
         with self._noted():
             self._rows.reject(letter)
 
-    def discard(self, letter: DeadLetter) -> bool:
-        """Forget one that was put aside; False if it is not there any more."""
+    def discard(self, table: TableId, number: int | None = None) -> int:
+        """Forget the change of that number that was put aside, or all of a table; how many there were."""
         with self._noted():
-            return self._rows.discard([letter.number]) == 1
+            return self._rows.drop_letters(table, number)
 
     def record(self, line: SchemaRecord) -> None:
         """Write down what became of a schema change."""

@@ -195,14 +195,21 @@ class StreamRows:
         )
         return {TableId(schema, name): int(count) for schema, name, count in rows}
 
-    def discard(self, numbers: Sequence[int]) -> int:
-        """Forget letters; how many there were."""
-        if not numbers:
-            return 0
-        listed = ", ".join(str(int(number)) for number in numbers)
-        sql = f"DELETE FROM mainstem_dead_letter WHERE stream_id = %s AND id IN ({listed})"
+    def discard(self, numbers: Sequence[int]) -> None:
+        """Forget letters."""
+        if numbers:
+            self._query(
+                "DELETE FROM mainstem_dead_letter WHERE stream_id = %s AND id IN"
+                f" ({', '.join(str(int(number)) for number in numbers)})",
+                self._id,
+            )
+
+    def drop_letters(self, table: TableId, number: int | None) -> int:
+        """Forget the letter of that number, or all of a table; how many there were."""
+        one = "" if number is None else f" AND id = {number:d}"
+        sql = f"DELETE FROM mainstem_dead_letter WHERE stream_id = %s AND table_schema = %s AND table_name = %s{one}"
         with self._connection.cursor() as cursor:
-            return int(cursor.execute(sql, (self._id,)))
+            return int(cursor.execute(sql, (self._id, table.schema, table.name)))
 
     def changes(self, limit: int) -> list[SchemaRecord]:
         """The newest schema changes, newest last."""

@@ -174,10 +174,10 @@ class PostgresApplier:
         with self._whole():
             book.put_letter(self._connection, self._stream_id, letter)
 
-    def discard(self, letter: DeadLetter) -> bool:
-        """Forget one that was put aside; False if it is not there any more."""
+    def discard(self, table: TableId, number: int | None = None) -> int:
+        """Forget the change of that number that was put aside, or all of a table; how many there were."""
         with self._whole():
-            return book.drop_letter(self._connection, self._stream_id, letter.number)
+            return book.drop_letters(self._connection, self._stream_id, table, number)
 
     def record(self, line: SchemaRecord) -> None:
         """Write down what became of a schema change."""

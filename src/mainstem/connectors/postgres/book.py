@@ -108,10 +108,11 @@ def put_letter(connection: Connection, stream_id: str, letter: DeadLetter) -> No
     )  # fmt: skip
 
 
-def drop_letter(connection: Connection, stream_id: str, number: int) -> bool:
-    """Forget a change that was put aside; False if it is not there any more."""
-    sql = f"DELETE FROM {SCHEMA}.dead_letter WHERE stream_id = %s AND number = %s"
-    return connection.execute(sql, (stream_id, number)).rowcount == 1
+def drop_letters(connection: Connection, stream_id: str, table: TableId, number: int | None) -> int:
+    """Forget the change of that number that was put aside, or all of a table; how many there were."""
+    sql = f"DELETE FROM {SCHEMA}.dead_letter WHERE stream_id = %s AND table_schema = %s AND table_name = %s"
+    one = "" if number is None else f" AND number = {number:d}"
+    return connection.execute((sql + one).encode(), (stream_id, table.schema, table.name)).rowcount
 
 
 def put_record(connection: Connection, stream_id: str, line: SchemaRecord) -> None:
