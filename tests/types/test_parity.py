@@ -12,6 +12,7 @@ from tests.types.page import render
 from tests.types.parity import DIRECTIONS, Parity
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "types.md"
+pytestmark = pytest.mark.timeout(1800)  # one test copies all that there is, in every direction
 Run = Callable[[str, bool], Mapping[str, Parity]]
 
 
