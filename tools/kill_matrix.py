@@ -33,7 +33,7 @@ from mainstem.testing import servers
 _HIT = re.compile(r'failpoints\.hit\("([a-z_.]+)"\)')
 OFTEN = {"reader.batch": 2, "stream.read": 3, "stream.received": 3, "stream.applied": 3, "stream.before_commit": 3}
 _REACH_S, _AGAIN_S, _EQUAL_S = 60.0, 0.5, 60.0
-_ALTER_EVERY, _EMPTY_EVERY = 4, 9  # rounds; a copy must find a moment in between
+_ALTER_EVERY, _EMPTY_EVERY = 4, 9  # rounds
 _MOST_ALTERED = 8
 COPIED_ANEW = ("items", "pairs")  # under the writers, for the places that only a new copy passes
 PARTED = ("stream.divided", "parted.committed")  # passed by a stream whose changes are applied in parts
@@ -82,6 +82,7 @@ class Nudges:
         self._source, self._target = Session(ends.source), Session(ends.target)
         self._database = ends.source.database
         self._number = self._altered = 0
+        self._empty_at = _EMPTY_EVERY
         self._refuses = refuses
         self._copied = self._checked = False
 
@@ -104,8 +105,9 @@ class Nudges:
             self._source.run(
                 f"ALTER TABLE shapes ADD COLUMN c{n} INT", f"INSERT INTO shapes (id, n, c{n}) VALUES ({-n}, {n}, {n})"
             )
-        if n % _EMPTY_EVERY == 0:
+        if n >= self._empty_at:
             self._source.run("TRUNCATE TABLE emptied")
+            self._empty_at += _EMPTY_EVERY if self._copied else n  # a copy must find a moment, however long it takes
         if self._refuses:
             self._source.run(f"INSERT INTO {REFUSED} VALUES ({n}, 1)")
         if self._checked:
