@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
@@ -23,6 +24,10 @@ from mainstem.testing.databases import drops
 
 # For waits that a success ends: generous, since a machine may have much other work.
 DEADLINE_S = 60.0
+
+# httpx gives a server five seconds by itself.
+for _part in ("connect", "read", "write", "pool"):
+    setattr(DEFAULT_TIMEOUT_CONFIG, _part, DEADLINE_S)
 
 # How long an example takes says something about the machine and its other work, and nothing about the code.
 hypothesis_settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
