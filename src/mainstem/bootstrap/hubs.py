@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from mainstem.contract.fleet import Probe
 from mainstem.contract.hub import Hub, HubAge, HubTraffic
 from mainstem.hub.memory import MemoryHub
 
 if TYPE_CHECKING:
+    from mainstem.contract.fleet import Probe
     from mainstem.hub.link import NatsLink
 
 VARIABLE = "MAINSTEM_HUB"

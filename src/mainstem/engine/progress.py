@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mainstem.contract.target import ChunkRecord, Receipt
 from mainstem.engine.control import RunControl
@@ -17,7 +17,9 @@ from mainstem.model.event import Category, Event, Level
 from mainstem.model.names import TableId
 from mainstem.model.plan import MigrationPlan, ReportItem
 from mainstem.model.run import Progress, Rejected, RunState, TableProgress, TableState
-from mainstem.model.stream import StreamTable
+
+if TYPE_CHECKING:
+    from mainstem.model.stream import StreamTable
 
 STAGES = {
     "planning": (1, "Reading the source's structure"),
