@@ -20,8 +20,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tools.streamprocess import CDC, Job, StreamProcess, story
-from tools.twins import ROUTES, Twins, twins
-from tools.workload import ACCOUNTS, MYSQL, POSTGRES, TOTAL, Session, Workload, bank_sum, prepare
+from tools.twins import ROUTES, Twins, send_early, twins
+from tools.workload import ACCOUNTS, MYSQL, POSTGRES, STEPS, TOTAL, Session, Workload, bank_sum, prepare
 
 import mainstem
 from mainstem import failpoints
@@ -37,7 +37,9 @@ _ALTER_EVERY, _EMPTY_EVERY = 4, 9  # rounds
 _MOST_ALTERED = 8
 COPIED_ANEW = ("items", "pairs")  # under the writers, for the places that only a new copy passes
 PARTED = ("stream.divided", "parted.committed")  # passed by a stream whose changes are applied in parts
+LONG, PIECE_ROWS = 150, 100  # steps of transactions that are told ahead of their end, for the places of these
 QUIET = ("stream.idle",)  # passed while others write, and nobody to the tables of the stream
+UNDISTURBED = ("ahead.applied", "ahead.before_commit", "ahead.committed")
 _BY_OTHERS = {
     MYSQL: ("CREATE DATABASE {}_other", "DROP DATABASE {}_other"),
     POSTGRES: ("SELECT pg_logical_emit_message(false, 'others', repeat('x', 1000))",),
@@ -144,12 +146,15 @@ def one_case(chain: Sequence[str], ends: Twins, folder: Path, options: RunOption
     begin = time.monotonic()
     if set(chain) & set(PARTED):
         options = replace(options, changes=replace(options.changes, partitions=3))
+    ahead = any(point.startswith("ahead.") for point in chain)
+    if ahead:
+        send_early(ends.source)
     prepare(ends.source)
     with Session(ends.source) as session:
         session.run(*MORE_TABLES)
     nudges = Nudges(ends)
     log = folder / f"{'+'.join(chain)}-{ends.source.type}-{ends.target.type}.log"
-    job = Job(new_id(STREAM), ends.source, ends.target, log, options)
+    job = Job(new_id(STREAM), ends.source, ends.target, log, options, group_rows=PIECE_ROWS * ahead)
     killed = True
     try:
         for turn, point in enumerate(chain):
@@ -167,7 +172,8 @@ def one_case(chain: Sequence[str], ends: Twins, folder: Path, options: RunOption
 
 
 def _writers(job: Job, turn: int) -> Workload:
-    return Workload(job.source, seed=1, writers=1, pause_s=0.005, turn=turn)
+    longest = LONG if job.group_rows else STEPS
+    return Workload(job.source, seed=1, writers=1, pause_s=0.005, turn=turn, longest=longest)
 
 
 def _killed_at(point: str, job: Job, nudges: Nudges, turn: int) -> int | None:
@@ -176,7 +182,8 @@ def _killed_at(point: str, job: Job, nudges: Nudges, turn: int) -> int | None:
     quiet = point in QUIET
     doomed = StreamProcess(replace(job, failpoints=f"{point}=kill@{OFTEN.get(point, 1)}", anew=anew))
     with nullcontext() if quiet else _writers(job, turn), doomed:
-        _until(lambda: not doomed.alive, _REACH_S, nudges.elsewhere if quiet else nudges.next)
+        step = nudges.elsewhere if quiet or point in UNDISTURBED else nudges.next
+        _until(lambda: not doomed.alive, _REACH_S, step)
         return doomed.code
 
 
@@ -239,9 +246,11 @@ def page(outcomes: list[Outcome]) -> str:
         "",
         "At `resync.*` two tables are copied anew under the writers; at `stream.idle` others write, and nobody writes"
         " to the tables",
-        "of the stream; at `parted.committed` and `stream.divided` changes are applied in three parts. A PostgreSQL"
-        " target has no",
-        "steps of a book, a builder or an ALTER: there they are one transaction.",
+        "of the stream; at `parted.committed` and `stream.divided` changes are applied in three parts; at `ahead.*`"
+        " transactions are",
+        "long, and sent while they are under way. A PostgreSQL target has no steps of a book, a builder or an ALTER:"
+        " there they are",
+        "one transaction.",
         "",
         f"| killed at | {' | '.join(titles)} |",
         f"|---|{'---|' * len(titles)}",

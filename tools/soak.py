@@ -1,6 +1,6 @@
 """A mixed workload with a stream that is killed and cut off at random, for as long as wanted; ends with a comparison.
 
-    python -m tools.soak [--minutes 60] [--seed N] [--route mysql-postgresql] [--writers 2]
+    python -m tools.soak [--minutes 60] [--seed N] [--route mysql-postgresql] [--writers 2] [--ahead]
 
 Everything random comes from the seed, which is printed: the transactions of the writers, when the stream is killed
 (SIGKILL, at a failpoint or anywhere), frozen, or loses its connections. The target's bank is looked at all the time.
@@ -22,10 +22,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
-from tools.kill_matrix import Nudges, points
+from tools.kill_matrix import LONG, PIECE_ROWS, Nudges, points
 from tools.streamprocess import CDC, Job, StreamProcess
-from tools.twins import ROUTES, Twins, twins
-from tools.workload import ACCOUNTS, MYSQL, POSTGRES, REFUSED, TOTAL, Session, Workload, bank_sum, prepare
+from tools.twins import ROUTES, Twins, send_early, twins
+from tools.workload import ACCOUNTS, MYSQL, POSTGRES, REFUSED, STEPS, TOTAL, Session, Workload, bank_sum, prepare
 
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.ids import STREAM, new_id
@@ -73,15 +73,19 @@ class Auditor:
 class Soak:
     """One pair of databases, and what is done to the stream between them."""
 
-    def __init__(self, ends: Twins, random: Random, folder: Path, writers: int) -> None:
+    def __init__(self, ends: Twins, random: Random, folder: Path, writers: int, *, ahead: bool = False) -> None:
         self._ends, self._random = ends, random
         self._stack = ExitStack()
         self.proxies = [self._stack.enter_context(Proxy(end.port)) for end in (ends.source, ends.target)]
         through = [
             replace(end, port=proxy.port) for end, proxy in zip((ends.source, ends.target), self.proxies, strict=True)
         ]
-        self._job = Job(new_id(STREAM), through[0], through[1], folder / "stream.log", CDC)
-        self._writers = writers
+        self._job = Job(
+            new_id(STREAM), through[0], through[1], folder / "stream.log", CDC, group_rows=PIECE_ROWS * ahead
+        )
+        self._writers, self._longest = writers, LONG if ahead else STEPS
+        if ahead:
+            send_early(ends.source)
         self.done: dict[str, int] = {}
         self._stream: StreamProcess | None = None
 
@@ -95,7 +99,8 @@ class Soak:
         try:
             while not wrong and time.monotonic() < over:
                 turn += 1
-                with Workload(self._ends.source, self._random.randrange(10**9), self._writers, 0.002, turn) as writers:
+                seed = self._random.randrange(10**9)
+                with Workload(self._ends.source, seed, self._writers, 0.002, turn, self._longest) as writers:
                     for _ in range(_COMPARE_EVERY):
                         if turn < _MOST_SHAPES:
                             nudges.next()
@@ -163,10 +168,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--route", default="", metavar="SOURCE-TARGET", help="one of the four; all are the default")
     parser.add_argument("--writers", type=int, default=2)
+    parser.add_argument("--ahead", action="store_true", help="long transactions, sent and applied while under way")
     given = parser.parse_args()
     routes = [route for route in ROUTES if given.route in "-".join(route)]
     print(f"python -m tools.soak --minutes {given.minutes:g} --seed {given.seed} --writers {given.writers}"
-          f"{f' --route {given.route}' if given.route else ''}", flush=True)  # fmt: skip
+          f"{f' --route {given.route}' if given.route else ''}{' --ahead' * given.ahead}", flush=True)  # fmt: skip
     with (
         servers.mariadb() as mysql,
         servers.postgres(servers.system_postgres_bin()) as older,
@@ -179,7 +185,7 @@ def main() -> int:
             print("-".join(route), flush=True)
             with twins(here[route[0]], there[route[1]]) as ends:
                 work = Path(tempfile.mkdtemp(dir=folder))
-                soak = Soak(ends, Random(f"{given.seed}/{route}"), work, given.writers)
+                soak = Soak(ends, Random(f"{given.seed}/{route}"), work, given.writers, ahead=given.ahead)
                 wrong = soak.run(given.minutes * 60 / len(routes))
             if wrong:
                 print(f"NOT EQUAL, seed {given.seed}: {wrong}", flush=True)

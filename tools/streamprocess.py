@@ -15,12 +15,15 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mainstem import bootstrap, failpoints
 from mainstem.bootstrap.hubs import VARIABLE, hubs_of_command
+from mainstem.contract.changes import GroupLimits
 from mainstem.contract.registry import Registry
+from mainstem.engine import streaming
 from mainstem.engine.endpoint import Endpoint
 from mainstem.errors import ConflictError
 from mainstem.model.connection import ConnectionSettings
@@ -45,6 +48,7 @@ class Job:
         failpoints: as in ``MAINSTEM_FAILPOINTS``.
         anew: tables to copy anew as soon as it streams.
         hub: as in ``MAINSTEM_HUB``, which it is unless another is given.
+        group_rows: the most that is read from the log at once, if that is to be less than usual.
     """
 
     run_id: str
@@ -55,11 +59,14 @@ class Job:
     failpoints: str = ""
     anew: tuple[str, ...] = ()
     hub: str = field(default_factory=lambda: os.environ.get(VARIABLE, ""))
+    group_rows: int = 0
 
 
 def work(job: Job) -> None:
     """What the process does: the stream until SIGTERM, or until it ends by itself. Exits with 1 if it failed."""
     failpoints._points = failpoints._parse(job.failpoints)
+    if job.group_rows:
+        streaming.GroupLimits = partial(GroupLimits, max_rows=job.group_rows)  # type: ignore[assignment,misc]
     with job.log.open("a", buffering=1) as log, hubs_of_command(job.hub) as hubs:
 
         def listen(event: Event) -> None:

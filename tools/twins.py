@@ -60,6 +60,13 @@ def _drop(session: Session, name: str) -> None:
     session.run(*drops(name))
 
 
+def send_early(source: ConnectionSettings) -> None:
+    """Have a PostgreSQL's database send even small transactions while they are under way."""
+    if source.type == POSTGRES:
+        with Session(source) as session:
+            session.run(f"ALTER DATABASE {source.database} SET logical_decoding_work_mem = '64kB'")
+
+
 @contextmanager
 def twins(source: ConnectionSettings, target: ConnectionSettings) -> Iterator[Twins]:
     """Two empty databases on these servers, dropped afterwards."""

@@ -29,6 +29,7 @@ TOTAL = ACCOUNTS * EACH
 TABLES = ("accounts", "items", "events", "pairs", "parents", "children")
 _RANGE = 10_000_000  # ids of one writer
 _MAX_INT = 2**31
+STEPS = 4
 _LETTERS = "abcdefghij ÄÖßéñ漢字😀'\"%_"
 _LARGE = 30_000  # characters of a text that is stored beside its row
 _DEADLINE_S = 120.0  # for a server that is restarted
@@ -129,12 +130,14 @@ class Writer:
     """One connection's transactions, one after the other. Its ids are its own.
 
     Attributes:
+        longest: a transaction has at most so many steps.
         transactions, rows: committed so far; ``given_up``: transactions that the server broke off.
     """
 
     session: Session
     number: int
     random: Random
+    longest: int = STEPS
     transactions: int = 0
     rows: int = 0
     given_up: int = 0
@@ -171,7 +174,7 @@ class Writer:
         """Rows changed; 0 if it was rolled back."""
         self.session.run("BEGIN")
         self._transferred = False
-        changed = sum(self.random.choice(_STEPS)(self) for _ in range(self.random.randrange(1, 5)))
+        changed = sum(self.random.choice(_STEPS)(self) for _ in range(self.random.randrange(self.longest) + 1))
         if self.random.random() < 0.1:
             self.session.run("ROLLBACK")
             return 0
@@ -326,17 +329,25 @@ class Workload:
     Args:
         pause_s: between two transactions of a writer.
         turn: of workloads one after the other on the same tables, each has its own, so that their ids are.
+        longest: the most steps of a transaction of the first writer's.
     """
 
     def __init__(
-        self, settings: ConnectionSettings, seed: int, writers: int = 2, pause_s: float = 0.0, turn: int = 0
+        self,
+        settings: ConnectionSettings,
+        seed: int,
+        writers: int = 2,
+        pause_s: float = 0.0,
+        turn: int = 0,
+        longest: int = STEPS,
     ) -> None:
         self._over = threading.Event()
         self._pause_s = pause_s
         self._failed: list[BaseException] = []
         first = turn * writers
         self.writers = [
-            Writer(Session(settings), first + number, Random(f"{seed}/{number}")) for number in range(writers)
+            Writer(Session(settings), first + number, Random(f"{seed}/{number}"), STEPS if number else longest)
+            for number in range(writers)
         ]
         self._threads = [
             threading.Thread(target=self._work, args=(writer,), name=f"writer-{writer.number}", daemon=True)

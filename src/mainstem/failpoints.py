@@ -29,7 +29,8 @@ OF_A_STREAM = (
     "applier.after_apply", "stream.applied", "stream.before_commit", "applier.before_checkpoint",
     "applier.before_commit", "applier.after_commit", "stream.committed", "stream.confirmed", "stream.idle",
     "stream.schema_change", "applier.alter_begun", "applier.alter_ran", "applier.alter_done", "stream.altered",
-    "stream.before_settle", "stream.divided", "parted.committed", "resync.marked", "resync.copied", "resync.rewound",
+    "stream.before_settle", "stream.divided", "ahead.applied", "ahead.rolled_back", "ahead.before_commit",
+    "ahead.committed", "parted.committed", "resync.marked", "resync.copied", "resync.rewound",
 )  # fmt: skip
 """The places that a replication passes beside those of its copy, in about their order; only some targets have all."""
 

@@ -30,6 +30,7 @@ CHAINS = {
     (POSTGRES, POSTGRES): (
         ("keys.before", "loader.after_commit", "applier.after_apply", "stream.confirmed"),
         ("applier.before_apply", "stream.applied", "stream.before_commit", "stream.altered", "stream.idle"),
+        ("ahead.applied", "ahead.rolled_back", "ahead.before_commit", "ahead.committed"),
     ),
     (MYSQL, MYSQL): (
         ("book.before_create", "builder.done", "applier.alter_ran", "applier.after_commit"),

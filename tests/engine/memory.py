@@ -240,6 +240,9 @@ class MemoryStream:
             self._settled = True
             self._log.changed.notify_all()
 
+    def answer(self, number: int, taken: bool) -> None:
+        raise NotImplementedError
+
     def confirm(self, position: str) -> None:
         self._log.confirmed.append(int(position))
 

@@ -86,6 +86,12 @@ class MemoryApplier:
         assert self._work is not None, "no transaction"
         return self._work
 
+    goes_ahead = True
+
+    def ahead(self) -> MemoryApplier:
+        self._target.raise_for("ahead")
+        return MemoryAhead(self._target)
+
     def begin(self) -> None:
         assert self._work is None, "a transaction is under way"
         self._target.raise_for("begin")
@@ -192,6 +198,18 @@ class MemoryApplier:
 
     def interrupt(self) -> None:
         return
+
+
+class MemoryAhead(MemoryApplier):
+    """Its transaction sees what others commit meanwhile, as it touches other rows."""
+
+    def commit(self, checkpoint: Checkpoint) -> None:
+        self._target.raise_for("commit ahead")
+        with self._target.lock:
+            self._work = copy.deepcopy(self._target.now)
+        for event in self._events:
+            apply_event(self._open.tables, event)
+        super().commit(checkpoint)
 
 
 class MemoryBook:

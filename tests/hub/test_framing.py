@@ -149,7 +149,7 @@ def test_a_schema_change_arrives_with_all_that_it_says_of_the_columns() -> None:
     change = SchemaChange(
         SchemaChangeKind.RENAMED, TableId("s", "t"), (column,), TableId("s", "u"), "ALTER TABLE t …", ""
     )
-    group = ChangeGroup((Truncate((TableId("s", "t"),), restart_identity=True), change), position="p")
+    group = ChangeGroup((Truncate((TableId("s", "t"),), restart_identity=True), change), position="p", ahead=3)
     assert through([group], Compression.ZSTD) == [group]
 
 

@@ -48,6 +48,20 @@ class Applier(AbstractContextManager["Applier"], Protocol):
         """Whether ordinary triggers of the target's tables fire at what is applied."""
         ...
 
+    @property
+    def goes_ahead(self) -> bool:
+        """Whether it can be had twice, by `ahead`."""
+        ...
+
+    def ahead(self) -> Applier:
+        """Another connection, for a transaction that others are committed beside; closed before this one is.
+
+        There is one at a time, for one transaction; while it is open, neither waits long for a lock. Of its methods
+        only `begin`, `apply`, `commit`, `rollback` and `interrupt` are used. Its `commit` moves the checkpoint from
+        where this one has left it, between two transactions of this one. Raises `ConnectError`.
+        """
+        ...
+
     def apply(self, changes: Sequence[RowChanges], tables: Mapping[TableId, StreamTable]) -> Applied:
         """Bring the tables to where these changes leave them; all of it or, with an error, nothing.
 

@@ -20,11 +20,14 @@ class GroupLimits:
     Attributes:
         max_bytes: also the most of one transaction that is handed on at once.
         linger_s: for how long after a group's first change more is waited for when nothing is at hand.
+        ahead: a transaction may be told before it has ended, piece by piece, if the source can (`ChangeGroup.ahead`);
+            whoever takes it says of each what became of it (`ChangeStream.answer`).
     """
 
     max_rows: int = 100_000
     max_bytes: int = 8 * 1024 * 1024
     linger_s: float = 0.005
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,15 @@ class ChangeStream(AbstractContextManager["ChangeStream"], Protocol):
         """How rows of a table are read from here on; None: as before. Ends the wait behind a `SchemaChange`.
 
         May also be called at another time, for a table that is added or copied anew.
+        """
+        ...
+
+    def answer(self, number: int, taken: bool) -> None:
+        """What became of a transaction that is told ahead: after its commit, or before, if it is given up.
+
+        Args:
+            number: `ChangeGroup.ahead`.
+            taken: it is durable. Else it comes again behind its commit, as any other does. Told once.
         """
         ...
 

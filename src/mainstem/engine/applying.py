@@ -12,12 +12,15 @@ from mainstem.contract.apply import Applier
 from mainstem.contract.changes import ChangeStream
 from mainstem.contract.hub import Lane
 from mainstem.engine import traced
+from mainstem.engine.ahead import Ahead
 from mainstem.engine.control import Limit, RunControl
+from mainstem.engine.counting import Counting
 from mainstem.engine.evolution import RESYNC_REMEDY, Evolution, Outcome
+from mainstem.engine.intake import Batch, Intake
 from mainstem.engine.lag import Lag
 from mainstem.engine.letters import key_of, letter
-from mainstem.engine.progress import TableCounts, Tracker
-from mainstem.engine.segments import Changes, Operations, apply_in_halves, join, tally
+from mainstem.engine.progress import Tracker
+from mainstem.engine.segments import Changes, Operations, apply_in_halves, join
 from mainstem.engine.standing import Milestones, Orders, Standing
 from mainstem.errors import (
     AccountingError,
@@ -35,8 +38,6 @@ from mainstem.model.names import TableId
 from mainstem.model.run import ChangeErrorPolicy, RunOptions, RunState, TableState
 from mainstem.model.stream import Checkpoint, StreamTable
 
-MAX_ROWS = 200_000
-MAX_BYTES = 32 * 1024 * 1024
 MAX_ATTEMPTS = 5
 RETRY_DELAY_S = 0.2
 IDLE_CHECKPOINT_S = 3.0
@@ -76,21 +77,6 @@ class Site:
             raise CancelledError("the stream is being broken off")
 
 
-_Item = tuple[int, ChangeGroup | Idle, str]
-"""A frame with its number and the span that sent it."""
-
-
-@dataclass(slots=True)
-class _Batch:
-    """Frames that go into one transaction, if they can."""
-
-    frames: list[ChangeGroup | Idle] = field(default_factory=list)
-    number: int = 0
-    rows: int = 0
-    bytes: int = 0
-    traces: list[str] = field(default_factory=list)
-
-
 @dataclass(slots=True)
 class Applying:
     """The writer of one connection. `run` ends when the lane is closed and empty, or at the limit of events.
@@ -105,11 +91,11 @@ class Applying:
     ended: Callable[[], None]
     hold: Callable[[], str] = lambda: ""
     _operations: Operations = field(init=False)
-    _held: _Item | None = None
+    _intake: Intake = field(init=False)
     _open: bool = False  # a transaction of the target is under way
     _pieces: bool = False  # … with pieces of a source transaction that are not held in memory any more
-    _counts: dict[TableId, TableCounts] = field(default_factory=dict)
-    _events: int = 0  # of the transaction under way
+    _ahead: Ahead = field(init=False)
+    _counts: Counting = field(default_factory=Counting)  # of the transaction under way
     _told_missing: set[TableId] = field(default_factory=set)
     _outcome: Outcome | None = None  # of the schema change that the batch ends with
     _idle: str = ""  # where the log was read up to without anything of ours
@@ -118,64 +104,51 @@ class Applying:
 
     def __post_init__(self) -> None:
         self._operations = Operations(self.site.options.changes)
+        site = self.site
+        self._intake = Intake(site.lane)
+        self._ahead = Ahead(self.applier, self._operations, site.standing, site.stream.answer, site.check_over)
 
     def run(self) -> None:
         """Apply frames until there are no more."""
         try:
-            while (batch := self._take()) is not None:
+            while (batch := self._intake.take()) is not None:
                 if not self._open:
-                    self.site.control.wait_while_paused()
+                    self._wait_while_paused()
                 with traced.applying(batch.frames, batch.traces):
                     self._try(batch)
                 batch.frames.clear()  # which may be large, while the next ones are waited for
                 if not self._open and not self._between(batch.number):
                     break
         finally:
+            self._ahead.close()
             if self._open:
                 self._rollback()
 
-    def _take(self) -> _Batch | None:
-        """What waits, at most so much; a piece, or a group with a schema change, alone."""
-        batch = _Batch()
-        while batch.rows < MAX_ROWS and batch.bytes < MAX_BYTES:
-            item = self._next(wait=not batch.frames)
-            if item is None:
-                break
-            number, frame, sent_by = item
-            if batch.frames and _alone(frame):
-                self._held = item
-                break
-            batch.frames.append(frame)
-            batch.number = number
-            if sent_by:
-                batch.traces.append(sent_by)
-            if isinstance(frame, ChangeGroup):
-                batch.rows += frame.rows
-                batch.bytes += frame.size_bytes
-                if _alone(frame):
-                    break
-        return batch if batch.frames else None
+    def interrupt(self) -> None:
+        """From another thread: have the target break off what runs now."""
+        self.applier.interrupt()
+        self._ahead.interrupt()
 
-    def _next(self, *, wait: bool) -> _Item | None:
-        if self._held is not None:
-            held, self._held = self._held, None
-            return held
-        delivery = self.site.lane.receive() if wait else self.site.lane.poll()
-        if delivery is None:
-            return None
-        if not isinstance(delivery.frame, ChangeGroup | Idle):
-            raise AccountingError("a frame of a copy came through a stream's lane")
-        return delivery.seq, delivery.frame, delivery.trace
+    def _wait_while_paused(self) -> None:
+        if self.site.control.paused:
+            self._ahead.give_up("the stream is paused")
+        self.site.control.wait_while_paused()
 
-    def _try(self, batch: _Batch) -> None:
+    def _try(self, batch: Batch) -> None:
         """Apply a batch; what the target breaks off for a moment is done again, as long as all of it is at hand."""
         failpoints.hit("stream.received")
+        first = batch.frames[0]
+        if isinstance(first, ChangeGroup) and first.ahead:
+            self._foresee(first, batch.number)
+            return
+        self._ahead.look(batch.frames)
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
                 self._apply(batch)
             except TransientError as exc:
                 in_pieces = self._pieces
                 self._rollback()
+                self._ahead.give_up(str(exc))
                 if in_pieces or attempt == MAX_ATTEMPTS:
                     raise
                 self.site.tracker.say(f"{exc}; trying again", level=Level.WARN, part="target", code=exc.code)
@@ -183,7 +156,27 @@ class Applying:
             else:
                 break
 
-    def _apply(self, batch: _Batch) -> None:
+    def _foresee(self, group: ChangeGroup, number: int) -> None:
+        """Of a transaction that is told ahead of its end; it stands by itself in the target."""
+        site = self.site
+        if group.whole:
+            before = site.standing.checkpoint
+            counts = self._ahead.commit(
+                lambda events: Checkpoint(
+                    group.position, before.transactions + group.transactions, before.events + events,
+                    max(group.committed_us, before.committed_us),
+                )
+            )  # fmt: skip
+            if counts is None:  # it comes again
+                return
+            self._ended(self._ahead.checkpoint, counts)
+            failpoints.hit("ahead.committed")
+            site.stream.answer(group.ahead, True)
+        else:
+            self._ahead.take(group)
+        site.lag.durable(number, site.standing.checkpoint)
+
+    def _apply(self, batch: Batch) -> None:
         self._number = batch.number
         runs: list[list[RowChanges]] = []
         last: ChangeGroup | None = None
@@ -254,21 +247,13 @@ class Applying:
         live = tuple(part for part in changes if standing.is_active(part.table))
         if live:
             done = self.applier.apply(live, standing.tables)
-            for table, missing in done.missing.items():
-                self._count(table).missing += missing
-            for table, coerced in done.coerced.items():
-                own = self._count(table).coerced
-                for what, number in coerced.items():
-                    own[what] = own.get(what, 0) + number
+            self._counts.note(done)
         for part in changes:
-            counts = self._count(part.table)
             if not standing.is_active(part.table):
-                counts.dropped += part.count * (standing.tables[part.table].state is not TableState.COPYING)
+                left_out = part.count * (standing.tables[part.table].state is not TableState.COPYING)
+                self._counts.of(part.table).dropped += left_out
                 continue
-            for op, number in tally(part).items():
-                counts.ops[op] = counts.ops.get(op, 0) + number
-            counts.bytes += part.size_bytes
-            self._events += part.count
+            self._counts.add(part)
 
     def _truncate(self, part: Truncate, group: ChangeGroup) -> None:
         wanted = self._operations.wanted_truncate(part)
@@ -285,8 +270,8 @@ class Applying:
                 self.fail(table, exc, f"TRUNCATE at {group.position}")
             return
         for table in tables:
-            self._count(table).truncates += 1
-            self._events += 1
+            self._counts.of(table).truncates += 1
+            self._counts.events += 1
 
     def _refused(self, event: RowChanges, error: MainstemError, position: str) -> None:
         """One event that cannot be applied: by policy."""
@@ -297,11 +282,11 @@ class Applying:
         if policy is ChangeErrorPolicy.STOP_STREAM:
             where = {**error.where, "table": str(event.table), "position": position}
             raise type(error)(f"{told}: {error.message}", remedy=error.remedy, **where) from error
-        letters = self.site.tracker.table(event.table).letters + self._count(event.table).letters
+        letters = self.site.tracker.table(event.table).letters + self._counts.of(event.table).letters
         if policy is ChangeErrorPolicy.QUARANTINE and isinstance(error, RowError):
             if letters < self.site.options.row_error_limit:
                 self.applier.reject(letter(table.plan, event, error, position))
-                self._count(event.table).letters += 1
+                self._counts.of(event.table).letters += 1
                 self.site.tracker.say(
                     f"{told}: put aside: {error.message}", level=Level.WARN, part="target", table=str(event.table)
                 )
@@ -321,6 +306,7 @@ class Applying:
 
     def save(self, table: StreamTable) -> None:
         """Write a table's state down within the transaction under way."""
+        self._ahead.give_up("a table is in another state")
         self._begin()
         self.applier.save(table)
         self.site.standing.stage(table)
@@ -341,11 +327,12 @@ class Applying:
         """See `contract.apply.Applier`; part of the transaction under way, and counted."""
         self._begin()
         there = self.applier.discard(table, number)
-        self._count(table).letters -= there
+        self._counts.of(table).letters -= there
         return there
 
     def alone(self, work: Callable[[], object]) -> MainstemError | None:
         """Do this in a transaction of its own, between two others; with an error of changes nothing of it is done."""
+        self._ahead.give_up("something is done between two transactions")
         self._begin()
         try:
             work()
@@ -363,9 +350,6 @@ class Applying:
     def is_behind(self, table: StreamTable) -> bool:
         """Whether the table's rows are newer than what is applied: they are of a snapshot that is not reached yet."""
         return bool(table.since) and not self.site.milestones.reached(table.since, self._number)
-
-    def _count(self, table: TableId) -> TableCounts:
-        return self._counts.setdefault(table, TableCounts(table))
 
     def _evolve(self, change: SchemaChange, group: ChangeGroup) -> Outcome:
         """Change the target's structure ahead of the group's rows, outside of any transaction with rows.
@@ -424,22 +408,26 @@ class Applying:
             self._checkpoint_idle()
             return
         self._end_transaction(
-            Checkpoint(position, before.transactions + transactions, before.events + self._events, committed_us)
+            Checkpoint(position, before.transactions + transactions, before.events + self._counts.events, committed_us)
         )
         self._pieces = False
 
     def _end_transaction(self, checkpoint: Checkpoint) -> None:
-        site = self.site
         failpoints.hit("stream.before_commit")
         self.applier.commit(checkpoint)
         failpoints.hit("stream.committed")
         self._open = False
+        counts, self._counts = self._counts, Counting()
+        self._ended(checkpoint, counts)
+
+    def _ended(self, checkpoint: Checkpoint, counts: Counting) -> None:
+        """A transaction is durable."""
+        site = self.site
         self._saved_s = time.monotonic()
         changed = site.standing.adopt(checkpoint)
-        site.tracker.applied(self._counts.values())
-        self._tell_missing()
-        site.lag.events += self._events
-        self._counts, self._events = {}, 0
+        site.tracker.applied(counts.tables.values())
+        self._tell_missing(counts)
+        site.lag.events += counts.events
         self._confirm()
         for table in changed:
             self._tell(table)
@@ -465,7 +453,7 @@ class Applying:
         self._open = False
         self.applier.rollback()
         self.site.standing.revert()
-        self._counts, self._events = {}, 0
+        self._counts = Counting()
 
     def _between(self, number: int) -> bool:
         """What is done between two transactions; False at the limit of events."""
@@ -488,8 +476,8 @@ class Applying:
                 part="target", table=str(table.source), code="table_failed",
             )  # fmt: skip
 
-    def _tell_missing(self) -> None:
-        for counts in self._counts.values():
+    def _tell_missing(self, counted: Counting) -> None:
+        for counts in counted.tables.values():
             if counts.missing and counts.source not in self._told_missing:
                 self._told_missing.add(counts.source)
                 self.site.tracker.say(
@@ -497,9 +485,3 @@ class Applying:
                     " target's rows were changed or deleted by somebody else, or were never copied",
                     level=Level.WARN, part="target", table=str(counts.source),
                 )  # fmt: skip
-
-
-def _alone(frame: ChangeGroup | Idle) -> bool:
-    if isinstance(frame, Idle):
-        return False
-    return not frame.whole or bool(frame.parts and isinstance(frame.parts[-1], SchemaChange))

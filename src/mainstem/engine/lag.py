@@ -74,7 +74,7 @@ class Lag:
             self._at_end = isinstance(frame, Idle)
             if isinstance(frame, Idle):
                 self._progress.lag_bytes = frame.lag_bytes
-            else:
+            elif frame.whole or not frame.ahead:  # what has not ended at the source lags behind nothing
                 at_us = frame.first_committed_us or (self._pending[-1].committed_us if self._pending else now_us())
                 self._pending.append(_Pending(self._number, at_us, frame.transactions, frame.lag_bytes))
             return self._number

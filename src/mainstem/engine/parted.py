@@ -51,6 +51,15 @@ class PartedApplier:
         """Start a transaction in each part."""
         self._all([part.begin for part in self._parts])
 
+    @property
+    def goes_ahead(self) -> bool:
+        """Parts do not: there would be one more of each."""
+        return False
+
+    def ahead(self) -> Applier:
+        """Not asked of the whole."""
+        raise NotImplementedError
+
     def apply(self, changes: Sequence[RowChanges], tables: Mapping[TableId, StreamTable]) -> Applied:
         """Each part its own, at the same time; with an error in one of them the others take theirs back."""
         shares: dict[int, list[RowChanges]] = {}

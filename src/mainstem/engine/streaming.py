@@ -47,11 +47,13 @@ class Following:
 
     def run(self) -> None:
         """Read until the stream is interrupted or fails; then close the lane."""
-        at = self.begin
+        at, told = self.begin, False
         try:
             for frame in self.stream.groups():
-                if isinstance(frame, Idle) and self.control.paused:
+                paused = self.control.paused
+                if isinstance(frame, Idle) and paused and told:
                     continue  # they weigh nothing, so that nothing would bound them
+                told = paused and isinstance(frame, Idle)  # of the pause, to a writer that has nothing to do
                 failpoints.hit("stream.read")
                 number = self.lag.read(frame)
                 at = frame.position or at
@@ -107,8 +109,9 @@ class Session:
         self.lag.begin()
         self.milestones.begin()
         keep = self.copier.hold() if self.copier is not None else ""
+        limits = GroupLimits(ahead=self.applier.goes_ahead)
         with (
-            self.source.stream(standing.origin, standing.checkpoint.position, tables, GroupLimits(), keep) as stream,
+            self.source.stream(standing.origin, standing.checkpoint.position, tables, limits, keep) as stream,
             self.make_hub(self.options.memory_bytes) as hub,
         ):
             lane, copier, over = hub.lane(0), self.copier, threading.Event()
@@ -117,7 +120,7 @@ class Session:
                 over.set()
                 hub.close()
                 stream.interrupt()
-                self.applier.interrupt()
+                writer.interrupt()
                 if copier is not None:
                     copier.cancel()
 

@@ -122,7 +122,7 @@ def _read_placed(head: Head, _: _Reading) -> PlacedBatch:
 def _write_group(group: ChangeGroup, writing: _Writing) -> Head:
     head = {
         "whole": group.whole, "transactions": group.transactions, "position": group.position,
-        "first": group.first_committed_us, "last": group.committed_us, "lag": group.lag_bytes,
+        "first": group.first_committed_us, "last": group.committed_us, "lag": group.lag_bytes, "ahead": group.ahead,
     }  # fmt: skip
     parts = [{"is": type(part).__name__, **_WRITE[type(part).__name__](part, writing)} for part in group.parts]
     return {**head, "parts": parts}
@@ -131,7 +131,7 @@ def _write_group(group: ChangeGroup, writing: _Writing) -> Head:
 def _read_group(head: Head, reading: _Reading) -> ChangeGroup:
     return ChangeGroup(
         tuple(_READ[part["is"]](part, reading) for part in head["parts"]), head["whole"], head["transactions"],
-        head["position"], head["first"], head["last"], head["lag"],
+        head["position"], head["first"], head["last"], head["lag"], head["ahead"],
     )  # fmt: skip
 
 

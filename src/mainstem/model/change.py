@@ -138,6 +138,9 @@ class ChangeGroup:
         first_committed_us, committed_us: when the source committed the first and the last transaction, UTC
             microseconds since 1970; 0 when it is not whole.
         lag_bytes: how much of the source's log lay behind this when it was read; None if the source does not say.
+        ahead: the number of a transaction that is told ahead of its end; 0 for all others. Such groups come between the
+            others and hold nothing but it: pieces, and then either a whole one without parts, which is its commit, or
+            one that is neither whole nor has parts: it is to be forgotten. See `GroupLimits.ahead`.
     """
 
     parts: tuple[Part, ...]
@@ -147,6 +150,7 @@ class ChangeGroup:
     first_committed_us: int = 0
     committed_us: int = 0
     lag_bytes: int | None = None
+    ahead: int = 0
 
     @property
     def size_bytes(self) -> int:

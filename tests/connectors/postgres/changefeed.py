@@ -110,7 +110,12 @@ class Twin:
 
 
 class Feed:
-    """A source, and streams of it one after another."""
+    """A source, and streams of it one after another.
+
+    Attributes:
+        takes: what is told ahead of its end is applied there, and not asked for again.
+        answered: what became of each.
+    """
 
     def __init__(self, database: ConnectionSettings, *names: str, options: ChangeOptions | None = None) -> None:
         self.database = database
@@ -126,6 +131,9 @@ class Feed:
         self.twin = Twin()
         for table in self.tables:
             self.twin.know(table)
+        self.takes = True
+        self.answered: dict[int, bool] = {}
+        self._ahead: dict[int, list[ChangeGroup]] = {}
         self._groups: Iterator[ChangeGroup | Idle] = iter(())
 
     @contextmanager
@@ -149,6 +157,11 @@ class Feed:
         for group in self._groups:
             if isinstance(group, ChangeGroup):
                 found.append(group)
+                if group.ahead:
+                    self._foresee(stream, group)
+                    if met(group):
+                        break
+                    continue
                 self.twin.apply(group)
                 changed = group.parts and isinstance(group.parts[-1], SchemaChange)
                 if changed and settle:
@@ -161,6 +174,24 @@ class Feed:
                 break
             assert time.monotonic() < deadline, "nothing came"
         return found
+
+    def _foresee(self, stream: PostgresChangeStream, group: ChangeGroup) -> None:
+        if not group.whole:
+            pieces = self._ahead.setdefault(group.ahead, [])
+            assert group.parts or pieces, "nothing of it was told"
+            pieces.append(group)
+            if not group.parts:
+                del self._ahead[group.ahead]
+            return
+        assert not group.parts
+        pieces = self._ahead.pop(group.ahead)
+        self.answered[group.ahead] = self.takes
+        stream.answer(group.ahead, self.takes)
+        if self.takes:
+            for piece in pieces:
+                self.twin.apply(piece)
+            self.position = group.position
+            stream.confirm(group.position)
 
     def run(self, limits: GroupLimits | None = None) -> list[ChangeGroup]:
         """A stream from where the last one ended to the log's present end."""

@@ -200,6 +200,9 @@ class MysqlChangeStream:
             self._settlements.append(table)
             self._settled.notify_all()
 
+    def answer(self, number: int, taken: bool) -> None:
+        """See `contract.changes.ChangeStream.answer`; a binary log has transactions that have ended only."""
+
     def _take_settlements(self) -> None:
         with self._settled:
             taken, self._settlements = self._settlements, []

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
@@ -34,6 +35,7 @@ from mainstem.model.run import RunOptions
 from mainstem.model.stream import Checkpoint, DeadLetter, SchemaRecord, StreamTable
 
 LOCK_WAIT_S = 15
+BESIDE_WAIT_S = 1  # of two transactions of ours, the one that was there first may be what is waited for
 _SAVEPOINT = "mainstem"
 _RELEASE = f"RELEASE SAVEPOINT {_SAVEPOINT}; "
 _DIALECT = PostgresDialect()
@@ -62,16 +64,39 @@ class PostgresChangeTarget:
         return book.PostgresBook(self._settings, stream_id, self._options.token)
 
 
+@dataclass(slots=True)
+class _Standing:
+    """What two connections of one stream have in common.
+
+    Attributes:
+        position: of the checkpoint, once it is known.
+        beside: there are two.
+    """
+
+    position: str | None = None
+    beside: bool = False
+
+
 class PostgresApplier:
-    """See `contract.apply.Applier`."""
+    """See `contract.apply.Applier`.
+
+    Args:
+        shared: makes it one that goes ahead (see `contract.apply.Applier.ahead`).
+    """
 
     def __init__(
-        self, settings: ConnectionSettings, options: RunOptions, stream_id: str, part: int | None = None
+        self,
+        settings: ConnectionSettings,
+        options: RunOptions,
+        stream_id: str,
+        part: int | None = None,
+        shared: _Standing | None = None,
     ) -> None:
         self._settings = settings
         self._options = options
         self._stream_id, self._part = stream_id, part
-        self._name = "apply" if part is None else f"part{part}"
+        self._is_ahead, self._shared = shared is not None, shared or _Standing()
+        self._name = "ahead" if self._is_ahead else "apply" if part is None else f"part{part}"
         self._fence = book.stream_fence(stream_id, options.token)
         self._connection: psycopg.Connection[Any] = connect(
             settings, prepare_threshold=None, application_name=self._fence.name(self._name)
@@ -86,7 +111,6 @@ class PostgresApplier:
         self._made = 0
         self._staging_before = Staging()
         self._keys: list[ForeignKey] | None = None
-        self._position: str | None = None
         self._begun = False  # the server knows of the transaction
         self._held = False  # a savepoint of this transaction is not released yet
         self._altered = False  # this transaction has changed the structure
@@ -98,14 +122,28 @@ class PostgresApplier:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._is_ahead:
+            self._shared.beside = False
         self._connection.close()
+
+    @property
+    def goes_ahead(self) -> bool:
+        """With triggers on, only the order of the commits would do; a soft delete may have to add its column."""
+        return self._replica and self._part is None and not self._options.changes.soft_delete
+
+    def ahead(self) -> PostgresApplier:
+        """Another connection, that goes ahead of this one."""
+        made = PostgresApplier(self._settings, self._options, self._stream_id, shared=self._shared)
+        self._shared.beside = True
+        return made
 
     def begin(self) -> None:
         """Start a transaction."""
+        shared = self._shared
         with translating():
-            if self._position is None:
-                self._position = book.read_position(self._connection, self._stream_id, self._part)
-            if self._position is None:
+            if shared.position is None:
+                shared.position = book.read_position(self._connection, self._stream_id, self._part)
+            if shared.position is None:
                 if self._fence.token:
                     raise self._fence.taken_over(None)
                 raise ConflictError(f"the target does not know the stream {self._stream_id}", stream=self._stream_id)
@@ -190,7 +228,9 @@ class PostgresApplier:
         with self._translated():
             if not self._begun:
                 self._execute(self._opening())
-            if not book.move_checkpoint(self._connection, self._fence, self._position or "", checkpoint, self._part):
+            if not book.move_checkpoint(
+                self._connection, self._fence, self._shared.position or "", checkpoint, self._part
+            ):
                 raise ConflictError(
                     f"another process has moved the checkpoint of {self._stream_id}",
                     remedy="stop the other process that runs this stream",
@@ -198,7 +238,7 @@ class PostgresApplier:
                 )
             failpoints.hit("applier.before_commit")
             self._connection.execute("COMMIT")
-        self._position = checkpoint.position
+        self._shared.position = checkpoint.position
         failpoints.hit("applier.after_commit")
 
     def rollback(self) -> None:
@@ -226,7 +266,11 @@ class PostgresApplier:
             if version >= 140_000:  # or a statement of a process that was killed would go on to its end
                 with suppress(psycopg.Error):  # not every platform can
                     self._connection.execute("SET client_connection_check_interval = '2s'")
-            self._own()
+            if self._is_ahead:
+                self._fence.check(self._connection)
+                wait = BESIDE_WAIT_S
+            else:
+                self._own()
             self._connection.execute(f"SET lock_timeout = '{wait}s'")
             try:
                 self._connection.execute("SET session_replication_role = replica")
@@ -279,7 +323,9 @@ class PostgresApplier:
     def _opening(self) -> str:
         if self._begun:
             return ""
-        return "BEGIN; " if self._replica else "BEGIN; SET CONSTRAINTS ALL DEFERRED; "
+        if not self._replica:
+            return "BEGIN; SET CONSTRAINTS ALL DEFERRED; "
+        return f"BEGIN; SET LOCAL lock_timeout = '{BESIDE_WAIT_S}s'; " if self._shared.beside else "BEGIN; "
 
     def _undo(self) -> None:
         with suppress(psycopg.Error):

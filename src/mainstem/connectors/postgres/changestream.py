@@ -8,9 +8,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from types import TracebackType
 
+from mainstem.connectors.postgres.foresight import Foresight
 from mainstem.connectors.postgres.gather import Gathered
 from mainstem.connectors.postgres.inprogress import Data, InProgress, Transaction
 from mainstem.connectors.postgres.lsn import Place, read_place
@@ -22,7 +23,7 @@ from mainstem.connectors.postgres.tables import Tables
 from mainstem.connectors.postgres.walsender import Walsender
 from mainstem.contract.changes import GroupLimits
 from mainstem.errors import WireError
-from mainstem.model.change import ChangeGroup, Idle, SchemaChange, Truncate
+from mainstem.model.change import ChangeGroup, Idle, Part, SchemaChange, Truncate
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.stream import StreamTable
@@ -75,6 +76,7 @@ class PostgresChangeStream:
         self._decoder = self._sender.decoder
         self._gathered = Gathered(self._decoder, self._tables)
         self._under_way = InProgress()
+        self._foresight = Foresight(self._tables, limits)
         self._aside = Spools(0).open()
         self._handed = place.lsn
         self._asked: deque[StreamTable] = deque()
@@ -118,6 +120,10 @@ class PostgresChangeStream:
         self._settled.set()
         self._sender.wake()
 
+    def answer(self, number: int, taken: bool) -> None:
+        """What became of a transaction that is told ahead."""
+        self._foresight.answer(number, taken)
+
     def confirm(self, position: str) -> None:
         """All up to here is durable in the target."""
         self._sender.confirm(read_place(position).lsn)
@@ -126,11 +132,13 @@ class PostgresChangeStream:
         """From another thread: `groups` raises `CancelledError` soon."""
         self._sender.interrupt()
         self._settled.set()
+        self._foresight.wake()
         self._side.interrupt()
 
     def _settle_asked(self) -> None:
         while self._asked:
             table = self._asked.popleft()
+            self._foresight.spoil()
             self._gathered.collect()  # its rows lie in other columns from here on
             self._tables.settle(table, self._decoder)
 
@@ -213,9 +221,31 @@ class PostgresChangeStream:
         if self._decoder.alone:
             self._aside.append(self._decoder.take_spool())
         else:
-            self._under_way.append(self._decoder.take_spool())
-        return
-        yield
+            yield from self._put_aside(self._decoder.take_spool())
+
+    def _put_aside(self, data: memoryview) -> Iterator[ChangeGroup]:
+        """Messages of a transaction under way; tell it ahead, if it is the one."""
+        self._under_way.append(data)
+        seen = self._foresight
+        if not seen.is_of(self._under_way.xid):
+            return
+        if not seen.refused:
+            for parts in seen.read(data, self._decoder.position):
+                yield from self._tell_ahead(parts)
+        if seen.refused or not seen.is_of(self._under_way.xid):
+            yield from self._forget()
+
+    def _tell_ahead(self, parts: tuple[Part, ...]) -> Iterator[ChangeGroup]:
+        yield from self._hand_on()
+        yield ChangeGroup(parts, whole=False, lag_bytes=self._lag_bytes(), ahead=self._foresight.number)
+        self._yielded_at = time.monotonic()
+
+    def _forget(self) -> Iterator[ChangeGroup]:
+        """What was told ahead is not to be: it comes behind its commit, if it does."""
+        told = self._foresight.told
+        self._foresight.end(taken=False)
+        if told:
+            yield ChangeGroup((), whole=False, lag_bytes=self._lag_bytes(), ahead=self._foresight.number)
 
     def _large(self) -> Iterator[ChangeGroup]:
         """A large row of a transaction that comes at its end."""
@@ -232,13 +262,18 @@ class PostgresChangeStream:
         data = self._sender.take()
         letter = data[:1]
         if letter == b"S":
-            self._under_way.start(data)
+            begins = self._under_way.start(data)
             self._decoder.spooling = True
+            if begins and self._foresight.is_of(self._under_way.xid):
+                yield from self._forget()
+            if begins:
+                self._foresight.begin(self._under_way.xid)
         elif letter == b"E":
-            self._under_way.append(self._decoder.take_spool())
             self._decoder.spooling = False
+            yield from self._put_aside(self._decoder.take_spool())
         elif letter == b"A":
-            self._under_way.abort(data)
+            if self._foresight.is_of(self._under_way.abort(data)):
+                yield from self._forget()
         elif letter == b"c":
             yield from self._commit(self._under_way.commit(data))
         else:
@@ -275,10 +310,37 @@ class PostgresChangeStream:
         if tables:
             self._gathered.add(Truncate(tables, restart))
 
+    def _foretold(self, transaction: Transaction) -> Generator[ChangeGroup, None, bool]:
+        """The end of a transaction that was told ahead; False if it is to be told behind its commit."""
+        seen, decoder = self._foresight, self._decoder
+        if seen.refused or not seen.told:
+            yield from self._forget()
+            return False
+        if rest := seen.rest():
+            yield from self._tell_ahead(rest)
+        yield from self._hand_on()
+        end, committed_us = max(transaction.end_lsn, decoder.position), transaction.committed_us
+        position = str(Place(end, self._timeline))
+        yield ChangeGroup((), True, 1, position, committed_us, committed_us, self._lag_bytes(), seen.number)
+        while not seen.is_answered():
+            self._sender.check()
+            seen.wait()
+        taken = not seen.refused
+        if taken:
+            decoder.begin_replay(transaction.commit_lsn, ())
+            for sent in seen.described():
+                self._tables.relate(sent, decoder, transaction.commit_lsn)
+            decoder.end_replay(transaction.end_lsn, transaction.committed)
+            self._handed, self._yielded_at = decoder.position, time.monotonic()
+        seen.end(taken=taken)
+        return taken
+
     def _commit(self, transaction: Transaction) -> Iterator[ChangeGroup]:
-        """Decode a transaction whose messages were put aside."""
+        """Decode a transaction whose messages were put aside, unless it was told ahead."""
         limits = self._limits
         with transaction:
+            if self._foresight.is_of(transaction.xid) and (yield from self._foretold(transaction)):
+                return
             self._decoder.begin_replay(transaction.commit_lsn, transaction.aborted)
             data: Data = bytearray()
             at = 0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 import pyarrow as pa
 
-from mainstem.connectors.postgres.tables import Tables
 from mainstem.model.cells import batch_of
 from mainstem.model.change import Part, RowChanges, Truncate
 from mainstem.model.names import TableId
@@ -17,10 +17,18 @@ from mainstem.native.memory import Block
 from mainstem.native.pgoutput import LogDecoder
 
 
+class HasRows(Protocol):
+    """Who knows where the rows of each table are decoded to."""
+
+    def gathered(self) -> Iterable[tuple[TableId, ChangeRows]]:
+        """Each with its table."""
+        ...
+
+
 class Gathered:
     """The parts of the next group. For one thread at a time."""
 
-    def __init__(self, decoder: LogDecoder, tables: Tables) -> None:
+    def __init__(self, decoder: LogDecoder, tables: HasRows) -> None:
         self._decoder = decoder
         self._tables = tables
         self._parts: list[tuple[int, Part]] = []

@@ -91,6 +91,11 @@ class Tables:
             table.source for table in found if table.state in FOLLOWED and commit_lsn >= read_place(table.since).lsn
         )
 
+    def of(self, sent: SentTable) -> StreamTable | None:
+        """The table that the server tells of, if it is followed."""
+        table = self._tables.get(self._oids.get(sent.oid, sent.id))
+        return table if table is not None and table.state in FOLLOWED else None
+
     def sent(self, oid: int) -> SentTable:
         """What the server last said of a table."""
         return self._sent[oid]
@@ -135,8 +140,8 @@ class Tables:
 
     def obstacle(self, sent: SentTable, commit_lsn: int) -> SchemaChange | None:
         """Why a table's rows cannot be read as they are sent now, if they cannot."""
-        table = self._tables.get(self._oids.get(sent.oid, sent.id))
-        if table is None or table.state not in FOLLOWED or commit_lsn < read_place(table.since).lsn:
+        table = self.of(sent)
+        if table is None or commit_lsn < read_place(table.since).lsn:
             return None
         reason = missing_columns(sent, table) or ("" if self._inserts_only(table.source) else no_identity(sent, table))
         return SchemaChange(SchemaChangeKind.LOST, table.source, reason=reason) if reason else None
@@ -164,10 +169,11 @@ class Tables:
             return
         self._accepted[table.source] = sent
         if table.source not in self._rows:
-            self._rows[table.source] = change_rows(table, self._digits(table))
+            self._rows[table.source] = change_rows(table, self.digits(table))
         decoder.relate(relation(sent, table, self._rows[table.source], since))
 
-    def _digits(self, table: StreamTable) -> int:
+    def digits(self, table: StreamTable) -> int:
+        """As `change_rows` wants them."""
         if not needs_money_digits(table.plan.columns):
             return 0
         if self._money_digits is None:

@@ -78,6 +78,10 @@ class RemoteStream:
         """See `contract.changes.ChangeStream.settle`."""
         self._session.ask(StreamDesk.settle, table)
 
+    def answer(self, number: int, taken: bool) -> None:
+        """See `contract.changes.ChangeStream.answer`."""
+        self._session.ask(StreamDesk.answer, number, taken)
+
     def confirm(self, position: str) -> None:
         """See `contract.changes.ChangeStream.confirm`; told a little later, the last of those that come at once."""
         with self._lock:

@@ -69,6 +69,10 @@ class StreamDesk:
         """See `contract.changes.ChangeStream.settle`."""
         self._opened.settle(table)
 
+    def answer(self, number: int, taken: bool) -> None:
+        """See `contract.changes.ChangeStream.answer`."""
+        self._opened.answer(number, taken)
+
     def confirm(self, position: str) -> None:
         """See `contract.changes.ChangeStream.confirm`."""
         self._opened.confirm(position)
