@@ -287,12 +287,18 @@ def test_what_no_array_holds_goes_with_the_rest_of_its_chunk_by_file(mysql_db: C
     assert answer == ("7", "1", str(2 * len(large) + 4), "7")
 
 
-def test_a_server_that_prepares_nothing_gets_files() -> None:
-    with servers.mariadb({"max_prepared_stmt_count": 0}) as server:
+def test_a_server_that_takes_no_arrays_gets_files() -> None:
+    with servers.mariadb({"max_prepared_stmt_count": "0"}) as server:
         settings = replace(server.settings, database="there")
         run_sql(server.settings, "CREATE DATABASE there", "CREATE TABLE there.t (id int PRIMARY KEY AUTO_INCREMENT)")
-        with loader_of(settings) as loader:
+        with loader_of(settings, 2) as loader:
             assert write(loader, plan_of("there", id="int"), (b"1",)).rows_written == 1
+        run_sql(server.settings, "SET GLOBAL max_prepared_stmt_count = 99", "SET GLOBAL binlog_format = 'STATEMENT'")
+        with MysqlTarget(settings, RunOptions()).loader(RUN) as loader:
+            loader.begin(plan_of("there", id="int"), Chunk(SOURCE, 1), quarantine=None)
+            loader.write(batch_of((b"2",)))
+            assert loader.commit(1).rows_written == 1
+        assert run_sql(settings, "SELECT COUNT(*) FROM t") == [("2",)]
 
 
 def test_specials_become_null_by_policy_and_are_counted(mysql_db: ConnectionSettings) -> None:
