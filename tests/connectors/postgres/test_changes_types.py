@@ -2,18 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
+import psycopg
 import pytest
 
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.plan import ColumnPlan
 from tests.connectors.postgres.changefeed import Feed
-from tests.types.matrix import Server, cases_between, database, fill, odd_settings
+from tests.types.cases import Case, Value
+from tests.types.matrix import Database, Server, cases_between, database, fill, odd_settings
 
 
 def _as_number(column: ColumnPlan) -> ColumnPlan:
     return replace(column, target_type="numeric") if column.native == "money" else column
+
+
+def _known(source: Database, cases: Sequence[Case]) -> list[Case]:
+    """Those that an older server knows, with the values that it takes: 12 and 13 have no numeric infinity, say."""
+    found = []
+    for case in cases:
+        with suppress(psycopg.Error):
+            if case.setup:
+                source.run(case.setup)
+            source.run(f"CREATE TABLE probe (v {case.native})")
+            found.append(replace(case, setup="", values=tuple(filter(partial(_is_taken, source), case.values))))
+            source.run("DROP TABLE probe")
+    assert len(found) > len(cases) * 9 // 10
+    return found
+
+
+def _is_taken(source: Database, value: Value) -> bool:
+    with suppress(psycopg.Error):
+        source.run(f"INSERT INTO probe VALUES ({value.sql})")
+        return True
+    return False
 
 
 @pytest.mark.parametrize("name", ["pg15", "pg18"])
@@ -21,6 +47,8 @@ def test_the_log_and_a_copy_give_the_same_cells(name: str, request: pytest.Fixtu
     settings: ConnectionSettings = request.getfixturevalue(f"postgres{name.removeprefix('pg')}_server")
     cases = cases_between(name)
     with database(Server(name, settings)) as source:
+        if int(source.run("SHOW server_version_num")[0][0]) < 150_000:
+            cases = _known(source, cases)
         fill(source, cases)
         source.run("CREATE TABLE sums (id int PRIMARY KEY, v money)")
         with odd_settings(source):
