@@ -12,6 +12,7 @@ import pytest
 from mainstem.contract.fleet import Lease, Presence, Probe, stream_lease
 from mainstem.control import leases, preflight, streams, supervisor
 from mainstem.control.members import ALL, Role
+from mainstem.control.runs import Ends
 from mainstem.control.states import StateConflict
 from mainstem.control.supervisor import LET_GO, TO_GO_ON, WENT_ON
 from mainstem.errors import ConflictError, NotFoundError, TransientError
@@ -243,6 +244,26 @@ def test_a_server_without_writers_starts_streams_elsewhere(start: Start, wait_un
     wait_until(lambda: writer.leads(record.id))
     assert api.streams.stop(record.id).state is RunState.STOPPED
     assert api.streams.forget(config.id) == 1
+
+
+def test_what_a_stream_has_left_is_taken_away_with_the_lease_of_who_does_it(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api, writer = start(Role.API), start(Role.WRITER)
+    run = writer.begin(config_of(writer))
+    api.streams.pause(run.run_id)
+    writer.end()
+    seen: list[tuple[str, bool]] = []
+
+    def through(stream_id: str, token: int, ends: Ends) -> Ends:
+        lease = lease_of(api, stream_id)
+        seen.append((stream_id, lease is not None and (lease.holder, lease.token) == (api.fleet.members.me.id, token)))
+        return ends
+
+    monkeypatch.setattr(api.supervisor, "through", through)
+    assert api.streams.stop(run.run_id).state is RunState.STOPPED
+    assert api.streams.forget(api.store.streams()[0].config_id) == 1
+    assert seen == [(run.run_id, True)] * 2
 
 
 def test_a_stream_that_no_writer_takes_has_not_begun(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pyarrow as pa
@@ -16,11 +17,15 @@ from tests.apart import Apart, apart
 from tests.engine.memory import MemoryLog, events_of, stream_table
 from tests.hub.loaders import PLAN, TABLE, KeepingLoader, Kept
 
+from mainstem.bootstrap.hubs import OnNats
+from mainstem.bootstrap.roles import Runs
 from mainstem.contract.changes import ChangeSource, ChangeStream, GroupLimits
 from mainstem.contract.dialect import Dialect
 from mainstem.contract.inspector import Inspector
 from mainstem.contract.source import BatchLimits, Snapshot, SnapshotReader
 from mainstem.contract.spec import ConnectorSpec
+from mainstem.control.fleet import Fleet
+from mainstem.control.members import Role, this_process
 from mainstem.engine.endpoint import Endpoint
 from mainstem.errors import (
     CancelledError,
@@ -437,3 +442,19 @@ def test_a_stream_is_interrupted_lost_and_taken_over(parts: Apart, shelf: Shelf)
         ends(newer, LostConnectionError, lambda: parts.lose("reader-1"))
     with stream_of(parts, token=2) as stream, suppress(StopIteration):
         assert isinstance(next(iter(stream.groups())), Idle)
+
+
+@pytest.mark.parametrize("roles", [("api",), ("writer",)], ids="".join)
+def test_an_api_server_has_what_is_kept_for_a_stream_taken_away_by_a_process_that_reads(
+    parts: Apart, shelf: Shelf, roles: tuple[str, ...]
+) -> None:
+    reader = replace(this_process([Role.READER]), id="reader-1")
+    members = SimpleNamespace(has=lambda role: role in roles, others=lambda _: [reader])
+    runs = Runs(OnNats(parts.link("api")), cast(Fleet, SimpleNamespace(members=members)))
+    own: list[str] = []
+    far = replace(shelf.endpoint().spec, changes=lambda *_: SimpleNamespace(close=own.append))
+    ends = Endpoint(far, parts.source.settings), parts.target, RunOptions()
+    source, _, options = runs.through(HERE, 1, ends)
+    assert source.spec.changes is not None
+    source.spec.changes(source.settings, options).close("origin")
+    assert (shelf.log.closed, own) == ((1, []) if roles == ("api",) else (0, ["origin"]))

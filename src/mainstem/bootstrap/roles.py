@@ -72,6 +72,18 @@ class Runs:
         ends = replace(source, spec=there), replace(target, spec=shared)
         return run_of(run_id, *ends, options, listen, begun, Behind(link))
 
+    def through(self, run_id: str, token: int, ends: Ends) -> Ends:
+        """See `control.runs.Through`: an API server has the source asked by a process that reads, if one is there."""
+        link, members = self._hub.link, self._fleet.members
+        near = members.has(Role.READER) or members.has(Role.WRITER)
+        if link is None or near or not self._others(Role.READER):
+            return ends
+        from mainstem.hub.remote.source import remote_source
+
+        source, target, options = ends
+        there = remote_source(source.spec, link, run_id, token, partial(self._others, Role.READER))
+        return replace(source, spec=there), target, options
+
     def _others(self, role: Role) -> list[str]:
         return [member.id for member in self._fleet.members.others(role)]
 

@@ -105,7 +105,8 @@ def _services(
     connections = Connections(store, box, registry)
     configs = Configs(store, connections)
     consoles = Consoles(connections, QueryHistory(store), store)
-    supervisor = Supervisor(store, broadcaster, Runs(hubs_of, fleet), fleet)
+    runs = Runs(hubs_of, fleet)
+    supervisor = Supervisor(store, broadcaster, runs, fleet, runs.through)
     streams = Streams(store, configs, supervisor, fleet, settings.max_active_streams)
     return Services(
         store, keys, connections, configs, streams, Replications(streams, supervisor), Systems(registry),

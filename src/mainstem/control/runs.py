@@ -52,6 +52,13 @@ class Run(Protocol):
 Ends = tuple[Endpoint, Endpoint, RunOptions]
 MakeRun = Callable[[str, Endpoint, Endpoint, RunOptions, Callable[[Event], None], bool], Run]
 """The last argument: an earlier start of the stream has written to the target."""
+Through = Callable[[str, int, Ends], Ends]
+"""The ends of a stream (its id, the token of its lease) as a process is to use them that may not reach the source."""
+
+
+def directly(stream_id: str, token: int, ends: Ends) -> Ends:
+    """By itself."""
+    return ends
 
 
 @dataclass(slots=True)

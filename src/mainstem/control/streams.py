@@ -234,8 +234,8 @@ class Streams:
 
     def _close(self, record: StreamRecord) -> None:
         try:
-            source, target, options = self.ends(record)
-            close_stream(source, target, options, record.id)
+            with self._fleet.alone(stream_lease(record.id)) as lease:
+                close_stream(*self._supervisor.through(record.id, lease.token, self.ends(record)), record.id)
         except MainstemError as exc:
             raise ConflictError(
                 f"what stream {record.id} left at its source or target could not be taken away: {exc.message}",

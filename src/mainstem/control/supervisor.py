@@ -23,7 +23,7 @@ from mainstem.control.progress import from_json, stored_rates
 from mainstem.control.rates import Rates, averages
 from mainstem.control.records import ANEW, Records
 from mainstem.control.rounds import Rounds
-from mainstem.control.runs import Active, Ends, MakeRun, Run
+from mainstem.control.runs import Active, Ends, MakeRun, Run, Through, directly
 from mainstem.control.states import ACTIVE, Move, StateConflict, after, is_there_already
 from mainstem.control.timelines import Timelines
 from mainstem.engine.endpoint import Endpoint
@@ -72,9 +72,15 @@ class Supervisor:
     A stream's state changes only here, under one lock and by whoever holds its lease, and always by `states.after`; the
     store is written in the same breath, so that what it says is what was last true. Methods that need the lease raise
     `LedElsewhereError` when another process holds it.
+
+    Attributes:
+        through: how this process reaches the source of a stream that nobody leads.
     """
 
-    def __init__(self, store: StateStore, broadcaster: Broadcaster, make_run: MakeRun, fleet: Fleet) -> None:
+    def __init__(
+        self, store: StateStore, broadcaster: Broadcaster, make_run: MakeRun, fleet: Fleet, through: Through = directly
+    ) -> None:
+        self.through = through
         self._store = store
         self._records = Records(store)
         self._make_run = make_run
@@ -190,7 +196,7 @@ class Supervisor:
             if active is None:
                 with self._lock:
                     record = self._moved(record, Move.STOP, lease, message="stopped on request", finished_us=now_us())
-                self._release(record, lambda: ends(record))
+                self._release(record, lambda: self.through(record.id, lease.token, ends(record)))
                 return record
         active.run.stop()
         active.done.wait(STOP_WAIT_S)
