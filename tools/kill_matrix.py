@@ -32,7 +32,7 @@ from mainstem.testing import servers
 
 _HIT = re.compile(r'failpoints\.hit\("([a-z_.]+)"\)')
 OFTEN = {"reader.batch": 2, "stream.read": 3, "stream.received": 3, "stream.applied": 3, "stream.before_commit": 3}
-_REACH_S, _AGAIN_S, _EQUAL_S = 60.0, 0.5, 180.0
+_REACH_S, _AGAIN_S, _EQUAL_S = 60.0, 0.5, 300.0
 _ALTER_EVERY, _EMPTY_EVERY = 4, 9  # rounds
 _MOST_ALTERED = 8
 COPIED_ANEW = ("items", "pairs")  # under the writers, for the places that only a new copy passes

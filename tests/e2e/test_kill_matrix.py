@@ -14,6 +14,8 @@ from tools.workload import MYSQL, POSTGRES
 
 from tests.conftest import ServersOf
 
+pytestmark = pytest.mark.timeout(1200)  # a chain is killed six times
+
 # Of each chain the first places are passed while tables are copied, the others by a stream again and again.
 CHAINS = {
     (MYSQL, POSTGRES): (
