@@ -176,15 +176,16 @@ def test_the_live_log_is_the_same_on_both_and_goes_on_at_either_without_a_gap(
         say(runs[streams_of_both[number % 2]], f"line {number}")
     for log in logs:
         wait_for(lambda log=log: "line 49" in dict(log.lines).values(), "the last line did not come")  # type: ignore[misc]
-    assert logs[0].lines == logs[1].lines
+    wait_for(lambda: logs[0].lines == logs[1].lines, "one has other lines than the other")
     assert [text for _, text in logs[1].lines if text.startswith("line")] == [f"line {n}" for n in range(50)]
     logs[0].leave()
     last = logs[0].lines[-1][0]
     say(runs[streams_of_both[0]], *(f"line {number}" for number in range(50, 1200)))
     again = LiveLog(other.base_url, KEY, str(last))
     wait_for(lambda: "line 1199" in dict(again.lines).values(), "the last line did not come")
-    assert [text for _, text in again.lines] == [f"line {number}" for number in range(50, 1200)]
-    assert [number for number, _ in again.lines] == list(range(last + 1, last + 1151))
+    lines = again.lines[:]  # a stream of an earlier test may just end in between
+    assert [text for _, text in lines if text.startswith("line")] == [f"line {number}" for number in range(50, 1200)]
+    assert [number for number, _ in lines] == list(range(last + 1, last + 1 + len(lines)))
     far = LiveLog(other.base_url, KEY, str(2**62))  # of another store
     say(runs[streams_of_both[0]], "after all")
     wait_for(lambda: "after all" in dict(far.lines).values(), "a number of another store hid what came")
