@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from mainstem.api.app import make_app
 from mainstem.api.services import Services
+from mainstem.bootstrap.server import KEEP_ALIVE_S
 from mainstem.contract.registry import Registry
 from mainstem.control.browsing import Explorer
 from mainstem.control.claims import Claims
@@ -50,7 +51,8 @@ ENDS = (
 def served(app: FastAPI) -> Iterator[str]:
     """The application on a free port, in a thread of this process."""
     port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="off", ws="none"))
+    config = uvicorn.Config(app, port=port, log_config=None, lifespan="off", ws="none", timeout_keep_alive=KEEP_ALIVE_S)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     deadline = time.monotonic() + 60

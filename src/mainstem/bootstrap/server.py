@@ -47,6 +47,8 @@ from mainstem.settings import LogFormat, Settings
 from mainstem.store.sql import SqlStore
 
 _STOP_GRACE_S = 10
+KEEP_ALIVE_S = 75
+"""Longer than clients and proxies keep idle connections (nginx: 60 s): who closes first never drops a request."""
 _log = log.logger(__name__)
 
 
@@ -193,7 +195,8 @@ def serve(settings: Settings) -> None:
             app = _told_of(services, settings)
             config = uvicorn.Config(
                 app, log_config=None, access_log=False, http="h11", ws="none", loop="asyncio",
-                timeout_graceful_shutdown=_STOP_GRACE_S, server_header=False, lifespan="off",
+                timeout_graceful_shutdown=_STOP_GRACE_S, timeout_keep_alive=KEEP_ALIVE_S, server_header=False,
+                lifespan="off",
             )  # fmt: skip
             asyncio.run(_Server(config, services.broadcaster).serve(sockets=[listener]))
 
