@@ -37,7 +37,7 @@ def small() -> Iterator[ConnectionSettings]:
     binaries = servers.system_postgres_bin()
     if binaries is None:
         pytest.skip("the distribution's PostgreSQL server is not installed")
-    options = {"wal_sender_timeout": "1s", "max_prepared_transactions": "2"}
+    options = {"wal_sender_timeout": "5s", "max_prepared_transactions": "2"}
     if servers.postgres_major(binaries) >= 13:
         options["max_slot_wal_keep_size"] = "1MB"
     with servers.postgres(binaries, options) as server:
@@ -71,7 +71,7 @@ def test_a_reader_that_takes_its_time_is_not_cut_off(small: ConnectionSettings) 
         sql.execute("INSERT INTO slow VALUES (1)")
         feed.follow(stream)
         sql.execute("INSERT INTO slow SELECT i, repeat('x', 1000) FROM generate_series(2, 20000) i")
-        wait_for(sql, "SELECT clock_timestamp() > xact_start + interval '3 s' FROM pg_stat_activity"
+        wait_for(sql, "SELECT clock_timestamp() > xact_start + interval '7 s' FROM pg_stat_activity"
                       " WHERE pid = pg_backend_pid()")  # fmt: skip
         feed.follow(stream)
         feed.check()
