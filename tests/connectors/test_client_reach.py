@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +48,13 @@ def test_nobody_listens(spec: ConnectorSpec) -> None:
     error = refusal(spec, settings_for(spec, port := closed_port()))
     assert error.reason is ConnectReason.REFUSED
     assert f"127.0.0.1:{port}" in error.message
+
+
+@both
+def test_no_socket_is_where_one_was_named(spec: ConnectorSpec, tmp_path: Path) -> None:
+    error = refusal(spec, settings_for(spec, 1, str(tmp_path / "none")))
+    assert error.reason is ConnectReason.REFUSED
+    assert str(tmp_path / "none") in error.message
 
 
 @both

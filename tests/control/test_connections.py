@@ -145,7 +145,7 @@ def test_a_host_must_look_like_one(connections: Connections, host: str) -> None:
     assert list(caught.value.fields) == ["host"]
 
 
-@pytest.mark.parametrize("host", ["localhost", "10.0.0.1", "::1", "db-1.example.org", "a_b"])
+@pytest.mark.parametrize("host", ["localhost", "10.0.0.1", "::1", "db-1.example.org", "a_b", "/run/mysqld/mysqld.sock"])
 def test_hosts_of_every_kind_are_taken(connections: Connections, host: str) -> None:
     assert connections.create(flat(host=host)).host == host
 

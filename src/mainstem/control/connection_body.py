@@ -30,7 +30,7 @@ from mainstem.model.connection import ConnectionSettings, SslMode, SslSettings
 MAX_FILE_BYTES = 1024 * 1024
 SSL_FILES = ("ca", "client_cert", "client_key")
 _MODES = {mode.value: mode for mode in SslMode} | {"disable": SslMode.DISABLED}
-_HOST = re.compile(r"[^\s/@,?#\\'\"]+")
+_HOST = re.compile(r"/[^\s@,?#\\'\"]+|[^\s/@,?#\\'\"]+")
 _SPEC_MEMBERS = ("host", "port", "username", "password", "database", "schema", "ssl")
 
 
@@ -75,7 +75,7 @@ def _host(value: str) -> str:
     if not host:
         raise ValueError("must not be empty")
     if not _HOST.fullmatch(host):
-        raise ValueError("must be a host name or an IP address")
+        raise ValueError("must be a host name, an IP address, or the path of a Unix socket")
     return host
 
 

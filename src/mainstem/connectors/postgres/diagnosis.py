@@ -13,6 +13,7 @@ import socket
 import struct
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -56,7 +57,7 @@ def diagnose(settings: ConnectionSettings, parameters: Mapping[str, Any], exc: p
         return timeout_error(settings)
     deadline = Deadline.after(_DIAGNOSIS_S)
     sqlstate = exc.sqlstate or next((state for pattern, state in _ENGLISH if pattern.search(str(exc))), "")
-    if not sqlstate and not is_socket_path(settings.host):
+    if not sqlstate:
         error = _network_error(settings, parameters.get("hostaddr"), deadline)
         if error is not None:
             return error
@@ -75,12 +76,15 @@ def diagnose(settings: ConnectionSettings, parameters: Mapping[str, Any], exc: p
 
 
 def _network_error(settings: ConnectionSettings, address: str | None, deadline: Deadline) -> ConnectError | None:
+    local = is_socket_path(settings.host)
+    if local:  # libpq takes the folder
+        settings = replace(settings, host=f"{settings.host}/.s.PGSQL.{settings.port}")
     try:
         sock = open_socket(settings, deadline, address)
     except ConnectError as exc:
         return exc
     with sock:
-        if settings.ssl.mode is SslMode.DISABLED:
+        if local or settings.ssl.mode is SslMode.DISABLED:
             return None
         with suppress(OSError), shut_down_at(sock, deadline):
             return _tls_error(settings, sock)
