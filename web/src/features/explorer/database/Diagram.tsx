@@ -164,7 +164,7 @@ function Canvas({ meta, schema, onSchema, connectionId, database }: CanvasProps)
             )
           }
           fitView
-          minZoom={0.05}
+          minZoom={0.02}
           onlyRenderVisibleElements
           nodesConnectable={false}
           deleteKeyCode={null}

@@ -27,6 +27,16 @@ test("no two tables stand on one place", () => {
   expect(heightOf(diagram.tables[0] ?? { id: "", schema: "", name: "", columns: [], more: 0 })).toBeGreaterThan(40);
 });
 
+test("many tables that refer to one make a block, and no tower", () => {
+  const diagram = diagramOf(meta(100));
+  const places = placed(diagram);
+  const [xs, ys] = [[...places.values()].map(({ x }) => x), [...places.values()].map(({ y }) => y)];
+  const [width, height] = [xs, ys].map((all) => Math.max(...all) - Math.min(...all)) as [number, number];
+  expect(height).toBeLessThan(width);
+  expect(width).toBeLessThan(height * 4);
+  for (const link of diagram.links) expect(places.get(link.from)?.x).toBeLessThan(places.get(link.to)?.x ?? 0);
+});
+
 test("a picture is XML, whatever names hold", () => {
   const diagram = diagramOf(meta(3));
   const svg = toSvg(diagram, placed(diagram), colours);
