@@ -37,12 +37,13 @@ interface ErrorProps {
 export function ErrorState({ error, title, retry, compact = false }: ErrorProps) {
   const problem = problemOf(error);
   const fields = Object.entries(problem.fields);
+  const listed = fields.length > 0 && fields.every(([name, text]) => problem.message.includes(`${name} ${text}`));
   return (
     <div className={cx(styles.error, compact && styles.compact)} role="alert">
       <CircleAlert aria-hidden="true" />
       <div className={styles.told}>
         <strong>{title ?? problem.message}</strong>
-        {title && <p>{problem.message}</p>}
+        {title && !listed && <p>{problem.message}</p>}
         {fields.length > 0 && (
           <ul className={styles.fields}>
             {fields.map(([name, text]) => (

@@ -12,7 +12,7 @@ import { Field, Select } from "@/ui/Field";
 import { Panel } from "@/ui/Page";
 import { EmptyState, ErrorState, Loaded, Skeleton } from "@/ui/States";
 import { notify } from "@/ui/toast";
-import { type Place, place, type Role, setPlace } from "./config";
+import { type Config, type Place, place, type Role, setPlace } from "./config";
 import { wizardQueries } from "./queries";
 import base from "./Wizard.module.css";
 import type { StepProps } from "./WizardPage";
@@ -51,16 +51,29 @@ export function EndsStep(props: StepProps) {
             The system to read from, and the one to write to. Make the first, then come back here.
           </EmptyState>
         ) : (
-          <div className={base.ends}>
-            {(["source", "target"] as const).map((role) => (
-              <End key={role} role={role} connections={found} connectors={connectors.data ?? []} {...props} />
-            ))}
-            <ArrowRight className={base.between} aria-hidden="true" />
-          </div>
+          <>
+            <div className={base.ends}>
+              {(["source", "target"] as const).map((role) => (
+                <End key={role} role={role} connections={found} connectors={connectors.data ?? []} {...props} />
+              ))}
+              <ArrowRight className={base.between} aria-hidden="true" />
+            </div>
+            {isOnePlace(props.draft.config) && (
+              <p className={base.warning} role="status">
+                Source and target are the same place. Choose another database or schema as the target: no table can be
+                copied onto itself.
+              </p>
+            )}
+          </>
         )
       }
     </Loaded>
   );
+}
+
+function isOnePlace(config: Config): boolean {
+  const [source, target] = [place(config, "source"), place(config, "target")];
+  return source.connectionId !== "" && JSON.stringify(source) === JSON.stringify(target);
 }
 
 /** The way back here from a new connection, which then is chosen for a role (see `useGiven`). */
@@ -206,6 +219,9 @@ function Within({ role, connection, hasSchemas, chosen, put }: WithinProps) {
   };
   const told = (query: { isPending: boolean; error: unknown }) =>
     query.error ? problemOf(query.error).message : query.isPending ? "Reading …" : undefined;
+  // Of a target, what is not there yet can be made, and its schema is.
+  const absent = (value: string, known: readonly string[] | undefined, noun: string) =>
+    role === "source" && value && known && !known.includes(value) ? `there is no ${noun} of this name` : undefined;
   return (
     <>
       <Field
@@ -213,6 +229,11 @@ function Within({ role, connection, hasSchemas, chosen, put }: WithinProps) {
         hint={
           connection.database ? `Empty is the connection's own: ${connection.database}` : "The connection names none"
         }
+        error={absent(
+          chosen.database,
+          databases.data?.map((one) => one.name),
+          "database",
+        )}
       >
         <Combobox
           value={chosen.database}
@@ -229,6 +250,7 @@ function Within({ role, connection, hasSchemas, chosen, put }: WithinProps) {
         <Field
           label={`${TITLES[role]} schema`}
           hint={`Empty is the connection's own: ${connection.schema || "public"}`}
+          error={absent(chosen.schema, schemas.data, "schema")}
         >
           <Combobox
             value={chosen.schema}

@@ -15,7 +15,8 @@ import {
   wishes,
 } from "./config";
 import { at, pathName, put } from "./json";
-import { changedIn, GROUPS, optionValue, withMode, withOption } from "./options";
+import { changedIn, GROUPS, optionValue, withMode, withOption, wrongNumbers } from "./options";
+import { missing } from "./order";
 import { matcher } from "./patterns";
 import { body } from "./queries";
 import { isChosen, missingNames, type Size, toggled, withAll } from "./selection";
@@ -205,6 +206,19 @@ describe("a saved config", () => {
       retrySeconds: 5,
     };
     expect(opened(saved)).toEqual({ config: saved, all: true });
+  });
+});
+
+describe("numbers", () => {
+  it("that are none stop the step that they are on, by their names", () => {
+    const jobs = GROUPS.flatMap((group) => group.options).find((option) => pathName(option.path) === "jobs");
+    if (!jobs) throw new Error("no option jobs");
+    const of = (typed: string) => withOption(EMPTY, jobs, typed);
+    expect(["", "8", "-5x", "1.5", "-1", "1e3"].map((typed) => wrongNumbers(of(typed)).length)).toEqual([
+      0, 0, 1, 1, 1, 0,
+    ]);
+    expect(missing("options", { config: of("-5x"), all: true })).toBe(`Correct “${jobs.label}”`);
+    expect(wrongNumbers(withMode(EMPTY, "cdc"))).toEqual([]);
   });
 });
 

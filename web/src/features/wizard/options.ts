@@ -252,6 +252,15 @@ function stored(config: Config, option: Option, value: string | boolean): Json |
   return Number.isFinite(parsed) ? parsed : value; // the server says what is wrong with it
 }
 
+/** Labels of the numbers that are none, or less than they may be. */
+export function wrongNumbers(config: Config): string[] {
+  return GROUPS.flatMap((group) => group.options).flatMap((option) => {
+    if (option.kind !== "number" || !option.modes.includes(mode(config))) return [];
+    const value = Number(at(config, option.path) ?? option.standard);
+    return Number.isInteger(value) && value >= option.least ? [] : [option.label];
+  });
+}
+
 /** Another mode, without the options that it does not have. */
 export function withMode(config: Config, next: Mode): Config {
   const foreign = GROUPS.flatMap((group) => group.options).filter((option) => !option.modes.includes(next));

@@ -1,4 +1,5 @@
 import { place, queries, tables } from "./config";
+import { wrongNumbers } from "./options";
 import type { Draft } from "./useDraft";
 
 export const STEPS = [
@@ -17,6 +18,10 @@ export function missing(step: StepId, draft: Draft): string {
     const target = place(draft.config, "target");
     if (!source.connectionId) return "Choose a source";
     if (!target.connectionId) return "Choose a target";
+  }
+  if (step === "options") {
+    const wrong = wrongNumbers(draft.config);
+    if (wrong.length > 0) return `Correct ${wrong.map((label) => `“${label}”`).join(", ")}`;
   }
   if (step === "tables" && !draft.all && !tables(draft.config).length && !queries(draft.config).length) {
     return "Choose at least one table, or all of them";
