@@ -34,7 +34,11 @@ export function DataTab({ place }: { place: ObjectPlace }) {
   const keeping = useKept(table, store, page && !rows.isPlaceholderData ? page.columns : null);
   const problem = rows.error ? problemOf(rows.error) : null;
   const fieldProblems = useMemo(() => problem?.fields ?? {}, [problem]);
-  const columns = page?.columns ?? [];
+  // A filter that is refused stays, to be corrected: its columns are those of the rows before it.
+  const [known, setKnown] = useState(page?.columns);
+  if (page && page.columns !== known) setKnown(page.columns);
+  const columns = known ?? [];
+  const narrowed = asked.filter !== "" || asked.where !== "" || asked.order.length > 0;
   return (
     <div className={styles.data}>
       <Toolbar
@@ -73,6 +77,13 @@ export function DataTab({ place }: { place: ObjectPlace }) {
       )}
       {problem && (
         <ErrorState compact error={problem} title="The rows could not be read" retry={() => rows.refetch()} />
+      )}
+      {problem && narrowed && (
+        <div>
+          <Button small onClick={state.everything}>
+            Without filter and order
+          </Button>
+        </div>
       )}
       {page ? (
         <DataGrid

@@ -104,6 +104,7 @@ export function useRowsState() {
     remember,
     sort: (column: string, add: boolean) => at({ sort: writeOrder(sortedBy(asked.order, column, add)) }),
     filter: (filter: string, where: string) => at({ filter, where }),
+    everything: () => at({ filter: "", where: "", sort: "" }),
     size: (size: number) => at({ size: size === DEFAULT_SIZE ? 0 : size }),
     first: () => at({}),
     next: (page: PageFound) => {
