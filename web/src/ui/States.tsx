@@ -1,5 +1,6 @@
 import { CircleAlert, RotateCw } from "lucide-react";
 import type { ReactNode } from "react";
+import { Link } from "react-router";
 import { problemOf } from "@/api/problem";
 import { Button } from "./Button";
 import { cx } from "./cx";
@@ -56,7 +57,7 @@ export function ErrorState({ error, title, retry, compact = false }: ErrorProps)
         {problem.remedy && (
           <p>
             <span className={styles.label}>Fix: </span>
-            {problem.remedy}
+            <Remedy text={problem.remedy} />
           </p>
         )}
         {problem.requestId && <p className={styles.muted}>Request {problem.requestId}</p>}
@@ -68,6 +69,19 @@ export function ErrorState({ error, title, retry, compact = false }: ErrorProps)
       )}
     </div>
   );
+}
+
+/** Pages that show what a call of the API lists. */
+const PAGES: Readonly<Record<string, [page: string, label: string]>> = {
+  "/streams": ["/streams", "see all streams"],
+  "/stream-configs": ["/streams", "see all streams"],
+  "/connections": ["/connections", "see all connections"],
+};
+
+/** What to do; a call that lists what there is, is a page here. */
+function Remedy({ text }: { text: string }) {
+  const found = PAGES[/^GET (\/[\w-]+) lists them$/.exec(text)?.[1] ?? ""];
+  return found ? <Link to={found[0]}>{found[1]}</Link> : text;
 }
 
 interface SkeletonProps {
