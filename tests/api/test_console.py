@@ -111,6 +111,7 @@ def test_a_transaction_lives_within_a_run_and_is_rolled_back_at_its_end(api: htt
     found = done(api, ids[kind], "BEGIN; INSERT INTO t VALUES (2); SELECT count(*) FROM t")
     assert found["results"][2]["rows"] == [["2"]]
     assert "rolled back" in found["results"][2]["notices"][-1]
+    assert [one["rolledBack"] for one in found["results"]] == [False, False, True]
     assert done(api, ids[kind], "SELECT count(*) FROM t")["rows"] == [["1"]]
 
 

@@ -107,6 +107,10 @@ def test_what_changes_data_is_asked_before_it_runs(console: Open, database: Conn
     sql.run("DELETE FROM t")
     dialog.get_by_role("button", name="Run all the same").click()
     expect(sql.page.get_by_role("list", name="Messages")).to_contain_text("2 affected")
+    sql.run("BEGIN; INSERT INTO t VALUES (3)")
+    expect(dialog).to_contain_text("does not end the transaction")
+    dialog.get_by_role("button", name="Run", exact=True).click()
+    expect(sql.page.get_by_role("status").filter(has_text="Nothing of the open transaction was kept")).to_be_visible()
 
 
 def test_a_read_only_connection_is_told_so_and_changes_nothing(console: Open, database: ConnectionSettings) -> None:

@@ -126,6 +126,7 @@ class QueryResult(BaseModel):
     rowsAffected: int | None = Field(description="null where none could be")
     notices: list[str]
     truncated: Literal["", "rows", "bytes"] = Field(description="the limit at which the reading ended")
+    rolledBack: bool = Field(description="behind it a transaction was left open, of which nothing is kept")
     durationMs: float
     start: int = Field(description="of the statement in the query")
     end: int

@@ -52,6 +52,7 @@ def _result(found: Result, query: str) -> dict[str, Any]:
         "rowsAffected": found.affected,
         "notices": found.notices,
         "truncated": found.truncated,
+        "rolledBack": found.rolled_back,
         "durationMs": found.duration_ms,
         "start": found.statement.start,
         "end": found.statement.end,

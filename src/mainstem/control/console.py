@@ -86,6 +86,7 @@ class Result:
     Attributes:
         truncated: which limit ended the reading: ``rows``, ``bytes`` or empty.
         size: of the rows, in bytes.
+        rolled_back: behind it a transaction was still open, and nothing of that is kept.
     """
 
     statement: Statement
@@ -98,6 +99,7 @@ class Result:
     size: int = 0
     duration_ms: float = 0.0
     refusal: Refusal | None = None
+    rolled_back: bool = False
 
 
 @dataclass(slots=True)
@@ -185,6 +187,7 @@ class Consoles:
                 if not self._run_one(console, statement, asked.limits, outcome, running):
                     break
             if console.in_transaction():
+                outcome.results[-1].rolled_back = True
                 outcome.results[-1].notices.append("the transaction that was left open was rolled back")
             outcome.duration_ms = _since(began)
         if any(result.statement.objects for result in outcome.results):

@@ -54,6 +54,17 @@ function Failure({ run }: { run: Extract<Run, { phase: "results" | "failed" }> }
   );
 }
 
+/** Above all results, too: what looks done, and is not. */
+function RolledBack({ results }: { results: readonly QueryResult[] }) {
+  if (!results.some((result) => result.rolledBack)) return null;
+  return (
+    <p className={styles.undone} role="status">
+      Nothing of the open transaction was kept: each run has a session of its own, which ends with it. Put COMMIT behind
+      these statements and run all of them at once.
+    </p>
+  );
+}
+
 function rowsOf(result: QueryResult): string {
   return `${count(result.rows.length)}${result.truncated ? "+" : ""}`;
 }
@@ -122,6 +133,7 @@ export function Results({ tabId, run, connectionId, database }: Props) {
   return (
     <>
       <Failure run={run} />
+      <RolledBack results={run.results} />
       <ResultList key={run.id} run={run} connectionId={connectionId} database={database} />
     </>
   );

@@ -13,8 +13,17 @@ import type { SqlTab } from "./tabs";
 
 const LISTED = 8;
 
+const BEGINS = new Set(["BEGIN", "START"]);
+const ENDS = new Set(["COMMIT", "END", "ROLLBACK", "ABORT"]);
+
+/** Whether a script begins a transaction and leaves it open. */
+function leavesOpen(statements: readonly StatementInfo[]): boolean {
+  const verbs = statements.map((one) => one.verb.toUpperCase());
+  return verbs.findLastIndex((verb) => BEGINS.has(verb)) > verbs.findLastIndex((verb) => ENDS.has(verb));
+}
+
 /** What is about to change, statement by statement, before it does. */
-function question(changing: readonly StatementInfo[], where: string): Question {
+function question(changing: readonly StatementInfo[], where: string, open: boolean): Question {
   const destroys = changing.some((one) => one.effect === "destroy");
   return {
     title: destroys ? "Run what cannot be undone?" : "Run what changes data?",
@@ -29,6 +38,7 @@ function question(changing: readonly StatementInfo[], where: string): Question {
             </li>
           ))}
         </ul>
+        {open && <p>The run does not end the transaction that it begins, so nothing of that will be kept.</p>}
         {changing.length > LISTED && <p>and {plural(changing.length - LISTED, "more statement")}</p>}
       </>
     ),
@@ -86,7 +96,7 @@ export function useRunner(
       const asked = ask === "changes" ? ["write", "destroy"] : ["destroy"];
       const changing = connection.readOnly ? [] : found.statements.filter((one) => asked.includes(one.effect));
       const where = tab.database ? `${connection.name}, database ${tab.database}` : connection.name;
-      if (changing.length > 0 && !(await confirm(question(changing, where)))) return;
+      if (changing.length > 0 && !(await confirm(question(changing, where, leavesOpen(found.statements))))) return;
       await runQuery(target, found.part);
     });
 
