@@ -51,8 +51,8 @@ MORE_TABLES = (
     "CREATE TABLE emptied (id INT PRIMARY KEY)",
     f"CREATE TABLE {REFUSED} (id INT PRIMARY KEY, n INT)",
 )
-# On a busy machine thousands of rows are refused, which all processes of a case put aside; and a copy comes through only
-# when no table is altered under it, which the nudges do all the time.
+# On a busy machine thousands of changes are refused in a case, which all of its processes put aside; and a copy comes
+# through only when no table is altered under it, as the nudges do all the time.
 OPTIONS = replace(
     CDC, jobs=1, row_error_limit=1_000_000, retry_seconds=300.0,
     changes=replace(CDC.changes, row_errors=ChangeErrorPolicy.QUARANTINE),
