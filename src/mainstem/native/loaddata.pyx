@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""Arrow ``binary`` columns of text cells → rows for MySQL: the file of LOAD DATA, the tuples of an INSERT, or parameters.
+"""Arrow ``binary`` columns of text cells → rows for MySQL: LOAD DATA's file, the tuples of an INSERT, or parameters.
 
 Source: MySQL manual, "LOAD DATA Statement", Field and Line Handling; "String Literals"; "Hexadecimal Literals";
 "Geometry Values", Internal Storage Format. MariaDB documentation, "COM_STMT_BULK_EXECUTE".
