@@ -14,8 +14,12 @@ from mainstem.connectors.postgres.inspector import PostgresInspector
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.plan import ColumnPlan, TablePlan
+from mainstem.model.run import ChangeOptions
+from tests.connectors.postgres.changefeed import Feed
 
 MakePlan = Callable[..., TablePlan]
+MakeFeed = Callable[..., Feed]
+Needs = Callable[[int, str], None]
 
 
 @pytest.fixture(params=["postgres15_db", "postgres_db"])
@@ -30,9 +34,6 @@ def sql(database: ConnectionSettings) -> Iterator[psycopg.Connection[Any]]:
     """A connection of the application's."""
     with connect(database) as connection:
         yield connection
-
-
-Needs = Callable[[int, str], None]
 
 
 @pytest.fixture
@@ -71,3 +72,17 @@ def make_plan(database: ConnectionSettings) -> MakePlan:
         return replace(plan, **changes)
 
     return make
+
+
+@pytest.fixture
+def feed(database: ConnectionSettings) -> Iterator[MakeFeed]:
+    """Makes streams of tables of the database; they end with the test."""
+    made: list[Feed] = []
+
+    def make(*names: str, options: ChangeOptions | None = None) -> Feed:
+        made.append(Feed(database, *names, options=options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()

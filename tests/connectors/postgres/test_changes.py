@@ -5,43 +5,29 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import psycopg
 import pytest
 
-from mainstem.connectors.postgres import roster, walsender
 from mainstem.connectors.postgres import slot as slots
+from mainstem.connectors.postgres import walsender
 from mainstem.connectors.postgres.changes import PostgresChanges
 from mainstem.connectors.postgres.client import connect
 from mainstem.contract.changes import GroupLimits
 from mainstem.errors import CancelledError, PositionLostError, StatementError
-from mainstem.model.change import ChangeGroup, Idle, RowChanges, SchemaChange, SchemaChangeKind, Truncate
+from mainstem.model.change import Idle, RowChanges, SchemaChange, Truncate
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.plan import ColumnPlan
-from mainstem.model.run import ChangeOptions, Mode, RunOptions, TableState
+from mainstem.model.run import ChangeOptions, Mode, RunOptions
 from tests.connectors.postgres.changefeed import DEADLINE_S, Feed, parts_of, snapshot_rows, stream_table
-from tests.connectors.postgres.conftest import Needs
+from tests.connectors.postgres.conftest import MakeFeed, Needs
 
 Sql = psycopg.Connection[Any]
-MakeFeed = Callable[..., Feed]
 BIG = "repeat(md5(random()::text), 4000)"  # stored out of line, and not compressed to less than a page
-
-
-@pytest.fixture
-def feed(database: ConnectionSettings) -> Iterator[MakeFeed]:
-    made: list[Feed] = []
-
-    def make(*names: str, options: ChangeOptions | None = None) -> Feed:
-        made.append(Feed(database, *names, options=options))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
 
 
 def test_every_operation_arrives_in_its_transaction(sql: Sql, feed: MakeFeed) -> None:
@@ -416,172 +402,6 @@ def test_a_stream_can_be_interrupted_from_another_thread(sql: Sql, feed: MakeFee
         stream.interrupt()
         with pytest.raises(CancelledError):
             list(groups)
-
-
-def columns_of(group: ChangeGroup) -> dict[str, str]:
-    (change,) = (part for part in group.parts if isinstance(part, SchemaChange))
-    return {column.name: column.native for column in change.columns}
-
-
-def test_a_change_of_columns_is_told_before_the_rows_behind_it(
-    sql: Sql, database: ConnectionSettings, feed: MakeFeed
-) -> None:
-    sql.execute("CREATE TABLE t (id int PRIMARY KEY, a text); CREATE TABLE u (id int PRIMARY KEY)")
-    one = feed("t", "u")
-    sql.execute("INSERT INTO t VALUES (1, 'x')")
-    sql.execute("ALTER TABLE t ADD b numeric(10,2) NOT NULL DEFAULT 7, ALTER a TYPE varchar(30)")
-    with sql.transaction():
-        sql.execute("INSERT INTO u VALUES (1); INSERT INTO t VALUES (2, 'y', 1.5)")
-    with one.stream() as stream:
-        (before, *rest) = one.until(stream, lambda group: "SchemaChange" in repr(group), settle=False)
-        told = [before, *rest][-1]
-        assert told.whole
-        assert told.position
-        change = told.parts[-1]
-        assert isinstance(change, SchemaChange)
-        assert (change.kind, change.table.name) == (SchemaChangeKind.COLUMNS, "t")
-        assert columns_of(told) == {"id": "integer", "a": "character varying(30)", "b": "numeric(10,2)"}
-        assert change.columns[2].default is not None
-        assert one.twin.rows == {"t": [(b"1", b"x")], "u": []}
-        one.tables[0] = stream_table(database, "t")
-        one.twin.rows["t"] = [(b"1", b"x", b"7.00")]
-        stream.settle(one.tables[0])
-        one.follow(stream)
-    one.check()
-    assert one.run() == []
-    sql.execute("INSERT INTO t VALUES (3, 'z', 0)")
-    (group,) = one.run()  # the columns are known now
-    assert group.rows == 1
-
-
-def test_columns_may_change_within_a_transaction(sql: Sql, database: ConnectionSettings, feed: MakeFeed) -> None:
-    sql.execute("CREATE TABLE t (id int PRIMARY KEY, a text)")
-    one = feed("t")
-    with sql.transaction():
-        sql.execute("INSERT INTO t VALUES (1, 'x'); ALTER TABLE t DROP a, ADD c int DEFAULT 5")
-        sql.execute("INSERT INTO t VALUES (2, 6)")
-    with one.stream() as stream:
-        groups = one.until(stream, lambda group: "SchemaChange" in repr(group), settle=False)
-        assert [group.whole for group in groups] == [False]
-        one.tables = [stream_table(database, "t")]
-        one.twin.rows["t"] = [(b"1", b"5")]
-        stream.settle(one.tables[0])
-        one.follow(stream)
-    one.check()
-
-
-def test_a_column_that_goes_while_it_is_wanted_is_an_error(sql: Sql, feed: MakeFeed) -> None:
-    sql.execute("CREATE TABLE t (id int PRIMARY KEY, a text)")
-    one = feed("t")
-    sql.execute("ALTER TABLE t DROP a; INSERT INTO t VALUES (1)")
-    with pytest.raises(StatementError, match="does not hold its column a"):
-        one.run()
-
-
-def test_a_table_that_gets_another_name_is_told(sql: Sql, database: ConnectionSettings, feed: MakeFeed) -> None:
-    sql.execute("CREATE TABLE t (id int PRIMARY KEY)")
-    one = feed("t")
-    with one.stream() as stream:
-        sql.execute("ALTER TABLE t RENAME TO renamed; INSERT INTO renamed VALUES (1)")
-        (group,) = one.until(stream, lambda group: "SchemaChange" in repr(group), settle=False)
-        (change,) = group.parts
-        assert isinstance(change, SchemaChange)
-        assert (change.kind, change.renamed_to) == (SchemaChangeKind.RENAMED, TableId("public", "renamed"))
-        one.tables = [stream_table(database, "renamed")]
-        one.twin.know(one.tables[0])
-        stream.settle(one.tables[0])
-        one.follow(stream)
-    one.check()
-
-
-def test_a_table_that_is_gone_is_told_at_the_start(sql: Sql, feed: MakeFeed) -> None:
-    sql.execute("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY)")
-    one = feed("t", "u")
-    sql.execute("DROP TABLE t; INSERT INTO u VALUES (1)")
-    told = [part for part in parts_of(one.run()) if isinstance(part, SchemaChange)]
-    assert [(change.kind, change.table.name) for change in told] == [(SchemaChangeKind.DROPPED, "t")]
-    assert one.twin.rows["u"] == [(b"1",)]
-
-
-@pytest.mark.parametrize(
-    ("statement", "kind"),
-    [
-        ("DROP TABLE t", SchemaChangeKind.DROPPED),
-        ("DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY)", SchemaChangeKind.DROPPED),
-        ("ALTER PUBLICATION {} DROP TABLE t", SchemaChangeKind.LOST),
-    ],
-)
-def test_a_table_that_goes_while_the_stream_runs_is_told(
-    sql: Sql, feed: MakeFeed, statement: str, kind: SchemaChangeKind, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(roster, "LOOK_S", 0.1)
-    sql.execute("CREATE TABLE t (id int PRIMARY KEY)")
-    one = feed("t")
-    with one.stream() as stream:
-        sql.execute("INSERT INTO t VALUES (1)")
-        one.follow(stream)
-        sql.execute("INSERT INTO t VALUES (2)")
-        sql.execute(statement.format(json.loads(one.origin)["publications"][0]))
-        told = parts_of(one.until(stream, lambda group: "SchemaChange" in repr(group)))[-1]
-        assert (told.kind, told.table.name) == (kind, "t")
-    assert one.twin.rows["t"] == [(b"1",), (b"2",)]
-
-
-def test_a_table_that_comes_is_told_where_all_are_wanted(
-    sql: Sql, feed: MakeFeed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(roster, "LOOK_S", 0.1)
-    sql.execute("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE left_out (id int PRIMARY KEY)")
-    one = feed("t")
-    sql.execute("CREATE TABLE meanwhile (id int PRIMARY KEY); CREATE TEMP TABLE mine (id int)")
-    with one.stream() as stream:
-        told = parts_of(one.until(stream, lambda group: "SchemaChange" in repr(group)))
-        sql.execute("CREATE TABLE later (id int, part int) PARTITION BY LIST (part)")
-        sql.execute("CREATE TABLE later_1 PARTITION OF later FOR VALUES IN (1)")
-        told += parts_of(one.until(stream, lambda group: "SchemaChange" in repr(group)))
-    assert [(change.kind, change.table.name) for change in told] == [
-        (SchemaChangeKind.CREATED, "meanwhile"), (SchemaChangeKind.CREATED, "later"),
-    ]  # fmt: skip
-    assert [column.name for column in told[1].columns] == ["id", "part"]
-
-
-def test_a_table_that_was_made_again_meanwhile_is_not_taken_for_the_old_one(sql: Sql, feed: MakeFeed) -> None:
-    sql.execute("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY)")
-    one = feed("t", "u")
-    one.run()
-    sql.execute("DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1); INSERT INTO u VALUES (1)")
-    for _ in range(2):  # also after a start that got no further
-        one.source.open(one.id, [table.source for table in one.tables], one.origin, "")
-    told = [part for part in parts_of(one.run()) if isinstance(part, SchemaChange)]
-    assert [(change.kind, change.table.name) for change in told] == [(SchemaChangeKind.LOST, "t")]
-    one.copy()
-    assert one.run() == []
-    sql.execute("INSERT INTO t VALUES (2)")
-    one.run()
-    one.check()
-
-
-def test_a_table_whose_rows_cannot_be_told_apart_any_more_is_lost_alone(sql: Sql, feed: MakeFeed) -> None:
-    sql.execute("CREATE TABLE t (id int PRIMARY KEY, other int NOT NULL UNIQUE); CREATE TABLE u (id int PRIMARY KEY)")
-    one = feed("t", "u")
-    sql.execute("ALTER TABLE t REPLICA IDENTITY USING INDEX t_other_key")
-    sql.execute("INSERT INTO t VALUES (1, 1); INSERT INTO u VALUES (1)")
-    with one.stream() as stream:
-        (group,) = one.until(stream, lambda group: "SchemaChange" in repr(group), settle=False)
-        (change,) = group.parts
-        assert isinstance(change, SchemaChange)
-        assert (change.kind, "column id is not of" in change.reason) == (SchemaChangeKind.LOST, True)
-        one.tables[0] = replace(one.tables[0], state=TableState.PAUSED)
-        stream.settle(one.tables[0])
-        one.follow(stream)
-    assert one.twin.rows == {"t": [], "u": [(b"1",)]}
-
-
-def test_a_stream_goes_on_without_a_table_that_is_gone(sql: Sql, feed: MakeFeed) -> None:
-    sql.execute("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY)")
-    one = feed("t", "u")
-    sql.execute("DROP TABLE t; ALTER TABLE u DROP CONSTRAINT u_pkey")
-    one.source.open(one.id, [table.source for table in one.tables], one.origin, "")
 
 
 def test_a_slot_that_is_gone_is_not_made_anew(sql: Sql, feed: MakeFeed) -> None:
