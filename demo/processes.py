@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 DEADLINE_S = 15.0
@@ -32,9 +33,13 @@ def processes_of(folder: Path) -> list[int]:
 
 
 def end_processes_of(folder: Path) -> None:
-    """Ask them to end; after a while, insist."""
+    """Ask them to end, and all children of ours; after a while, insist.
+
+    A child that an interruption met between its fork and its exec has our own command line for a moment, and has lost
+    the signal that it got there.
+    """
     deadline = time.monotonic() + DEADLINE_S
-    while remaining := processes_of(folder):
+    while remaining := {*processes_of(folder), *_children()}:
         late = time.monotonic() > deadline
         for process in remaining:
             try:
@@ -42,3 +47,12 @@ def end_processes_of(folder: Path) -> None:
             except ProcessLookupError:
                 continue
         time.sleep(0.2)
+
+
+def _children() -> list[int]:
+    """Those of this process that run; nothing where the kernel does not list them (proc(5))."""
+    found: list[int] = []
+    for listed in Path("/proc/self/task").glob("*/children"):
+        with suppress(FileNotFoundError):  # the thread has just ended
+            found += map(int, listed.read_text().split())
+    return [child for child in found if not has_ended(child)]
