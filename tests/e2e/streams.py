@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -27,6 +29,13 @@ def wait_until(condition: Callable[[], bool], told: Callable[[], object] = lambd
     while not condition():
         assert time.monotonic() < deadline, f"the condition did not come true in time: {told()}"
         time.sleep(0.05)
+
+
+def _stacks() -> str:
+    """What every thread is at."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    stacks = sys._current_frames().items()
+    return "\n".join(f"{names.get(ident)}:\n{''.join(traceback.format_stack(frame))}" for ident, frame in stacks)
 
 
 @dataclass
@@ -70,7 +79,7 @@ class Following:
         finally:
             replication.stop()
             thread.join(120)
-            assert not thread.is_alive(), "the run did not end"
+            assert not thread.is_alive(), f"the run did not end: {_stacks()}"
             self.ended = ended[0]
 
     def differing(self) -> list[str]:
