@@ -15,6 +15,7 @@ from mainstem.contract.store import StreamRecord
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.event import Category, Event, Level
 from mainstem.model.run import RunState
+from mainstem.store import database
 from mainstem.store.fleet import SqlFleet
 from mainstem.store.sql import SqlStore
 from tests.store.conftest import postgres_url
@@ -69,6 +70,29 @@ def test_a_lease_that_ran_out_is_its_holders_until_another_takes_it(fleet: SqlFl
     taken = held(fleet, holder="b")
     assert fleet.renew([lost], 60) == []
     assert taken.token > lost.token
+
+
+def test_a_holder_that_freezes_within_a_transaction_does_not_keep_its_lease_locked(
+    postgres_db: ConnectionSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "STOOD_STILL_MS", 300)
+    frozen, other = SqlStore(postgres_url(postgres_db)), SqlStore(postgres_url(postgres_db))
+    try:
+        lost = held(frozen.fleet, lasts_s=0)
+        with pytest.raises(frozen.away):
+            freeze(frozen, lost, other)
+        assert frozen.fleet.renew([lost], 60) == []
+    finally:
+        frozen.close()
+        other.close()
+
+
+def freeze(store: SqlStore, lease: Lease, other: SqlStore) -> None:
+    """Stand still with the lease's line locked until another process has it, and go on then."""
+    with store._database.writing() as connection:
+        assert store.fleet.holds(connection, lease)
+        assert held(other.fleet, holder="b").token > lease.token
+        store.fleet.holds(connection, lease)
 
 
 def test_a_lease_is_taken_from_its_holder_only_as_long_as_it_is_the_same(fleet: SqlFleet) -> None:

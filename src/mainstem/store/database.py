@@ -38,6 +38,10 @@ _NO_ANSWER = {
 """A server that went away without a word is noticed after so long (libpq's names and units)."""
 
 
+STOOD_STILL_MS = 5_000
+"""A process that is frozen, or cut off, in the middle of a transaction keeps for so long locked what it has touched."""
+
+
 class Database:
     """An engine whose transactions are explicit, and the claim on it.
 
@@ -118,6 +122,8 @@ class Database:
         with self.engine.connect() as plain:
             connection = plain.execution_options(sqlite_begin="IMMEDIATE")
             with connection.begin():
+                if not self.is_sqlite:
+                    connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = {STOOD_STILL_MS}")
                 yield connection
 
     def keep_order(self, connection: sa.Connection) -> None:

@@ -39,7 +39,7 @@ class SqlStore:
 
     @property
     def away(self) -> tuple[type[Exception], ...]:
-        return sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError
+        return sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError, sa.exc.TimeoutError
 
     @property
     def is_shared(self) -> bool:
