@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from types import TracebackType
 
+from mainstem.connectors.postgres.lsn import EPOCH_US
 from mainstem.errors import WireError
 from mainstem.spool import Spool, Spools
 
@@ -16,7 +17,6 @@ MEMORY_BYTES = 16 * 1024 * 1024
 _PIECE_BYTES = 1024 * 1024
 _LARGE_BYTES = 4 * 1024 * 1024
 _LENGTH = 4
-_EPOCH_US = 946_684_800_000_000  # 2000-01-01
 
 Data = bytearray | memoryview
 
@@ -48,7 +48,7 @@ class Transaction:
     @property
     def committed_us(self) -> int:
         """Microseconds since 1970."""
-        return self.committed + _EPOCH_US
+        return self.committed + EPOCH_US
 
     def more(self, data: Data, at: int) -> Data:
         """What is left of ``data``, and more behind it: at least one whole message; only what is left at the end.

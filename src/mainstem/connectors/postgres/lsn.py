@@ -1,4 +1,4 @@
-"""Places in PostgreSQL's log, and positions of a stream made of them. Pure."""
+"""Places and times in PostgreSQL's log, and positions of a stream made of them. Pure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from mainstem.errors import InvalidError
 
+EPOCH_US = 946_684_800_000_000
+"""When the log's times begin, 2000-01-01, in microseconds since 1970."""
 _LSN = re.compile(r"([0-9A-Fa-f]{1,8})/([0-9A-Fa-f]{1,8})")
 _PAGE_BYTES = 8192
 _SHORT_HEADER, _LONG_HEADER = 24, 40  # of a page of the log, and of the first one of a segment

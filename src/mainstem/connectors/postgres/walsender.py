@@ -22,7 +22,7 @@ from mainstem.connectors.postgres.client import connect, shut_down, translating
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.errors import lost_error
 from mainstem.connectors.postgres.literals import string
-from mainstem.connectors.postgres.lsn import format_lsn
+from mainstem.connectors.postgres.lsn import EPOCH_US, format_lsn
 from mainstem.connectors.postgres.messages import LogMessages, open_messages
 from mainstem.connectors.postgres.side import Side
 from mainstem.connectors.postgres.slot import end_former, replication_connection
@@ -48,7 +48,6 @@ _SOON_S = 0.5  # to tell of progress
 _SILENCE_S = 60.0
 _SHUTDOWN_S = 5.0
 _TLS_POLL_S = 0.2  # what TLS has decrypted already does not show at the socket
-_EPOCH_US = 946_684_800_000_000
 _UNCHECKED = "SQL_ASCII"
 
 
@@ -177,7 +176,7 @@ class Walsender:
 
     def _answer(self, *, ask: bool) -> None:
         received = max(self.decoder.received, self.decoder.position, self._confirmed)
-        now_us = time.time_ns() // 1000 - _EPOCH_US
+        now_us = time.time_ns() // 1000 - EPOCH_US
         message = struct.pack("!cQQQqB", b"r", received, self._confirmed, self._confirmed, now_us, ask)
         self._messages.send(message)
         self._told, self._told_at = (received, self._confirmed), time.monotonic()
