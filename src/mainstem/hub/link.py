@@ -108,7 +108,7 @@ class NatsLink:
         """What passed so far, and what waits now; that is 0 when NATS does not answer."""
         found: tuple[HubFill, ...] = ()
         with contextlib.suppress(MainstemError):
-            found = self.call(fills(self.client, stream_name(self.namespace, "run_")), 3.0)
+            found = self._fills()
         return replace(
             self.traffic,
             waiting_messages=sum(fill.messages for fill in found),
@@ -122,10 +122,12 @@ class NatsLink:
         if max_age_s is None:
             return None
         with contextlib.suppress(MainstemError):
-            found = self.call(fills(self.client, stream_name(self.namespace, "run_")), 3.0)
-            of_run = [fill.oldest_s for fill in found if fill.stream_id == run_id.replace(".", "_")]
+            of_run = [fill.oldest_s for fill in self._fills() if fill.stream_id == run_id.replace(".", "_")]
             return HubAge(max(of_run, default=0.0), max_age_s)
         return None
+
+    def _fills(self) -> tuple[HubFill, ...]:
+        return self.call(fills(self.client, stream_name(self.namespace, "run_")), 3.0)
 
     def close(self) -> None:
         """Disconnect and end the thread; also when it never opened."""
