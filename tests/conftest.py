@@ -20,7 +20,7 @@ from mainstem.connectors.mysql.client import connect as mysql_connect
 from mainstem.connectors.postgres.client import connect as postgres_connect
 from mainstem.model.connection import ConnectionSettings
 from mainstem.testing import servers
-from mainstem.testing.databases import drops
+from mainstem.testing.databases import drops, ends_senders
 
 # For waits that a success ends: generous, since a machine may have much other work.
 DEADLINE_S = 60.0
@@ -116,10 +116,6 @@ def mysql_db(mariadb_server: ConnectionSettings) -> Iterator[ConnectionSettings]
         cursor.execute(f"DROP DATABASE IF EXISTS {name}")
 
 
-# A sender ends a moment after the process that it sent to; while it reads a slot, nothing drops the database.
-_END_SENDERS = "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = %s AND active"
-
-
 def _postgres_database(server: ConnectionSettings) -> Iterator[ConnectionSettings]:
     name = f"t_{secrets.token_hex(6)}"
     with postgres_connect(server) as connection:
@@ -127,7 +123,8 @@ def _postgres_database(server: ConnectionSettings) -> Iterator[ConnectionSetting
         connection.execute(f"CREATE DATABASE {name} {strategy}".encode())  # no need to log every page of the template
         yield replace(server, database=name)
         deadline = time.monotonic() + DEADLINE_S
-        while connection.execute(_END_SENDERS, (name,)).fetchall() and time.monotonic() < deadline:
+        # A sender ends a moment after the process that it sent to.
+        while connection.execute(ends_senders(name).encode()).fetchall() and time.monotonic() < deadline:
             time.sleep(0.05)
         for statement in drops(name):
             connection.execute(statement.encode())

@@ -12,7 +12,7 @@ from tools.compare import Result, compare
 from tools.workload import MYSQL, POSTGRES, Session
 
 from mainstem.model.connection import ConnectionSettings
-from mainstem.testing.databases import drops
+from mainstem.testing.databases import drops, ends_senders
 
 ROUTES = ((MYSQL, POSTGRES), (POSTGRES, MYSQL), (POSTGRES, POSTGRES), (MYSQL, MYSQL))
 
@@ -48,9 +48,7 @@ def _drop(session: Session, name: str) -> None:
     session.run(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")
     deadline = time.monotonic() + 60
     while session.run(f"SELECT slot_name FROM pg_replication_slots WHERE database = '{name}'"):
-        session.run(
-            f"SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = '{name}' AND active"
-        )
+        session.run(ends_senders(name))
         session.run(
             "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
             f" WHERE database = '{name}' AND NOT active"

@@ -13,3 +13,8 @@ def drops(name: str) -> tuple[str, ...]:
         f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' AND pid <> pg_backend_pid()",
         f'DROP DATABASE IF EXISTS "{name}"',
     )
+
+
+def ends_senders(name: str) -> str:
+    """End whoever reads from a slot of a database: while somebody does, neither goes away. A row for each."""
+    return f"SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = '{name}' AND active"
