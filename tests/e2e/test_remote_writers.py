@@ -199,15 +199,20 @@ def test_what_a_writer_that_was_cut_off_keeps_locked_does_not_bar_the_others(
     assert waited == [True]
 
 
-def test_rows_that_are_refused_elsewhere_are_put_aside_and_counted_here(
-    pair: Pair, links: tuple[NatsLink, NatsLink]
-) -> None:
+def with_eight_that_are_refused(pair: Pair) -> RunOptions:
+    """40,000 rows, and how they are copied: eight are too large for their column, and put aside."""
     pair.mysql(
         "CREATE TABLE t (id INT PRIMARY KEY, v INT)",
         "INSERT INTO t SELECT seq, IF(seq MOD 5000 = 0, 70000, seq MOD 100) FROM seq_1_to_40000",
         "ANALYZE TABLE t",
     )
-    careful = replace(OPTIONS, row_errors=RowErrorPolicy.QUARANTINE, type_overrides={"t.v": "smallint"})
+    return replace(OPTIONS, row_errors=RowErrorPolicy.QUARANTINE, type_overrides={"t.v": "smallint"})
+
+
+def test_rows_that_are_refused_elsewhere_are_put_aside_and_counted_here(
+    pair: Pair, links: tuple[NatsLink, NatsLink]
+) -> None:
+    careful = with_eight_that_are_refused(pair)
     writer = Writer(links[1], pair.target, careful)
     with writer.server:
         target = spread(links[0], pair.target, writer.server.member_id)
@@ -228,12 +233,7 @@ def test_rows_that_are_refused_elsewhere_are_put_aside_and_counted_here(
 def test_rows_that_are_put_aside_by_a_commit_whose_answer_is_lost_are_counted_once(
     pair: Pair, links: tuple[NatsLink, NatsLink]
 ) -> None:
-    pair.mysql(
-        "CREATE TABLE t (id INT PRIMARY KEY, v INT)",
-        "INSERT INTO t SELECT seq, IF(seq MOD 5000 = 0, 70000, seq MOD 100) FROM seq_1_to_40000",
-        "ANALYZE TABLE t",
-    )
-    careful = replace(OPTIONS, row_errors=RowErrorPolicy.QUARANTINE, type_overrides={"t.v": "smallint"})
+    careful = with_eight_that_are_refused(pair)
     said: list[Event] = []
     writer = Writer(links[1], pair.target, careful)
     writer.after_commit = lambda receipts: receipts == 1

@@ -224,14 +224,19 @@ def test_a_refused_row_is_dealt_with_behind_the_commit() -> None:
     assert [letter.key for letter in run.target.now.letters] == ["id=2"]
 
 
+def idles_until_answered(stream: Told) -> Iterator[Idle]:
+    """Nothing comes, until the writer has said what became of the first transaction."""
+    while 1 not in stream.script.answers:
+        yield Idle("1", 0)
+        time.sleep(0.005)
+
+
 def test_it_does_not_rest_in_the_target(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mainstem.engine.ahead.REST_S", 0.0)
 
     def tell(stream: Told) -> Iterator[ChangeGroup | Idle]:
         yield piece(FIRST)
-        while 1 not in stream.script.answers:
-            yield Idle("1", 0)
-            time.sleep(0.005)
+        yield from idles_until_answered(stream)
         yield from stream.commits("2", FIRST)
 
     run = Run(tell)
@@ -246,9 +251,7 @@ def test_it_does_not_outlast_a_pause() -> None:
         yield piece(FIRST)
         wait(lambda: run.target.applied == 1)
         run.replication.pause()
-        while 1 not in stream.script.answers:
-            yield Idle("1", 0)
-            time.sleep(0.005)
+        yield from idles_until_answered(stream)
         run.replication.resume()
         yield from stream.commits("2", FIRST)
 
