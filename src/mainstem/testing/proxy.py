@@ -21,13 +21,14 @@ class Proxy:
         latency_s: for how long each piece is held back.
         bytes_per_s: of each connection and direction; 0 is unlimited.
         silent: nothing is passed on any more, and nobody is told: a cable that was pulled.
+        held: whether anything has come since it is silent.
         accepted: connections so far.
     """
 
     def __init__(self, port: int) -> None:
         self.latency_s = 0.0
         self.bytes_per_s = 0.0
-        self.silent = False
+        self.silent = self.held = False
         self.accepted = 0
         self._to = port
         self._lock = threading.Lock()
@@ -97,11 +98,12 @@ class Proxy:
         with suppress(OSError):
             while data := here.recv(_PIECE_BYTES):
                 while self.silent:  # what comes after is read by nobody, and the sender's window fills
+                    self.held = True
                     time.sleep(_TICK_S)
-                if self.latency_s:
-                    time.sleep(self.latency_s)
-                if self.bytes_per_s:
-                    time.sleep(len(data) / self.bytes_per_s)
+                self.held = False
+                time.sleep(self.latency_s)
+                if narrow := self.bytes_per_s:  # which may be another by the next line
+                    time.sleep(len(data) / narrow)
                 there.sendall(data)
         for one in (here, there):
             with suppress(OSError):
