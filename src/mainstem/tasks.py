@@ -25,7 +25,7 @@ def together(one: Callable[[], One], other: Callable[[], Other]) -> tuple[One, O
     Of two errors that of the first is raised.
     """
     with ThreadPoolExecutor(1, "beside") as beside:
-        begun = beside.submit(one)
+        begun = beside.submit(contextvars.copy_context().run, one)
         try:
             found = other()
         except Exception:

@@ -14,6 +14,7 @@ import pytest
 from tools.twins import Twins, twins
 from tools.workload import ACCOUNTS, MYSQL, POSTGRES, TOTAL, Session, Workload, bank_sum, prepare
 
+from mainstem.contract import opened
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.run import RunState
 from mainstem.testing import servers
@@ -77,6 +78,47 @@ def test_a_network_that_fails_in_every_way_delays_a_replication_and_changes_noth
             assert ends.wait_until_equal() == [], stream.said()[-10:]
         assert ended_by_request(stream)
         assert any("trying again" in said for said in stream.said())
+
+
+def test_a_target_that_answers_nothing_is_given_up_when_the_source_is_lost_and_found_again(
+    ends: Twins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked to break off, and does not hear it either."""
+    monkeypatch.setattr(opened, "PATIENCE_S", 1.0)
+    prepare(ends.source)
+    with ExitStack() as stack:
+        proxies = [stack.enter_context(Proxy(end.port)) for end in (ends.source, ends.target)]
+        route = Route(through(ends.source, proxies[0]), through(ends.target, proxies[1]))
+        stream = stack.enter_context(following(route))
+        with stream.running(), Session(ends.source) as source:
+            assert ends.wait_until_equal() == []
+            proxies[1].silent = True
+            source.run("UPDATE accounts SET moves = moves + 1 WHERE id = 1")
+            wait_until(lambda: proxies[1].held, stream.said)
+            proxies[0].hang_up()
+            wait_until(lambda: any("trying again" in said for said in stream.said()), stream.said)
+            proxies[1].silent = False
+            assert ends.wait_until_equal() == [], stream.said()[-10:]
+        assert ended_by_request(stream)
+
+
+def test_a_stream_can_be_stopped_while_none_of_its_servers_answers(
+    ends: Twins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opened, "PATIENCE_S", 1.0)
+    prepare(ends.source)
+    with ExitStack() as stack:
+        proxies = [stack.enter_context(Proxy(end.port)) for end in (ends.source, ends.target)]
+        route = Route(through(ends.source, proxies[0]), through(ends.target, proxies[1]))
+        stream = stack.enter_context(following(route))
+        stack.callback(lambda: [setattr(proxy, "silent", False) for proxy in proxies])
+        with stream.running(), Session(ends.source) as source:
+            assert ends.wait_until_equal() == []
+            proxies[1].silent = True
+            source.run("UPDATE accounts SET moves = moves + 1 WHERE id = 1")
+            wait_until(lambda: proxies[1].held, stream.said)
+            proxies[0].silent = True
+        assert ended_by_request(stream)
 
 
 @contextmanager

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from mainstem.contract.opened import noting, present
 from mainstem.errors import CancelledError
 from mainstem.model.names import TableId
 from mainstem.model.run import RunState
@@ -170,6 +172,7 @@ class Interrupts:
         self._lock = threading.Lock()
         self._calls: list[Callable[[], None]] = []
         self._called = False
+        self._opened = present()
 
     def add(self, call: Callable[[], None]) -> None:
         """Have `run` call this; at once if the run is stopped already, or they were called in this try."""
@@ -179,16 +182,27 @@ class Interrupts:
         if over:
             call()
 
-    def clear(self) -> None:
-        """A new try: what the last one left is gone."""
-        with self._lock:
-            self._calls.clear()
-            self._called = False
+    @contextmanager
+    def trying(self) -> Iterator[None]:
+        """A new try: what the last one left is gone; what this one opens is hung up if it does not end when it must."""
+        with noting() as opened:
+            with self._lock:
+                self._calls.clear()
+                self._called = False
+                self._opened = opened
+            if self._control.stopped:
+                opened.end_soon()
+            yield
 
     def run(self) -> None:
-        """Call all of them, and those that are still to come until `clear`."""
+        """Call all of them, and those that are still to come in this try. Does not wait: a server may not answer."""
         with self._lock:
             self._called = True
-            calls = list(self._calls)
-        for call in calls:
-            call()
+            calls, opened = list(self._calls), self._opened
+        opened.end_soon()
+        threading.Thread(target=_call_all, args=(calls,), name="interrupts", daemon=True).start()
+
+
+def _call_all(calls: list[Callable[[], None]]) -> None:
+    for call in calls:
+        call()

@@ -163,8 +163,7 @@ class Conversion:
                 wait_after(exc, self._backoff, self._control, self._tracker)
 
     def _try(self, target: Target) -> RunState:
-        self._interrupts.clear()
-        with ExitStack() as stack:
+        with self._interrupts.trying(), ExitStack() as stack:
             ledger = stack.enter_context(target.ledger(self.run_id))
             earlier = ledger.known_plan()
             if self._closing and not earlier:

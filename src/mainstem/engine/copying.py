@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from mainstem.contract.opened import noting
 from mainstem.contract.source import Source
 from mainstem.contract.target import Builder, Ledger
 from mainstem.engine.cuts import Rounds
@@ -120,12 +121,13 @@ class Copying:
         interrupts, target = self._means.interrupts, self._means.target
 
         def cancel() -> None:
+            opened.end_soon()
             keys.cancel()
             if data is not None:
                 data.interrupt()
 
         interrupts.add(keys.cancel)
-        with ThreadGroup(cancel) as group:
+        with noting() as opened, ThreadGroup(cancel) as group:
             for number in range(self._options.jobs):
                 group.start(
                     f"keys-{number}",

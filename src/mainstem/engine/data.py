@@ -13,6 +13,7 @@ from contextlib import ExitStack
 
 from mainstem import tracing
 from mainstem.contract.hub import Hub
+from mainstem.contract.opened import noting, present
 from mainstem.contract.source import BatchLimits, Snapshot, Source
 from mainstem.contract.target import Ledger, Loader
 from mainstem.engine.control import RunControl
@@ -85,7 +86,7 @@ class DataPhase:
             raise CancelledError("the copy was broken off")
 
     def _round(self) -> None:
-        with ExitStack() as stack:
+        with noting(), ExitStack() as stack:
             ledger = stack.enter_context(self._target.ledger(self._run_id))
             queue = self._queue(ledger)
             begun = any(self._tracker.table(table.source).chunks_done for table in self._plan.tables)
@@ -134,7 +135,10 @@ class DataPhase:
         return [stack.enter_context(self._target.loader(self._run_id)) for _ in range(self._options.jobs)]
 
     def _run_lanes(self, snapshot: Snapshot, loaders: list[Loader], hub: Hub, queue: WorkQueue, cuts: Cuts) -> None:
+        opened = present()
+
         def cancel() -> None:
+            opened.end_soon()
             queue.cancelled = True
             queue.close()
             hub.close()

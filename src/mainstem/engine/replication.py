@@ -258,7 +258,8 @@ class Replication:
         changes, applies = _open_source(self._source, self._options), _open_target(self._target, self._options)
         while True:
             try:
-                self._try(changes, applies)
+                with self._interrupts.trying():
+                    self._try(changes, applies)
             except ReadAgainError:
                 pass
             except MainstemError as exc:
@@ -274,7 +275,6 @@ class Replication:
 
     def _try(self, changes: ChangeSource, applies: ChangeTarget) -> None:
         """From what the target knows to the end of one connection."""
-        self._interrupts.clear()
         if self._limit.state is not None:  # reached while nobody could be woken
             return
         make = self._target.spec.target

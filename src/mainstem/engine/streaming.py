@@ -11,6 +11,7 @@ from mainstem import failpoints, tracing
 from mainstem.contract.apply import Applier
 from mainstem.contract.changes import ChangeSource, ChangeStream, GroupLimits
 from mainstem.contract.hub import Hub, Lane
+from mainstem.contract.opened import present
 from mainstem.contract.spans import sending
 from mainstem.engine.applying import Applying, Site
 from mainstem.engine.control import Interrupts, Limit, RunControl
@@ -115,8 +116,10 @@ class Session:
             self.make_hub(self.options.memory_bytes) as hub,
         ):
             lane, copier, over = hub.lane(0), self.copier, threading.Event()
+            opened = present()
 
             def cancel() -> None:
+                opened.end_soon()
                 over.set()
                 hub.close()
                 stream.interrupt()

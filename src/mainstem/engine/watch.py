@@ -9,6 +9,7 @@ from types import TracebackType
 
 from mainstem.contract.changes import ChangeSource, Retention
 from mainstem.contract.hub import HubAge
+from mainstem.contract.opened import noting, present
 from mainstem.engine.alerts import AlertBook, FullHub, Vitals, due
 from mainstem.engine.control import Limit, RunControl
 from mainstem.engine.lag import Lag
@@ -49,6 +50,7 @@ class Watch:
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._lock = threading.Lock()
         self._book, self._full = AlertBook(), FullHub()
+        self._opened = present()
         self._source: tuple[ChangeSource, str] | None = None
         self._retention: Retention | None = None
         self._age: HubAge | None = None
@@ -63,6 +65,9 @@ class Watch:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._over.set()
+        with self._lock:
+            opened = self._opened
+        opened.end_soon()
         self._thread.join()
 
     def follow(self, source: ChangeSource, origin: str) -> None:
@@ -83,6 +88,12 @@ class Watch:
         self._tell(told)
 
     def _run(self) -> None:
+        with noting() as opened:
+            with self._lock:
+                self._opened = opened
+            self._look_after()
+
+    def _look_after(self) -> None:
         while not self._over.wait(TICK_S):
             now = time.monotonic()
             self._check_seconds()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pymysql
@@ -13,6 +14,7 @@ from pymysql.constants import CR
 from mainstem.connectors.mysql.columns import Field
 from mainstem.connectors.mysql.diagnosis import diagnose
 from mainstem.connectors.mysql.errors import lost_error, statement_error
+from mainstem.contract import opened
 from mainstem.contract.network import Deadline, is_socket_path, open_socket, shut_down_at
 from mainstem.contract.tls import client_context
 from mainstem.errors import MainstemError
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     from pymysql.connections import Connection
     from pymysql.cursors import Cursor
 
-__all__ = ["as_text", "connect", "describe", "flavor", "query", "tls_version", "translate_error", "translating"]
+__all__ = [
+    "as_text", "connect", "describe", "flavor", "query", "shut_down", "tls_version", "translate_error", "translating",
+]  # fmt: skip
 
 # REPEATABLE READ: the server ignores WITH CONSISTENT SNAPSHOT at any other level. Statement limits are lifted: a
 # chunk may take its time. MySQL reads a comment of the form /*!NNNNN */ from that version on, MariaDB /*M!NNNNNN */;
@@ -71,6 +75,7 @@ def connect(settings: ConnectionSettings, kind: Any = pymysql.connect, **options
         ConnectError: whatever went wrong; the whole of names, TCP, TLS and login is bounded by
             ``settings.connect_timeout_s``.
     """
+    opened.check()
     deadline = Deadline.after(settings.connect_timeout_s)
     encrypted = settings.ssl.mode is not SslMode.DISABLED and not is_socket_path(settings.host)
     context = client_context(settings) if encrypted else None
@@ -98,7 +103,14 @@ def connect(settings: ConnectionSettings, kind: Any = pymysql.connect, **options
     except Exception as exc:  # a server that speaks another protocol makes the driver stumble anywhere
         sock.close()
         raise diagnose(settings, exc, deadline) from exc
+    opened.note(connection, shut_down)
     return connection
+
+
+def shut_down(connection: Any) -> None:
+    """From another thread: whoever reads from the connection gets an end of file."""
+    with suppress(OSError, AttributeError):  # of one that is closed
+        connection._sock.shutdown(socket.SHUT_RDWR)
 
 
 def translate_error(exc: BaseException) -> MainstemError:

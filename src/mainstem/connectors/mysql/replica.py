@@ -20,7 +20,7 @@ from typing import Any
 from pymysql.constants import COMMAND
 from pymysql.err import raise_mysql_exception
 
-from mainstem.connectors.mysql.client import as_text, connect, query, translate_error, translating
+from mainstem.connectors.mysql.client import as_text, connect, query, shut_down, translate_error, translating
 from mainstem.connectors.mysql.wire.codes import Checksum, EventType
 from mainstem.errors import LostConnectionError, WireError
 from mainstem.model.connection import ConnectionSettings
@@ -80,7 +80,7 @@ class Replica:
         Raises:
             ConnectError, StatementError: `next` tells what the server says of the position.
         """
-        self._connection: Any = connect(settings)
+        self._connection: Any = connect(settings, read_timeout=SILENCE_S, write_timeout=SILENCE_S)  # of the opening
         self._buffer = bytearray(_BUFFER_BYTES)
         self._start = self._end = 0
         self._heard = time.monotonic()
@@ -113,8 +113,7 @@ class Replica:
 
     def interrupt(self) -> None:
         """From another thread: `next` raises `LostConnectionError` soon."""
-        with suppress(OSError, AttributeError):
-            self._connection._sock.shutdown(socket.SHUT_RDWR)
+        shut_down(self._connection)
 
     def next(self, wait_s: float) -> memoryview | None:
         """The next event, header to checksum; it is valid until the next call. None: nothing came in time.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from mainstem.connectors.mysql import chunks
-from mainstem.connectors.mysql.client import connect, translate_error
+from mainstem.connectors.mysql.client import connect, shut_down, translate_error
 from mainstem.connectors.mysql.consistency import agree
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.connectors.mysql.native import TEXTS, base_name
@@ -123,9 +122,7 @@ class MysqlReader:
 
     def interrupt(self) -> None:
         """Shut the socket down."""
-        driver: Any = self._connection
-        with suppress(OSError, AttributeError):
-            driver._sock.shutdown(socket.SHUT_RDWR)
+        shut_down(self._connection)
 
     def _cancel(self, stream: RowStream) -> None:
         """Kill the query, not the connection: the snapshot's transaction lives on."""

@@ -21,6 +21,7 @@ from mainstem.connectors.postgres.errors import (
     row_meaning,
     statement_error,
 )
+from mainstem.contract import opened
 from mainstem.contract.network import (
     KEEPALIVE_IDLE_S,
     KEEPALIVE_INTERVAL_S,
@@ -70,6 +71,7 @@ def connect(settings: ConnectionSettings, **options: Any) -> psycopg.Connection[
         ConnectError: whatever went wrong; the whole of names, TCP, TLS and login is bounded by
             ``settings.connect_timeout_s`` (two seconds at least).
     """
+    opened.check()
     deadline = Deadline.after(settings.connect_timeout_s)
     require_usable(settings)
     with pem_files(settings.ssl) as files:
@@ -126,6 +128,7 @@ def _attempt(
     except psycopg.Error as exc:
         connection.close()
         raise diagnose(settings, parameters, exc) from exc
+    opened.note(connection, shut_down)
     return connection
 
 
