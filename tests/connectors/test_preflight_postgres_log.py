@@ -141,6 +141,8 @@ def test_a_login_that_may_not_replicate_is_told_what_it_lacks(postgres_db: Conne
         assert set(found) - {RUNNING} == QUIET
         run(postgres_db, "CREATE TABLE b (id int PRIMARY KEY)", f"GRANT SELECT ON b TO {user.username}")
         assert "public.b" in findings(user, cdc(publication="mine"))["pg.pub_owner"][1]
+        run(postgres_db, "ALTER PUBLICATION mine SET TABLE a WHERE (id > 1), b")
+        assert "some rows of public.a" in findings(user, cdc(publication="mine"))["pg.pub_owner"][1]
 
 
 def test_a_server_that_takes_no_replication_is_named(sparse: ConnectionSettings) -> None:
@@ -184,10 +186,11 @@ def test_kinds_of_tables_are_named(postgres_db: ConnectionSettings, postgres15_d
             settings,
             "CREATE UNLOGGED TABLE fleeting (id int PRIMARY KEY)",
             "CREATE TABLE parted (id int PRIMARY KEY) PARTITION BY RANGE (id)",
+            "CREATE UNLOGGED TABLE lost PARTITION OF parted FOR VALUES FROM (1) TO (9)",
             "CREATE TABLE computed (id int PRIMARY KEY, twice int GENERATED ALWAYS AS (id * 2) STORED)",
         )
         found = findings(settings, CDC)
-        assert "public.fleeting" in found["pg.table_kinds"][1]
+        assert "public.fleeting, public.parted (lost)" in found["pg.table_kinds"][1]
         severity, message, _ = found["pg.partitions"]
         assert (severity is Severity.ERROR, "public.parted" in message) == (version_of(settings) < 130_000, True)
         assert ("pg.generated_cols" in found) == (settings is postgres15_db)

@@ -118,6 +118,42 @@ def test_a_table_without_identity_is_refused_unless_only_inserts_are_wanted(sql:
     assert one.twin.rows["t"] == [(b"1",), (b"2",)]
 
 
+_PARTED = (
+    "CREATE TABLE t (a int{}) PARTITION BY RANGE (a); CREATE TABLE one PARTITION OF t FOR VALUES FROM (0) TO (9); "
+)
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        ("CREATE TABLE t (a int PRIMARY KEY DEFERRABLE)", r"public\.t do not say.*checked at once"),
+        (_PARTED.format("") + "ALTER TABLE t REPLICA IDENTITY FULL", r"public\.one do not say"),
+        (
+            _PARTED.format("") + "ALTER TABLE t REPLICA IDENTITY FULL; ALTER TABLE one ADD PRIMARY KEY (a)",
+            r"public\.one do not say",
+        ),
+        (_PARTED.format(" PRIMARY KEY") + "ALTER TABLE one REPLICA IDENTITY NOTHING", r"public\.one do not say"),
+        (_PARTED.format(" PRIMARY KEY").replace("E TABLE one", "E UNLOGGED TABLE one"), "does not tell.*in one"),
+    ],
+)
+def test_a_table_that_the_server_would_not_let_its_owner_change_is_refused(
+    sql: Sql, feed: MakeFeed, needs: Needs, made: str, told: str
+) -> None:
+    needs(13, "does not publish partitioned tables")
+    sql.execute(made)
+    with pytest.raises(StatementError, match=told):
+        feed("t")
+
+
+def test_a_table_does_not_bring_those_along_that_inherit_from_it(sql: Sql, feed: MakeFeed) -> None:
+    sql.execute("CREATE TABLE t (a int PRIMARY KEY); CREATE TABLE u (PRIMARY KEY (a)) INHERITS (t)")
+    sql.execute("CREATE TABLE v () INHERITS (t); INSERT INTO v VALUES (1)")
+    one = feed("t", "u")
+    sql.execute("INSERT INTO t VALUES (1); INSERT INTO u VALUES (1); UPDATE t SET a = a + 1")  # v has no key
+    one.run()
+    assert one.twin.rows == {"t": [(b"2",)], "u": [(b"2",)]}
+
+
 @pytest.mark.usefixtures("streamed")
 @pytest.mark.parametrize("rows", [3, 1_500])
 def test_a_transaction_that_is_streamed_loses_what_was_rolled_back(sql: Sql, feed: MakeFeed, rows: int) -> None:
@@ -460,9 +496,14 @@ def test_a_slot_and_a_publication_of_the_users_are_used_and_kept(sql: Sql, feed:
     [
         ("CREATE PUBLICATION mine", "does not have public.t"),
         ("CREATE PUBLICATION mine FOR TABLE t WITH (publish = 'insert')", "leaves update, delete, truncate out"),
+        ("CREATE PUBLICATION mine FOR TABLE t WHERE (id > 1)", r"only of some rows of public\.t"),
     ],
 )
-def test_a_publication_that_lacks_something_is_refused(sql: Sql, feed: MakeFeed, publication: str, words: str) -> None:
+def test_a_publication_that_lacks_something_is_refused(
+    sql: Sql, feed: MakeFeed, needs: Needs, publication: str, words: str
+) -> None:
+    if "WHERE" in publication:
+        needs(15, "publishes all rows of a table")
     sql.execute(f"CREATE TABLE t (id int PRIMARY KEY); {publication}")
     with pytest.raises(StatementError, match=words):
         feed("t", options=ChangeOptions(publication="mine"))

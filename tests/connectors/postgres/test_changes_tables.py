@@ -164,16 +164,28 @@ def test_a_table_that_was_made_again_meanwhile_is_not_taken_for_the_old_one(sql:
     one.check()
 
 
-def test_a_table_whose_rows_cannot_be_told_apart_any_more_is_lost_alone(sql: Sql, feed: MakeFeed) -> None:
-    sql.execute("CREATE TABLE t (id int PRIMARY KEY, other int NOT NULL UNIQUE); CREATE TABLE u (id int PRIMARY KEY)")
+@pytest.mark.parametrize(
+    ("columns", "change", "told"),
+    [
+        ("id int PRIMARY KEY, other int NOT NULL UNIQUE", "USING INDEX t_other_key", "column id is not of"),
+        ("", "FULL", "holds none of its columns"),
+    ],
+)
+def test_a_table_whose_rows_cannot_be_told_apart_is_lost_alone(
+    sql: Sql, feed: MakeFeed, columns: str, change: str, told: str
+) -> None:
+    sql.execute(f"CREATE TABLE t ({columns}); CREATE TABLE u (id int PRIMARY KEY)")
+    if not columns:
+        sql.execute("ALTER TABLE t REPLICA IDENTITY FULL")
     one = feed("t", "u")
-    sql.execute("ALTER TABLE t REPLICA IDENTITY USING INDEX t_other_key")
-    sql.execute("INSERT INTO t VALUES (1, 1); INSERT INTO u VALUES (1)")
+    sql.execute(f"ALTER TABLE t REPLICA IDENTITY {change}")
+    values = "VALUES (1, 1)" if columns else "DEFAULT VALUES"
+    sql.execute(f"INSERT INTO t {values}; INSERT INTO u VALUES (1)")
     with one.stream() as stream:
         (group,) = one.until(stream, lambda group: "SchemaChange" in repr(group), settle=False)
-        (change,) = group.parts
-        assert isinstance(change, SchemaChange)
-        assert (change.kind, "column id is not of" in change.reason) == (SchemaChangeKind.LOST, True)
+        (lost,) = group.parts
+        assert isinstance(lost, SchemaChange)
+        assert (lost.kind, told in lost.reason) == (SchemaChangeKind.LOST, True)
         one.tables[0] = replace(one.tables[0], state=TableState.PAUSED)
         stream.settle(one.tables[0])
         one.follow(stream)

@@ -25,6 +25,7 @@ from mainstem.model.run import ChangeOptions
 
 _DIALECT = PostgresDialect()
 ROOTS = 130_000  # before, a partitioned table cannot be published
+_FILTERS = 150_000  # from here on a publication can leave out rows
 _GENERATED = 180_000  # from here on a publication can hold generated columns
 _ALL = "insert, update, delete, truncate"
 _ADDED = "insert, truncate"
@@ -33,13 +34,39 @@ _INSERTS = "_inserts"  # behind the name of the second publication
 _MEMBERS = """
 SELECT n.nspname, c.relname, c.oid, c.relreplident::text AS identity, p.pubname IS NOT NULL AS member,
     c.relkind::text, c.relpersistence::text, EXISTS (SELECT FROM pg_catalog.pg_index i
-        WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid) AS has_key,
-    EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisreplident) AS has_index
+        WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid AND i.indimmediate) AS has_key,
+    EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisreplident) AS has_index,
+    l.unidentified, l.untold
 FROM unnest(%s::text[], %s::text[]) AS wanted(schema, name)
 JOIN pg_catalog.pg_namespace n ON n.nspname = wanted.schema
 JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name
 LEFT JOIN LATERAL (SELECT pubname FROM pg_catalog.pg_publication_tables t WHERE t.schemaname = n.nspname
     AND t.tablename = c.relname AND t.pubname = ANY(%s) LIMIT 1) p ON true
+LEFT JOIN LATERAL (SELECT
+    array_agg(ARRAY[l.nspname, l.relname]::text[] ORDER BY l.relname) FILTER (WHERE l.told AND NOT l.identified)
+        AS unidentified,
+    array_agg(l.relname::text ORDER BY l.relname) FILTER (WHERE NOT l.told) AS untold
+    FROM (SELECT ln.nspname, lc.relname, lc.relkind = 'r' AND lc.relpersistence = 'p' AS told,
+        lc.relreplident = 'f' OR EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = lc.oid
+            AND (lc.relreplident = 'd' AND i.indisprimary AND i.indisvalid AND i.indimmediate
+                OR lc.relreplident = 'i' AND i.indisreplident)
+            AND nullif({key_of_root}, '{{}}') <@ {columns}) AS identified
+        FROM pg_catalog.pg_partition_tree(c.oid) t JOIN pg_catalog.pg_class lc ON lc.oid = t.relid
+        JOIN pg_catalog.pg_namespace ln ON ln.oid = lc.relnamespace WHERE t.isleaf AND lc.relkind <> 'p') l
+    ) l ON c.relkind = 'p'
+"""
+_INDEXED = (
+    "ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = {0}.indrelid"
+    " AND a.attnum = ANY({0}.indkey))"
+)
+_KEY_OF_ROOT = (
+    "ARRAY(SELECT unnest(" + _INDEXED.format("r") + ") FROM pg_catalog.pg_index r WHERE r.indrelid = c.oid"
+    " AND r.indisprimary)"
+)
+_FILTERED = """
+SELECT schemaname, tablename FROM pg_catalog.pg_publication_tables
+WHERE pubname = %s AND rowfilter IS NOT NULL AND (schemaname, tablename) IN
+    (SELECT * FROM unnest(%s::text[], %s::text[]) AS wanted(schema, name)) ORDER BY 1, 2
 """
 _PUBLICATIONS = """
 SELECT pubname, pubinsert, pubupdate, pubdelete, pubtruncate FROM pg_catalog.pg_publication WHERE pubname = ANY(%s)
@@ -56,6 +83,10 @@ class Member:
     Attributes:
         identity: pg_class.relreplident.
         published: one of the publications has it.
+        has_key: a primary key that is checked at once; one that can be put off is no identity.
+        unidentified: partitions whose UPDATE and DELETE do not tell the root's key, or without one all columns: what is
+            logged goes by a partition's own identity.
+        untold: partitions that the log does not tell of: unlogged and foreign tables.
     """
 
     id: TableId
@@ -66,10 +97,21 @@ class Member:
     persistence: str
     has_key: bool
     has_index: bool
+    unidentified: tuple[TableId, ...] = ()
+    untold: tuple[str, ...] = ()
+
+    @property
+    def unclear(self) -> tuple[TableId, ...]:
+        """Whose replica identity has to become another one: this table's, or its partitions'."""
+        return self.unidentified if self._identified else (self.id, *self.unidentified)
 
     @property
     def identified(self) -> bool:
         """Whether UPDATE and DELETE are logged in a way that tells which row they are about."""
+        return not self.unclear
+
+    @property
+    def _identified(self) -> bool:
         return self.identity == "f" or (self.identity == "d" and self.has_key) or (
             self.identity == "i" and self.has_index
         )  # fmt: skip
@@ -96,13 +138,16 @@ def members(
     Raises:
         NotFoundError: one does not exist.
     """
+    query = _MEMBERS.format(key_of_root=_KEY_OF_ROOT, columns=_INDEXED.format("i"))
     rows = connection.execute(
-        _MEMBERS.encode(), ([table.schema for table in tables], [table.name for table in tables], list(names))
+        query.encode(), ([table.schema for table in tables], [table.name for table in tables], list(names))
     ).fetchall()
-    found = {
-        TableId(schema, name): Member(TableId(schema, name), oid, identity, member, *rest)
-        for schema, name, oid, identity, member, *rest in rows
-    }
+    found = {}
+    for schema, name, oid, identity, member, kind, persistence, has_key, has_index, unidentified, untold in rows:
+        id_, partitions = TableId(schema, name), tuple(TableId(*one) for one in unidentified or ())
+        found[id_] = Member(
+            id_, oid, identity, member, kind, persistence, has_key, has_index, partitions, tuple(untold or ())
+        )
     missing = [str(table) for table in tables if table not in found]
     if missing and not gone:
         raise NotFoundError(f"there is no table {listed(missing)}", remedy="correct the selection")
@@ -111,16 +156,37 @@ def members(
 
 def refuse_unidentified(found: Sequence[Member], options: ChangeOptions) -> None:
     """Raise `StatementError` for tables whose UPDATE and DELETE are wanted and cannot be told."""
-    lacking = [member.id for member in found if not member.identified and not inserts_only(options, member.id)]
+    lacking = [id_ for member in found if not inserts_only(options, member.id) for id_ in member.unclear]
     if lacking:
         names = [str(table) for table in lacking]
         raise StatementError(
-            f"UPDATE and DELETE in {listed(names)} do not say which row they are about: there is no primary key, or the"
-            " replica identity is nothing",
+            f"UPDATE and DELETE in {listed(names)} do not say which row they are about: there is no primary key that is"
+            " checked at once, or the replica identity is another one",
             remedy=f"ALTER TABLE {_DIALECT.qualified(lacking[0])} REPLICA IDENTITY FULL (or give it a primary key), or"
             " have only inserts of it applied (operations)",
             table=names[0],
         )
+
+
+def refuse_untold(found: Sequence[Member]) -> None:
+    """Raise `StatementError` for partitioned tables some of whose rows the log does not tell of."""
+    for member in found:
+        if member.untold:
+            raise StatementError(
+                f"the log does not tell of rows of {member.id} in {listed(member.untold)}: partitions that are unlogged"
+                " or foreign tables",
+                remedy="leave the table out, or ALTER TABLE … SET LOGGED",
+                table=str(member.id),
+            )
+
+
+def filtered(connection: psycopg.Connection[Any], name: str, tables: Sequence[TableId]) -> list[str]:
+    """Those of the tables of which a publication tells only some rows."""
+    if connection.info.server_version < _FILTERS:
+        return []
+    wanted = [table.schema for table in tables], [table.name for table in tables]
+    rows = connection.execute(_FILTERED.encode(), (name, *wanted)).fetchall()
+    return [str(TableId(*row)) for row in rows]
 
 
 class Publications:
@@ -184,6 +250,7 @@ class Publications:
         found = members(connection, tables, self.names, gone=again)
         lacking = [member for member in found if not member.published]
         refuse_unidentified(lacking, options)
+        refuse_untold(lacking if again or self.made else found)
         if not self.made:
             self._require_given(connection, [member.id for member in lacking], options, tables)
             return
@@ -193,7 +260,8 @@ class Publications:
     def _add(self, connection: psycopg.Connection[Any], member: Member, name: str) -> None:
         """Publish a table, and write down from where in the log on: see `added`."""
         quoted = _DIALECT.quote(name)
-        connection.execute(f"ALTER PUBLICATION {quoted} ADD TABLE {_DIALECT.qualified(member.id)}".encode())
+        # Without ONLY the tables that inherit from it come along, wanted or not, and with an identity or without.
+        connection.execute(f"ALTER PUBLICATION {quoted} ADD TABLE ONLY {_DIALECT.qualified(member.id)}".encode())
         known = _read_comment(connection, name) | {str(member.oid): format_lsn(end_of_log(connection))}
         connection.execute(f"COMMENT ON PUBLICATION {quoted} IS {string(_COMMENT + json.dumps(known))}".encode())
 
@@ -219,6 +287,13 @@ class Publications:
                 f"the publication {name} does not have {listed([str(table) for table in lacking])}",
                 remedy=f"ALTER PUBLICATION {_DIALECT.quote(name)} ADD TABLE"
                 f" {', '.join(_DIALECT.qualified(table) for table in lacking)}",
+                publication=name,
+            )
+        partly = filtered(connection, name, tables)
+        if partly:
+            raise StatementError(
+                f"the publication {name} tells only of some rows of {listed(partly)}, and all are copied",
+                remedy=f"ALTER PUBLICATION {_DIALECT.quote(name)} SET TABLE … without WHERE",
                 publication=name,
             )
         published = dict(zip(_WANTED, _existing(connection, [name]).get(name, ()), strict=False))

@@ -15,7 +15,7 @@ import psycopg
 
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.look import Look
-from mainstem.connectors.postgres.publication import ROOTS, Member, inserts_only, members
+from mainstem.connectors.postgres.publication import ROOTS, Member, filtered, inserts_only, members
 from mainstem.connectors.postgres.slot import identify, replication_connection
 from mainstem.contract.inspector import Finding, doubtful, failing, worth_knowing
 from mainstem.errors import ConnectError, ConnectReason
@@ -183,6 +183,13 @@ def _pub_owner(it: LogLook) -> Iterator[Finding]:
                 f"the publication {name} does not have {listed(lacking)}",
                 f"ALTER PUBLICATION {_DIALECT.quote(name)} ADD TABLE …",
             )
+        partly = filtered(it.look.connection, name, [member.id for member in it.members])
+        if partly:
+            yield failing(
+                "pg.pub_owner",
+                f"the publication {name} tells only of some rows of {listed(partly)}, and all would be copied",
+                f"ALTER PUBLICATION {_DIALECT.quote(name)} SET TABLE … without WHERE",
+            )
         return
     if it.look.value("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"):
         return
@@ -205,12 +212,13 @@ def _pub_owner(it: LogLook) -> Iterator[Finding]:
 
 def _replica_identity(it: LogLook) -> Iterator[Finding]:
     changes = it.look.options.changes
-    lacking = [member.id for member in it.members if not member.identified and not inserts_only(changes, member.id)]
+    lacking = [id_ for member in it.members if not inserts_only(changes, member.id) for id_ in member.unclear]
     if lacking:
         yield failing(
             "pg.replica_identity",
             f"UPDATE and DELETE in {listed([str(id_) for id_ in lacking])} would not say which row they are about, and"
-            " would fail once they are published: there is no primary key, or the replica identity is nothing",
+            " would fail once they are published: there is no primary key that is checked at once, or the replica"
+            " identity is another one (each partition has its own)",
             f"ALTER TABLE {_DIALECT.qualified(lacking[0])} REPLICA IDENTITY FULL (or give it a primary key), or have"
             " only inserts of it applied (operations)",
         )
@@ -234,6 +242,7 @@ JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisreplident WHERE n.ns
 
 def _table_kinds(it: LogLook) -> Iterator[Finding]:
     others = [str(subject.id) for subject in it.subjects if subject.kind not in ("r", "p") or subject.unlogged]
+    others += [f"{member.id} ({name})" for member in it.members for name in member.untold]
     if others:
         yield failing(
             "pg.table_kinds",
@@ -253,9 +262,10 @@ def _partitions(it: LogLook) -> Iterator[Finding]:
     elif roots:
         yield worth_knowing(
             "pg.partitions",
-            f"{listed(roots)} are followed as a whole: that a single partition is truncated, detached or dropped is not"
-            " told",
-            "DELETE the rows instead, or copy the table anew afterwards (mainstem resync)",
+            f"{listed(roots)} are followed as a whole: that a single partition is truncated, detached or dropped, or"
+            " attached with rows, is not told; a new one of a table without a primary key needs REPLICA IDENTITY FULL"
+            " of its own",
+            "DELETE or INSERT the rows instead, or copy the table anew afterwards (mainstem resync)",
         )
 
 

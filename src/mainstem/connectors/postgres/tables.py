@@ -24,6 +24,7 @@ from mainstem.native.changerows import ChangeRows
 from mainstem.native.pgoutput import LogDecoder
 
 _FOR_EVER = 2**64
+_NO_COLUMNS = "the log holds none of its columns, and so nothing of its rows"
 
 
 class Tables:
@@ -143,7 +144,11 @@ class Tables:
         table = self.of(sent)
         if table is None or commit_lsn < read_place(table.since).lsn:
             return None
-        reason = missing_columns(sent, table) or ("" if self._inserts_only(table.source) else no_identity(sent, table))
+        reason = (
+            missing_columns(sent, table)
+            or _NO_COLUMNS * (not table.plan.columns)
+            or ("" if self._inserts_only(table.source) else no_identity(sent, table))
+        )
         return SchemaChange(SchemaChangeKind.LOST, table.source, reason=reason) if reason else None
 
     def relate(self, sent: SentTable, decoder: LogDecoder, commit_lsn: int | None = None) -> None:
