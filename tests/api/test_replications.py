@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,33 @@ def api(tmp_path: Path, runs: dict[str, Replica], monkeypatch: pytest.MonkeyPatc
 @pytest.fixture
 def stream(api: httpx.Client) -> str:
     return started(api)
+
+
+def test_cut_overs_that_wait_hold_up_nobody_and_end_with_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runs: dict[str, Replica]
+) -> None:
+    monkeypatch.setattr(preflight, "check", lambda *_: [])
+    monkeypatch.setattr(supervisor, "release", lambda *_: None)
+    ended = threading.Event()
+    with prepared(f"sqlite:///{tmp_path / 'mainstem.db'}", runs) as app, serving(app) as (client,):
+        stream, plane = started(client), app.state.services
+        monkeypatch.setattr(runs[stream], "cutover", lambda *_, **__: ended.wait(60))
+        with ThreadPoolExecutor(24) as pool:
+            asked = [pool.submit(client.post, f"streams/{stream}/cutover") for _ in range(24)]
+            assert client.get(f"streams/{stream}").json()["status"] == "RUNNING"
+            assert not any(answer.done() for answer in asked)
+            plane.broadcaster.close()
+            answers = [answer.result() for answer in asked]
+        ended.set()
+    assert {(answer.status_code, "is ending" in answer.json()["error"]) for answer in answers} == {(409, True)}
+
+
+def test_nothing_waits_for_a_stream_that_is_paused(api: httpx.Client, stream: str, runs: dict[str, Replica]) -> None:
+    api.post(f"streams/{stream}/pause")
+    for call in ("cutover", "dead-letters/replay"):
+        answer = api.post(f"streams/{stream}/{call}")
+        assert (answer.status_code, answer.json()["details"]["state"]) == (409, "PAUSED")
+    assert runs[stream].asked == ["pause"]
 
 
 def test_stats_say_how_far_the_target_is_behind(api: httpx.Client, stream: str, runs: dict[str, Replica]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 from http import HTTPStatus
@@ -14,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mainstem.api.browsers import LOCAL_NAMES, Browsers, named_host
 from mainstem.api.problems import Json, away, bug, problem
+from mainstem.api.threads import Threads
 from mainstem.control.keys import ApiKeys
 from mainstem.errors import ForbiddenError, UnauthorizedError
 from mainstem.log import logger
@@ -35,6 +35,7 @@ _ANSWERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _MAX_ID = 64
+_THREADS = Threads(4, "guard")  # who may come in is known at once, whatever others wait for
 _log = logger(__name__)
 
 
@@ -121,7 +122,7 @@ class KeyGuard:
         """Pass the request on if it may come in."""
         if scope["type"] == "http" and not self._is_open(scope):
             try:
-                found = await asyncio.to_thread(self._admit, scope)
+                found = await _THREADS.run(self._admit, scope)
             except UnauthorizedError as error:
                 challenge = {"WWW-Authenticate": 'ApiKey realm="mainstem"'}
                 await Json(problem(error), HTTPStatus.UNAUTHORIZED, challenge)(scope, receive, send)

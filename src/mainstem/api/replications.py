@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response
 
 from mainstem.api import models, shapes
 from mainstem.api.bodies import read_object, read_optional_object
 from mainstem.api.documents import CutoverBody, NumbersBody, json_body
-from mainstem.api.services import Plane
+from mainstem.api.services import Plane, Services
+from mainstem.api.threads import Threads
+from mainstem.api.waking import Wake
 from mainstem.control.cutover import report_json
 from mainstem.control.validation import check
+from mainstem.errors import ConflictError
 from mainstem.model.stream import DeadLetter, SchemaRecord
 
 router = APIRouter(tags=["replication"])
+P = ParamSpec("P")
+R = TypeVar("R")
+_LOOK_S = 0.25
+_LONG = Threads(32, "long")  # for what may wait as long as it is allowed to, or as there are letters
 Limit = Annotated[int, Query(ge=1, le=10_000, description="at most so many")]
 
 
@@ -30,7 +38,7 @@ async def cutover(stream_id: str, request: Request, plane: Plane) -> Any:
     Stop the writers of the source first. Nothing is changed there, and the stream runs on.
     """
     body = check(CutoverBody, await read_optional_object(request))
-    report = await asyncio.to_thread(plane.replications.cutover, stream_id, body.deadline_seconds, body.quiet_seconds)
+    report = await _outlasting(plane, plane.replications.cutover, stream_id, body.deadline_seconds, body.quiet_seconds)
     return report_json(report)
 
 
@@ -58,7 +66,7 @@ def dead_letters(stream_id: str, plane: Plane, limit: Limit = 1000) -> Any:
 async def replay(stream_id: str, request: Request, plane: Plane) -> Any:
     """Apply them once more, all or those that are named; what goes in is forgotten. The stream must run."""
     body = check(NumbersBody, await read_optional_object(request))
-    applied, refused = await asyncio.to_thread(plane.replications.replay, stream_id, body.numbers)
+    applied, refused = await _outlasting(plane, plane.replications.replay, stream_id, body.numbers)
     return {"applied": applied, "refused": refused}
 
 
@@ -74,6 +82,21 @@ async def discard(stream_id: str, request: Request, plane: Plane) -> Response:
 def schema_changes(stream_id: str, plane: Plane, limit: Limit = 1000) -> Any:
     """The source's schema changes that were seen, and what became of each, newest last."""
     return [_change(item) for item in plane.replications.schema_changes(stream_id, limit)]
+
+
+async def _outlasting(plane: Services, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """What comes of something that may take long; `ConflictError` when the server is told to end before."""
+    wake = Wake(plane.broadcaster, lambda _: False)
+    doing = asyncio.ensure_future(_LONG.run(call, *args, **kwargs))
+    try:
+        while not (await asyncio.wait({doing}, timeout=_LOOK_S))[0]:
+            if wake.over:
+                raise ConflictError(
+                    "the server is ending, and nobody knows what came of this", remedy="ask again when it is back"
+                )
+    finally:
+        wake.leave()
+    return await doing
 
 
 def _letter(item: DeadLetter) -> dict[str, Any]:

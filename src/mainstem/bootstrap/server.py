@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from ipaddress import ip_address
 from types import FrameType
@@ -47,6 +48,7 @@ from mainstem.settings import LogFormat, Settings
 from mainstem.store.sql import SqlStore
 
 _STOP_GRACE_S = 10
+_THREADS = 40  # as many as Starlette has for requests that are no coroutines
 KEEP_ALIVE_S = 75
 """Longer than clients and proxies keep idle connections (nginx: 60 s): who closes first never drops a request."""
 _log = log.logger(__name__)
@@ -198,7 +200,13 @@ def serve(settings: Settings) -> None:
                 timeout_graceful_shutdown=_STOP_GRACE_S, timeout_keep_alive=KEEP_ALIVE_S, server_header=False,
                 lifespan="off",
             )  # fmt: skip
-            asyncio.run(_Server(config, services.broadcaster).serve(sockets=[listener]))
+            asyncio.run(_serve(_Server(config, services.broadcaster), listener))
+
+
+async def _serve(server: _Server, listener: socket.socket) -> None:
+    """Serve, with threads enough for requests that wait for systems elsewhere: by itself a small machine has six."""
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "request"))
+    await server.serve(sockets=[listener])
 
 
 def _told_of(services: Services, settings: Settings) -> FastAPI:

@@ -88,14 +88,14 @@ class Replications:
             )
         return record, self._supervisor.replication(record.id)
 
-    def _led(self, stream_id: str) -> Replication:
-        run = self._supervisor.led_run(stream_id)
+    def _led(self, stream_id: str, *, at_work: bool = False) -> Replication:
+        run = self._supervisor.led_run(stream_id, at_work=at_work)
         if not isinstance(run, Replication):
             raise TypeError(type(run))  # the mode was looked at before
         return run
 
     def _cutover(self, stream_id: str, deadline_s: float, quiet_s: float) -> CutoverReport:
-        report = self._led(stream_id).cutover(deadline_s, quiet_s=quiet_s)
+        report = self._led(stream_id, at_work=True).cutover(deadline_s, quiet_s=quiet_s)
         told = "it is safe to switch to the target" if report.safe else f"not safe yet: {'; '.join(report.problems)}"
         self._supervisor.say(stream_id, f"cut-over: {told}")
         return report
@@ -108,6 +108,6 @@ class Replications:
         self._led(stream_id).count_letters()
 
     def _replay(self, stream_id: str, numbers: list[int]) -> tuple[int, int]:
-        applied, refused = self._led(stream_id).replay_letters(numbers)
+        applied, refused = self._led(stream_id, at_work=True).replay_letters(numbers)
         self._supervisor.say(stream_id, f"dead letters applied again: {applied} went in, {refused} were refused")
         return applied, refused

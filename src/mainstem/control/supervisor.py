@@ -207,18 +207,20 @@ class Supervisor:
         active = self._led(stream_id)
         return None if active is None else active.run
 
-    def led_run(self, stream_id: str) -> Run:
+    def led_run(self, stream_id: str, *, at_work: bool = False) -> Run:
         """The same.
+
+        Args:
+            at_work: one that is paused will not do.
 
         Raises:
             LedElsewhereError: another process leads it, or may do so in a moment.
             StateConflict: it does not run.
         """
-        run = self.run_of(stream_id)
-        if run is not None:
+        run, record = self.run_of(stream_id), self._records.find(stream_id)
+        if run is not None and not (at_work and record.state is RunState.PAUSED):
             return run
-        record = self._records.find(stream_id)
-        if self._fleet.shared and (record.state is RunState.RUNNING or self._is_led(stream_id)):
+        if run is None and self._fleet.shared and (record.state is RunState.RUNNING or self._is_led(stream_id)):
             raise LedElsewhereError("another process leads this stream")
         raise StateConflict(
             f"stream {record.id} is {record.state}; it must run for this",
