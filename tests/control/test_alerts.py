@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -88,6 +89,12 @@ def test_an_alert_is_posted_with_what_one_must_know(hook: Hook, sender: AlertSen
             "remedy": "look at it", "over": False, "timestamp": "2023-11-14T22:13:20+00:00",
         }
     ]  # fmt: skip
+
+
+def test_an_alert_that_is_over_says_so_once() -> None:
+    event = replace(LAG, message="over: the target is 400 s behind", data={**LAG.data, "over": True})
+    assert letter("http://hook", event).body["text"].endswith("(stream_1): over: the target is 400 s behind")
+    assert letter("http://hook", event).body["text"].count("over") == 1
 
 
 @pytest.mark.parametrize("hook", [(500, 429, 204)], indirect=True)

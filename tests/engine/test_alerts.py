@@ -70,4 +70,4 @@ def test_an_alert_is_told_when_it_begins_and_when_it_is_over() -> None:
     assert book.update([replace(lag, message="further behind")]) == []
     assert [alert.message for alert in book.current] == ["further behind"]
     (over,) = book.update([])
-    assert (over.kind, over.over, book.current) == (AlertKind.LAG, True, ())
+    assert (over.kind, over.over, over.message, book.current) == (AlertKind.LAG, True, "over: further behind", ())

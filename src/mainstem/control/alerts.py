@@ -40,9 +40,8 @@ class Letter:
     def body(self) -> dict[str, Any]:
         """What is posted; ``text`` is what chat systems show. Never a row's value or a secret."""
         event = self.event
-        told = f"over: {event.message}" if event.data.get("over") else event.message
         return {
-            "text": f"Mainstem stream {self.name} ({self.stream_id}): {told}",
+            "text": f"Mainstem stream {self.name} ({self.stream_id}): {event.message}",
             "stream": self.stream_id,
             "name": self.name,
             "message": event.message,
