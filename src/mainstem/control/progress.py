@@ -13,6 +13,9 @@ from mainstem.model.run import Progress, TableProgress
 
 _ADAPTER = TypeAdapter(Progress)
 _COUNTED_ANEW = (*OPERATIONS.values(), "missing")
+_OF_A_COPY = (
+    "rows_estimate", "bytes_estimate", "rows_read", "rows_written", "rows_rejected", "chunks_done", "chunks_total",
+)  # fmt: skip
 MAX_REJECTED_KEPT = 1000
 
 
@@ -51,14 +54,18 @@ def from_json(data: dict[str, Any]) -> Progress:
 def carried(before: Progress, now: Progress) -> Progress:
     """Counters of a resumed run on top of those of its earlier start.
 
-    Rows and dead letters come from the target's books and are whole already; bytes, seconds, changes and coerced values
-    are counted from 0 by each start.
+    Rows and dead letters come from the target's books and are whole already, but for those of a copy that was over when
+    the run began: of that nothing but this is left. Bytes, seconds, changes and coerced values are counted from 0 by
+    each start.
     """
     earlier = {table.source: table for table in before.tables}
+    over = {table.source for table in now.tables if _is_over(earlier.get(table.source), table)}
     tables = [_carried_table(earlier.get(table.source), table) for table in now.tables] or before.tables
     return replace(
         now,
         tables=tables,
+        report=list(dict.fromkeys([*before.report, *now.report])),
+        rejected=list(dict.fromkeys([*(row for row in before.rejected if row.table in over), *now.rejected])),
         elapsed_s=before.elapsed_s + now.elapsed_s,
         source_wait_s=before.source_wait_s + now.source_wait_s,
         target_wait_s=before.target_wait_s + now.target_wait_s,
@@ -68,10 +75,17 @@ def carried(before: Progress, now: Progress) -> Progress:
     )
 
 
+def _is_over(before: TableProgress | None, now: TableProgress) -> bool:
+    """Whether the rows are those of an earlier start: this one has not looked at the table's chunks."""
+    return before is not None and before.chunks_total > 0 == now.chunks_total
+
+
 def _carried_table(before: TableProgress | None, now: TableProgress) -> TableProgress:
     if before is None:
         return now
     names = before.coerced.keys() | now.coerced.keys()
+    if _is_over(before, now):
+        now = replace(now, **{name: getattr(before, name) for name in _OF_A_COPY})
     return replace(
         now,
         bytes_read=before.bytes_read + now.bytes_read,
