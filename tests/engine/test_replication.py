@@ -52,9 +52,9 @@ class Stream:
         self.lines: list[Line] = []
         self.options = options(**members)
 
-    def replication(self, opts: RunOptions | None = None) -> Replication:
+    def replication(self, opts: RunOptions | None = None, *, begun: bool = False) -> Replication:
         source, target = ends(self.log, self.target)
-        return Replication("r", source, target, opts or self.options, self.lines.append, MemoryHub)
+        return Replication("r", source, target, opts or self.options, self.lines.append, MemoryHub, begun=begun)
 
     @contextmanager
     def running(self) -> Iterator[Replication]:
@@ -376,7 +376,21 @@ def test_the_limit_of_events_ends_the_stream_behind_a_whole_transaction() -> Non
     progress = stream.replication().run()
     assert progress.state is RunState.EVENT_LIMIT_REACHED
     assert set(stream.target.now.tables["a"]) == set(stream.target.now.tables["b"])
-    assert len(stream.target.now.tables["a"]) >= 2
+    assert len(stream.target.now.tables["a"]) == 2
+
+
+def test_the_limit_of_events_is_that_of_all_starts_of_a_servers_stream_and_of_each_start_of_a_command() -> None:
+    stream = Stream()
+    stream.log.add([put("a", 1), put("a", 2)])
+    with stream.running():
+        wait(stream.caught_up)
+    stream.options = replace(stream.options, max_rows=3)
+    stream.log.grouped = 1
+    stream.log.add(*[[put("b", number)] for number in range(50)])
+    assert stream.replication(begun=True).run().state is RunState.EVENT_LIMIT_REACHED
+    assert len(stream.target.now.tables["b"]) == 1
+    assert stream.replication().run().state is RunState.EVENT_LIMIT_REACHED
+    assert len(stream.target.now.tables["b"]) == 4
 
 
 def test_the_limit_of_seconds_ends_the_stream() -> None:

@@ -16,7 +16,7 @@ from mainstem.engine.ahead import Ahead
 from mainstem.engine.control import Limit, RunControl
 from mainstem.engine.counting import Counting
 from mainstem.engine.evolution import RESYNC_REMEDY, Evolution, Outcome
-from mainstem.engine.intake import Batch, Intake
+from mainstem.engine.intake import MAX_ROWS, Batch, Intake
 from mainstem.engine.lag import Lag
 from mainstem.engine.letters import key_of, letter
 from mainstem.engine.progress import Tracker
@@ -111,7 +111,7 @@ class Applying:
     def run(self) -> None:
         """Apply frames until there are no more."""
         try:
-            while (batch := self._intake.take()) is not None:
+            while (batch := self._intake.take(max(self._left(), 1))) is not None:
                 if not self._open:
                     self._wait_while_paused()
                 with traced.applying(batch.frames, batch.traces):
@@ -461,11 +461,16 @@ class Applying:
         site.milestones.durable(number)
         for work in site.orders.take():
             work(self)
-        if site.options.max_rows and site.lag.events >= site.options.max_rows:
+        if self._left() <= 0:
             site.limit.state = site.limit.state or RunState.EVENT_LIMIT_REACHED
             self.ended()
             return False
         return True
+
+    def _left(self) -> int:
+        """How many events may still be applied."""
+        most, site = self.site.options.max_rows, self.site
+        return most + site.limit.events_before - site.standing.checkpoint.events if most else MAX_ROWS
 
     def _tell(self, table: StreamTable) -> None:
         site = self.site

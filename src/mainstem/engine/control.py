@@ -159,9 +159,13 @@ class Limit:
     """Why a stream ends by itself: TIME_LIMIT_REACHED or EVENT_LIMIT_REACHED; None as long as it does not.
 
     Unlike `RunControl.limit` it never makes half a copy count for a whole one.
+
+    Attributes:
+        events_before: of the checkpoint's, those that do not count: another run applied them that had its own limit.
     """
 
     state: RunState | None = None
+    events_before: int = 0
 
 
 class Interrupts:

@@ -33,13 +33,16 @@ class Intake:
     lane: Lane
     _held: _Item | None = None
 
-    def take(self) -> Batch | None:
+    def take(self, most_rows: int = MAX_ROWS) -> Batch | None:
         """What waits, at most so much; alone: a piece, what is told ahead, or a group with a schema change.
 
         Waits for the first frame. None: the lane is closed and empty.
+
+        Args:
+            most_rows: with so many no further frame is taken.
         """
         batch = Batch()
-        while batch.rows < MAX_ROWS and batch.bytes < MAX_BYTES:
+        while batch.rows < min(most_rows, MAX_ROWS) and batch.bytes < MAX_BYTES:
             item = self._next(wait=not batch.frames)
             if item is None:
                 break

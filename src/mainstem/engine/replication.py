@@ -312,6 +312,8 @@ class Replication:
                 self._tracker.say(f"going on with an earlier start of this stream at {stored.checkpoint.position}")
             names = [table.source for table in stored.tables]
             changes.open(self.run_id, names, stored.origin, "")
+        if not self._entered:
+            self._limit.events_before = 0 if self._begun else stored.checkpoint.events
         self._entered = self._begun = True
         self._lag.restore(stored.checkpoint)
         self._watch.follow(changes, stored.origin)

@@ -74,6 +74,8 @@ class Following:
             self.lane.publish(frame)
 
 
+LEAST_ROWS = 100
+"""Of a group, so that a large transaction comes in few pieces also where only few events are wanted."""
 Later = Sequence[tuple[str, Callable[[], None]]]
 
 
@@ -111,6 +113,8 @@ class Session:
         self.milestones.begin()
         keep = self.copier.hold() if self.copier is not None else ""
         limits = GroupLimits(ahead=self.applier.goes_ahead)
+        if self.options.max_rows:  # what waits is not to go far beyond it
+            limits = replace(limits, max_rows=min(max(self.options.max_rows, LEAST_ROWS), limits.max_rows))
         with (
             self.source.stream(standing.origin, standing.checkpoint.position, tables, limits, keep) as stream,
             self.make_hub(self.options.memory_bytes) as hub,
