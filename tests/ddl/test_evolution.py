@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mainstem.connectors.mysql.target_dialect import MysqlTargetDialect
@@ -11,7 +13,7 @@ from mainstem.ddl.narrowing import widens
 from mainstem.model.names import TableId
 from mainstem.model.plan import ColumnPlan, TablePlan
 from mainstem.model.run import TableSelection
-from mainstem.model.schema import Column, Default, DefaultKind
+from mainstem.model.schema import Column, Default, DefaultKind, Generated
 from mainstem.model.types import Kind, LogicalType
 
 INT, BIG = LogicalType(Kind.INTEGER, bits=32), LogicalType(Kind.INTEGER, bits=64)
@@ -66,8 +68,13 @@ THERE = {
 }  # fmt: skip
 
 
-def followed(*columns: Column, selection: TableSelection | None = None) -> Change:
-    shape = Shape(PLAN, LAYOUT, selection or TableSelection("t"), THERE)
+def followed(*columns: Column, selection: TableSelection | None = None, own: Column | None = None) -> Change:
+    """
+    Args:
+        own: a column that the target has beside, as the source had it.
+    """
+    there, layout = (THERE, LAYOUT) if own is None else ({**THERE, own.name: own}, (*LAYOUT, own))
+    shape = Shape(PLAN, layout, selection or TableSelection("t"), there)
     return follow(shape, columns, MysqlTargetDialect(), PostgresDialect(), {})
 
 
@@ -129,6 +136,14 @@ def test_a_default_that_is_no_constant_asks_for_a_new_copy(kind: DefaultKind) ->
     stamp = LogicalType(Kind.TIMESTAMP, fraction=0)
     given = Default(kind, "0" if kind is DefaultKind.NOW else "now()")
     assert followed(ID, V, Column("at", stamp, "datetime", default=given)).copy
+
+
+def test_another_expression_of_a_column_is_not_taken_for_no_change() -> None:
+    before, now = (Column("g", INT, "int", generated=Generated(text, stored=True)) for text in ("`id` * 2", "`id` * 3"))
+    plain = replace(before, generated=None)
+    assert followed(ID, V, before, own=before).obstacles == []
+    assert "computed as `id` * 3" in followed(ID, V, now, own=before).obstacles[0]
+    assert "not computed any more" in followed(ID, V, plain, own=before).obstacles[0]
 
 
 def test_a_column_that_nobody_wants_is_not_added() -> None:

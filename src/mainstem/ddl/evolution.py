@@ -91,8 +91,27 @@ def follow(
         if name in old and name in layout.names
         if _adapt(shape, old[name], new[name], layout, target, translate, change)
     }
+    for name in new:
+        if name in old and name in layout.names and _formula(old[name]) != _formula(new[name]):
+            _recomputed(shape, new[name], layout, target, change)
     change.plan = _plan(shape, layout, widened)
     return change
+
+
+def _formula(column: Column) -> str:
+    return column.generated.expression if column.generated is not None else ""
+
+
+def _recomputed(shape: Shape, column: Column, layout: Layout, target: TargetDialect, change: Change) -> None:
+    """A column is computed by another expression, or not as before at all."""
+    own = shape.there.get(layout.names[column.name].lower())
+    if own is not None and own.generated is not None:
+        now = f"computed as {_formula(column)}" if column.generated is not None else "not computed any more"
+        table = target.qualified(layout.target.id)
+        change.obstacles.append(f"column {column.name} is {now}: make {own.name} of {table} the same")
+    elif own is not None and column.generated is not None:
+        change.copy = True
+        change.told.append(f"what {column.name} became by its new expression is not in the log")
 
 
 def _renamed(
@@ -254,10 +273,19 @@ def _adapt(
         types[known.target] = TargetType(known.target_type)
     if loosened:
         change.told.append(f"column {known.target} takes nulls")
-    if widened or loosened:
+    recoded = translate.own and _is_recoded(shape, known, before, after)
+    if recoded:
+        change.told.append(f"column {known.target} is in {after.charset}")
+    if widened or loosened or recoded:
         made = target.widen_column(layout.target, known.target, known.target_type, types, translate)
         change.statements += [statement.sql for statement in made.statements]
     return widened
+
+
+def _is_recoded(shape: Shape, known: ColumnPlan, before: Column, after: Column) -> bool:
+    """Whether the target's column was in the source's character set, which is another one now."""
+    own = shape.there.get(known.target.lower())
+    return before.charset != after.charset != "" and own is not None and own.charset == before.charset
 
 
 def _retype(

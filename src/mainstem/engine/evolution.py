@@ -126,6 +126,9 @@ class Evolution:
             return self._ignore(change, table, found, position)
         if found.obstacles:
             return self._pause(change, table, position, found.obstacles)
+        if change.reason:
+            found.told.append(change.reason)
+            found.copy = True
         detail = "; ".join([*found.told, *found.statements]) or "nothing is to be done on the target"
         changed = replace(table, plan=found.plan, layout=change.columns)
         if found.copy:

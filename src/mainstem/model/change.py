@@ -109,7 +109,7 @@ class SchemaChange:
         columns: all columns after it, in the source's order (COLUMNS, CREATED, RENAMED).
         renamed_to: the new name (RENAMED).
         statement: the source's own, where its log has it; for people.
-        reason: why the table is LOST.
+        reason: why the table is LOST; with COLUMNS, why rows that are there may hold other values than before.
     """
 
     kind: SchemaChangeKind

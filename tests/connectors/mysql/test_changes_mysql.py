@@ -46,7 +46,7 @@ def table(name: str, natives: dict[str, str], schema: str = "mysql") -> StreamTa
 
 def double(name: str = "binlog-invisible-columns.000001", **more: object) -> Double:
     """A server with this log, and with the table that is in it."""
-    shapes = [("t1", column, native, "YES", "utf8mb4" if native == "text" else None, "")
+    shapes = [("t1", column, native, "YES", "utf8mb4" if native == "text" else None, "", "")
               for column, native in _COLUMNS.items()]  # fmt: skip
     known = answers() | {"information_schema.tables": [("t1",)], "information_schema.columns": shapes}
     return Double((BINLOGS / name).read_bytes(), answers=known | more)  # type: ignore[operator]

@@ -190,6 +190,49 @@ def test_a_table_that_is_made_anew_has_no_rows(source: Source) -> None:
     assert seen.tables["u"] == {(b"1",): (b"1", b"2")}
 
 
+def test_names_are_read_in_the_character_set_of_the_session(mysql_db: ConnectionSettings) -> None:
+    run(mysql_db, "CREATE TABLE größe (id INT PRIMARY KEY)")
+    source = Source(mysql_db, "größe")
+    source.run("INSERT INTO größe VALUES (1)")
+    with connect(mysql_db) as connection:
+        connection.set_character_set("latin1")
+        query(connection, "SET STATEMENT max_statement_time = 9 FOR TRUNCATE TABLE größe")
+    assert [type(part) for part in source.follow().parts if not hasattr(part, "ops")] == [Truncate]
+
+
+_LOOSE, _STRICT = "SET sql_mode = ''", "SET sql_mode = 'STRICT_TRANS_TABLES,NO_AUTO_VALUE_ON_ZERO'"
+
+
+@pytest.mark.parametrize(
+    ("mode", "change", "why"),
+    [
+        (_LOOSE, "MODIFY n INT NOT NULL", "n takes no NULL any more"),
+        (_STRICT, "MODIFY n INT NOT NULL", ""),
+        (_STRICT, "MODIFY at TIMESTAMP NOT NULL", "at takes no NULL any more"),
+        (_LOOSE, "CONVERT TO CHARACTER SET ascii", "put ? for"),
+        (_LOOSE, "CONVERT TO CHARACTER SET utf8mb3", "put ? for"),
+        (_STRICT, "CONVERT TO CHARACTER SET ascii", ""),
+        (_LOOSE, "MODIFY z INT NOT NULL AUTO_INCREMENT", "z counts by itself now"),
+        (_STRICT, "MODIFY z INT NOT NULL AUTO_INCREMENT", ""),
+        (_LOOSE, "MODIFY g INT AS (n * 3) STORED", ""),
+    ],
+)
+def test_what_a_statement_made_of_values_without_a_word_in_the_log_is_told(
+    mysql_db: ConnectionSettings, mode: str, change: str, why: str
+) -> None:
+    run(
+        mysql_db,
+        "CREATE TABLE v (id INT PRIMARY KEY, n INT, at TIMESTAMP NULL, a VARCHAR(9), z INT NOT NULL UNIQUE,"
+        " g INT AS (n * 2) STORED) CHARSET utf8mb4",
+    )
+    source = Source(mysql_db, "v")
+    source.run(mode, "INSERT INTO v (id, n, at, a, z) VALUES (1, 1, NOW(), '漢', 0)" if why else "DO 0")
+    source.run(mode, f"ALTER TABLE v {change}")
+    (told,) = [part for part in source.follow().parts if isinstance(part, SchemaChange)]
+    assert told.kind is SchemaChangeKind.COLUMNS
+    assert (why in told.reason) if why else not told.reason
+
+
 def test_a_dropped_table_that_came_back_is_told_as_dropped(source: Source) -> None:
     """The catalog shows it, and its rows went all the same."""
     source.run("DROP TABLE u", "CREATE TABLE u (id INT PRIMARY KEY)")

@@ -7,7 +7,7 @@ import pytest
 from mainstem.connectors.mysql.statements import Statement, What, read
 from mainstem.model.names import TableId
 
-T, U = TableId("shop", "t"), TableId("other", "u v")
+T, X, U = TableId("shop", "t"), TableId("shop", "x"), TableId("other", "u v")
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,10 @@ T, U = TableId("shop", "t"), TableId("other", "u v")
         ("-- a comment\n# another\nDELETE FROM t WHERE a", What.DML),
         ("/*!50001 REPLACE INTO t VALUES (1) */", What.DML),
         ("SET STATEMENT max_statement_time = 1 FOR INSERT INTO t VALUES (1)", What.DML),
+        ("SET STATEMENT a = 'FOR', b = 1 FOR TRUNCATE TABLE t", What.TRUNCATE),
+        ("SET STATEMENT a = 1 FOR ALTER IGNORE TABLE t ADD UNIQUE (a)", What.REPLACED),
         ("LOAD DATA INFILE 'x' INTO TABLE t", What.DML),
+        ("SELECT `shop`.`changes_rows`(1)", What.DML),
         ("SET PASSWORD = 'x'", What.NOTHING),
         ("GRANT ALL ON t TO u", What.NOTHING),
         ("CREATE USER u IDENTIFIED BY 'DROP TABLE t'", What.NOTHING),
@@ -60,9 +63,9 @@ def test_first_words_tell_what_a_statement_is(text: str, what: What) -> None:
         ("ALTER IGNORE TABLE t ADD UNIQUE (a)", What.REPLACED, (T,)),
         ("ALTER TABLE t DROP PARTITION p", What.REPLACED, (T,)),
         ("ALTER TABLE t TRUNCATE PARTITION p", What.REPLACED, (T,)),
-        ("ALTER TABLE t EXCHANGE PARTITION p WITH TABLE x", What.REPLACED, (T,)),
+        ("ALTER TABLE t EXCHANGE PARTITION p WITH TABLE x", What.REPLACED, (T, X)),
         ("ALTER TABLE t CONVERT PARTITION p TO TABLE x", What.REPLACED, (T,)),
-        ("ALTER TABLE t CONVERT TABLE x TO PARTITION p VALUES LESS THAN (1)", What.REPLACED, (T,)),
+        ("ALTER TABLE t CONVERT TABLE x TO PARTITION p VALUES LESS THAN (1)", What.REPLACED, (T, X)),
         ("ALTER TABLE t IMPORT TABLESPACE", What.REPLACED, (T,)),
         ("ALTER TABLE t ADD PARTITION (PARTITION p VALUES LESS THAN (1))", What.ALTER, (T,)),
         ("ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4", What.ALTER, (T,)),

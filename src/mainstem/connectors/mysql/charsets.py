@@ -64,6 +64,16 @@ class Charsets:
         """One value in UTF-8."""
         return value if charset in AS_IS else self._converter(charset).convert([value])[0]
 
+    def statement(self, text: bytes, collation: int | None) -> str:
+        """A statement as its session wrote it.
+
+        Args:
+            collation: of the session's client, by its number; None is "not told".
+        """
+        if collation is None or text.isascii() or len(text) > _ASKED_BYTES:
+            return text.decode("utf-8", "replace")
+        return self.text(text, self.name(collation)).decode("utf-8", "replace")
+
     def _converter(self, charset: str) -> _Converter:
         found = self._converters.get(charset)
         if found is None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from mainstem.connectors.mysql import replica as reading
 from mainstem.connectors.mysql import statements
+from mainstem.connectors.mysql.charsets import Charsets
 from mainstem.connectors.mysql.log_place import Place
 from mainstem.connectors.mysql.log_position import LogPosition, file_number
 from mainstem.connectors.mysql.log_side import Identity, Side, log_end
@@ -88,6 +89,7 @@ class Ahead:
     ) -> None:
         self._settings = settings
         self._side = side
+        self._charsets = Charsets(side.ask)
         self._identity = identity
         self._stopped = stopped
         self._said: deque[_Said] = deque()
@@ -164,7 +166,7 @@ class Ahead:
         elif isinstance(event, FormatDescription):
             place.begin_file(event)
         elif isinstance(event, Query) and not place.passed_over:
-            text = event.statement.decode("utf-8", "replace")
+            text = self._charsets.statement(event.statement, event.status.client_collation)
             statement = statements.read(text, event.database, folds=self._identity.folds)
             emptied = statement.what is What.TRUNCATE and not statement.names("create")
             if statement.what in _SHAPES and not emptied:

@@ -60,6 +60,7 @@ class LogReading:
         self.place = place
         self._tables = tables
         self._schema = schema
+        self._charsets = charsets
         self._maps = TableMaps(place, tables, watch, charsets, ahead)
         self._limits = limits
         self._gathered = Gathering()
@@ -355,7 +356,7 @@ class LogReading:
     # Statements.
 
     def _query(self, event: log.Query) -> Groups | None:
-        text = event.statement.decode("utf-8", "replace")
+        text = self._charsets.statement(event.statement, event.status.client_collation)
         statement = statements.read(text, event.database, folds=self.place.folds)
         groups = None
         what = statement.what
@@ -395,7 +396,9 @@ class LogReading:
                 self._parts.append(Truncate(tables, restart_identity=True))
                 self._transactions += 1
                 self.since = self.since or time.monotonic()
-        changes = self._schema.after(statement, text, databases, lambda rows: rows.read and self._is_beyond(rows))
+        changes = self._schema.after(
+            statement, text, databases, lambda rows: rows.read and self._is_beyond(rows), event.status.sql_mode or 0
+        )
         self._maps.look_ahead(statement, changes)
         return self._told(changes, event.header) if changes else None
 

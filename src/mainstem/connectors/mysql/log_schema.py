@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from mainstem.connectors.mysql.log_layout import layout_behind
 from mainstem.connectors.mysql.log_tables import TableRows, Tables
+from mainstem.connectors.mysql.log_values import values_lost
 from mainstem.connectors.mysql.schema_watch import SchemaWatch, shape
 from mainstem.connectors.mysql.statements import Statement, What
 from mainstem.model.change import SchemaChange, SchemaChangeKind
@@ -37,13 +38,15 @@ class SchemaChanges:
         return {name for name in self._tables.databases() if name == database or statement.names(name)}
 
     def after(
-        self, statement: Statement, text: str, databases: Iterable[str], wanted: Callable[[TableRows], bool]
-    ) -> list[SchemaChange]:
+        self, statement: Statement, text: str, databases: Iterable[str], wanted: Callable[[TableRows], bool],
+        sql_mode: int,
+    ) -> list[SchemaChange]:  # fmt: skip
         """What became of the tables.
 
         Args:
             databases: those that the statement may be about.
             wanted: whether the stream reads a table, at this place of the log.
+            sql_mode: of the statement's session.
         """
         changes: list[SchemaChange] = []
         for database in sorted(databases):
@@ -51,7 +54,8 @@ class SchemaChanges:
             names = self._watch.names(database)
             changes += self._explicit(statement, text, database, ours)
             told = {change.table for change in changes}
-            changes += self._reshaped(statement, text, [rows for rows in ours if rows.table.source not in told], names)
+            left = [rows for rows in ours if rows.table.source not in told]
+            changes += self._reshaped(statement, text, left, names, sql_mode)
             changes += self._created(statement, text, database, names, {change.renamed_to for change in changes})
             self._known[database] = names | self._known.get(database, set())
             for change in changes:
@@ -93,7 +97,9 @@ class SchemaChanges:
             return [SchemaChange(SchemaChangeKind.LOST, table, statement=text, reason=_MOVED)]
         return []
 
-    def _reshaped(self, statement: Statement, text: str, ours: list[TableRows], names: set[str]) -> list[SchemaChange]:
+    def _reshaped(
+        self, statement: Statement, text: str, ours: list[TableRows], names: set[str], sql_mode: int
+    ) -> list[SchemaChange]:
         """Those that it names and that look otherwise. What is not there was dropped or renamed later, which comes."""
         there = [rows for rows in ours if rows.table.source.name in names and statement.about(rows.table.source)]
         shapes = self._watch.shapes([rows.table.source for rows in there]) if there else {}
@@ -106,7 +112,8 @@ class SchemaChanges:
                 if behind is None:
                     changes.append(SchemaChange(SchemaChangeKind.LOST, table, statement=text, reason=_REORDERED))
                 elif behind and shape(behind) != shape(rows.layout):
-                    changes.append(SchemaChange(SchemaChangeKind.COLUMNS, table, behind, statement=text))
+                    lost = values_lost(rows.layout, behind, sql_mode) if statement.what is What.ALTER else ""
+                    changes.append(SchemaChange(SchemaChangeKind.COLUMNS, table, behind, statement=text, reason=lost))
         return changes
 
     def _created(

@@ -18,19 +18,26 @@ _NAMES = (
     f" WHERE table_schema = %s AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED'){NOT_OF_THE_LEDGER}"
 )
 _SHAPES = (
-    "SELECT table_name, column_name, column_type, is_nullable, character_set_name, generation_expression"
-    " FROM information_schema.columns WHERE table_schema = %s AND table_name IN ({})"
+    "SELECT table_name, column_name, column_type, is_nullable, character_set_name, generation_expression,"
+    " extra FROM information_schema.columns WHERE table_schema = %s AND table_name IN ({})"
     " ORDER BY table_name, ordinal_position"
 )
 _ASKED_AT_ONCE = 500
 
-Shape = tuple[tuple[str, str, bool, str, bool], ...]
+Shape = tuple[tuple[str, str, bool, str, str, bool], ...]
 
 
 def shape(columns: Iterable[Column]) -> Shape:
     """What matters of columns to whoever reads their rows: equal shapes are read alike."""
     return tuple(
-        (column.name, column.native, column.nullable, column.charset, column.generated is not None)
+        (
+            column.name,
+            column.native,
+            column.nullable,
+            column.charset,
+            column.generated.expression if column.generated is not None else "",
+            column.identity,
+        )
         for column in columns
     )
 
@@ -47,16 +54,22 @@ class SchemaWatch:
 
     def shapes(self, tables: Sequence[TableId]) -> dict[TableId, Shape]:
         """The shapes of those of the tables that exist."""
-        found: dict[TableId, list[tuple[str, str, bool, str, bool]]] = {}
+        found: dict[TableId, list[tuple[str, str, bool, str, str, bool]]] = {}
         for database in sorted({table.schema for table in tables}):
             names = [table.name for table in tables if table.schema == database]
             for start in range(0, len(names), _ASKED_AT_ONCE):
                 some = names[start : start + _ASKED_AT_ONCE]
                 rows = self._side.ask(_SHAPES.format(", ".join(["%s"] * len(some))), (database, *some))
-                for table, name, native, nullable, charset, expression in rows:
-                    generated = _generated(as_text(expression))
+                for table, name, native, nullable, charset, expression, extra in rows:
                     found.setdefault(TableId(database, as_text(table)), []).append(
-                        (as_text(name), as_text(native), nullable == "YES", as_text(charset), generated)
+                        (
+                            as_text(name),
+                            as_text(native),
+                            nullable == "YES",
+                            as_text(charset),
+                            _expression(as_text(expression)),
+                            "auto_increment" in as_text(extra).lower(),
+                        )
                     )
         return {table: tuple(parts) for table, parts in found.items()}
 
@@ -78,5 +91,6 @@ class SchemaWatch:
         )
 
 
-def _generated(expression: str) -> bool:
-    return bool(expression) and expression.upper() not in ("ROW START", "ROW END")
+def _expression(text: str) -> str:
+    """As far as it makes a generated column. A server that spells it otherwise elsewhere is asked for the columns."""
+    return "" if text.upper() in ("ROW START", "ROW END") else text

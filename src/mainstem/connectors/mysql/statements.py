@@ -85,11 +85,12 @@ _EMPTIED = re.compile(r"DELETE FROM `((?:[^`]|``)+)`\.`((?:[^`]|``)+)`(?:\s*/\*.
 _SIMPLE = {
     "BEGIN": What.BEGIN,
     "COMMIT": What.COMMIT,
-    **dict.fromkeys(("INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "CALL", "WITH", "DO"), What.DML),
+    # A SELECT is logged for a function that it called, which changes rows.
+    **dict.fromkeys(("INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "CALL", "WITH", "DO", "SELECT"), What.DML),
     # What these do to rows or structure of tables is nothing, or comes as row events.
     **dict.fromkeys(
         ("GRANT", "REVOKE", "ANALYZE", "FLUSH", "KILL", "USE", "LOCK", "UNLOCK", "HANDLER", "CHECK", "CHECKSUM",
-         "INSTALL", "UNINSTALL", "PURGE", "RESET", "CHANGE", "BINLOG", "SHUTDOWN", "SELECT", "SHOW", "RELEASE"),
+         "INSTALL", "UNINSTALL", "PURGE", "RESET", "CHANGE", "BINLOG", "SHUTDOWN", "SHOW", "RELEASE"),
         What.NOTHING,
     ),
 }  # fmt: skip
@@ -113,12 +114,17 @@ def read(text: str, database: str, *, folds: bool = False) -> Statement:
         table = TableId(*(_folded(emptied[part].replace("``", "`"), folds) for part in (1, 2)))
         return Statement(What.TRUNCATE, tables=(table,), words=frozenset({table.schema.lower(), table.name.lower()}))
     tokens = _Tokens(text[:_LONGEST_READ], database, folds)
-    first = tokens.word()
-    reader = _READERS.get(first)
-    statement = reader(tokens) if reader is not None else Statement(_SIMPLE.get(first, What.OTHER))
+    statement = _first(tokens)
     if statement.what in _PASSED:
         return statement
     return replace(statement, words=tokens.words() if len(text) <= _LONGEST_READ else None)
+
+
+def _first(tokens: _Tokens) -> Statement:
+    """By the first word, and those behind it."""
+    first = tokens.word()
+    reader = _READERS.get(first)
+    return reader(tokens) if reader is not None else Statement(_SIMPLE.get(first, What.OTHER))
 
 
 class _Tokens:
@@ -311,9 +317,11 @@ def _alter(tokens: _Tokens) -> Statement:
     words = tokens.rest()
     pairs = set(pairwise(words))
     if ignore or any((word, what) in pairs for word in _MOVES_ROWS for what in ("PARTITION", "TABLESPACE")):
-        return Statement(What.REPLACED, tables=tables)
-    if ("CONVERT", "TABLE") in pairs:  # … TO PARTITION
-        return Statement(What.REPLACED, tables=tables)
+        other = tokens.table() if ("EXCHANGE", "PARTITION") in pairs and tokens.seek("TABLE") else None
+        return Statement(What.REPLACED, tables=tables if other is None else (*tables, other))
+    if ("CONVERT", "TABLE") in pairs and tokens.seek("CONVERT") and tokens.take("TABLE"):  # … TO PARTITION
+        other = tokens.table()
+        return Statement(What.REPLACED, tables=tables if other is None else (*tables, other))
     while table is not None and tokens.seek("RENAME"):
         if tokens.peek() in ("COLUMN", "INDEX", "KEY"):
             continue
@@ -328,7 +336,7 @@ def _alter(tokens: _Tokens) -> Statement:
 def _set(tokens: _Tokens) -> Statement:
     """``SET STATEMENT variable = value FOR statement``."""
     if tokens.take("STATEMENT") and tokens.seek("FOR"):
-        return Statement(What.DML if _SIMPLE.get(tokens.peek()) is What.DML else What.OTHER)
+        return _first(tokens)
     return Statement(What.NOTHING)
 
 

@@ -179,6 +179,11 @@ class StatusVariables:
     commit_xid: int | None = None
 
     @property
+    def client_collation(self) -> int | None:
+        """In which the statement is written, by its number."""
+        return self.charset[0] if self.charset is not None else None
+
+    @property
     def ansi_quotes(self) -> bool:
         """Whether double quotes enclose names in the statement."""
         return bool((self.sql_mode or 0) & 4)
