@@ -16,6 +16,7 @@ import pytest
 from mainstem.connectors.mysql import log_side, replica
 from mainstem.connectors.mysql.changes import MysqlChangeSource
 from mainstem.connectors.mysql.client import connect, query
+from mainstem.connectors.mysql.log_position import load
 from mainstem.contract.changes import ChangeStream
 from mainstem.errors import CancelledError, InvalidError, LostConnectionError, MainstemError, PositionLostError
 from mainstem.model.change import Idle
@@ -24,6 +25,7 @@ from mainstem.model.run import ChangeOptions, RunOptions
 from mainstem.testing import servers
 from tests.connectors import tls
 from tests.connectors.mysql.following import DEADLINE_S, Source, run
+from tests.connectors.mysql.test_server_settings import set_globally
 
 
 @dataclass
@@ -129,6 +131,22 @@ def test_a_log_that_was_begun_anew_is_another_log(own: Own, source: Source) -> N
     with pytest.raises(PositionLostError, match="begun anew") as caught:
         source.follow()
     assert "resync" in caught.value.remedy
+
+
+def test_a_stream_goes_on_behind_an_event_that_is_larger_than_a_packet(own: Own) -> None:
+    """MariaDB cannot say which GTIDs come before a place behind it; a stream that begins there has those of the end."""
+    run(own.settings, "FLUSH BINARY LOGS", "CREATE OR REPLACE TABLE wide (id INT PRIMARY KEY, a LONGTEXT)",
+        "INSERT INTO wide VALUES (1, REPEAT('a', 700000))")  # fmt: skip
+    source = Source(own.settings, "wide")
+    with set_globally(own.settings, "max_allowed_packet = 1048576", str(256 << 20)):
+        source.run("UPDATE wide SET a = REPEAT('b', 700000)")  # both images are in the log
+        source.follow()
+        source.run("INSERT INTO wide VALUES (2, 'c')")
+        assert [row[0] for _, row, _ in source.follow().events["wide"] if row] == [b"1", b"2"]
+        later = Source(own.settings, "wide")
+        assert ask(own.settings, "SELECT @@GLOBAL.gtid_binlog_pos") == [(load(later.seen.position).gtid,)]
+        later.run("INSERT INTO wide VALUES (3, 'd')")
+        assert [row[0] for _, row, _ in later.follow().events["wide"] if row] == [b"3"]
 
 
 def test_a_reader_that_is_thrown_out_tells_that_the_connection_was_lost(source: Source) -> None:

@@ -87,11 +87,12 @@ class MysqlChangeSource:
             made = Origin(identity.mariadb, identity.server)
             start = from_user(position, identity.server, identity.mariadb) if position else now(side, identity)
             if start.file:
-                check_reach(side, identity, start)
+                if position:
+                    check_reach(side, identity, start)
                 begun = file_made(self._log_settings, _random_id(), start.file)
                 gtid = start.gtid
                 if identity.mariadb and not gtid:
-                    gtid = gtids_at(side, start.file, start.offset)
+                    gtid = gtids_at(side, start.file, start.offset) or ""
                 start = replace(start, made=begun, gtid=gtid)
             return made.dump(), start.dump()
 
@@ -114,7 +115,7 @@ class MysqlChangeSource:
             identity = identify(side)
             found = json.loads(snapshot.position)
             file, offset = found["file"], int(found["position"])
-            gtid = gtids_at(side, file, offset) if identity.mariadb else found.get("gtid", "")
+            gtid = (gtids_at(side, file, offset) or "") if identity.mariadb else found.get("gtid", "")
             snapshot.position = LogPosition(identity.server, file, offset, gtid=gtid).dump()
             yield snapshot
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Rows = list[tuple[Any, ...]]
 ANSWER_S = 30
 XA_WAIT_S = 10.0
+_END_TRIES = 1000
 _LOG_OFF = "the server keeps no binary log"
 _LOG_ON = "start it with log_bin and binlog_format=ROW"
 
@@ -100,10 +101,24 @@ def log_end(side: Side, identity: Identity) -> LogPosition:
     Raises:
         StatementError: there is no log, or the right to ask for it is missing.
     """
+    if identity.mariadb:
+        return _mariadb_end(side, identity)
     row = _status(side)
-    file, offset = str(row[0]), int(row[1])
-    gtid = gtids_at(side, file, offset) if identity.mariadb else _flat(row[4] if len(row) > 4 else "")
-    return LogPosition(identity.server, file, offset, gtid=gtid)
+    return LogPosition(identity.server, str(row[0]), int(row[1]), gtid=_flat(row[4] if len(row) > 4 else ""))
+
+
+def _mariadb_end(side: Side, identity: Identity) -> LogPosition:
+    """Where the server cannot look up the GTIDs of the place: those of the end, which stayed there meanwhile."""
+    file, offset = _status(side)[:2]
+    gtid = gtids_at(side, file, int(offset))
+    for _ in range(_END_TRIES):
+        if gtid is not None:
+            break
+        gtid = _flat(side.ask("SELECT @@GLOBAL.gtid_binlog_pos")[0][0])
+        before, (file, offset) = (file, offset), _status(side)[:2]
+        if before != (file, offset):
+            gtid = None
+    return LogPosition(identity.server, str(file), int(offset), gtid=gtid or "")
 
 
 def now(side: Side, identity: Identity) -> LogPosition:
@@ -142,10 +157,14 @@ def _status(side: Side) -> tuple[Any, ...]:
 _SYNTAX = 1064
 
 
-def gtids_at(side: Side, file: str, offset: int) -> str:
-    """MariaDB: the last GTID of each domain at a place in the log; empty when there is none, or no such place."""
-    rows = side.ask("SELECT BINLOG_GTID_POS(%s, %s)", (file, offset))
-    return _flat(rows[0][0])
+def gtids_at(side: Side, file: str, offset: int) -> str | None:
+    """MariaDB: the last GTID of each domain at a place in the log; empty when there is none.
+
+    None when there is no such place, or the server cannot look that far: it reads the file up to there, and gives up at
+    an event larger than max_allowed_packet, as the two images of a large row are together.
+    """
+    found = side.ask("SELECT BINLOG_GTID_POS(%s, %s)", (file, offset))[0][0]
+    return None if found is None else _flat(found)
 
 
 def _flat(gtids: object) -> str:
@@ -176,13 +195,20 @@ def check_reach(side: Side, identity: Identity, position: LogPosition) -> None:
     if offset > sizes[file] or position.offset > sizes.get(position.file, 0):
         raise _begun_anew(where)
     if identity.mariadb:
-        there = gtids_at(side, position.file, position.offset)
-        if position.gtid and set(there.split(",")) != set(position.gtid.split(",")):
+        if not _has(position, gtids_at(side, position.file, position.offset)):
             raise _begun_anew(where)
     elif position.gtid:
         ((within,),) = side.ask("SELECT GTID_SUBSET(%s, @@GLOBAL.gtid_executed)", (position.gtid,))
         if not int(within or 0):
             raise _begun_anew(where)
+
+
+def _has(position: LogPosition, there: str | None) -> bool:
+    """MariaDB: whether a place of the log may be the position. Where the server cannot say, `LogPlace` looks when the
+    file was made."""
+    if there is None:
+        return not position.gtid or bool(position.made)
+    return not position.gtid or set(there.split(",")) == set(position.gtid.split(","))
 
 
 def _begun_anew(where: str) -> PositionLostError:
