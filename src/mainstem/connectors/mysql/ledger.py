@@ -31,7 +31,7 @@ from mainstem.model.run import Rejected, RunState
 _DIALECT = MysqlDialect()
 _NO_TABLE = 1146
 _PIECE_BYTES = 512 * 1024  # of a plan: the smallest max_allowed_packet in use is 1 MB
-_FORM = "ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+_FORM = "ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 _NAMES = "run_id varchar(128) NOT NULL, table_schema varchar(128) NOT NULL, table_name varchar(255) NOT NULL"
 
 _CREATE = (

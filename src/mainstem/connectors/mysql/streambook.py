@@ -18,7 +18,7 @@ from mainstem.model.stream import Checkpoint, DeadLetter, SchemaRecord, StoredSt
 _SMALLEST_PACKET = 1024 * 1024
 _WIDENED = 3  # bytes of a statement for one of an event, escaped, and some more
 _NOT_KEPT = "; the change is too large to be kept here (max_allowed_packet), and cannot be tried again"
-_FORM = "ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+_FORM = "ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 _NAMES = "stream_id varchar(128) NOT NULL, table_schema varchar(128) NOT NULL, table_name varchar(255) NOT NULL"
 
 CREATE_PARTS = (
