@@ -11,6 +11,7 @@ import pytest
 from mainstem import failpoints
 from mainstem.connectors.postgres import apply as module
 from mainstem.connectors.postgres.apply import PostgresChangeTarget
+from mainstem.connectors.postgres.client import connect
 from mainstem.connectors.postgres.ledger import PostgresLedger
 from mainstem.errors import ConflictError, LostConnectionError, StatementError
 from mainstem.model.change import Op
@@ -207,6 +208,17 @@ def test_counters_are_set_past_what_is_in_use_and_never_back(
         ]
         sql.execute("SELECT setval('t_id_seq', 5000)")
         assert stream.book.advance_counters(list(stream.tables.values())) == []
+
+
+def test_no_timeout_of_the_database_ends_what_we_do(postgres_db: ConnectionSettings) -> None:
+    names = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout",
+             "transaction_timeout"]  # fmt: skip
+    with connect(postgres_db) as admin:
+        for name in names:
+            admin.execute(f"ALTER DATABASE {postgres_db.database} SET {name} = '30s'".encode())
+    with connect(postgres_db) as session:
+        found = session.execute("SELECT DISTINCT setting FROM pg_settings WHERE name = ANY(%s)", (names,)).fetchall()
+    assert found == [("0",)]
 
 
 def test_a_commit_is_on_disk_when_it_is_confirmed(

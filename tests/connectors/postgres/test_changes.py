@@ -464,8 +464,10 @@ def test_another_server_is_not_taken_for_the_source(sql: Sql, feed: MakeFeed) ->
         one.source.stream(other, one.position, one.tables, GroupLimits())
 
 
-def test_close_leaves_nothing_behind(sql: Sql, feed: MakeFeed) -> None:
+def test_close_leaves_nothing_behind(sql: Sql, database: ConnectionSettings, feed: MakeFeed) -> None:
+    """Nor where nobody may write by default, as users arrange it before they move to the target."""
     sql.execute("CREATE TABLE t (id int PRIMARY KEY)")
+    sql.execute(f"ALTER DATABASE {database.database} SET default_transaction_read_only = on".encode())
     one = feed("t")
     one.run()
     one.close()

@@ -15,14 +15,16 @@ from mainstem.errors import CancelledError
 from mainstem.model.change import ChangeGroup, Idle, SchemaChange
 from mainstem.model.connection import ConnectionSettings
 from tests.connectors.postgres.changefeed import Feed
+from tests.connectors.postgres.conftest import Needs
 
 Sql = psycopg.Connection[Any]
 LIMITS = GroupLimits(max_rows=200, ahead=True)
 
 
 @pytest.fixture
-def feed(database: ConnectionSettings, sql: Sql) -> Iterator[Feed]:
+def feed(database: ConnectionSettings, sql: Sql, needs: Needs) -> Iterator[Feed]:
     """Three tables: t has rows, u and v have none."""
+    needs(14, "sends a transaction once it has ended")
     sql.execute(f"ALTER DATABASE {database.database} SET logical_decoding_work_mem = '64kB'")
     sql.execute("CREATE TABLE t (id int PRIMARY KEY, a text)")
     sql.execute("INSERT INTO t SELECT i, 'old' FROM generate_series(1, 9) i")

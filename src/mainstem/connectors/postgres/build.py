@@ -21,7 +21,7 @@ from mainstem.model.plan import Phase, Statement
 
 _DIALECT = PostgresDialect()
 # Sorting in memory is most of what makes an index build fast; the server's default is 64 MB.
-_SESSION = "SET synchronous_commit = off; SET statement_timeout = 0; SET maintenance_work_mem = '256MB'"
+_SESSION = "SET synchronous_commit = off; SET maintenance_work_mem = '256MB'"
 
 # What a scan for an index has counted, which nobody can change before the transaction ends: it is of single precision.
 # Source: PostgreSQL source, `index_update_stats`.

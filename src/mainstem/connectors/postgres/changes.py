@@ -99,11 +99,19 @@ class PostgresChanges:
     @contextmanager
     def _connections(self, slot: str) -> Iterator[tuple[psycopg.Connection[Any], psycopg.Connection[Any]]]:
         with (
-            closing(connect(self._settings)) as plain,
+            self._writing() as plain,
             closing(slots.replication_connection(self._settings, slot, self._token)) as sender,
             translating(),
         ):
             yield plain, sender
+
+    @contextmanager
+    def _writing(self) -> Iterator[psycopg.Connection[Any]]:
+        """For what is the stream's own: also where users are kept from writing by default, as before a cut-over."""
+        with closing(connect(self._settings)) as connection:
+            with translating():
+                connection.execute("SET default_transaction_read_only = off")
+            yield connection
 
     def _begin(
         self,
@@ -234,7 +242,7 @@ class PostgresChanges:
     def close(self, origin: str) -> None:
         """Drop the slot and the publications, if they are ours."""
         found = Origin.read(origin)
-        with closing(connect(self._settings)) as connection, translating():
+        with self._writing() as connection, translating():
             if found.slot_made:
                 slots.drop(connection, found.slot)
             Publications(found.publications, made=found.publications_made).drop(connection)

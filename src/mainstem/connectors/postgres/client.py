@@ -40,11 +40,14 @@ __all__ = ["cancel", "connect", "row_error", "shut_down", "tls_version", "transl
 # By SET and not by the startup packet: poolers refuse parameters there that they do not know. Quoted identifiers would
 # also be those of types in the catalog (`"date"`); without array_nulls a null in an array is the text NULL. The
 # questions put to catalogs look costly to the planner and are not: compiling them (jit) takes longer than answering.
+# Timeouts that only some versions have are ended by name, as the server knows only its own.
 _SESSION = (
     "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET bytea_output = 'hex';"
     " SET standard_conforming_strings = on; SET client_encoding = 'UTF8'; SET extra_float_digits = 1;"
     " SET quote_all_identifiers = off; SET array_nulls = on; SET xmloption = content;"
-    " SET jit = off; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0"
+    " SET jit = off; SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0;"
+    " SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings"
+    " WHERE name IN ('idle_session_timeout', 'transaction_timeout')"
 )
 _SSL_MODES = {
     SslMode.DISABLED: "disable",
@@ -60,7 +63,7 @@ _TRY_NEXT_ADDRESS = {ConnectReason.REFUSED, ConnectReason.TIMEOUT}
 
 
 def connect(settings: ConnectionSettings, **options: Any) -> psycopg.Connection[Any]:
-    """Open a connection with the session that every use of ours needs: autocommit, UTC, UTF8, ISO dates.
+    """Open a connection with the session that every use of ours needs: autocommit, UTC, UTF8, ISO dates, no timeouts.
 
     Without a database it goes to ``postgres``, which every server has.
 

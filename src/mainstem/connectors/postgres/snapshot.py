@@ -35,13 +35,8 @@ from mainstem.model.names import TableId
 from mainstem.model.plan import TablePlan
 
 _DIALECT = PostgresDialect()
-# Row security must not hide rows: with it off, a query that it would touch is refused. Timeouts that a server of any
-# version may have set are ended by name; it knows only its own.
-_SESSION = (
-    "SET extra_float_digits = 3; SET row_security = off; SET search_path = '';"
-    " SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings"
-    " WHERE name IN ('lock_timeout', 'idle_session_timeout', 'transaction_timeout')"
-)
+# Row security must not hide rows: with it off, a query that it would touch is refused.
+_SESSION = "SET extra_float_digits = 3; SET row_security = off; SET search_path = ''"
 # Who wants to alter a table waits for the lock that the snapshot has on it, and a reader that comes later waits behind
 # them: neither would ever go on. The reader gives up first, and the snapshot with it.
 READER_LOCK_WAIT_S = 5

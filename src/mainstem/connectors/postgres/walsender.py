@@ -32,11 +32,7 @@ from mainstem.native.pgoutput import LogDecoder
 from mainstem.native.status import Status
 
 _DIALECT = PostgresDialect()
-_SESSION = (
-    "SET search_path = ''; SET extra_float_digits = 3; SET lc_monetary = 'C'; SET row_security = off;"
-    " SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings"
-    " WHERE name IN ('lock_timeout', 'idle_session_timeout', 'transaction_timeout')"
-)
+_SESSION = "SET search_path = ''; SET extra_float_digits = 3; SET lc_monetary = 'C'; SET row_security = off"
 _TIMEOUT = "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'"  # milliseconds
 _STREAMED = 140_000  # from here on transactions under way are sent
 _IN_USE = "55006"
