@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -161,6 +162,30 @@ def test_a_statement_that_is_not_logged_as_rows_is_refused(source: Source) -> No
     with pytest.raises(StatementError, match="not as rows") as caught:
         source.follow()
     assert "binlog_format = 'ROW'" in caught.value.remedy
+
+
+def test_a_statement_that_reaches_rows_from_another_database_is_refused(source: Source) -> None:
+    ours = source.settings.database
+    other = f"{ours}_o"
+    source.run(
+        f"CREATE DATABASE {other}",
+        f"CREATE TABLE {other}.x (id INT)",
+        f"CREATE TABLE {other}.y (id INT)",
+        f"CREATE TRIGGER {other}.tr AFTER INSERT ON {other}.x FOR EACH ROW INSERT INTO {ours}.t VALUES (NEW.id, 'x')",
+        f"CREATE VIEW {other}.v AS SELECT * FROM {ours}.t",
+    )
+    try:
+        with connect(replace(source.settings, database=other)) as connection:
+            query(connection, "SET SESSION binlog_format = 'STATEMENT'")
+            query(connection, "INSERT INTO y VALUES (1)")
+            assert source.follow().events == {}
+            for statement in ("INSERT INTO x VALUES (1)", "UPDATE v SET v = 'b'"):
+                fresh = Source(source.settings, "t")
+                query(connection, statement)
+                with pytest.raises(StatementError, match=f"database {ours} .* not as rows"):
+                    fresh.follow()
+    finally:
+        source.run(f"DROP DATABASE {other}")
 
 
 def test_temporary_tables_are_not_told(source: Source) -> None:

@@ -376,7 +376,9 @@ class LogReading:
             return self._undo_to(statement.name.lower())
         if what is What.XA:
             return self._xa(statement.name, event.header)
-        if not self._skipping and what is not What.NOTHING:
+        if what is What.NOTHING:
+            self._schema.forget_ways()
+        elif not self._skipping:
             groups = self._statement(event, statement, text)
         if self.busy and not self._explicit:
             groups = [*(groups or []), *(self._commit(event.header) or [])]
@@ -384,11 +386,11 @@ class LogReading:
 
     def _statement(self, event: log.Query, statement: Statement, text: str) -> Groups | None:
         database = event.database.lower() if self.place.folds else event.database
-        databases = self._schema.concerned(statement, database)
+        databases = self._schema.concerned(statement, database, event.status.databases)
         if not databases:
             return None
         if statement.what is What.DML:
-            raise not_as_rows(event.database, self.place.where)
+            raise not_as_rows(", ".join(sorted(databases)), self.place.where)
         if statement.what is What.TRUNCATE:
             tables = self._truncated(statement)
             if tables:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from mainstem.connectors.mysql.log_layout import layout_behind
 from mainstem.connectors.mysql.log_tables import TableRows, Tables
@@ -27,15 +27,38 @@ class SchemaChanges:
         self._watch = watch
         self._tables = tables
         self._known: dict[str, set[str]] = {}
+        self._ways: list[tuple[str, str, str]] | None = None
 
     def remember(self) -> None:
         """Take the tables that there are now for known: of these alone it is not told that they were made."""
         for database in self._tables.databases():
             self._known[database] = self._watch.names(database)
 
-    def concerned(self, statement: Statement, database: str) -> set[str]:
-        """The databases with tables of the stream that a statement may be about."""
-        return {name for name in self._tables.databases() if name == database or statement.names(name)}
+    def concerned(self, statement: Statement, database: str, written: Collection[str] | None) -> set[str]:
+        """The databases with tables of the stream that a statement may be about.
+
+        Args:
+            written: those that it has written to, if the log tells (MySQL's does).
+        """
+        ours = self._tables.databases()
+        found = {name for name in ours if name == database or statement.names(name)}
+        if found or statement.what is not What.DML:
+            return found
+        return ours & set(written) if written is not None else self._by_way_of_others(statement, database)
+
+    def _by_way_of_others(self, statement: Statement, database: str) -> set[str]:
+        """Databases that rows come to from another one: through a view, a trigger, a function."""
+        if self._ways is None:
+            self._ways = self._watch.ways(self._tables.databases())
+        return {
+            target
+            for schema, name, target in self._ways
+            if statement.names(name) and (schema == database or statement.names(schema))
+        }
+
+    def forget_ways(self) -> None:
+        """A view, a trigger or a routine may have been made."""
+        self._ways = None
 
     def after(
         self, statement: Statement, text: str, databases: Iterable[str], wanted: Callable[[TableRows], bool],

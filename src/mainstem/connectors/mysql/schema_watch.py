@@ -22,6 +22,11 @@ _SHAPES = (
     " extra FROM information_schema.columns WHERE table_schema = %s AND table_name IN ({})"
     " ORDER BY table_name, ordinal_position"
 )
+_WAYS = (
+    "SELECT table_schema, table_name, view_definition FROM information_schema.views",
+    "SELECT event_object_schema, event_object_table, action_statement FROM information_schema.triggers",
+    "SELECT routine_schema, routine_name, routine_definition FROM information_schema.routines",
+)
 _ASKED_AT_ONCE = 500
 
 Shape = tuple[tuple[str, str, bool, str, str, bool], ...]
@@ -51,6 +56,21 @@ class SchemaWatch:
     def names(self, database: str) -> set[str]:
         """The tables of a database."""
         return {str(name) for (name,) in self._side.ask(_NAMES, (database,))}
+
+    def ways(self, databases: Iterable[str]) -> list[tuple[str, str, str]]:
+        """Views, tables with triggers and routines, as far as the user sees them, that may write to another database.
+
+        Returns:
+            Schema and name, and the one of the databases that its definition names.
+        """
+        wanted = tuple(databases)
+        return [
+            (as_text(schema), as_text(name), database)
+            for question in _WAYS
+            for schema, name, definition in self._side.ask(question, ())
+            for database in wanted
+            if as_text(schema) != database and database.lower() in as_text(definition).lower()
+        ]
 
     def shapes(self, tables: Sequence[TableId]) -> dict[TableId, Shape]:
         """The shapes of those of the tables that exist."""
