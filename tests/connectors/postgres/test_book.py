@@ -202,9 +202,9 @@ def test_counters_are_set_past_what_is_in_use_and_never_back(
     with streaming(database, [make_plan(name) for name in ("t", "i", "empty")]) as stream:
         stream.events(insert(7), ("i", Event(Op.INSERT, None, (b"50", b"-9"))))
         told = stream.book.advance_counters(list(stream.tables.values()))
-        assert told == ["public.t.id: 108", "public.i.id: 60", "public.i.down: -110"]
+        assert told == ["public.t.id: 108", "public.i.id: 52", "public.i.down: -109"]
         assert rows(sql, "SELECT nextval('t_id_seq'), nextval('i_down_seq'), nextval('empty_id_seq')") == [
-            (108, -110, 1)
+            (108, -109, 1)
         ]
         sql.execute("SELECT setval('t_id_seq', 5000)")
         assert stream.book.advance_counters(list(stream.tables.values())) == []

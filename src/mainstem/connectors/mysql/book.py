@@ -25,6 +25,8 @@ from mainstem.model.stream import DeadLetter, SchemaRecord, StoredStream, Stream
 _DIALECT = MysqlDialect()
 _NO_TABLE, _DUPLICATE = 1146, 1062
 _COUNTER_MARGIN = 1000
+_SPARE_SHARE = 10
+"""Of the numbers that a type has left, the margin is this part at most."""
 _COUNTER = (
     "SELECT column_name, column_type FROM information_schema.columns WHERE table_schema = {0} AND table_name = {1}"
     " AND extra LIKE '%auto_increment%'"
@@ -150,7 +152,8 @@ class MysqlStreamBook:
         name = _DIALECT.qualified(table)
         ((highest,),) = client.query(self._connection, f"SELECT MAX({_DIALECT.quote(column)}) FROM {name}")
         used = max(int(highest or 0), 0)
-        value = max(min(used + _COUNTER_MARGIN, _largest(type_)), used + 1)
+        spare = max(_largest(type_) - used - 1, 0) // _SPARE_SHARE
+        value = used + 1 + min(_COUNTER_MARGIN - 1, spare)
         client.query(self._connection, f"ALTER TABLE {name} AUTO_INCREMENT = {value}")
         return value
 

@@ -15,6 +15,8 @@ from mainstem.model.names import TableId
 
 MARGIN = 100
 """Steps of the counter that are left out, for values that were given out at the source and are in no row."""
+SPARE_SHARE = 10
+"""Of the steps that a counter has left, the margin is this part at most."""
 
 _DIALECT = PostgresDialect()
 _FIND = """
@@ -48,7 +50,8 @@ def advance(connection: psycopg.Connection[Any], tables: Sequence[TableId]) -> l
             used, following = row if row else (None, None)
             if used is None:
                 continue
-            wanted = int(used) + increment * (MARGIN + 1)
+            spare = abs((high if increment > 0 else low) - int(used)) // abs(increment)
+            wanted = int(used) + increment * (min(MARGIN, spare // SPARE_SHARE) + 1)
             wanted = min(max(wanted, low), high)
             if following is None or (wanted - following) * increment <= 0:
                 continue
