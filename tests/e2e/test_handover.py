@@ -9,6 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 from mainstem import failpoints
+from mainstem.connectors.postgres.book import PostgresBook
+from mainstem.errors import StatementError
 from tests.e2e.routes import CROSSING, MYSQL, POSTGRES, Route
 from tests.e2e.streams import following, wait_until
 
@@ -116,3 +118,18 @@ def _foreign_keys(route: Route) -> int:
         f" WHERE constraint_type = 'FOREIGN KEY' AND table_schema = {schema}"
     )
     return int(route.target.run(question)[0][0])
+
+
+@pytest.mark.parametrize("route", [(POSTGRES, POSTGRES)], indirect=True)
+def test_a_stream_whose_book_is_refused_leaves_nothing_at_its_source(
+    route: Route, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise StatementError("no right to make tables")
+
+    monkeypatch.setattr(PostgresBook, "create", refuse)
+    route.source.run("CREATE TABLE a (id int PRIMARY KEY)")
+    with following(route) as stream:
+        assert stream.replication().run().error_code == StatementError.code
+        left = "SELECT slot_name FROM pg_replication_slots WHERE database = current_database()"
+        assert route.source.run(left) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
@@ -21,7 +21,8 @@ from mainstem.engine.means import Means
 from mainstem.engine.planjson import plan_from_json, plan_to_json
 from mainstem.engine.planner import Planned, look
 from mainstem.engine.present import present_columns, shape
-from mainstem.errors import InvalidError
+from mainstem.engine.retry import worth_waiting
+from mainstem.errors import InvalidError, MainstemError, TakenOverError
 from mainstem.model.event import Level
 from mainstem.model.names import TableId
 from mainstem.model.plan import MigrationPlan, Phase, ReportItem, Severity, TablePlan
@@ -150,9 +151,19 @@ class HandOver:
         origin, position = self._changes.open(stream_id, names, "", options.changes.position)
         failpoints.hit("handover.opened")
         stored = StoredStream(origin, Checkpoint(position), tables)
-        book.create(stored)
+        self._create(book, stored)
         failpoints.hit("handover.created")
         return stored
+
+    def _create(self, book: StreamBook, stored: StoredStream) -> None:
+        """Write the stream down; where that is refused, nobody would know what the source keeps for it."""
+        try:
+            book.create(stored)
+        except MainstemError as exc:
+            if not worth_waiting(exc) and not isinstance(exc, TakenOverError):
+                with suppress(MainstemError):
+                    self._changes.close(stored.origin)
+            raise
 
     def _tell(self, planned: Planned, copied: Sequence[TablePlan], options: RunOptions) -> None:
         """Which tables are copied, and which are not."""

@@ -20,7 +20,7 @@ from mainstem.connectors.postgres import messages, side, walsender
 from mainstem.connectors.postgres.changes import PostgresChanges
 from mainstem.connectors.postgres.changestream import PostgresChangeStream
 from mainstem.connectors.postgres.client import connect
-from mainstem.errors import LostConnectionError, PositionLostError, TransientError
+from mainstem.errors import InvalidError, LostConnectionError, PositionLostError, TransientError
 from mainstem.model.change import Idle
 from mainstem.model.connection import ConnectionSettings, SslMode
 from mainstem.model.run import ChangeOptions
@@ -158,6 +158,10 @@ def test_a_position_before_the_slots_is_lost_and_one_behind_it_begins_there(smal
         start = json.loads(feed.origin)["start"]
         with pytest.raises(PositionLostError, match="lies before"):
             feed.source.open("st_other", [feed.tables[0].source], "", "0/1")
+        with pytest.raises(InvalidError, match="has not reached FFFF/0 yet"):
+            feed.source.open("st_other", [feed.tables[0].source], "", "FFFF/0")
+        for left in ("pg_replication_slots WHERE slot_name", "pg_publication WHERE pubname"):
+            assert value(sql, f"SELECT count(*) FROM {left} LIKE '%st_other%'") == 0
         sql.execute("INSERT INTO placed VALUES (1)")
         place = value(sql, "SELECT pg_current_wal_insert_lsn()::text")
         sql.execute("INSERT INTO placed VALUES (2)")

@@ -121,14 +121,37 @@ class PostgresChanges:
         tables: Sequence[TableId],
         position: str,
     ) -> tuple[str, str]:
-        """The publication first: changes are decoded by what was published when they were made."""
-        wanted = parse_lsn(position) if position else 0
+        """The publication first: changes are decoded by what was published when they were made.
+
+        Of a stream that cannot begin nothing is left.
+        """
+        wanted = parse_lsn(position) if position else None
+        if wanted is not None and wanted > end_of_log(plain):
+            raise InvalidError(
+                f"the log has not reached {position} yet", fields={"position": "lies behind the end of the log"},
+                remedy="SELECT pg_current_wal_lsn() shows where it ends; another server's positions mean nothing here",
+            )  # fmt: skip
+        with ExitStack() as undo:
+            found = self._kept(plain, sender, stream_id, tables, wanted, undo)
+            undo.pop_all()
+        return found
+
+    def _kept(
+        self,
+        plain: psycopg.Connection[Any],
+        sender: psycopg.Connection[Any],
+        stream_id: str,
+        tables: Sequence[TableId],
+        wanted: int | None,
+        undo: ExitStack,
+    ) -> tuple[str, str]:
         name = slots.own_name(stream_id)
         chosen = self._options.slot or name
         system = slots.identify(sender)
         row = plain.execute(_NEWEST.encode()).fetchone()
         newest = int(row[0]) if row else 0
         publications = Publications.begin(plain, name, self._options.publication)
+        undo.callback(publications.drop, plain)
         publications.include(plain, tables, self._options)
         there = slots.find(plain, chosen)
         if there is not None and self._options.slot:
@@ -138,9 +161,10 @@ class PostgresChanges:
         else:
             slots.drop(plain, chosen, self._token)  # left behind by a start that came to nothing
             start, made = slots.create(sender, chosen)[0], True
-        if wanted and wanted < start:
+            undo.callback(slots.drop, plain, chosen, self._token)
+        if wanted is not None and wanted < start:
             raise PositionLostError(
-                f"the log is kept from {format_lsn(start)} on, and {position} lies before",
+                f"the log is kept from {format_lsn(start)} on, and {format_lsn(wanted)} lies before",
                 remedy="begin now (no position), or name a slot that reaches back so far (replicationSlotName)",
             )
         origin = Origin(
