@@ -6,8 +6,20 @@ from dataclasses import replace
 
 import pytest
 
-from mainstem.model.run import NulPolicy, RowErrorPolicy, RunOptions, RunState, SchemaPolicy, WriteMode
+from mainstem.model.connection import ConnectionSettings
+from mainstem.model.run import (
+    ChangeErrorPolicy,
+    NulPolicy,
+    RowErrorPolicy,
+    RunOptions,
+    RunState,
+    SchemaPolicy,
+    WriteMode,
+)
+from mainstem.testing.databases import drops
 from tests.e2e.conftest import Pair
+from tests.e2e.routes import End, Route
+from tests.e2e.streams import cdc, following
 
 QUARANTINE = RunOptions(row_errors=RowErrorPolicy.QUARANTINE)
 # A half of a surrogate pair in UTF-8: MariaDB stores it in a utf8mb4 column, RFC 3629 forbids it.
@@ -39,6 +51,25 @@ def test_invalid_utf8_is_put_aside_with_its_key_and_column(pair: Pair) -> None:
         (f"{pair.source.settings.database}.t", "id=123", "v")
     ]
     assert pair.postgres("SELECT count(*), min(id) FILTER (WHERE id = 123) FROM t") == [(299, None)]
+
+
+def test_what_is_put_aside_is_told_where_the_target_cannot_spell_its_key(
+    mysql_db: ConnectionSettings, postgres_db: ConnectionSettings
+) -> None:
+    source, name = End(mysql_db), f"{postgres_db.database}_latin1"
+    target = End(replace(postgres_db, database=name))
+    source.run("CREATE TABLE k (id VARCHAR(9) CHARACTER SET utf8mb4 PRIMARY KEY, n INT)")
+    source.run("INSERT INTO k VALUES ('é', 1), ('漢', 2)")
+    End(postgres_db).run(f"CREATE DATABASE {name} ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+    options = replace(cdc(row_errors=ChangeErrorPolicy.QUARANTINE), row_errors=RowErrorPolicy.QUARANTINE)
+    try:
+        with following(Route(source, target), options) as stream, stream.running():
+            source.run("INSERT INTO k VALUES ('字', 3)", "INSERT INTO k VALUES ('ü', 4)")
+            stream.wait_rows("SELECT id FROM k ORDER BY n", [("é",), ("ü",)])
+            keys = "SELECT row_key FROM mainstem.rejected_row UNION SELECT row_key FROM mainstem.dead_letter ORDER BY 1"
+            assert target.run(keys) == [("id=\\u5b57",), ("id=\\u6f22",)]
+    finally:
+        End(postgres_db).run(*drops(name))
 
 
 def test_bytes_of_other_charsets_arrive_as_text_or_as_bytes(pair: Pair) -> None:

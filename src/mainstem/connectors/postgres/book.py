@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from mainstem.connectors.postgres.client import connect, translating
+from mainstem.connectors.postgres.client import connect, keepable, translating
 from mainstem.connectors.postgres.counters import advance
 from mainstem.connectors.postgres.fence import SCHEMA, Fence
 from mainstem.connectors.postgres.ledger import drop_schema_if_empty
@@ -103,8 +103,8 @@ def put_letter(connection: Connection, stream_id: str, letter: DeadLetter) -> No
     table = letter.table
     connection.execute(
         _REJECT,
-        (stream_id, table.schema, table.name, int(letter.op), letter.key, letter.position, letter.column,
-         letter.reason, letter.event),
+        (stream_id, table.schema, table.name, int(letter.op), keepable(connection, letter.key), letter.position,
+         letter.column, letter.reason, letter.event),
     )  # fmt: skip
 
 
@@ -117,10 +117,9 @@ def drop_letters(connection: Connection, stream_id: str, table: TableId, number:
 
 def put_record(connection: Connection, stream_id: str, line: SchemaRecord) -> None:
     """Write down what became of a schema change."""
-    table = line.table
+    table, change, detail = line.table, keepable(connection, line.change), keepable(connection, line.detail)
     connection.execute(
-        _RECORD,
-        (stream_id, table.schema, table.name, line.change, line.position, line.outcome, line.detail, line.at_us),
+        _RECORD, (stream_id, table.schema, table.name, change, line.position, line.outcome, detail, line.at_us)
     )
 
 

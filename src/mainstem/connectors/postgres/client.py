@@ -35,7 +35,7 @@ from mainstem.contract.tls import VERIFYING, PemFiles, pem_files, require_usable
 from mainstem.errors import ConnectError, ConnectReason, MainstemError, RowError
 from mainstem.model.connection import ConnectionSettings, SslMode
 
-__all__ = ["cancel", "connect", "row_error", "shut_down", "tls_version", "translate_error", "translating"]
+__all__ = ["cancel", "connect", "keepable", "row_error", "shut_down", "tls_version", "translate_error", "translating"]
 
 # By SET and not by the startup packet: poolers refuse parameters there that they do not know. Quoted identifiers would
 # also be those of types in the catalog (`"date"`); without array_nulls a null in an array is the text NULL. The
@@ -202,6 +202,13 @@ def translating(**where: str | int | None) -> Iterator[None]:
         error = translate_error(exc)
         error.where.update({key: value for key, value in where.items() if value is not None})
         raise error from exc
+
+
+def keepable(connection: psycopg.Connection[Any], text: str) -> str:
+    """A text of the source's as the database can keep it: one that is not in UTF-8 may lack what is beyond ASCII."""
+    if connection.info.parameter_status("server_encoding") in ("UTF8", "SQL_ASCII"):
+        return text
+    return text.encode("ascii", "backslashreplace").decode()
 
 
 def tls_version(connection: psycopg.Connection[Any]) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 
-from mainstem.connectors.postgres.client import connect, translate_error
+from mainstem.connectors.postgres.client import connect, keepable, translate_error
 from mainstem.connectors.postgres.family import own_rows
 from mainstem.connectors.postgres.fence import SCHEMA, Fence
 from mainstem.contract.target import ChunkRecord
@@ -98,7 +98,10 @@ def mark_chunk(
         if rejected:
             cursor.executemany(
                 _REJECT,
-                [(run_id, row.table.schema, row.table.name, row.key, row.column, row.reason) for row in rejected],
+                [
+                    (run_id, row.table.schema, row.table.name, keepable(connection, row.key), row.column, row.reason)
+                    for row in rejected
+                ],
             )
     return marked
 
