@@ -28,6 +28,7 @@ def sparse() -> Iterator[ConnectionSettings]:
     options = {
         "binlog-format": "MIXED", "binlog-row-image": "MINIMAL", "log-bin-compress": "ON", "expire-logs-days": "0.5",
         "max-allowed-packet": "1M", "innodb-buffer-pool-size": "64M", "innodb-log-file-size": "64M", "server-id": "9",
+        "binlog-ignore-db": "shop",
     }  # fmt: skip
     with servers.mariadb(options) as server:
         run(server.settings, "CREATE DATABASE shop",
@@ -51,6 +52,7 @@ def test_settings_that_do_not_suffice_are_named(sparse: ConnectionSettings) -> N
         "maria.log_bin_compress": (Severity.INFO, "compressed", ""),
         "my.retention": (Severity.WARNING, "12.0 hours", "binlog_expire_logs_seconds"),
         "my.packet": (Severity.WARNING, "gbk", "max_allowed_packet"),
+        "my.log_filter": (Severity.ERROR, "database shop out of its log", "restart"),
     }
     for name, (severity, message, remedy) in expected.items():
         assert found[name][0] is severity
@@ -104,11 +106,15 @@ def test_tables_that_are_hard_to_follow_are_named(mysql_db: ConnectionSettings) 
         "CREATE TABLE heap (id INT)",
         "CREATE TABLE history (id INT PRIMARY KEY) WITH SYSTEM VERSIONING",
         "CREATE TABLE keyed (id INT PRIMARY KEY, hidden INT INVISIBLE)",
+        "CREATE TABLE part (id INT) ENGINE = MyISAM",
+        "CREATE TABLE both_parts (id INT) ENGINE = MERGE UNION = (part)",
     )
     found = _found(mysql_db)
     keyless = next(item.message for item in found if item.check == "my.no_pk")
     assert "heap" in keyless
     assert "keyed" not in keyless
+    (merged,) = [item for item in found if item.check == "my.merge_tables"]
+    assert (merged.severity, "both_parts" in merged.message) == (Severity.WARNING, True)
     special = [(item.severity, item.message) for item in found if item.check == "my.special_cols"]
     assert [severity for severity, _ in special] == [Severity.ERROR, Severity.INFO]
     assert "history" in special[0][1]
@@ -182,11 +188,12 @@ _READY = {
 _RIGHTS = ("GRANT SELECT, RELOAD, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO `u`@`%`",)
 
 
-def scripted(variables: Mapping[str, str], grants: tuple[str, ...] = _RIGHTS) -> list[Finding]:
+def scripted(variables: Mapping[str, str], grants: tuple[str, ...] = _RIGHTS, **more: Any) -> list[Finding]:
     """The findings of a MySQL 8 with one plain table."""
     answers: dict[str, list[tuple[Any, ...]]] = {
         "SHOW GLOBAL VARIABLES": list(variables.items()),
         "SHOW GRANTS": [(line,) for line in grants],
+        **{name.replace("_", " "): answer for name, answer in more.items()},
     }
 
     def rows(sql: str, *arguments: object) -> list[tuple[Any, ...]]:
@@ -219,6 +226,30 @@ def test_a_setting_of_mysql_is_named(name: str, value: str, check: str, severity
     (found,) = scripted({**_READY, name: value})
     assert (found.check, found.severity) == (check, severity)
     assert found.remedy or severity is Severity.INFO
+
+
+@pytest.mark.parametrize(
+    ("only", "never", "severity"),
+    [
+        ("shop,other", "", Severity.WARNING),
+        ("other", "", Severity.ERROR),
+        ("", "other, shop", Severity.ERROR),
+        ("", "other", Severity.WARNING),
+        ("", "", None),
+    ],
+)
+def test_what_the_server_keeps_out_of_its_log_is_told(only: str, never: str, severity: Severity | None) -> None:
+    found = scripted(_READY, SHOW_MASTER_STATUS=[("binlog.000001", 4, only, never)])
+    assert [item.severity for item in found] == ([] if severity is None else [severity])
+    assert all(item.check == "my.log_filter" for item in found)
+
+
+def test_a_replica_that_logs_nothing_of_its_source_is_refused() -> None:
+    silent = {**_READY, "log_slave_updates": "OFF"}
+    assert scripted(silent) == []
+    (found,) = scripted(silent, SHOW_ALL_SLAVES_STATUS=[("Waiting",)])
+    assert (found.check, found.severity) == ("my.log_updates", Severity.ERROR)
+    assert scripted({**_READY, "log_replica_updates": "ON"}, SHOW_ALL_SLAVES_STATUS=[("Waiting",)]) == []
 
 
 def test_a_log_that_is_never_purged_is_not_told_of() -> None:

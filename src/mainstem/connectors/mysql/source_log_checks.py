@@ -14,6 +14,7 @@ from typing import Any
 import pymysql
 
 from mainstem.connectors.mysql.charsets import AS_IS
+from mainstem.connectors.mysql.source_log_gaps import gaps
 from mainstem.contract.inspector import Finding, doubtful, failing, worth_knowing
 from mainstem.model.names import TableId, listed
 from mainstem.model.run import RunOptions
@@ -25,7 +26,8 @@ _VARIABLES = (
     "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('log_bin', 'binlog_format', 'binlog_row_image',"
     " 'binlog_row_metadata', 'binlog_row_value_options', 'binlog_transaction_compression', 'log_bin_compress',"
     " 'gtid_mode', 'gtid_binlog_pos', 'server_id', 'max_allowed_packet', 'binlog_expire_logs_seconds',"
-    " 'expire_logs_days', 'binlog_expire_logs_auto_purge')"
+    " 'expire_logs_days', 'binlog_expire_logs_auto_purge', 'log_slave_updates', 'log_replica_updates',"
+    " 'gtid_slave_pos')"
 )
 _COLUMNS = (
     "SELECT table_name, column_name, character_set_name, extra FROM information_schema.columns"
@@ -254,6 +256,10 @@ def _packet(it: LogLook) -> Iterator[Finding]:
         )
 
 
+def _gaps(it: LogLook) -> Iterator[Finding]:
+    return gaps(it.rows, it.database, it.variables)
+
+
 def _no_key(it: LogLook) -> Iterator[Finding]:
     if it.keyless:
         yield doubtful(
@@ -322,5 +328,5 @@ def _listed(it: LogLook, names: Sequence[str]) -> str:
 
 _CHECKS: tuple[Callable[[LogLook], Iterator[Finding]], ...] = (
     _format, _row_image, _row_metadata, _partial_json, _compression, _gtids, _server_id, _retention, _grants, _packet,
-    _no_key, _special_columns, _effects, _xa,
+    _gaps, _no_key, _special_columns, _effects, _xa,
 )  # fmt: skip
