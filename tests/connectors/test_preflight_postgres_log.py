@@ -9,8 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from mainstem.connectors.postgres.client import connect
+from mainstem.connectors.postgres.client import connect, translating
 from mainstem.connectors.postgres.slot import replication_connection
+from mainstem.errors import ConnectError, StatementError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.plan import Severity
 from mainstem.model.run import ChangeOptions, Mode, RunOptions
@@ -70,6 +71,19 @@ def test_settings_that_do_not_suffice_are_named(sparse: ConnectionSettings) -> N
                 "pg.slot_keep_size": Severity.WARNING, "pg.sender_timeout": Severity.WARNING}  # fmt: skip
     assert {check: severity for check, (severity, _, _) in found.items()} == expected
     assert all(remedy for _, _, remedy in found.values())
+
+
+def test_a_limit_that_is_used_up_is_named(sparse: ConnectionSettings) -> None:
+    wait_until_nobody_replicates(sparse)
+    with replication_connection(sparse), pytest.raises(ConnectError, match="free for those that replicate") as caught:
+        replication_connection(sparse)
+    assert "max_wal_senders" in caught.value.remedy
+    with connect(sparse) as connection:
+        connection.execute("SELECT pg_create_physical_replication_slot('only')")
+        with pytest.raises(StatementError, match="all replication slots are in use") as refused, translating():
+            connection.execute("SELECT pg_create_physical_replication_slot('other')")
+        connection.execute("SELECT pg_drop_replication_slot('only')")
+    assert "pg_replication_slots" in refused.value.remedy
 
 
 def test_the_time_is_told_after_which_a_stream_that_stands_still_is_lost(

@@ -125,7 +125,7 @@ def _attempt(
         arguments = {**parameters, "autocommit": True, **options, "connect_timeout": math.ceil(deadline.left())}
         connection: psycopg.Connection[Any] = psycopg.connect(**arguments)
     except psycopg.Error as exc:
-        raise diagnose(settings, parameters, exc) from exc
+        raise diagnose(settings, {**parameters, **options}, exc) from exc
     try:
         connection.execute(_SESSION)
     except psycopg.Error as exc:

@@ -36,12 +36,16 @@ from mainstem.model.connection import ConnectionSettings, SslMode
 _DIAGNOSIS_S = 3.0
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 _OFFERED = b"S"
+_NONE_FREE = "53300"
 # What servers say in English, so that most failures need no second login.
 _ENGLISH = (
     (re.compile(r"FATAL:  password authentication failed"), "28P01"),
     (re.compile(r"FATAL:  (?:no pg_hba\.conf entry|role \".*\" (?:does not exist|is not permitted))"), "28000"),
     (re.compile(r"FATAL:  database \".*\" does not exist"), "3D000"),
-    (re.compile(r"FATAL:  (?:sorry, too many clients|remaining connection slots)"), "53300"),
+    (
+        re.compile(r"FATAL:  (?:sorry, too many clients|remaining connection slots|number of requested standby)"),
+        "53300",
+    ),
     (re.compile(r"FATAL:  the database system is (?:starting up|shutting down|in recovery)"), "57P03"),
 )
 _TRACED_SQLSTATE = re.compile(rb'^B\t\d+\tErrorResponse\t.*? C "([0-9A-Z]{5})"', re.MULTILINE)
@@ -65,6 +69,12 @@ def diagnose(settings: ConnectionSettings, parameters: Mapping[str, Any], exc: p
         sqlstate = "28P01"
     sqlstate = sqlstate or _traced_sqlstate(parameters, deadline)
     known = connect_reason(sqlstate, settings.username, str(parameters["dbname"]))
+    if known is not None and sqlstate == _NONE_FREE and parameters.get("replication"):
+        known = (
+            known[0],
+            f"{known[1]} for those that replicate",
+            "raise max_wal_senders there, and restart the server",
+        )
     if known is not None:
         return connect_error(settings, *known)
     return connect_error(

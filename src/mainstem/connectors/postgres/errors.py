@@ -33,7 +33,7 @@ _FULL = {"53100"}
 # Their texts hold names of schemas, tables, columns, types and roles, and no values.
 _SAFE_TEXT = {
     "0A000", "2BP01", "3D000", "3F000", "42501", "42701", "42703", "42704", "42710", "42804", "42830", "42883",
-    "42939", "42P01", "42P04", "42P06", "42P07", "42P16", "42P17", "55000",
+    "42939", "42P01", "42P04", "42P06", "42P07", "42P16", "42P17", "53400", "55000",
 }  # fmt: skip
 _MEANING = {
     "08P01": "the server cannot read the rows in the form in which they were sent",
@@ -45,6 +45,7 @@ _MEANING = {
 _REMEDY = {
     "42501": "grant the user this right",
     "42704": "create it, or install the extension that has it",
+    "53400": "raise this limit of the server's settings, or free some of it (SELECT * FROM pg_replication_slots)",
     "57014": "raise statement_timeout for this user, if it was not cancelled on purpose",
 }
 _DENIED = "42501"
