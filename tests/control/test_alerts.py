@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -122,6 +123,18 @@ def test_nobody_there_is_told(hook: Hook, sender: AlertSender, said: list[str], 
     assert said == ["stream_1: an alert could not be sent to 127.0.0.1: ConnectError"]
     sender.send(letter(hook.url))
     wait_until(lambda: bool(hook.heard))
+
+
+def test_a_webhook_whose_answer_never_ends_keeps_no_other_waiting(
+    hook: Hook, sender: AlertSender, wait_until: WaitUntil
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        sender.send(letter(f"http://127.0.0.1:{silent.getsockname()[1]}/"))
+        endless = silent.accept()[0]
+        endless.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
+        sender.send(letter(hook.url))
+        wait_until(lambda: bool(hook.heard))
+        endless.close()
 
 
 def test_a_slow_webhook_holds_nobody_up_and_a_full_queue_is_told(

@@ -1,4 +1,4 @@
-"""Sends alerts of streams to webhooks, from a thread of its own: a run never waits for one."""
+"""Sends alerts of streams to webhooks, from threads of its own: a run never waits for one."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Letter:
 
 
 class AlertSender:
-    """A queue in front of one thread; what a full queue has no room for is given up and told.
+    """A queue and a thread for each host that alerts go to: one that takes its time keeps no other's waiting.
 
     Args:
         say: takes a stream's id and what to write into its log.
@@ -60,6 +60,31 @@ class AlertSender:
     """
 
     def __init__(self, say: Callable[[str, str], None], delays_s: Sequence[float] = DELAYS_S) -> None:
+        self._say, self._delays_s = say, delays_s
+        self._lock = threading.Lock()
+        self._queues: dict[str, _Queue] = {}
+
+    def send(self, letter: Letter) -> None:
+        """Take an alert and return at once."""
+        with self._lock:
+            queue = self._queues.setdefault(urlsplit(letter.url).netloc, _Queue(self._say, self._delays_s))
+        queue.send(letter)
+
+    def close(self, deadline_s: float = 5.0) -> None:
+        """Send what waits, once more at most, and end."""
+        with self._lock:
+            queues = list(self._queues.values())
+        for queue in queues:
+            queue.end()
+        deadline = time.monotonic() + deadline_s
+        for queue in queues:
+            queue.join(max(deadline - time.monotonic(), 0.0))
+
+
+class _Queue:
+    """What goes to one host; what a full queue has no room for is given up and told."""
+
+    def __init__(self, say: Callable[[str, str], None], delays_s: Sequence[float]) -> None:
         self._say = say
         self._delays_s = delays_s
         self._changed = threading.Condition()
@@ -80,13 +105,16 @@ class AlertSender:
         if full:
             self._say(letter.stream_id, f"an alert was not sent to {letter.host}: too many are waiting")
 
-    def close(self, deadline_s: float = 5.0) -> None:
-        """Send what waits, once more at most, and end."""
+    def end(self) -> None:
+        """Try what waits once more at most, and no more then."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
+
+    def join(self, seconds: float) -> None:
+        """Wait for the end, so long at most."""
         if self._thread is not None:
-            self._thread.join(deadline_s)
+            self._thread.join(seconds)
 
     def _put(self, when: float, tries: int, letter: Letter) -> None:
         heapq.heappush(self._waiting, (when, next(self._order), tries, letter))
@@ -125,7 +153,8 @@ class AlertSender:
 def _post(http: httpx.Client, letter: Letter) -> tuple[str, bool]:
     """What went wrong, or nothing; and whether another try may help."""
     try:
-        status = http.post(letter.url, json=letter.body).status_code
+        with http.stream("POST", letter.url, json=letter.body) as answer:  # whose body may have no end
+            status = answer.status_code
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
         return type(exc).__name__, not isinstance(exc, httpx.InvalidURL)
     if 200 <= status < 300:
