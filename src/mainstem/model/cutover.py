@@ -13,7 +13,7 @@ class TableCount:
 
     Attributes:
         source_rows, target_rows: None where it was not counted (``note`` says why).
-        note: why the numbers may differ, or need not be trusted; empty when they must be equal and are.
+        note: why the rows may differ; empty when all changes are applied.
     """
 
     source: TableId
