@@ -20,6 +20,7 @@ class _Pending:
     committed_us: int
     transactions: int
     lag_bytes: int | None
+    size_bytes: int
 
 
 class Offering:
@@ -76,7 +77,9 @@ class Lag:
                 self._progress.lag_bytes = frame.lag_bytes
             elif frame.whole or not frame.ahead:  # what has not ended at the source lags behind nothing
                 at_us = frame.first_committed_us or (self._pending[-1].committed_us if self._pending else now_us())
-                self._pending.append(_Pending(self._number, at_us, frame.transactions, frame.lag_bytes))
+                self._pending.append(
+                    _Pending(self._number, at_us, frame.transactions, frame.lag_bytes, frame.size_bytes)
+                )
             return self._number
 
     def durable(self, number: int, checkpoint: Checkpoint) -> None:
@@ -130,7 +133,10 @@ class Lag:
                 age_us = now_us() - self._pending[0].committed_us
             elif not self._at_end and own.committed_us:
                 age_us = own.applied_us - own.committed_us
+            lag_bytes = own.lag_bytes
+            if lag_bytes is not None:  # what is not read yet; and what is read, as rows of that size
+                lag_bytes += sum(item.size_bytes for item in self._pending)
             return ChangeProgress(
-                own.position, max(age_us, 0) / 1e6, own.lag_bytes, sum(item.transactions for item in self._pending),
+                own.position, max(age_us, 0) / 1e6, lag_bytes, sum(item.transactions for item in self._pending),
                 own.transactions, own.committed_us, own.applied_us, own.held_bytes,
             )  # fmt: skip

@@ -320,7 +320,8 @@ class ChangeProgress:
         position: what is durable in the target.
         lag_s: age of the oldest transaction that is read and not applied, or of the last applied one's wait; 0 when the
             stream is at the end of the log.
-        lag_bytes: of the source's log; None if the source does not say. ``lag_transactions``: read and not applied.
+        lag_bytes: of the source's log what is not read, and of what is read and not applied the size of its rows; None
+            if the source does not say. ``lag_transactions``: read and not applied.
         committed_us: when the source committed the last transaction that was applied; ``applied_us``: when that was.
         held_bytes: log that the source keeps for the stream, if it says.
     """
