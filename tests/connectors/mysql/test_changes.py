@@ -179,7 +179,9 @@ def test_a_statement_that_reaches_rows_from_another_database_is_refused(source: 
             query(connection, "SET SESSION binlog_format = 'STATEMENT'")
             query(connection, "INSERT INTO y VALUES (1)")
             assert source.follow().events == {}
-            for statement in ("INSERT INTO x VALUES (1)", "UPDATE v SET v = 'b'"):
+            for statement in (
+                "INSERT INTO x VALUES (1)", "UPDATE v SET v = 'b'", f"CREATE TEMPORARY TABLE {ours}.t (id INT)",
+            ):  # fmt: skip
                 fresh = Source(source.settings, "t")
                 query(connection, statement)
                 with pytest.raises(StatementError, match=f"database {ours} .* not as rows"):

@@ -11,6 +11,7 @@ from mainstem.connectors.mysql import replica
 from mainstem.connectors.mysql.client import connect, query
 from mainstem.connectors.mysql.log_position import file_number
 from mainstem.contract.changes import GroupLimits
+from mainstem.errors import WireError
 from mainstem.model.change import SchemaChange, SchemaChangeKind, Truncate
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
@@ -231,6 +232,21 @@ def test_what_a_statement_made_of_values_without_a_word_in_the_log_is_told(
     (told,) = [part for part in source.follow().parts if isinstance(part, SchemaChange)]
     assert told.kind is SchemaChangeKind.COLUMNS
     assert (why in told.reason) if why else not told.reason
+
+
+def test_what_a_new_row_lacks_is_the_default_of_its_moment(source: Source) -> None:
+    image = "SET binlog_row_image = 'MINIMAL'"
+    source.run("ALTER TABLE t ADD COLUMN n INT DEFAULT 5")
+    source.follow()
+    source.run(image, "INSERT INTO t (id) VALUES (1)", "ALTER TABLE t ALTER n SET DEFAULT 6")
+    source.follow()
+    source.run(image, "INSERT INTO t (id) VALUES (2)")
+    seen = source.follow()
+    assert [row and row[-1] for _, row, _ in seen.events["t"]] == [b"5", b"6"]
+    source.run(image, "ALTER TABLE t ALTER n SET DEFAULT 7", "INSERT INTO t (id) VALUES (3)",
+               "ALTER TABLE t ALTER n SET DEFAULT 8")  # fmt: skip
+    with pytest.raises(WireError, match="default"):  # 7 is in no catalog any more
+        source.follow()
 
 
 def test_a_dropped_table_that_came_back_is_told_as_dropped(source: Source) -> None:

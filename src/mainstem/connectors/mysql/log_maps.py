@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import replace
 
 from mainstem.connectors.mysql.charsets import Charsets
 from mainstem.connectors.mysql.log_ahead import Ahead, Later
@@ -16,11 +17,15 @@ from mainstem.connectors.mysql.wire.gtid import Gtid, MariadbGtid
 from mainstem.connectors.mysql.wire.tablemap import TableMap
 from mainstem.model.change import SchemaChange, SchemaChangeKind
 from mainstem.model.names import TableId
+from mainstem.model.schema import Column, Default, DefaultKind
 
 _TWICE = (
     "its columns were changed more than once while the stream was behind, and the log does not name columns"
     " (binlog_row_metadata)"
 )
+
+
+_SETTING_DEFAULTS = frozenset({"default", "modify", "change"})
 
 
 class MustFlushError(Exception):
@@ -107,13 +112,24 @@ class TableMaps:
             self._doubt(source, later, least)
         return SchemaChange(SchemaChangeKind.COLUMNS, source, columns)
 
-    def look_ahead(self, statement: Statement, changes: Iterable[SchemaChange]) -> None:
-        """Columns were taken from the catalog behind a statement: for how long do they not hold yet?"""
-        fresh = {change.table: change.columns for change in changes if change.kind is SchemaChangeKind.COLUMNS}
-        later = self._ahead.later(self._place.file, self._place.offset, fresh.keys()) if fresh else {}
-        for table, last in later.items():
-            if not is_known(statement, fresh[table], last.words):
-                self._doubt(table, last, -1)
+    def look_ahead(self, statement: Statement, changes: Sequence[SchemaChange]) -> list[SchemaChange]:
+        """Columns were taken from the catalog behind a statement: for how long do they not hold yet?
+
+        Returns:
+            The changes, without defaults that a later statement may have set.
+        """
+        fresh = {change.table for change in changes if change.kind is SchemaChangeKind.COLUMNS}
+        later = self._ahead.later(self._place.file, self._place.offset, fresh) if fresh else {}
+        told = []
+        for change in changes:
+            rows = self._tables.get(change.table.schema, change.table.name)
+            if change.kind is SchemaChangeKind.COLUMNS and change.table in later and rows is not None:
+                last = later[change.table]
+                if shape(rows.layout) != shape(change.columns) and not is_known(statement, change.columns, last.words):
+                    self._doubt(change.table, last, -1)
+                change = replace(change, columns=_hidden(change.columns, rows.layout, last))
+            told.append(change)
+        return told
 
     def look_ahead_of_all(self) -> None:
         """The stream begins somewhere in the log, with the tables as they are today."""
@@ -134,3 +150,16 @@ class TableMaps:
         if self._place.is_ours(since):
             rows.since = None
         return True
+
+
+def _hidden(columns: Sequence[Column], before: Sequence[Column], later: Later) -> tuple[Column, ...]:
+    """Columns whose defaults are not what they were before, and may be those of a later statement: nobody can tell."""
+    known = {column.name: column for column in before}
+
+    def hidden(column: Column) -> Column:
+        old = known.get(column.name)
+        set_later = later.words is None or (column.name.lower() in later.words and later.words & _SETTING_DEFAULTS)
+        fresh = old is None or old.default != column.default
+        return replace(column, default=Default(DefaultKind.HIDDEN, "")) if fresh and set_later else column
+
+    return tuple(hidden(column) for column in columns)

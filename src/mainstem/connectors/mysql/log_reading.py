@@ -378,6 +378,8 @@ class LogReading:
             return self._xa(statement.name, event.header)
         if what is What.NOTHING:
             self._schema.forget_ways()
+            if not self._skipping and (ours := self._truncated(statement)):  # a temporary one has the name of ours
+                raise not_as_rows(ours[0].schema, self.place.where)
         elif not self._skipping:
             groups = self._statement(event, statement, text)
         if self.busy and not self._explicit:
@@ -401,7 +403,7 @@ class LogReading:
         changes = self._schema.after(
             statement, text, databases, lambda rows: rows.read and self._is_beyond(rows), event.status.sql_mode or 0
         )
-        self._maps.look_ahead(statement, changes)
+        changes = self._maps.look_ahead(statement, changes)
         return self._told(changes, event.header) if changes else None
 
     def _truncated(self, statement: Statement) -> tuple[TableId, ...]:
@@ -419,8 +421,10 @@ class LogReading:
         return groups
 
     def _load_query(self, event: log.LoadQuery) -> None:
-        if event.database in self._tables.databases():
-            raise not_as_rows(event.database, self.place.where)
+        text = event.statement.decode("utf-8", "replace")
+        statement = statements.read(text, event.database, folds=self.place.folds)
+        if databases := self._schema.concerned(statement, event.database, None):
+            raise not_as_rows(", ".join(sorted(databases)), self.place.where)
 
     def _roll_back(self, header: log.Header) -> Groups:
         """The transaction has come to nothing (a part of it could not be kept out of the log)."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from mainstem.connectors.mysql.log_layout import layout_behind
 from mainstem.connectors.mysql.log_tables import TableRows, Tables
 from mainstem.connectors.mysql.log_values import values_lost
-from mainstem.connectors.mysql.schema_watch import SchemaWatch, shape
+from mainstem.connectors.mysql.schema_watch import SchemaWatch, defaults, shape
 from mainstem.connectors.mysql.statements import Statement, What
 from mainstem.model.change import SchemaChange, SchemaChangeKind
 from mainstem.model.names import TableId
@@ -15,6 +15,7 @@ from mainstem.model.schema import Column
 
 # How tools for changes of a table's structure name the copy that they put in its place, with all of its rows.
 _SHADOWS = ("_{}_gho", "_{}_new", "__{}_new", "lhmn_{}", "__osc_new_{}")
+_SETTING_DEFAULTS = frozenset({"default", "modify", "change"})
 _MOVED = "another table took its name; whether it holds the same rows is not told by the log"
 _REORDERED = "its columns were put into another order by a later statement, and the log does not tell their names"
 _REPLACED = "rows came or went with a partition or a tablespace, which the log does not tell row by row"
@@ -129,12 +130,12 @@ class SchemaChanges:
         changes = []
         for rows in there:
             table = rows.table.source
-            if table in shapes and shapes[table] != shape(rows.layout):
+            if table in shapes and (shapes[table] != shape(rows.layout) or _may_set_defaults(statement)):
                 columns = self._watch.columns(table, rows.layout)
                 behind = layout_behind(statement, rows.layout, columns) if columns else ()
                 if behind is None:
                     changes.append(SchemaChange(SchemaChangeKind.LOST, table, statement=text, reason=_REORDERED))
-                elif behind and shape(behind) != shape(rows.layout):
+                elif behind and (shape(behind), defaults(behind)) != (shape(rows.layout), defaults(rows.layout)):
                     lost = values_lost(rows.layout, behind, sql_mode) if statement.what is What.ALTER else ""
                     changes.append(SchemaChange(SchemaChangeKind.COLUMNS, table, behind, statement=text, reason=lost))
         return changes
@@ -155,3 +156,8 @@ class SchemaChanges:
             if columns:
                 changes.append(SchemaChange(SchemaChangeKind.CREATED, table, columns, statement=text))
         return changes
+
+
+def _may_set_defaults(statement: Statement) -> bool:
+    """Whether a column may have another default now, of which the images of new rows may make use."""
+    return statement.words is None or bool(statement.words & _SETTING_DEFAULTS)

@@ -11,7 +11,7 @@ from mainstem.connectors.mysql.config import NOT_OF_THE_LEDGER
 from mainstem.connectors.mysql.log_side import Side
 from mainstem.errors import NotFoundError
 from mainstem.model.names import TableId
-from mainstem.model.schema import Column
+from mainstem.model.schema import Column, Default
 
 _NAMES = (
     "SELECT table_name FROM information_schema.tables"
@@ -45,6 +45,11 @@ def shape(columns: Iterable[Column]) -> Shape:
         )
         for column in columns
     )
+
+
+def defaults(columns: Iterable[Column]) -> tuple[Default | None, ...]:
+    """What new rows get where their images leave a column out (``binlog_row_image``)."""
+    return tuple(column.default for column in columns)
 
 
 class SchemaWatch:

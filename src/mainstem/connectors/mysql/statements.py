@@ -46,7 +46,8 @@ class Statement:
     Attributes:
         name: of a savepoint, of a database that is dropped; of XA the word behind it (``START``, ``COMMIT`` …) and its
             xid: ``COMMIT X'61',X'62',1``.
-        tables: those that are truncated, dropped, replaced, made or altered, as far as they can be read.
+        tables: those that are truncated, dropped, replaced, made or altered, as far as they can be read; with NOTHING
+            one that is made as a temporary one.
         careful: CREATE TABLE IF NOT EXISTS.
         renamed: old and new name, one pair after the other.
         words: all words and names in it, in lower case; None when it is too long to be looked through.
@@ -279,13 +280,14 @@ def _drop(tokens: _Tokens) -> Statement:
 
 def _create(tokens: _Tokens) -> Statement:
     replaced = tokens.take("OR", "REPLACE")
-    if tokens.take("TEMPORARY"):
-        return Statement(What.NOTHING)
+    temporary = tokens.take("TEMPORARY")
     if not tokens.take("TABLE"):
         return Statement(What.NOTHING)  # an index, a view, a user …: columns stay what they are
     careful = tokens.take("IF", "NOT", "EXISTS")
     table = tokens.table()
     tables = () if table is None else (table,)
+    if temporary:
+        return Statement(What.NOTHING, tables=tables)
     return Statement(What.TRUNCATE if replaced else What.CREATE, tables=tables, careful=careful)
 
 
