@@ -130,6 +130,43 @@ def test_a_table_that_goes_while_the_stream_runs_is_told(
     assert one.twin.rows["t"] == [(b"1",), (b"2",)]
 
 
+def test_tables_that_change_names_are_told_whether_rows_come_or_not(
+    sql: Sql, feed: MakeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roster, "LOOK_S", 0.1)
+    for name in ("a", "b", "c"):
+        sql.execute(f"CREATE TABLE {name} (id int PRIMARY KEY)")
+    one = feed("a", "b", "c")
+    with one.stream() as stream:
+        sql.execute("ALTER TABLE a RENAME TO x; ALTER TABLE b RENAME TO a; ALTER TABLE x RENAME TO b")
+        sql.execute("ALTER TABLE c RENAME TO c_old; CREATE TABLE c (id int PRIMARY KEY); INSERT INTO b VALUES (1)")
+        told: dict[str, SchemaChangeKind] = {}
+        while len(told) < 3:
+            (change,) = (
+                part
+                for part in parts_of(one.until(stream, lambda group: "SchemaChange" in repr(group), settle=False))
+                if isinstance(part, SchemaChange)
+            )
+            told[change.table.name] = change.kind
+            place = next(place for place, table in enumerate(one.tables) if table.source == change.table)
+            one.tables[place] = replace(one.tables[place], state=TableState.PAUSED)
+            stream.settle(one.tables[place])
+    assert told == dict.fromkeys("abc", SchemaChangeKind.LOST)
+
+
+def test_a_table_that_was_made_again_without_a_key_keeps_no_stream_from_going_on(
+    sql: Sql, feed: MakeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roster, "LOOK_S", 0.1)
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY)")
+    one = feed("t", "u")
+    sql.execute("DROP TABLE t; CREATE TABLE t (id int); INSERT INTO u VALUES (1)")
+    one.source.open(one.id, [table.source for table in one.tables], one.origin, "")
+    with one.stream() as stream:
+        told = parts_of(one.until(stream, lambda group: "SchemaChange" in repr(group)))[-1]
+    assert (told.kind, told.table.name, "REPLICA IDENTITY" in told.reason) == (SchemaChangeKind.LOST, "t", True)
+
+
 def test_a_table_that_comes_is_told_where_all_are_wanted(
     sql: Sql, feed: MakeFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:

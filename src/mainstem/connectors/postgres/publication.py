@@ -241,7 +241,8 @@ class Publications:
         """Have all tables published.
 
         Args:
-            again: a stream goes on: tables that are gone meanwhile do not hinder the others.
+            again: a stream goes on: tables that are gone meanwhile do not hinder the others, nor those that cannot be
+                published, which stay out (`Roster` tells of them).
 
         Raises:
             NotFoundError: a table does not exist.
@@ -249,6 +250,8 @@ class Publications:
         """
         found = members(connection, tables, self.names, gone=again)
         lacking = [member for member in found if not member.published]
+        if again and self.made:
+            lacking = [member for member in lacking if member.identified or inserts_only(options, member.id)]
         refuse_unidentified(lacking, options)
         refuse_untold(lacking if again or self.made else found)
         if not self.made:

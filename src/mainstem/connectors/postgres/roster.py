@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from mainstem.connectors.postgres.side import Side
-from mainstem.connectors.postgres.tables import Tables
+from mainstem.connectors.postgres.tables import TAKEN, Tables
 from mainstem.errors import MainstemError
 from mainstem.model.change import SchemaChange, SchemaChangeKind
 from mainstem.model.names import TableId
@@ -54,16 +54,24 @@ class Roster:
         gone = set(followed) - self._side.published(self._wanted.publications) - self._told
         new = {} if not self._wanted.schemas else self._side.newer(self._wanted.schemas, self._wanted.newest)
         came = {oid: id_ for oid, id_ in new.items() if id_ not in known and oid not in self._told}
-        if not gone and not came:
+        there = self._side.existing(sorted(followed))
+        moved = self._moved(followed, there) - gone - self._told
+        if not gone and not came and not moved:
             return
-        left = self._side.existing(sorted(gone))
-        changes = [_left(followed[oid], there=oid in left) for oid in sorted(gone)]
+        changes = [_left(followed[oid], there=oid in there) for oid in sorted(gone)]
+        changes += [SchemaChange(SchemaChangeKind.LOST, followed[oid], reason=TAKEN) for oid in sorted(moved)]
         for _, id_ in sorted(came.items()):
             changes.append(SchemaChange(SchemaChangeKind.CREATED, id_, self._side.columns_of(id_)))
         end = self._side.end()
         if end is not None:
-            self._told |= gone | set(came)
+            self._told |= gone | moved | set(came)
             self._waiting.extend((end, change) for change in changes)
+
+    def _moved(self, followed: Mapping[int, TableId], there: Mapping[int, TableId]) -> set[int]:
+        """Tables that have another name now, while a table has theirs: rows of that one are not in the log."""
+        renamed = {oid for oid, id_ in there.items() if id_ != followed[oid]}
+        taken = self._side.oids([followed[oid] for oid in sorted(renamed)]) if renamed else {}
+        return {oid for oid in renamed if followed[oid] in taken}
 
     def found(self, position: int, *, within: bool) -> Iterator[SchemaChange]:
         """What was found, once all that was written before is read."""
@@ -73,6 +81,9 @@ class Roster:
 
 def _left(table: TableId, *, there: bool) -> SchemaChange:
     if there:
-        reason = "it was taken out of the publication"
+        reason = (
+            "it is not in the publication: it was taken out, or was made again without a primary key, so that UPDATE and"
+            " DELETE do not say which row they are about (ALTER TABLE … REPLICA IDENTITY FULL helps)"
+        )
         return SchemaChange(SchemaChangeKind.LOST, table, reason=reason)
     return SchemaChange(SchemaChangeKind.DROPPED, table)

@@ -43,7 +43,10 @@ _PUBLISHED = (
     "SELECT c.oid FROM pg_catalog.pg_publication_tables t JOIN pg_catalog.pg_namespace n ON n.nspname = t.schemaname"
     " JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename WHERE t.pubname = ANY(%s)"
 )
-_EXISTING = "SELECT oid FROM pg_catalog.pg_class WHERE oid = ANY(%s::oid[])"
+_EXISTING = """
+SELECT c.oid, n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = ANY(%s::oid[])
+"""
 _NEWER = """
 SELECT c.oid, n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid > %s AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p'
@@ -170,9 +173,10 @@ class Side:
         """The oids of the tables of these publications."""
         return {int(oid) for (oid,) in self._ask(_PUBLISHED, list(publications))}
 
-    def existing(self, oids: Sequence[int]) -> set[int]:
-        """Those of the relations that are there."""
-        return {int(oid) for (oid,) in self._ask(_EXISTING, list(oids))} if oids else set()
+    def existing(self, oids: Sequence[int]) -> dict[int, TableId]:
+        """Those of the relations that are there, under the names that they have now."""
+        found = self._ask(_EXISTING, list(oids)) if oids else ()
+        return {int(oid): TableId(schema, name) for oid, schema, name in found}
 
     def newer(self, schemas: Sequence[str], oid: int) -> dict[int, TableId]:
         """Tables of these schemas, or of all, that were made after the one with an oid."""

@@ -19,12 +19,14 @@ from mainstem.connectors.postgres.side import Side
 from mainstem.errors import StatementError
 from mainstem.model.change import SchemaChange, SchemaChangeKind
 from mainstem.model.names import TableId
+from mainstem.model.run import TableState
 from mainstem.model.stream import StreamTable
 from mainstem.native.changerows import ChangeRows
 from mainstem.native.pgoutput import LogDecoder
 
 _FOR_EVER = 2**64
 _NO_COLUMNS = "the log holds none of its columns, and so nothing of its rows"
+TAKEN = "tables have changed names; whether the one that has its name now holds the same rows is not told by the log"
 
 
 class Tables:
@@ -37,7 +39,7 @@ class Tables:
 
     Attributes:
         missing: what is to be told at the start.
-        known: the stream's tables.
+        known: the stream's tables, but for those that were dropped: another one of such a name is new.
         followed_oids: of those that are followed now. Both are made anew and not changed, so that any thread may look.
     """
 
@@ -63,7 +65,7 @@ class Tables:
 
     def _list_followed(self) -> None:
         tables, oids = self._tables, self._oids.items()
-        self.known = frozenset(tables)
+        self.known = frozenset(id_ for id_, table in tables.items() if table.state is not TableState.SKIPPED)
         self.followed_oids = {oid: id_ for oid, id_ in oids if id_ in tables and tables[id_].state in FOLLOWED}
 
     def _missing(self, added: Mapping[int, int], start: int) -> list[SchemaChange]:
@@ -103,7 +105,7 @@ class Tables:
 
     def settle(self, table: StreamTable, decoder: LogDecoder) -> None:
         """How a table's rows are read from here on; those that were gathered have been taken."""
-        found = self._side.oids([table.source])
+        found = self._side.oids([table.source]) if table.state in FOLLOWED else {}
         if found:
             self._oids = {oid: id_ for oid, id_ in self._oids.items() if id_ != table.source}
             self._oids.update({oid: id_ for id_, oid in found.items()})
@@ -129,15 +131,22 @@ class Tables:
         if table is None or table.state not in FOLLOWED or commit_lsn < read_place(table.since).lsn:
             return None
         if known is None:  # another table has this name now
-            return SchemaChange(SchemaChangeKind.LOST, sent.id, reason="another table has its name now")
+            return SchemaChange(SchemaChangeKind.LOST, sent.id, reason=TAKEN)
         accepted = self._accepted.get(known)
         if accepted is not None and (accepted.id, accepted.columns) == (sent.id, sent.columns):
             return None
+        if known != sent.id and self._is_of_another(sent):
+            return SchemaChange(SchemaChangeKind.LOST, known, reason=TAKEN)
         if known != sent.id:
             return SchemaChange(SchemaChangeKind.RENAMED, known, self._side.columns(sent), sent.id)
         if differs(sent, self._side.types(sent), table.layout):
             return SchemaChange(SchemaChangeKind.COLUMNS, known, self._side.columns(sent))
         return None
+
+    def _is_of_another(self, sent: SentTable) -> bool:
+        """Whether the name that a table has now is that of another one of the stream."""
+        other = self._tables.get(sent.id)
+        return other is not None and other.state is not TableState.SKIPPED
 
     def obstacle(self, sent: SentTable, commit_lsn: int) -> SchemaChange | None:
         """Why a table's rows cannot be read as they are sent now, if they cannot."""
