@@ -81,11 +81,16 @@ def test_a_table_that_is_paused_comes_back_by_a_new_copy(route: Route) -> None:
     with following(route) as stream, stream.running() as replication:
         route.source.run("ALTER TABLE a RENAME COLUMN v TO w", "INSERT INTO a VALUES (5000, 'x')")
         wait_until(lambda: _state(replication, "a") is TableState.PAUSED)
-        replication.resync(["a"])  # too early: the target still lacks the column
-        wait_until(lambda: _state(replication, "a") is TableState.FAILED, stream.said)
-        assert "lacks the column" in next(table.error for table in replication.progress().tables)
         route.target.run("ALTER TABLE a RENAME COLUMN v TO w")
         replication.resync(["a"])
+        wait_until(lambda: _state(replication, "a") is TableState.STREAMING, stream.said)
+        route.source.run("ALTER TABLE a DROP COLUMN w, ADD COLUMN x VARCHAR(20)", "INSERT INTO a VALUES (5002, 'x')")
+        wait_until(lambda: _state(replication, "a") is TableState.PAUSED)
+        replication.resync(["a"])  # it was not renamed
+        wait_until(lambda: _state(replication, "a") is TableState.STREAMING, stream.said)
+        route.target.run("DROP TABLE a")
+        replication.resync(["a"])
+        wait_until(lambda: _state(replication, "a") is not TableState.STREAMING, stream.said)
         wait_until(lambda: _state(replication, "a") is TableState.STREAMING, stream.said)
         route.source.run("INSERT INTO a VALUES (5001, 'y')")
         stream.wait_equal()
@@ -188,6 +193,28 @@ def test_a_table_that_is_made_while_the_stream_runs_is_added(route: Route) -> No
         route.source.run("INSERT INTO late VALUES (5001, 'y')", "INSERT INTO a VALUES (5001, 'y')")
         stream.wait_equal()
         assert [(line.table.name, line.outcome) for line in replication.schema_changes()] == [("late", "applied")]
+
+
+@pytest.mark.parametrize("route", [(MYSQL, POSTGRES)], indirect=True, ids="-".join)
+def test_a_table_that_cannot_be_added_or_was_made_again_is_told_and_hinders_no_other(route: Route) -> None:
+    _make(route, "a", "again")
+    with following(route) as stream:
+        with stream.running() as replication:
+            route.source.run("DROP TABLE again")
+            wait_until(lambda: len(replication.schema_changes()) == 1, stream.said)
+            route.source.run("RENAME TABLE a TO old", "INSERT INTO old VALUES (5000, 'x')")
+            wait_until(lambda: len(replication.schema_changes()) == 2, stream.said)
+            _make(route, "again")
+            wait_until(lambda: _state(replication, "again") is TableState.PAUSED, stream.said)
+            replication.resync(["again"])
+            wait_until(lambda: _state(replication, "again") is TableState.STREAMING, stream.said)
+        _make(route, "a", "late")  # the target's table a is that of old
+        with stream.running() as replication:
+            wait_until(lambda: replication.schema_changes()[-1].outcome == "paused", stream.said)
+            wait_until(lambda: "late" in {table.source.name for table in replication.progress().tables}, stream.said)
+            wait_until(lambda: _state(replication, "late") is TableState.STREAMING, stream.said)
+            assert "is that of" in replication.schema_changes()[-1].detail
+        assert route.target.run("SELECT count(*) FROM a") == [(2001,)]
 
 
 @CROSS

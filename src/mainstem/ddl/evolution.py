@@ -67,14 +67,23 @@ def follow(
     source: Dialect,
     target: TargetDialect,
     overrides: Mapping[str, str],
+    *,
+    anew: bool = False,
 ) -> Change:
-    """What the target's table must become for rows of these columns."""
+    """What the target's table must become for rows of these columns.
+
+    Args:
+        anew: its rows are to be copied anew: a column under another name is a new one, and one that the target lacks
+            is added, whenever it came.
+    """
+    if anew:
+        shape = replace(shape, layout=tuple(column for column in shape.layout if not _is_lacking(shape, column)))
     old = {column.name: column for column in shape.layout}
     new = {column.name: column for column in columns}
     gone = [column for column in shape.layout if column.name not in new]
     added = [column for column in columns if column.name not in old]
     change = Change(shape.plan)
-    renamed = _renamed(shape, gone, added, columns)
+    renamed = None if anew else _renamed(shape, gone, added, columns)
     if renamed is not None:
         _obstacle_of_rename(shape, renamed, target, change)
         return change
@@ -112,6 +121,11 @@ def _recomputed(shape: Shape, column: Column, layout: Layout, target: TargetDial
     elif own is not None and column.generated is not None:
         change.copy = True
         change.told.append(f"what {column.name} became by its new expression is not in the log")
+
+
+def _is_lacking(shape: Shape, column: Column) -> bool:
+    known = next((item for item in shape.plan.columns if item.source == column.name), None)
+    return known is not None and known.target.lower() not in shape.there
 
 
 def _renamed(

@@ -68,19 +68,26 @@ class Evolution:
         """
         if table is None:
             return self._unknown(change, position)
+        if table.state is TableState.SKIPPED and change.kind is SchemaChangeKind.CREATED:
+            return self._pause(
+                change, table, position, [f"it was made again; {table.plan.target} has the rows of before"]
+            )
         if table.state not in _FOLLOWING:
             return Outcome(settled=table)
         return _KINDS[change.kind](self, change, table, position)
 
-    def to_columns(self, table: StreamTable, columns: tuple[Column, ...]) -> Sequence[str]:
-        """Statements for a target's table that is to be copied anew with these columns; none where people decide."""
+    def to_columns(self, table: StreamTable, columns: tuple[Column, ...]) -> tuple[Sequence[str], Sequence[str]]:
+        """For a target's table that is to be copied anew with these columns: statements, and what people have to do.
+
+        Neither where people decide about all of it.
+        """
         if self._options.changes.schema_changes is not SchemaChangePolicy.APPLY:
-            return ()
+            return (), ()
         try:
-            found = self._followed(table, columns)
+            found = self._followed(table, columns, anew=True)
         except PlanError:
-            return ()
-        return () if found.obstacles else found.statements
+            return (), ()
+        return found.statements, found.obstacles
 
     def refused(self, outcome: Outcome, error: MainstemError) -> Outcome:
         """The target refused a statement: the table waits."""
@@ -136,8 +143,8 @@ class Evolution:
         line = self._record(change, position, PAUSED if found.copy else APPLIED, detail)
         return Outcome(found.statements, [changed], records=[line], settled=changed)
 
-    def _followed(self, table: StreamTable, columns: tuple[Column, ...]) -> Change:
-        """Ask the target what it has, and what it would have to become."""
+    def _followed(self, table: StreamTable, columns: tuple[Column, ...], *, anew: bool = False) -> Change:
+        """Ask the target what it has, and what it would have to become; ``anew`` as of `follow`."""
         plan = table.plan
         with self._target.spec.inspector(self._target.settings) as inspector:
             dialect = inspector.target_dialect()
@@ -150,7 +157,7 @@ class Evolution:
             raise PlanError(f"{self._target.spec.title} cannot be a target")
         selection = wanted([table.source], self._options)[table.source]
         shape = Shape(plan, table.layout, selection, there)
-        return follow(shape, columns, self._source.spec.dialect, dialect, self._options.type_overrides)
+        return follow(shape, columns, self._source.spec.dialect, dialect, self._options.type_overrides, anew=anew)
 
     def _ignore(self, change: SchemaChange, table: StreamTable, found: Change, position: str) -> Outcome:
         """Go on with the columns that there were, if they are all there."""

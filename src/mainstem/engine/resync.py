@@ -25,21 +25,24 @@ from mainstem.engine.applying import Applying, ReadAgainError
 from mainstem.engine.control import Interrupts
 from mainstem.engine.denied import only
 from mainstem.engine.endpoint import Endpoint
-from mainstem.engine.evolution import RESYNC_REMEDY
+from mainstem.engine.evolution import PAUSED, RESYNC_REMEDY
 from mainstem.engine.handover import WAITING, HandOver, plan_options, stream_tables, to_copy
 from mainstem.engine.means import Means
 from mainstem.engine.planjson import plan_from_json, plan_to_json
 from mainstem.engine.planner import look
-from mainstem.engine.present import present_columns, shape
+from mainstem.engine.present import present_columns
+from mainstem.engine.progress import now_us
 from mainstem.engine.retry import worth_waiting
 from mainstem.engine.standing import ACTIVE, Standing
-from mainstem.errors import CancelledError, MainstemError, TakenOverError
+from mainstem.errors import CancelledError, MainstemError, PlanError, TakenOverError
+from mainstem.model.change import SchemaChangeKind
 from mainstem.model.event import Level
 from mainstem.model.names import TableId
 from mainstem.model.plan import MigrationPlan
 from mainstem.model.run import SchemaPolicy, SnapshotPolicy, TableSelection, TableState, WriteMode
-from mainstem.model.stream import StreamTable
+from mainstem.model.stream import SchemaRecord, StreamTable
 
+NEW_REMEDY = "mend the cause, then start the stream again"
 _NOTE = "hold:"  # a note of the ledger: the position from which the stream is to be read again
 
 
@@ -104,6 +107,7 @@ class Copier:
         self._tracker, self._requests = means.tracker, requests
         self._over = threading.Event()
         self._hold = hold
+        self._to_do: dict[TableId, Sequence[str]] = {}  # on the target, by people, before a table can be copied
 
     def hold(self) -> str:
         """The position that the source must keep its log from, or empty."""
@@ -118,22 +122,29 @@ class Copier:
     def run(self, writer: Applying) -> None:
         """Go on with what an earlier connection or start has left, then copy what is asked for."""
         standing = writer.site.standing
+        again: list[TableId] = []
         with self._means.target.ledger(ledger_id(self._stream_id)) as ledger:
             if ledger.known_plan() and held(ledger):
                 names = [table.source for table in plan_from_json(ledger.known_plan()).tables]
-                self._try(names, ledger, writer, standing)
+                again = self._try(names, ledger, writer, standing)
             elif ledger.known_plan():  # of a copy that was not begun: it will be
                 ledger.finish(keep=False)
             left = [table.source for table in standing.durable_tables if table.state in WAITING]
-            if left:
-                self._requests.add(left)
+            self._requests.add(table for table in left if table not in again)
         while True:
+            for table in again:
+                with self._means.target.ledger(ledger_id(self._stream_id)) as ledger:
+                    self._try([table], ledger, writer, standing)
             tables = self._requests.take(self._over)
             with self._means.target.ledger(ledger_id(self._stream_id)) as ledger:
-                self._try(tables, ledger, writer, standing)
+                again = self._try(tables, ledger, writer, standing)
 
-    def _try(self, tables: list[TableId], ledger: Ledger, writer: Applying, standing: Standing) -> None:
-        """Copy tables; what cannot be planned or copied does not end the stream."""
+    def _try(self, tables: list[TableId], ledger: Ledger, writer: Applying, standing: Standing) -> list[TableId]:
+        """Copy tables; what cannot be planned or copied does not end the stream.
+
+        Returns:
+            Those that are to be tried one by one, as one of them stands in the way of all.
+        """
         begun = False
         try:
             if not ledger.known_plan():
@@ -149,17 +160,21 @@ class Copier:
                 if not begun:
                     self._requests.add(tables)
                 raise
-            self._failed(tables, exc, writer, standing)
+            alone = len(tables) == 1
+            if alone:
+                self._failed(tables[0], exc, writer, standing)
             if ledger.known_plan():
                 ledger.finish(keep=False)
             self._hold = ""
+            return [] if alone else tables
+        return []
 
     def _begin(self, tables: Sequence[TableId], ledger: Ledger, writer: Applying, standing: Standing) -> None:
         """Plan, mark the tables as being copied, empty them, and hold the log from here on."""
         there = {table.source: table for table in standing.durable_tables}
         known = {table: there[table] for table in tables if table in there}
         self._reshape(known, writer)
-        plan, planned = self._plan(tables, known, standing)
+        plan, planned, made = self._plan(tables, known, standing)
         copied = {table.source for table in plan.tables}
         following = [table for table in planned if table.source not in copied]
         waiting = [_copying(table) for table in planned if table.source in copied]
@@ -175,7 +190,7 @@ class Copier:
         self._order(writer, mark)
         ledger.open(plan_to_json(plan))
         for table in waiting:
-            if table.source in known:
+            if table.source in known and table.plan.target not in made:
                 ledger.forget(table.source, table.plan.target)
                 self._tracker.say(f"{table.source}: its rows in {table.plan.target} are deleted, and copied anew")
         ledger.note(_NOTE + json.dumps(self._hold))  # from here on the copy is gone on with
@@ -184,17 +199,21 @@ class Copier:
     def _reshape(self, known: Mapping[TableId, StreamTable], writer: Applying) -> None:
         """Give tables of the target the columns that their sources have now; what is refused shows in the plan."""
         now = present_columns(self._source, list(known))
+        self._to_do = {}
         for source, table in known.items():
-            if source in now and shape(now[source]) != shape(table.layout):
-                for statement in writer.evolution.to_columns(table, now[source]):
+            if source in now:
+                statements, self._to_do[source] = writer.evolution.to_columns(table, now[source])
+                for statement in statements:
                     self._order(writer, partial(writer.run_statement, statement))
 
     def _plan(
         self, tables: Sequence[TableId], known: Mapping[TableId, StreamTable], standing: Standing
-    ) -> tuple[MigrationPlan, tuple[StreamTable, ...]]:
-        """The plan of these tables as they are now; the log of those that are new (or made anew) is kept.
+    ) -> tuple[MigrationPlan, tuple[StreamTable, ...], set[TableId]]:
+        """The plan of these tables as they are now, and what the target lacks; the log of those that are new is kept.
 
         Of the new ones those that the target has with rows are not copied, as at a stream's start.
+
+        Raises `PlanError`: the table of the target is that of another one, which had this name before.
         """
         options = only(plan_options(self._means.options), tables)
         options = replace(
@@ -204,12 +223,14 @@ class Copier:
             schema_policy=SchemaPolicy.CREATE_MISSING,
         )
         planned = look(self._source, self._means.end, options)
+        _check_apart(planned.plan, standing)
         every = dict.fromkeys([*(table.source for table in standing.durable_tables), *tables])
         self._changes.open(self._stream_id, list(every), standing.origin, "")
         first = {table.source for table in to_copy(planned, options)}
         copied = tuple(table for table in planned.plan.tables if table.source in known or table.source in first)
         self._tracker.plan(planned.plan)
-        return replace(planned.plan, tables=copied), stream_tables(planned, copied, self._source)
+        made = {table.target for table in copied if table.target not in planned.existing}
+        return replace(planned.plan, tables=copied), stream_tables(planned, copied, self._source), made
 
     def _copy(self, ledger: Ledger, writer: Applying, standing: Standing) -> None:
         """Copy what the ledger's plan names, unless that is done; then the stream is read again."""
@@ -241,18 +262,21 @@ class Copier:
         failpoints.hit("resync.rewound")
         raise ReadAgainError("tables were copied")
 
-    def _failed(self, tables: list[TableId], error: MainstemError, writer: Applying, standing: Standing) -> None:
-        for table in tables:
-            self._tracker.say(
-                f"{table} cannot be copied: {error}", level=Level.ERROR, part="source", table=str(table),
-                code=error.code,
-            )  # fmt: skip
-        failed = [
-            replace(table, state=TableState.FAILED, error=error.message, remedy=RESYNC_REMEDY)
-            for table in standing.durable_tables
-            if table.source in tables
-        ]
-        self._order(writer, lambda: writer.save_tables(failed))
+    def _failed(self, table: TableId, error: MainstemError, writer: Applying, standing: Standing) -> None:
+        self._tracker.say(
+            f"{table} cannot be copied: {error}", level=Level.ERROR, part="source", table=str(table), code=error.code
+        )
+        message = "; ".join([error.message, *self._to_do.get(table, ())])
+        known = next((known for known in standing.durable_tables if known.source == table), None)
+        if known is None:
+            detail = f"it cannot be copied: {message}{f' ({error.remedy})' if error.remedy else ''}; {NEW_REMEDY}"
+            line = SchemaRecord(
+                table, str(SchemaChangeKind.CREATED), standing.checkpoint.position, PAUSED, detail, now_us()
+            )
+            self._order(writer, lambda: writer.alone(lambda: writer.applier.record(line)))
+            return
+        failed = replace(known, state=TableState.FAILED, error=message, remedy=RESYNC_REMEDY)
+        self._order(writer, lambda: writer.save_tables([failed]))
 
     def _order(self, writer: Applying, work: Callable[[], object]) -> None:
         """Have the writer do this, and wait for it."""
@@ -268,6 +292,19 @@ class Copier:
         while not done.wait(0.2):
             if self._over.is_set():
                 raise CancelledError("the connection is over")
+
+
+def _check_apart(plan: MigrationPlan, standing: Standing) -> None:
+    """`PlanError` where rows of two tables of the source would come together in one of the target."""
+    owners = {known.plan.target: known.source for known in standing.durable_tables}
+    for table in plan.tables:
+        owner = owners.get(table.target, table.source)
+        if owner != table.source:
+            raise PlanError(
+                f"the target's table {table.target} is that of {owner}, which had this name before",
+                remedy=f"give {table.source} another name in the source, or replicate it by another stream",
+                table=str(table.source),
+            )
 
 
 def _copying(table: StreamTable) -> StreamTable:

@@ -11,6 +11,7 @@ from mainstem.connectors.mysql.schema_watch import SchemaWatch, defaults, shape
 from mainstem.connectors.mysql.statements import Statement, What
 from mainstem.model.change import SchemaChange, SchemaChangeKind
 from mainstem.model.names import TableId
+from mainstem.model.run import TableState
 from mainstem.model.schema import Column
 
 # How tools for changes of a table's structure name the copy that they put in its place, with all of its rows.
@@ -150,7 +151,8 @@ class SchemaChanges:
         changes = []
         for name in sorted(made):
             table = TableId(database, name)
-            if table in renamed or self._tables.get(database, name) is not None:
+            known = self._tables.get(database, name)
+            if table in renamed or (known is not None and known.table.state is not TableState.SKIPPED):
                 continue
             columns: tuple[Column, ...] = self._watch.columns(table)
             if columns:

@@ -251,7 +251,8 @@ class Publications:
         found = members(connection, tables, self.names, gone=again)
         lacking = [member for member in found if not member.published]
         if again and self.made:
-            lacking = [member for member in lacking if member.identified or inserts_only(options, member.id)]
+            told = [member for member in lacking if not member.untold]
+            lacking = [member for member in told if member.identified or inserts_only(options, member.id)]
         refuse_unidentified(lacking, options)
         refuse_untold(lacking if again or self.made else found)
         if not self.made:

@@ -82,8 +82,8 @@ class Roster:
 def _left(table: TableId, *, there: bool) -> SchemaChange:
     if there:
         reason = (
-            "it is not in the publication: it was taken out, or was made again without a primary key, so that UPDATE and"
-            " DELETE do not say which row they are about (ALTER TABLE … REPLICA IDENTITY FULL helps)"
+            "it is not in the publication: it was taken out, or was made again without a primary key, so that UPDATE"
+            " and DELETE do not say which row they are about (ALTER TABLE … REPLICA IDENTITY FULL helps)"
         )
         return SchemaChange(SchemaChangeKind.LOST, table, reason=reason)
     return SchemaChange(SchemaChangeKind.DROPPED, table)
