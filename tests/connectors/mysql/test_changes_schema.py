@@ -255,6 +255,18 @@ def test_a_dropped_table_that_came_back_is_told_as_dropped(source: Source) -> No
     assert ("dropped", "u") in changes(source.follow())
 
 
+def test_a_truncate_tells_nothing_of_what_a_later_statement_did(source: Source) -> None:
+    source.run(
+        "TRUNCATE TABLE t",
+        "INSERT INTO t (id, a) VALUES (1, 'a')",
+        "ALTER TABLE t ADD COLUMN b INT",
+        "INSERT INTO t (id, a, b) VALUES (2, 'a', 7)",
+    )
+    seen = source.follow()
+    assert changes(seen) == [("columns", "t")]
+    assert [row for _, row, _ in seen.events["t"]] == [(b"1", b"a", None), (b"2", b"a", None, b"7")]
+
+
 @pytest.mark.parametrize("metadata", ["FULL", "MINIMAL"])
 def test_columns_are_those_behind_the_statement_while_the_catalog_is_ahead(
     source: Source, mariadb_server: ConnectionSettings, metadata: str

@@ -126,6 +126,8 @@ class SchemaChanges:
         self, statement: Statement, text: str, ours: list[TableRows], names: set[str], sql_mode: int
     ) -> list[SchemaChange]:
         """Those that it names and that look otherwise. What is not there was dropped or renamed later, which comes."""
+        if statement.what is What.TRUNCATE:  # the catalog may show what only a later statement did
+            return []
         there = [rows for rows in ours if rows.table.source.name in names and statement.about(rows.table.source)]
         shapes = self._watch.shapes([rows.table.source for rows in there]) if there else {}
         changes = []

@@ -91,7 +91,7 @@ _SIMPLE = {
     # What these do to rows or structure of tables is nothing, or comes as row events.
     **dict.fromkeys(
         ("GRANT", "REVOKE", "ANALYZE", "FLUSH", "KILL", "USE", "LOCK", "UNLOCK", "HANDLER", "CHECK", "CHECKSUM",
-         "INSTALL", "UNINSTALL", "PURGE", "RESET", "CHANGE", "BINLOG", "SHUTDOWN", "SHOW", "RELEASE"),
+         "OPTIMIZE", "INSTALL", "UNINSTALL", "PURGE", "RESET", "CHANGE", "BINLOG", "SHUTDOWN", "SHOW", "RELEASE"),
         What.NOTHING,
     ),
 }  # fmt: skip
