@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
 from mainstem import failpoints
 from mainstem.errors import ConflictError, NotFoundError
-from mainstem.model.run import ChangeErrorPolicy, TableState
+from mainstem.model.run import ChangeErrorPolicy, RowErrorPolicy, TableState
 from tests.e2e.routes import CROSSING, MYSQL, POSTGRES, Route
 from tests.e2e.streams import cdc, following, wait_until
 
@@ -154,6 +155,24 @@ def test_the_writers_may_be_moved_once_all_is_applied_and_equal(route: Route) ->
         report = replication.cutover(30.0, quiet_s=0.5)
         assert not report.safe
         assert "has 3 rows" in report.problems[0]
+
+
+@CROSS
+def test_a_new_copy_forgets_what_the_first_one_put_aside(route: Route) -> None:
+    kind, refused = {MYSQL: ("VARCHAR(20)", r"'a\0b'"), POSTGRES: ("float8", "'NaN'")}[route.source.settings.type]
+    for table in ("a", "b"):
+        route.source.run(
+            f"CREATE TABLE {table} (id INT PRIMARY KEY, v {kind})", f"INSERT INTO {table} VALUES (1, {refused})"
+        )
+    own = {MYSQL: "mainstem_rejected_row", POSTGRES: "mainstem.rejected_row"}[route.target.settings.type]
+    aside = f"SELECT table_name FROM {own} ORDER BY table_name"
+    quarantine = replace(cdc(), row_errors=RowErrorPolicy.QUARANTINE)
+    with following(route, quarantine) as stream, stream.running() as replication:
+        assert route.target.run(aside) == [("a",), ("b",)]
+        route.source.run("UPDATE a SET v = '1'")
+        replication.resync(["a"])
+        stream.wait_rows(aside, [("b",)])
+        stream.wait_rows("SELECT id FROM a", [(1,)])
 
 
 @CROSS

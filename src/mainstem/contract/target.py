@@ -65,8 +65,12 @@ class Ledger(AbstractContextManager["Ledger"], Protocol):
         """Write the table's chunks down, none of them done."""
         ...
 
-    def forget(self, table: TableId, target: TableId) -> None:
-        """Empty the target table, forget its chunks and its rejected rows, in one step: it is to be cut anew."""
+    def forget(self, table: TableId, target: TableId, former: str = "") -> None:
+        """Empty the target table, forget its chunks and its rejected rows, in one step: it is to be cut anew.
+
+        Args:
+            former: another run, which copied it before; its rejected rows of the table are forgotten too.
+        """
         ...
 
     def note(self, text: str) -> None:

@@ -191,7 +191,7 @@ class Copier:
         ledger.open(plan_to_json(plan))
         for table in waiting:
             if table.source in known and table.plan.target not in made:
-                ledger.forget(table.source, table.plan.target)
+                ledger.forget(table.source, table.plan.target, former=self._stream_id)
                 self._tracker.say(f"{table.source}: its rows in {table.plan.target} are deleted, and copied anew")
         ledger.note(_NOTE + json.dumps(self._hold))  # from here on the copy is gone on with
         failpoints.hit("resync.marked")

@@ -170,12 +170,12 @@ class MysqlLedger:
                 ],
             )
 
-    def forget(self, table: TableId, target: TableId) -> None:
+    def forget(self, table: TableId, target: TableId, former: str = "") -> None:
         """Empty the target table, forget its chunks and its rejected rows, in one transaction (as TRUNCATE cannot)."""
         with self._held():
             self._query(f"DELETE FROM {_DIALECT.qualified(target)}")
-            for own in ("mainstem_chunk", "mainstem_rejected_row"):
-                self._query(f"DELETE FROM {own} WHERE {_OF_TABLE}", self._run_id, table.schema, table.name)
+            for own, run_id in (("chunk", self._run_id), ("rejected_row", self._run_id), ("rejected_row", former)):
+                self._query(f"DELETE FROM mainstem_{own} WHERE {_OF_TABLE}", run_id, table.schema, table.name)
 
     def note(self, text: str) -> None:
         """Remember something about the run, once."""

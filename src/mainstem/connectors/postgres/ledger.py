@@ -193,15 +193,15 @@ class PostgresLedger:
                 ],
             )
 
-    def forget(self, table: TableId, target: TableId) -> None:
+    def forget(self, table: TableId, target: TableId, former: str = "") -> None:
         """Empty the target table, forget the table's chunks and its rejected rows, in one transaction."""
         with self._held():
             (name,) = own_rows(self._connection, [target])
             self._empty(name)
-            for own in ("chunk", "rejected_row"):
+            for own, run_id in (("chunk", self._run_id), ("rejected_row", self._run_id), ("rejected_row", former)):
                 self._connection.execute(
                     f"DELETE FROM {SCHEMA}.{own} WHERE run_id = %s AND table_schema = %s AND table_name = %s",
-                    (self._run_id, table.schema, table.name),
+                    (run_id, table.schema, table.name),
                 )
 
     def _empty(self, name: str) -> None:
