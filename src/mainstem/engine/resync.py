@@ -63,11 +63,18 @@ class Requests:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._waiting: deque[TableId] = deque()
+        self._alone: deque[TableId] = deque()
 
     def add(self, tables: Iterable[TableId]) -> None:
         """Have these copied once what is being copied is done."""
         with self._changed:
             self._waiting.extend(table for table in tables if table not in self._waiting)
+            self._changed.notify_all()
+
+    def add_alone(self, tables: Iterable[TableId]) -> None:
+        """Have these copied after all others, one by one."""
+        with self._changed:
+            self._alone.extend(table for table in tables if table not in self._alone)
             self._changed.notify_all()
 
     def wake(self) -> None:
@@ -76,13 +83,13 @@ class Requests:
             self._changed.notify_all()
 
     def take(self, over: threading.Event) -> list[TableId]:
-        """All that waits; waits for some. `CancelledError` when it is over."""
+        """All that waits, or one that is to be copied alone; waits for some. `CancelledError` when it is over."""
         with self._changed:
-            while not self._waiting:
+            while not self._waiting and not self._alone:
                 if over.is_set():
                     raise CancelledError("the connection is over")
                 self._changed.wait(0.5)
-            found = list(self._waiting)
+            found = list(self._waiting) or [self._alone.popleft()]
             self._waiting.clear()
             return found
 
@@ -122,29 +129,21 @@ class Copier:
     def run(self, writer: Applying) -> None:
         """Go on with what an earlier connection or start has left, then copy what is asked for."""
         standing = writer.site.standing
-        again: list[TableId] = []
         with self._means.target.ledger(ledger_id(self._stream_id)) as ledger:
             if ledger.known_plan() and held(ledger):
                 names = [table.source for table in plan_from_json(ledger.known_plan()).tables]
-                again = self._try(names, ledger, writer, standing)
+                self._try(names, ledger, writer, standing)
             elif ledger.known_plan():  # of a copy that was not begun: it will be
                 ledger.finish(keep=False)
             left = [table.source for table in standing.durable_tables if table.state in WAITING]
-            self._requests.add(table for table in left if table not in again)
+            self._requests.add(left)
         while True:
-            for table in again:
-                with self._means.target.ledger(ledger_id(self._stream_id)) as ledger:
-                    self._try([table], ledger, writer, standing)
             tables = self._requests.take(self._over)
             with self._means.target.ledger(ledger_id(self._stream_id)) as ledger:
-                again = self._try(tables, ledger, writer, standing)
+                self._try(tables, ledger, writer, standing)
 
-    def _try(self, tables: list[TableId], ledger: Ledger, writer: Applying, standing: Standing) -> list[TableId]:
-        """Copy tables; what cannot be planned or copied does not end the stream.
-
-        Returns:
-            Those that are to be tried one by one, as one of them stands in the way of all.
-        """
+    def _try(self, tables: list[TableId], ledger: Ledger, writer: Applying, standing: Standing) -> None:
+        """Copy tables; what cannot be planned or copied ends neither the stream nor the copy of the others."""
         begun = False
         try:
             if not ledger.known_plan():
@@ -166,8 +165,8 @@ class Copier:
             if ledger.known_plan():
                 ledger.finish(keep=False)
             self._hold = ""
-            return [] if alone else tables
-        return []
+            if not alone:
+                self._requests.add_alone(tables)
 
     def _begin(self, tables: Sequence[TableId], ledger: Ledger, writer: Applying, standing: Standing) -> None:
         """Plan, mark the tables as being copied, empty them, and hold the log from here on."""
