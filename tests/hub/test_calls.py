@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from mainstem.contract import opened as opening
 from mainstem.contract.inspector import TableStatus
 from mainstem.errors import (
     CancelledError,
@@ -46,6 +47,7 @@ class Desk:
         self.begun = threading.Event()
         self.go = threading.Event()
         self.interrupted = threading.Event()
+        self.hung_up = threading.Event()
 
     def turned(self, tables: Sequence[TableId], *, times: int = 1) -> dict[TableId, TableStatus]:
         """A bit of everything that travels."""
@@ -63,6 +65,13 @@ class Desk:
             if self.interrupted.is_set():
                 raise CancelledError("interrupted")
         return "went on"
+
+    def freeze(self) -> str:
+        """Wait for a server that hears nothing."""
+        opening.note(self, lambda desk: desk.hung_up.set())
+        self.begun.set()
+        assert self.hung_up.wait(DEADLINE_S)
+        raise LostConnectionError("hung up")
 
     def large(self, size: int) -> str:
         """More than a message holds, and not to be compressed."""
@@ -332,6 +341,27 @@ def test_of_an_exclusive_kind_a_stream_has_one_session(links: tuple[NatsLink, Na
             assert second.ask(Desk.note, "x") == 1
             with pytest.raises(TakenOverError):
                 first.ask(Desk.note, "y")
+
+
+def test_what_waits_for_a_server_that_hears_nothing_is_hung_up_at_both_ends(
+    links: tuple[NatsLink, NatsLink], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that calls by the end of its work, the one that is called by the end of the session."""
+    monkeypatch.setattr(opening, "PATIENCE_S", 0.1)
+
+    def call() -> str:
+        with opening.noting() as work, opened(links[0], place) as session:
+            works.append(work)
+            return session.ask(Desk.freeze)
+
+    works: list[opening.Opened] = []
+    with office(links[1]) as place:
+        asking = Doing(call)
+        while not (works and place.desks and place.desks[0].begun.wait(0.02)):
+            assert asking.is_alive()
+        works[0].end_soon()
+        assert isinstance(asking.outcome(), LostConnectionError)
+        assert place.desks[0].over.wait(DEADLINE_S)
 
 
 def test_a_member_that_ends_tells_its_callers(links: tuple[NatsLink, NatsLink]) -> None:

@@ -44,6 +44,15 @@ class Opened:
         """The work has ended."""
         self._over.set()
 
+    @contextmanager
+    def here(self) -> Iterator[None]:
+        """Inside, and in threads of the same context, connections are noted here."""
+        token = _present.set(self)
+        try:
+            yield
+        finally:
+            _present.reset(token)
+
     def check(self) -> None:
         """Raise `CancelledError` when no more may be opened."""
         if self._insists:
@@ -75,13 +84,12 @@ _present: ContextVar[Opened] = ContextVar("opened", default=_NO_WORK)
 
 @contextmanager
 def noting() -> Iterator[Opened]:
-    """Inside, and in threads of the same context, connections are noted."""
+    """Work of its own, within the present one; it ends with the context."""
     opened = Opened(_present.get())
-    token = _present.set(opened)
     try:
-        yield opened
+        with opened.here():
+            yield opened
     finally:
-        _present.reset(token)
         opened.close()
 
 

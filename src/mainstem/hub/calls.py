@@ -19,6 +19,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from nats.aio.msg import Msg
 
 from mainstem import tracing
+from mainstem.contract import opened
 from mainstem.errors import CancelledError, LostConnectionError, MainstemError, WireError
 from mainstem.hub import envelopes
 from mainstem.hub.link import NatsLink
@@ -75,8 +76,10 @@ class Caller:
             TakenOverError: it knows of a newer token.
             MainstemError: whatever the other side raises when it opens what is called.
         """
+        opened.check()
         session = CallSession(self, member, {"kind": kind, "stream": stream_id, "token": token})
         self._sessions[session.id] = session
+        opened.note(session, _hang_up)
         try:
             session.begin()
         except BaseException:
@@ -295,3 +298,7 @@ class CallSession:
         for then in ended:
             with contextlib.suppress(MainstemError):
                 then(error)
+
+
+def _hang_up(session: CallSession) -> None:
+    session.abort(LostConnectionError("the process that was called has not answered in time"))

@@ -20,6 +20,7 @@ from typing import Any
 from nats.aio.msg import Msg
 
 from mainstem import tracing
+from mainstem.contract.opened import Opened
 from mainstem.errors import LostConnectionError, MainstemError, TakenOverError, WireError
 from mainstem.hub import envelopes
 from mainstem.hub.calls import subject_of
@@ -205,6 +206,7 @@ class _Session:
     opened: AbstractContextManager[object] | None = None
     object: Any = None
     ending: threading.Thread | None = None
+    connections: Opened = field(default_factory=Opened)
 
     def is_fenced_by(self, newer: _Session) -> bool:
         """Whether the newer one ends this one."""
@@ -275,7 +277,8 @@ class _Session:
     def _run(self, work: Callable[[], bytes], number: int | None) -> None:
         body, error = b"", None
         try:
-            body = work()
+            with self.connections.here():
+                body = work()
         except MainstemError as exc:
             error = exc
         except Exception:
@@ -316,6 +319,7 @@ class _Session:
             return self.ending
 
     def _end(self, why: MainstemError) -> None:
+        self.connections.end_soon()
         try:
             while not self._is_at_rest():
                 if hasattr(self.object, "interrupt"):
@@ -327,6 +331,7 @@ class _Session:
                 self.opened.__exit__(None, None, None)
         except Exception:
             _log.exception("a session did not close", kind=self.kind)
+        self.connections.close()
         self.server.ended(self, why)
         messages = envelopes.pack(self.server.link, {"is": "gone", "s": self.id}, pack_error(why))
         envelopes.send(self.server.link, self.reply, messages)
