@@ -31,6 +31,7 @@ from tools.workload import MYSQL, POSTGRES, REFUSED, Session
 
 from mainstem.contract.apply import StreamBook
 from mainstem.contract.registry import Registry
+from mainstem.ddl.evolution import RUN
 from mainstem.model.ids import STREAM, new_id
 from mainstem.model.run import TableState
 from mainstem.model.stream import StreamTable
@@ -39,7 +40,7 @@ from mainstem.testing import servers
 _DEADLINE_S, _SOON_S = 60.0, 20.0
 _WAITS = (TableState.PAUSED, TableState.FAILED)
 _RUN = re.compile(r"run: (ALTER TABLE .*?)(?:; |$)")
-_TYPE = re.compile(r"give (\S+) of (\S+) the type (.*?)(?:; |$)")
+_RUN_ALL = re.compile(rf"{RUN}(.*?)(?:; (?=column )|$)", re.DOTALL)
 
 
 class Wrong(Exception):
@@ -193,11 +194,7 @@ class Round:
     def _obey(self, table: StreamTable, attempt: int) -> None:
         """Do on the target what the finding says."""
         statements = _RUN.findall(table.error)
-        for column, name, type_ in _TYPE.findall(table.error):
-            if self._target.kind == MYSQL:
-                statements.append(f"ALTER TABLE {name} MODIFY COLUMN `{column}` {type_}")
-            else:
-                statements.append(f'ALTER TABLE {name} ALTER COLUMN "{column}" TYPE {type_} USING NULL')
+        statements += [sql for found in _RUN_ALL.findall(table.error) for sql in found.split("; ")]
         if attempt == 2:
             self.dropped.append(f"{table.source.name}: {table.error}")
             statements = [f"DROP TABLE {table.plan.target.name}{' CASCADE' * (self._target.kind == POSTGRES)}"]

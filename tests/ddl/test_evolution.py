@@ -120,7 +120,7 @@ def test_names_and_types_of_known_columns_stay() -> None:
     ("columns", "told"),
     [
         ((ID, Column("renamed", text(10), "varchar(10)")), 'RENAME COLUMN "w" TO "renamed"'),
-        ((ID, Column("v", text(5), "varchar(5)", nullable=False)), "give w of"),
+        ((ID, Column("v", text(5), "varchar(5)", nullable=False)), "run on the target: ALTER TABLE"),
         ((ID, Column("v", INT, "int", nullable=False)), "what its values became is not in the log"),
         ((V,), "of the key was dropped"),
         ((ID, V, Column("n", BIG, "bigint", nullable=False, identity=True)), "counts by itself"),

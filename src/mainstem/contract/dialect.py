@@ -283,6 +283,19 @@ class TargetDialect(Dialect, Protocol):
         """
         ...
 
+    def retype_column(
+        self, table: Table, name: str, there: Table, types: dict[str, TargetType], translate: Translate
+    ) -> Rendered:
+        """For people: give a column its type in ``types``, whatever its present one is; its values go, and come anew.
+
+        Run in their order, by one session that is a table's owner, they go through also where rows are there. None: it
+        needs nothing.
+
+        Args:
+            there: the table as it is on the target.
+        """
+        ...
+
     def create_sequence(self, sequence: SchemaSequence, *, only_missing: bool = False) -> Rendered:
         """Phase TABLES: a stand-alone sequence with its next value; one that is there may be left as it is."""
         ...

@@ -26,6 +26,16 @@ _IMPLICIT = {
 }  # fmt: skip
 
 
+RUN = "run on the target: "
+"""Behind this an obstacle has statements, divided by semicolons."""
+
+
+_TEXTS = {
+    "text", "tinytext", "mediumtext", "longtext", "varchar", "char", "character varying", "character", "bpchar",
+    "citext", "name",
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """A table before a change.
@@ -34,12 +44,14 @@ class Shape:
         plan, layout: as in `StreamTable`.
         selection: what the user wants of it.
         there: the target's own columns, by name in lower case.
+        own: the target's own table, with its keys and checks.
     """
 
     plan: TablePlan
     layout: tuple[Column, ...]
     selection: TableSelection
     there: Mapping[str, Column]
+    own: Table | None = None
 
 
 @dataclass(slots=True)
@@ -282,7 +294,7 @@ def _adapt(
     types = dict(layout.types)
     widened = False
     if before.type != after.type or before.native != after.native:
-        widened = _retype(known, before, after, layout, target, translate, change)
+        widened = _retype(shape, known, before, after, layout, target, translate, change)
     if not widened:
         types[known.target] = TargetType(known.target_type)
     if loosened:
@@ -299,10 +311,11 @@ def _adapt(
 def _is_recoded(shape: Shape, known: ColumnPlan, before: Column, after: Column) -> bool:
     """Whether the target's column was in the source's character set, which is another one now."""
     own = shape.there.get(known.target.lower())
-    return before.charset != after.charset != "" and own is not None and own.charset == before.charset
+    return "" != before.charset != after.charset != "" and own is not None and own.charset == before.charset
 
 
 def _retype(
+    shape: Shape,
     known: ColumnPlan,
     before: Column,
     after: Column,
@@ -313,17 +326,37 @@ def _retype(
 ) -> bool:
     """Whether the target's column is to be widened; what stands in the way is told."""
     wanted = layout.types[known.target].sql
-    if not widens(before.type, after.type):
-        change.obstacles.append(
-            f"column {after.name} was {before.native} and is {after.native}; what its values became is not in the"
-            f" log: give {known.target} of {target.qualified(layout.target.id)} the type {wanted}"
+    if not widens(before.type, after.type) or _needs_cast(known, before, after, own=translate.own):
+        told = (
+            f"column {after.name} was {before.native} and is {after.native}; what its values became is not in the log"
         )
+        change.obstacles.append(f"{told}{_to_run(shape, known.target, layout, target, translate)}")
         return False
     usual = target.target_type(layout.target.id, replace(before, name=known.target), _same_name, own=translate.own).sql
     if usual != known.target_type or (wanted == usual and after.type.kind is not Kind.ENUM):
         return False  # a type of the user's own choice, or one that holds it anyway
     change.told.append(f"column {known.target} becomes {wanted}")
     return True
+
+
+def _needs_cast(known: ColumnPlan, before: Column, after: Column, *, own: bool) -> bool:
+    """Whether the target's server would have to be told how, though every value has its like."""
+    if own and _is_text(before) and not _is_text(after):
+        return True
+    return known.target_type == "boolean" and after.type.kind is not Kind.BOOLEAN
+
+
+def _is_text(column: Column) -> bool:
+    """Whether it is text to its system as well: some types only travel as text, and take not every one."""
+    return column.type.kind is not Kind.TEXT or column.native.partition("(")[0].strip().lower() in _TEXTS
+
+
+def _to_run(shape: Shape, name: str, layout: Layout, target: TargetDialect, translate: Translate) -> str:
+    """What gives the target's column its new type, for the end of a sentence."""
+    there = shape.own or Table(shape.plan.target, tuple(shape.there.values()), shape.plan.key)
+    made = target.retype_column(layout.target, name, there, layout.types, translate)
+    sql = "; ".join(statement.sql for statement in made.statements)
+    return f": {RUN}{sql}" if sql else f" ({name} has the type that it needs)"
 
 
 def _takes_no_null(shape: Shape, known: ColumnPlan) -> bool:

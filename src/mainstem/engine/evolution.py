@@ -156,7 +156,8 @@ class Evolution:
         if dialect is None:
             raise PlanError(f"{self._target.spec.title} cannot be a target")
         selection = wanted([table.source], self._options)[table.source]
-        shape = Shape(plan, table.layout, selection, there)
+        own = next((item for item in catalog.tables if item.id == plan.target), None)
+        shape = Shape(plan, table.layout, selection, there, own)
         return follow(shape, columns, self._source.spec.dialect, dialect, self._options.type_overrides, anew=anew)
 
     def _ignore(self, change: SchemaChange, table: StreamTable, found: Change, position: str) -> Outcome:

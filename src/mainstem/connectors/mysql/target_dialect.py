@@ -145,6 +145,12 @@ class MysqlTargetDialect(MysqlDialect):
         """The column as it is to be."""
         return alter.widen_column(self._making(table, types, translate), self.qualified(table.id), name)
 
+    def retype_column(
+        self, table: Table, name: str, there: Table, types: dict[str, TargetType], translate: Translate
+    ) -> Rendered:
+        """The rows go, the column as it is to be."""
+        return alter.retype_column(self._making(table, types, translate), self.qualified(table.id), name)
+
     def create_sequence(self, sequence: SchemaSequence, *, only_missing: bool = False) -> Rendered:
         """The sequence; its next value is the one that the source would give."""
         return finish.create_sequence(sequence, self.qualified(sequence.id), self._traits, only_missing=only_missing)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from mainstem.connectors.postgres import alter, features, finish, keys, own, own_keys, own_views, renaming
+from mainstem.connectors.postgres import alter, features, finish, keys, own, own_keys, own_views, renaming, retype
 from mainstem.connectors.postgres.literals import dollar_quoted, literal, now, quoted, string, text_array
 from mainstem.connectors.postgres.raw import raw_format
 from mainstem.connectors.postgres.types import copy_op, native_type
@@ -275,6 +276,21 @@ class PostgresDialect:
     ) -> Rendered:
         """The type unless the column has it, and DROP NOT NULL."""
         return alter.widen_column(self, table, table.column(name), there, types[name].sql)
+
+    def retype_column(
+        self, table: Table, name: str, there: Table, types: dict[str, TargetType], translate: Translate
+    ) -> Rendered:
+        """One ALTER TABLE, behind the type that it needs."""
+        column, default = table.column(name), ""
+        if column.default is not None:
+            with suppress(PlanError):
+                own_default = translate.own and column.default.sql
+                default = (
+                    translate(own_default, Use.VALUE, name)
+                    if own_default
+                    else self._default(column, types[name].sql, translate)
+                )
+        return retype.retype_column(self, table, column, there, types[name], default)
 
     def create_sequence(self, sequence: SchemaSequence, *, only_missing: bool = False) -> Rendered:
         """The sequence; its next value is the one that the source would give."""
