@@ -190,7 +190,10 @@ def replicate(
         typer.Option(min=0, metavar="SECONDS", help="Alert when nothing moves for so long.", rich_help_panel=_WATCH),
     ] = _PLAIN.max_silence_s,
     limit_events: Annotated[
-        int, typer.Option(min=0, help="End after so many rows and changes.", rich_help_panel=_WATCH)
+        int,
+        typer.Option(
+            min=0, help="End after so many changes; rows of the first copy do not count.", rich_help_panel=_WATCH
+        ),
     ] = 0,
     limit_seconds: Annotated[int, typer.Option(min=0, help="End after so many seconds.", rich_help_panel=_WATCH)] = 0,
     dry_run: asked.DryRun = False,
