@@ -255,6 +255,14 @@ def test_generated_and_invisible_columns_are_told(mysql_db: ConnectionSettings) 
     assert +seen.bags["h"] == Counter({(b"2", b"3"): 1})
 
 
+def test_a_position_that_is_not_reached_is_told_by_its_name(mysql_db: ConnectionSettings) -> None:
+    run(mysql_db, "CREATE TABLE far (id INT PRIMARY KEY)")
+    source = Source(mysql_db, "far")
+    _, source.seen.position = source.changes.open("test", [TableId(mysql_db.database, "far")], "", "0-1-999999")
+    with pytest.raises(PositionLostError, match=r"no 0-1-999999: it was purged, or was not written yet"):
+        source.follow()
+
+
 def test_a_system_versioned_table_is_refused(mysql_db: ConnectionSettings) -> None:
     run(mysql_db, "CREATE TABLE h (id INT PRIMARY KEY) WITH SYSTEM VERSIONING")
     with pytest.raises(InvalidError, match=r"system-versioned tables cannot be replicated: .*\.h "):

@@ -186,6 +186,13 @@ def check_reach(side: Side, identity: Identity, position: LogPosition) -> None:
     sizes = dict(log_files(side))
     oldest = next(iter(sizes), "")
     where = f"{file}:{offset}"
+    if not file:
+        raise PositionLostError(
+            f"the server's log has no {position.gtid or 'such position'}: it was purged, or was not written yet; its"
+            f" oldest file is {oldest}",
+            remedy=RESYNC,
+            position=position.gtid,
+        )
     if file not in sizes:
         raise PositionLostError(
             f"the server's log no longer holds {file}, where the stream stands; it begins at {oldest}",
