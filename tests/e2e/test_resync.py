@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from mainstem import failpoints
+from mainstem.ddl.evolution import RUN
 from mainstem.errors import ConflictError, NotFoundError
 from mainstem.model.run import ChangeErrorPolicy, RowErrorPolicy, TableState
 from tests.e2e.routes import CROSSING, MYSQL, POSTGRES, Route
@@ -94,6 +95,27 @@ def test_a_table_that_is_paused_comes_back_by_a_new_copy(route: Route) -> None:
         wait_until(lambda: _state(replication, "a") is not TableState.STREAMING, stream.said)
         wait_until(lambda: _state(replication, "a") is TableState.STREAMING, stream.said)
         route.source.run("INSERT INTO a VALUES (5001, 'y')")
+        stream.wait_equal()
+
+
+@CROSS
+def test_a_new_copy_that_is_refused_tells_column_and_types_and_what_to_run(route: Route) -> None:
+    mysql = route.source.settings.type == MYSQL
+    route.source.run(
+        "CREATE TABLE a (id BIGINT PRIMARY KEY, v INTEGER DEFAULT 7 NOT NULL)", "INSERT INTO a VALUES (1, 1)"
+    )
+    change = "MODIFY COLUMN v VARCHAR(20) NOT NULL" if mysql else "ALTER COLUMN v TYPE VARCHAR(20)"
+    with following(route) as stream, stream.running() as replication:
+        route.source.run(f"ALTER TABLE a {change}", "INSERT INTO a VALUES (2, 'text')")
+        wait_until(lambda: _state(replication, "a") is TableState.PAUSED, stream.said)
+        replication.resync(["a"])
+        wait_until(lambda: RUN in replication.progress().tables[0].error.partition("column v of")[2], stream.said)
+        (error,) = (table.error for table in replication.progress().tables)
+        assert error.startswith("column v of")
+        assert f"column v was {'int' if mysql else 'integer'}" in error
+        route.target.run(*error.partition(RUN)[2].split("; "))
+        replication.resync(["a"])
+        wait_until(lambda: _state(replication, "a") is TableState.STREAMING, stream.said)
         stream.wait_equal()
 
 

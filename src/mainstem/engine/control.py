@@ -198,6 +198,13 @@ class Interrupts:
                 opened.end_soon()
             yield
 
+    def check(self) -> None:
+        """Raise `CancelledError` if they were called in this try: what a server refused since says nothing."""
+        with self._lock:
+            over = self._called or self._control.stopped
+        if over:
+            raise CancelledError("the work was broken off")
+
     def run(self) -> None:
         """Call all of them, and those that are still to come in this try. Does not wait: a server may not answer."""
         with self._lock:

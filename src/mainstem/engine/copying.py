@@ -121,8 +121,8 @@ class Copying:
         interrupts, target = self._means.interrupts, self._means.target
 
         def cancel() -> None:
-            opened.end_soon()
             keys.cancel()
+            opened.end_soon()
             if data is not None:
                 data.interrupt()
 

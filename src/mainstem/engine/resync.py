@@ -155,7 +155,8 @@ class Copier:
                 self._requests.add(tables)
             raise
         except MainstemError as exc:
-            if worth_waiting(exc) or isinstance(exc, TakenOverError) or self._over.is_set():
+            over = self._over.is_set() or self._means.control.stopped  # it says nothing about the tables
+            if worth_waiting(exc) or isinstance(exc, TakenOverError) or over:
                 if not begun:
                     self._requests.add(tables)
                 raise
@@ -240,13 +241,19 @@ class Copier:
         if any(table.state in WAITING and table.source not in again for table in tables):
             copied = self._handover.copy(standing.origin, tables, ledger)
             # Of parts that were saved apart when a server was lost, some may go on already: from where they are.
-            copied = [table for table in copied if there[table.source].state in WAITING]
+            copied = [self._told(table) for table in copied if there[table.source].state in WAITING]
             failpoints.hit("resync.copied")
             self._handover.finish(standing.origin, ledger, forget=False)
             self._order(writer, lambda: self._rewind(copied, writer, standing))
         else:  # the stream was read again already
             self._handover.finish(standing.origin, ledger)
             self._hold = ""
+
+    def _told(self, table: StreamTable) -> StreamTable:
+        """A table whose copy failed tells what people have to do on the target."""
+        if table.state is not TableState.FAILED:
+            return table
+        return replace(table, error="; ".join([table.error, *self._to_do.get(table.source, ())]))
 
     def _rewind(self, copied: Sequence[StreamTable], writer: Applying, standing: Standing) -> None:
         """In one transaction: where each table goes on, and the stream from the hold."""

@@ -10,7 +10,7 @@ from mainstem import failpoints
 from mainstem.contract.inspector import TableStatus
 from mainstem.contract.target import Builder, Target
 from mainstem.engine.progress import Tracker
-from mainstem.errors import MainstemError, RowError, StatementError, TargetChangedError
+from mainstem.errors import CancelledError, MainstemError, RowError, StatementError, TargetChangedError
 from mainstem.model.names import TableId
 from mainstem.model.plan import MigrationPlan, Phase, ReportItem, Severity, Statement, TablePlan
 from mainstem.model.run import TableState
@@ -82,7 +82,7 @@ class KeyBuilder:
         self._queue: deque[tuple[TablePlan, tuple[Statement, ...]]] = deque()
         self._open: dict[TableId, int] = {}
         self._busy = 0
-        self._closed = False
+        self._closed = self._cancelled = False
 
     def ready(self, table: TablePlan) -> None:
         """All rows of a table that will come are durable. Said again, it does nothing."""
@@ -105,7 +105,7 @@ class KeyBuilder:
         """Drop what is waiting."""
         with self._changed:
             self._queue.clear()
-            self._closed = True
+            self._closed = self._cancelled = True
             self._changed.notify_all()
 
     def run(self, target: Target, run_id: str, opened: Callable[[Builder], None]) -> None:
@@ -120,6 +120,8 @@ class KeyBuilder:
                     else:
                         self._first(builder, table)
                 except (StatementError, RowError, TargetChangedError) as exc:
+                    if self._cancelled:  # it says nothing about the table
+                        raise CancelledError("the building of keys was broken off") from exc
                     self._failed(table, exc)
                 finally:
                     self._release(table)

@@ -25,6 +25,7 @@ from mainstem.errors import (
 )
 from mainstem.model.batch import Batch
 from mainstem.model.frame import Abort, Begin, Commit
+from mainstem.model.plan import TablePlan
 from mainstem.model.run import RowErrorPolicy, RunOptions
 
 MAX_ATTEMPTS = 5
@@ -158,5 +159,16 @@ class Writer:
             self.queue.retry(attempt)
         else:
             self.queue.give_up(attempt.table)
-            self.tracker.table_failed(attempt.table.source, error)
+            self.tracker.table_failed(attempt.table.source, _of_column(attempt.table, error))
             self.queue.drop(attempt)
+
+
+def _of_column(table: TablePlan, error: MainstemError) -> MainstemError:
+    """The error with the column that it is about, and the type that this has on the target."""
+    if not isinstance(error, RowError) or error.column is None:
+        return error
+    types = {column.target: column.target_type for column in table.columns}
+    type_ = types.get(error.column, "")
+    about = f"column {error.column} of {table.target}{f' ({type_})' if type_ else ''}"
+    where = {key: value for key, value in error.where.items() if key != "column"}
+    return RowError(f"{about}: {error.message}", row=error.row, column=error.column, remedy=error.remedy, **where)
