@@ -137,6 +137,29 @@ def test_a_table_that_somebody_pauses_goes_on_by_a_new_copy(route: Route) -> Non
 
 
 @CROSS
+def test_a_new_copy_that_was_asked_for_is_not_lost_with_the_process(route: Route) -> None:
+    _make(route, "a", "b")
+    with following(route) as stream:
+        with stream.running() as replication:
+            stream.wait_equal()
+            replication.pause()  # nothing is copied any more
+            replication.resync(["b", "a"])
+            replication.resync(["a"])
+        route.target.run("DELETE FROM a WHERE id < 500", "DELETE FROM b WHERE id < 500")
+        with stream.running():
+            stream.wait_equal()
+            stream.wait_rows(_LEDGERS[route.target.settings.type], [(0,)])
+        assert sum("copied anew" in said for said in stream.said()) == 2
+
+
+_LEDGERS = {
+    MYSQL: "SELECT count(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name ="
+    " 'mainstem_run'",
+    POSTGRES: "SELECT count(*) FROM pg_tables WHERE schemaname = 'mainstem' AND tablename = 'run'",
+}
+
+
+@CROSS
 def test_tables_that_are_new_are_copied_at_the_next_start(route: Route) -> None:
     _make(route, "a")
     with following(route) as stream:

@@ -14,9 +14,10 @@ from mainstem import failpoints
 from mainstem.contract.apply import Applier, ChangeTarget, StreamBook
 from mainstem.contract.changes import ChangeSource
 from mainstem.contract.hub import Hub, HubAge
-from mainstem.contract.target import Ledger
+from mainstem.contract.target import Ledger, Target
 from mainstem.engine import traced
 from mainstem.engine.applying import Applying, ReadAgainError
+from mainstem.engine.asked import Asked, asked_id
 from mainstem.engine.control import Interrupts, Limit, RunControl
 from mainstem.engine.cutover import Cutover
 from mainstem.engine.data import wait_after
@@ -92,7 +93,7 @@ class Replication:
         self._watch = Watch(
             self._tracker, self._control, self._limit, self._lag, options, self._interrupts.run, hub_age
         )  # fmt: skip
-        self._requests = Requests()
+        self._requests = Requests(Asked(lambda: self._make_target().ledger(asked_id(run_id))))
         self._begun = begun
         self._entered = False  # the target's book holds the stream: from here on lost connections are tried again
         self._moments: frozenset[str] = frozenset()  # behind them the first copy's structure is finished
@@ -144,7 +145,9 @@ class Replication:
         return self._completed(self._tracker.snapshot())
 
     def resync(self, tables: Sequence[TableId | str]) -> None:
-        """Copy tables anew while the others stream; their rows in the target are deleted first. Returns at once.
+        """Copy tables anew while the others stream; their rows in the target are deleted first. Does not wait for it.
+
+        It is durable when this returns: also a later `Replication` of this id does it.
 
         Args:
             tables: the source's names; text as a user writes it (``table`` or ``schema.table``).
@@ -152,13 +155,14 @@ class Replication:
         Raises:
             NotFoundError: the stream has no such table.
             ConflictError: the stream does not run yet, or any more, or the table is being copied already.
+            ConnectError, LostConnectionError: it could not be written down.
         """
         known = self._running().durable_tables
         found = [_find(known, table) for table in tables]
         for table in found:
             if table.state in WAITING:
                 raise ConflictError(f"{table.source} is being copied already", table=str(table.source))
-        self._requests.add([table.source for table in found])
+        self._requests.ask([table.source for table in found])
 
     def pause_table(self, name: str) -> None:
         """Apply no more changes of one table while the others stream; to go on it is copied anew. Returns at once.
@@ -277,10 +281,7 @@ class Replication:
         """From what the target knows to the end of one connection."""
         if self._limit.state is not None:  # reached while nobody could be woken
             return
-        make = self._target.spec.target
-        if make is None:
-            raise PlanError(f"{self._target.spec.title} cannot be a target yet")
-        target = make(self._target.settings, self._options)
+        target = self._make_target()
         means = Means(
             target, self._target, self._options, self._control, self._tracker, self._backoff, self._interrupts,
             self._make_hub,
@@ -295,6 +296,12 @@ class Replication:
                 else:
                     self._requests.add(self._new_tables(stored))
             self._stream(stored, book, changes, applies, means)
+
+    def _make_target(self) -> Target:
+        make = self._target.spec.target
+        if make is None:
+            raise PlanError(f"{self._target.spec.title} cannot be a target yet")
+        return make(self._target.settings, self._options)
 
     def _stored(self, book: StreamBook, ledger: Ledger, handover: HandOver, changes: ChangeSource) -> StoredStream:
         """The stream as the target knows it; begun now if it does not."""
@@ -441,7 +448,16 @@ def close_stream(source: Endpoint, target: Endpoint, options: RunOptions, run_id
         stored = book.load()
         if stored is not None:
             _open_source(source, options).close(stored.origin)
+            _forget_asked(target, options, run_id)
             book.drop()
+
+
+def _forget_asked(target: Endpoint, options: RunOptions, run_id: str) -> None:
+    """Of a stream that ends for good."""
+    if target.spec.target is not None:
+        with target.spec.target(target.settings, options).ledger(asked_id(run_id)) as ledger:
+            if ledger.known_plan():
+                ledger.finish(keep=False)
 
 
 def _open_source(source: Endpoint, options: RunOptions) -> ChangeSource:

@@ -22,6 +22,7 @@ from mainstem.contract.target import Ledger
 from mainstem.ddl.selection import matches
 from mainstem.engine.anchors import altered
 from mainstem.engine.applying import Applying, ReadAgainError
+from mainstem.engine.asked import Asked
 from mainstem.engine.control import Interrupts
 from mainstem.engine.denied import only
 from mainstem.engine.endpoint import Endpoint
@@ -58,9 +59,14 @@ def held(ledger: Ledger) -> str:
 
 
 class Requests:
-    """Tables that are to be copied, from any thread; outlives connections."""
+    """Tables that are to be copied, from any thread; outlives connections.
 
-    def __init__(self) -> None:
+    Args:
+        asked: outlives the process.
+    """
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked, self._restored = asked, False
         self._changed = threading.Condition()
         self._waiting: deque[TableId] = deque()
         self._alone: deque[TableId] = deque()
@@ -70,6 +76,23 @@ class Requests:
         with self._changed:
             self._waiting.extend(table for table in tables if table not in self._waiting)
             self._changed.notify_all()
+
+    def ask(self, tables: Sequence[TableId]) -> None:
+        """The same, also if this process ends before; raises as `Asked`."""
+        self._asked.add(tables)
+        self.add(tables)
+
+    def restore(self, known: Iterable[TableId]) -> None:
+        """Add what was asked of an earlier process, once; what is not known any more is forgotten."""
+        if not self._restored:
+            asked, there = self._asked.tables(), set(known)
+            self._asked.begun([table for table in asked if table not in there])
+            self.add([table for table in asked if table in there])
+            self._restored = True
+
+    def begun(self, tables: Iterable[TableId]) -> None:
+        """The target's book itself tells of these from here on."""
+        self._asked.begun(tables)
 
     def add_alone(self, tables: Iterable[TableId]) -> None:
         """Have these copied after all others, one by one."""
@@ -137,6 +160,7 @@ class Copier:
                 ledger.finish(keep=False)
             left = [table.source for table in standing.durable_tables if table.state in WAITING]
             self._requests.add(left)
+        self._requests.restore(table.source for table in standing.durable_tables)
         while True:
             tables = self._requests.take(self._over)
             with self._means.target.ledger(ledger_id(self._stream_id)) as ledger:
@@ -195,6 +219,7 @@ class Copier:
                 self._tracker.say(f"{table.source}: its rows in {table.plan.target} are deleted, and copied anew")
         ledger.note(_NOTE + json.dumps(self._hold))  # from here on the copy is gone on with
         failpoints.hit("resync.marked")
+        self._requests.begun(known)
 
     def _reshape(self, known: Mapping[TableId, StreamTable], writer: Applying) -> None:
         """Give tables of the target the columns that their sources have now; what is refused shows in the plan."""
@@ -283,6 +308,7 @@ class Copier:
             return
         failed = replace(known, state=TableState.FAILED, error=message, remedy=RESYNC_REMEDY)
         self._order(writer, lambda: writer.save_tables([failed]))
+        self._requests.begun([table])
 
     def _order(self, writer: Applying, work: Callable[[], object]) -> None:
         """Have the writer do this, and wait for it."""
