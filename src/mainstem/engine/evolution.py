@@ -121,7 +121,9 @@ class Evolution:
 
     def _columns(self, change: SchemaChange, table: StreamTable, position: str) -> Outcome:
         if change.columns == table.layout:
-            return Outcome(settled=table)
+            same = [column.mark for column in change.columns] == [column.mark for column in table.layout]
+            marked = replace(table, layout=change.columns)
+            return Outcome(tables=[] if same else [marked], settled=marked)
         policy = self._options.changes.schema_changes
         if policy is SchemaChangePolicy.PAUSE:
             return self._pause(change, table, position, ["its columns were changed in the source"])

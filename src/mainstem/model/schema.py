@@ -5,7 +5,7 @@ Names are as the owner spells them; expressions are SQL in the owner's dialect.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from mainstem.model.names import TableId
@@ -76,6 +76,8 @@ class Column:
         not_null: the owner's NOT NULL constraint where it says more than that (a name of its own), as its own SQL;
             None where it comes with a table that this one inherits from.
         inherited: it comes from a table that this one inherits from, and is not declared here.
+        mark: tells it from any other column that may come to have its names, also of another table: its owner's own
+            text, or empty where the owner knows none. Columns are equal whatever it is.
         on_update: SQL that the owner runs on each UPDATE (``current_timestamp(3)``), or empty.
         collation: the owner's collation name, or empty for non-text.
     """
@@ -98,6 +100,7 @@ class Column:
     not_null: str | None = ""
     inherited: bool = False
     domain: Domain | None = None
+    mark: str = field(default="", compare=False)
 
     @property
     def built_in(self) -> str:

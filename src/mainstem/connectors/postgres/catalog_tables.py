@@ -11,6 +11,7 @@ from typing import Any
 from mainstem.connectors.postgres.ask import Ask, not_of_extension
 from mainstem.connectors.postgres.catalog_types import Types
 from mainstem.connectors.postgres.literals import quoted
+from mainstem.connectors.postgres.marks import Mark
 from mainstem.connectors.postgres.sequences import FoundSequence
 from mainstem.model.names import TableId
 from mainstem.model.schema import Column, Default, DefaultKind, Generated, Table, TableKind
@@ -134,6 +135,7 @@ def _column(row: Any, types: Types, counter: FoundSequence | None, constraint: A
         not_null="" if pending else _not_null(row, constraint),
         inherited=not row.local,
         domain=types.domain(row.type, partial(_default, type_=type_)),
+        mark=str(Mark(row.relation, row.number)),
     )
 
 

@@ -103,10 +103,11 @@ class PostgresChangeStream:
             Status.FULL: self._full, Status.SPOOL: self._spool, Status.MESSAGE: self._message,
             Status.LARGE: self._large,
         }  # fmt: skip
-        for change in self._tables.missing:
-            yield from self._tell(change)
         while True:
             self._settle_asked()
+            while self._tables.missing:
+                yield from self._tell(self._tables.missing.popleft())
+                self._settle_asked()
             for change in self._roster.found(self._decoder.position, within=self._decoder.within):
                 yield from self._tell(change)
             status = self._sender.read(self._limits.max_rows, self._limits.max_bytes)

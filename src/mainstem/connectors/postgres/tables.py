@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from mainstem.connectors.postgres.cells import needs_money_digits
 from mainstem.connectors.postgres.lsn import read_place
+from mainstem.connectors.postgres.marks import Marks, exchange, known_marks, marked, table_oid
 from mainstem.connectors.postgres.relations import (
     FOLLOWED,
     SentTable,
@@ -15,7 +17,7 @@ from mainstem.connectors.postgres.relations import (
     no_identity,
     relation,
 )
-from mainstem.connectors.postgres.side import Marks, Side
+from mainstem.connectors.postgres.side import Side
 from mainstem.errors import StatementError
 from mainstem.model.change import SchemaChange, SchemaChangeKind
 from mainstem.model.names import TableId
@@ -26,6 +28,8 @@ from mainstem.native.pgoutput import LogDecoder
 
 _FOR_EVER = 2**64
 _NO_COLUMNS = "the log holds none of its columns, and so nothing of its rows"
+_UNREAD = "it was dropped and made again, or taken out of the publication, while the stream did not run"
+_OTHER = "it is another table than the one that was copied: it was dropped and made again, or tables have changed names"
 TAKEN = "tables have changed names; whether the one that has its name now holds the same rows is not told by the log"
 
 
@@ -38,7 +42,7 @@ class Tables:
         inserts_only: whether neither UPDATE nor DELETE of a table are wanted.
 
     Attributes:
-        missing: what is to be told at the start.
+        missing: what is to be told before more is read.
         known: the stream's tables, but for those that were dropped: another one of such a name is new.
         followed_oids: of those that are followed now. Both are made anew and not changed, so that any thread may look.
     """
@@ -54,13 +58,19 @@ class Tables:
         self._side = side
         self._inserts_only = inserts_only
         self._tables = {table.source: table for table in tables}
-        self._oids = {oid: table for table, oid in side.oids(list(self._tables)).items()}
+        now = side.oids(list(self._tables))
+        self._oids = {oid: table for table, oid in now.items()}
         self._rows: dict[TableId, ChangeRows] = {}
         self._sent: dict[int, SentTable] = {}
         self._accepted: dict[TableId, SentTable] = {}
-        self._marks = side.marks(list(self._oids))
+        there = side.marks(list(self._oids))
+        self._marks = there | {
+            now[id_]: known_marks(table.layout)
+            for id_, table in self._tables.items()
+            if id_ in now and table_oid(table.layout)
+        }
         self._money_digits: int | None = None
-        self.missing = self._missing(added, start)
+        self.missing = deque(self._missing(added, start, now, there))
         self.followed_oids: dict[int, TableId] = {}
         self._list_followed()
 
@@ -69,19 +79,27 @@ class Tables:
         self.known = frozenset(id_ for id_, table in tables.items() if table.state is not TableState.SKIPPED)
         self.followed_oids = {oid: id_ for oid, id_ in oids if id_ in tables and tables[id_].state in FOLLOWED}
 
-    def _missing(self, added: Mapping[int, int], start: int) -> list[SchemaChange]:
-        """Tables that are followed and are there no more, or are others: made again while nobody read the log."""
-        oids = {id_: oid for oid, id_ in self._oids.items()}
-        found = []
+    def _missing(
+        self, added: Mapping[int, int], start: int, now: Mapping[TableId, int], there: Mapping[int, Marks]
+    ) -> Iterator[SchemaChange]:
+        """Tables that are followed and are there no more, or are others: made again while nobody read the log.
+
+        What an earlier version has not written down of a table is told, too, so that it is known from here on.
+        """
         for id_, table in self._tables.items():
             if table.state not in FOLLOWED:
                 continue
-            if id_ not in oids:
-                found.append(SchemaChange(SchemaChangeKind.DROPPED, id_))
-            elif added.get(oids[id_], 0) > max(start, read_place(table.since).lsn):
-                reason = "it was dropped and made again, or taken out of the publication, while the stream did not run"
-                found.append(SchemaChange(SchemaChangeKind.LOST, id_, reason=reason))
-        return found
+            oid = now.get(id_)
+            if oid is None:
+                yield SchemaChange(SchemaChangeKind.DROPPED, id_)
+                continue
+            reason = _become(table, oid, there.get(oid, {}))
+            if added.get(oid, 0) > max(start, read_place(table.since).lsn):
+                reason = reason or _UNREAD
+            if reason:
+                yield SchemaChange(SchemaChangeKind.LOST, id_, reason=reason)
+            elif oid in there and not table_oid(table.layout) and _names(table) == there[oid].keys():
+                yield SchemaChange(SchemaChangeKind.COLUMNS, id_, marked(table.layout, oid, there[oid]))
 
     def gathered(self) -> Iterator[tuple[TableId, ChangeRows]]:
         """Where the rows of each table are."""
@@ -106,14 +124,10 @@ class Tables:
 
     def settle(self, table: StreamTable, decoder: LogDecoder) -> None:
         """How a table's rows are read from here on; those that were gathered have been taken."""
-        found = self._side.oids([table.source]) if table.state in FOLLOWED else {}
         before = self._tables.get(table.source)
-        if found:
-            self._oids = {oid: id_ for oid, id_ in self._oids.items() if id_ != table.source}
-            self._oids.update({oid: id_ for id_, oid in found.items()})
-            if before is None or before.state not in FOLLOWED or before.layout != table.layout:
-                self._marks.update(self._side.marks(list(found.values())))
         self._tables[table.source] = table
+        if table.state in FOLLOWED:
+            self._bind(table, anew=before is None or before.state not in FOLLOWED or before.layout != table.layout)
         self._list_followed()
         self._rows.pop(table.source, None)
         self._accepted.pop(table.source, None)
@@ -123,6 +137,25 @@ class Tables:
                     self.relate(sent, decoder)
                 except StatementError:  # it has changed since; the server describes it again before the next row
                     decoder.forget(sent.oid)
+
+    def _bind(self, table: StreamTable, *, anew: bool) -> None:
+        """Have a table's rows known by their oid: that of the table which its layout is of, whatever its name is now.
+
+        Args:
+            anew: it was not followed, or had other columns.
+        """
+        named = self._side.oids([table.source]).get(table.source, 0)
+        oid = table_oid(table.layout) or named
+        if not oid:
+            return
+        self._oids = {known: id_ for known, id_ in self._oids.items() if id_ != table.source} | {oid: table.source}
+        if not anew:
+            return
+        now = self._side.marks([oid]).get(oid, {})
+        self._marks[oid] = known_marks(table.layout) or now
+        reason = _become(table, named or oid, now)
+        if reason:
+            self.missing.append(SchemaChange(SchemaChangeKind.LOST, table.source, reason=reason))
 
     def describe(self, sent: SentTable, commit_lsn: int) -> SchemaChange | None:
         """What has changed of a table, by what the server says of it now; None: nothing, or it is not followed.
@@ -144,22 +177,32 @@ class Tables:
         if known != sent.id:
             return SchemaChange(SchemaChangeKind.RENAMED, known, self._side.columns(sent), sent.id)
         if differs(sent, self._side.types(sent), table.layout):
-            return SchemaChange(SchemaChangeKind.COLUMNS, known, self._side.columns(sent))
+            return self._exchanged(sent, table, numbers_only=True) or SchemaChange(
+                SchemaChangeKind.COLUMNS, known, self._side.columns(sent)
+            )
         return self._exchanged(sent, table)
 
-    def _exchanged(self, sent: SentTable, table: StreamTable) -> SchemaChange | None:
-        """Whether a column has become another one of the same name and type, of which the log tells nothing.
+    def _exchanged(self, sent: SentTable, table: StreamTable, *, numbers_only: bool = False) -> SchemaChange | None:
+        """Whether a column has become another one of the same name, of which the log tells nothing.
 
         By the catalog of today, which may be ahead of the log: then it is told before it happens.
+
+        Args:
+            numbers_only: other columns have changed, too.
         """
         now = self._side.marks([sent.oid]).get(sent.oid, {})
         made = (column.name for column in table.layout if column.generated is not None)
         plain = next((name for name in made if name in now and now[name][1] is None), None)
-        if plain is not None:
+        if plain is not None and not numbers_only:
             reason = f"its column {plain} is not generated any more: alter the target's, too"
         else:
-            reason = _exchange(self._marks.get(sent.oid, {}), now, {column.source for column in table.plan.columns})
+            copied = {column.source for column in table.plan.columns} & {column.name for column in sent.columns}
+            reason = exchange(self._marks.get(sent.oid, {}), now, copied, numbers_only=numbers_only)
         return SchemaChange(SchemaChangeKind.LOST, table.source, reason=reason) if reason else None
+
+    def _is_followed(self, id_: TableId) -> bool:
+        table = self._tables.get(id_)
+        return table is not None and table.state in FOLLOWED
 
     def _is_of_another(self, sent: SentTable) -> bool:
         """Whether the name that a table has now is that of another one of the stream."""
@@ -187,7 +230,7 @@ class Tables:
                 to the caller (`sent`).
         """
         id_ = self._oids.get(sent.oid)
-        if id_ is not None and id_ != sent.id and sent.id in self._tables:  # settled under its new name
+        if id_ is not None and id_ != sent.id and self._is_followed(id_) and sent.id in self._tables:
             id_ = self._oids[sent.oid] = sent.id
         table = self._tables.get(id_) if id_ is not None else None
         self._sent[sent.oid] = sent
@@ -213,12 +256,17 @@ class Tables:
         return self._money_digits
 
 
-def _exchange(before: Marks, now: Marks, copied: set[str]) -> str:
-    """What has become of a column, in words; empty if nothing has."""
-    for name in before.keys() & now.keys():
-        (number, expression), (new_number, new_expression) = before[name], now[name]
-        if number != new_number and name in copied:
-            return f"its column {name} was dropped and made again: what it is in the rows that are there is not told"
-        if expression != new_expression:
-            return f"its column {name} is generated by another expression: what it has become is not told"
-    return ""
+def _names(table: StreamTable) -> set[str]:
+    return {column.name for column in table.layout}
+
+
+def _become(table: StreamTable, oid: int, now: Marks) -> str:
+    """How the table that has its name now is another one than is known, in words; empty if it is the same.
+
+    Args:
+        oid, now: of that one.
+    """
+    known = table_oid(table.layout)
+    if known and known != oid:
+        return _OTHER
+    return exchange(known_marks(table.layout), now, {column.source for column in table.plan.columns})
