@@ -33,6 +33,7 @@ class Outcome:
         records: the lines for the book of schema changes.
         settled: what the stream is told.
         created: a table that is to be added.
+        warns: somebody should look at it, though no table waits.
     """
 
     statements: Sequence[str] = ()
@@ -41,6 +42,7 @@ class Outcome:
     records: list[SchemaRecord] = field(default_factory=list)
     settled: StreamTable | None = None
     created: TableId | None = None
+    warns: bool = False
 
 
 class Evolution:
@@ -99,7 +101,7 @@ class Evolution:
     def told(self, outcome: Outcome) -> None:
         """The change is durable: tell of it."""
         for line in outcome.records:
-            waits = line.outcome == PAUSED
+            waits = line.outcome == PAUSED or outcome.warns
             self._tracker.say(
                 f"{line.table}: schema change {line.outcome}: {line.detail}",
                 level=Level.WARN if waits else Level.INFO, part="source", table=str(line.table),
@@ -200,6 +202,9 @@ class Evolution:
     def _lost(self, change: SchemaChange, table: StreamTable, position: str) -> Outcome:
         return self._pause(change, table, position, [change.reason or "its rows are not in the log any more"])
 
+    def _noted(self, change: SchemaChange, table: StreamTable, position: str) -> Outcome:
+        return Outcome(records=[self._record(change, position, IGNORED, change.reason)], settled=table, warns=True)
+
     def _pause(self, change: SchemaChange, table: StreamTable, position: str, why: Sequence[str]) -> Outcome:
         paused = _paused(table, "; ".join(why))
         line = self._record(change, position, PAUSED, f"{paused.error}; then {RESYNC}")
@@ -220,4 +225,5 @@ _KINDS: dict[SchemaChangeKind, Callable[[Evolution, SchemaChange, StreamTable, s
     SchemaChangeKind.DROPPED: Evolution._dropped,
     SchemaChangeKind.RENAMED: Evolution._renamed,
     SchemaChangeKind.LOST: Evolution._lost,
+    SchemaChangeKind.NOTED: Evolution._noted,
 }

@@ -88,6 +88,7 @@ class SchemaChangeKind(StrEnum):
 
     LOST: from here on the log does not tell the table's rows: they were exchanged without row events (a partition
     dropped, another table moved to its name), or cannot be read. Only a new copy helps.
+    NOTED: the stream goes on with the table; the reason says how its rows may differ, and what helps.
     """
 
     COLUMNS = "columns"
@@ -95,6 +96,7 @@ class SchemaChangeKind(StrEnum):
     DROPPED = "dropped"
     RENAMED = "renamed"
     LOST = "lost"
+    NOTED = "noted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,8 @@ class SchemaChange:
         columns: all columns after it, in the source's order (COLUMNS, CREATED, RENAMED).
         renamed_to: the new name (RENAMED).
         statement: the source's own, where its log has it; for people.
-        reason: why the table is LOST; with COLUMNS, why rows that are there may hold other values than before.
+        reason: why the table is LOST, or what is NOTED; with COLUMNS, why rows that are there may hold other values
+            than before.
     """
 
     kind: SchemaChangeKind

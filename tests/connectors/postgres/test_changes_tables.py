@@ -313,3 +313,66 @@ def test_a_stream_goes_on_without_a_table_that_is_gone(sql: Sql, feed: MakeFeed)
     one = feed("t", "u")
     sql.execute("DROP TABLE t; ALTER TABLE u DROP CONSTRAINT u_pkey")
     one.source.open(one.id, [table.source for table in one.tables], one.origin, "")
+
+
+def test_what_rows_come_and_go_with_partitions_is_told(
+    sql: Sql, feed: MakeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roster, "LOOK_S", 0.1)
+    sql.execute("CREATE TABLE t (id int, part int, PRIMARY KEY (id, part)) PARTITION BY LIST (part)")
+    for number in (1, 2):
+        sql.execute(f"CREATE TABLE t_{number} PARTITION OF t FOR VALUES IN ({number})")
+    one = feed("t")
+    told: list[SchemaChange] = []
+    with one.stream() as stream:
+        one.until(stream, lambda _: bool(stream._roster._leaves))
+        sql.execute("CREATE TABLE t_3 PARTITION OF t FOR VALUES IN (3); INSERT INTO t VALUES (3, 3)")
+        sql.execute("CREATE TABLE t_4 (LIKE t)")
+        sql.execute("ALTER TABLE t ATTACH PARTITION t_4 FOR VALUES IN (4); INSERT INTO t VALUES (4, 4)")
+        sql.execute("ALTER TABLE t DETACH PARTITION t_1; DROP TABLE t_2")
+        for wanted in (2, 4):
+            while len(told) < wanted:
+                parts = parts_of(one.until(stream, lambda group: "SchemaChange" in repr(group)))
+                told += [part for part in parts if isinstance(part, SchemaChange)]
+            if wanted == 2:
+                sql.execute("CREATE TABLE t_5 (LIKE t); INSERT INTO t_5 VALUES (5, 5)")
+                sql.execute("ALTER TABLE t ATTACH PARTITION t_5 FOR VALUES IN (5)")
+                with sql.transaction():
+                    sql.execute("CREATE TABLE t_6 (LIKE t); INSERT INTO t_6 VALUES (6, 6)")
+                    sql.execute("ALTER TABLE t ATTACH PARTITION t_6 DEFAULT; INSERT INTO t VALUES (7, 7)")
+    found = [(change.kind.name, change.statement) for change in told]
+    assert found == [
+        ("NOTED", "DETACH PARTITION public.t_1"),
+        ("NOTED", "DROP PARTITION public.t_2"),
+        ("LOST", "ATTACH PARTITION public.t_5"),
+        ("LOST", "ATTACH PARTITION public.t_6"),
+    ]
+    assert "FOR VALUES IN (2)" in told[1].reason
+    assert one.twin.rows == {"t": [(b"3", b"3"), (b"4", b"4"), (b"7", b"7")]}
+
+
+def test_a_partition_that_tells_less_than_its_root_is_told_before_its_rows(
+    sql: Sql, database: ConnectionSettings, feed: MakeFeed
+) -> None:
+    sql.execute("CREATE TABLE t (id int, v int) PARTITION BY LIST (v); ALTER TABLE t REPLICA IDENTITY FULL")
+    sql.execute("CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1); ALTER TABLE t_1 REPLICA IDENTITY FULL")
+    one = feed("t")
+    with one.stream() as stream:
+        sql.execute("INSERT INTO t VALUES (1, 1); CREATE TABLE t_2 PARTITION OF t FOR VALUES IN (2)")
+        sql.execute(
+            "INSERT INTO t VALUES (2, 2); ALTER TABLE t_2 ADD PRIMARY KEY (id); UPDATE t SET id = 3 WHERE v = 2"
+        )
+        (*_, group) = one.until(stream, lambda group: "SchemaChange" in repr(group), settle=False)
+        (lost,) = (part for part in group.parts if isinstance(part, SchemaChange))
+        assert (lost.kind, "partition public.t_2" in lost.reason) == (SchemaChangeKind.LOST, True)
+        assert one.twin.rows == {"t": [(b"1", b"1"), (b"2", b"2")]}
+        again = stream_table(database, "t", since=one.source.end_position())
+        stream.settle(replace(again, state=TableState.PAUSED))
+        stream.settle(again)  # copied anew, and still the same
+        (group,) = one.until(stream, lambda group: "SchemaChange" in repr(group), settle=False)
+        stream.settle(replace(again, state=TableState.PAUSED))
+        sql.execute("ALTER TABLE t_2 REPLICA IDENTITY FULL")
+        stream.settle(again)
+        sql.execute("UPDATE t SET id = 4 WHERE v = 1")
+        one.follow(stream)
+    assert one.twin.rows == {"t": [(b"4", b"1"), (b"2", b"2")]}

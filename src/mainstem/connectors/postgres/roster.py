@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from mainstem.connectors.postgres import partitions
+from mainstem.connectors.postgres.partitions import Leaf
 from mainstem.connectors.postgres.side import Side
 from mainstem.connectors.postgres.tables import TAKEN, Tables
 from mainstem.errors import MainstemError
@@ -39,6 +41,8 @@ class Roster:
         self._side, self._wanted, self._tables = side, wanted, tables
         self._looked_at = float("-inf")
         self._told: set[int] = set()
+        self._seen: dict[int, dict[int, Leaf]] = {}
+        self._leaves: dict[int, dict[int, Leaf]] = {}  # by root, as told
         self._waiting: deque[tuple[int, SchemaChange]] = deque()
 
     def look(self) -> None:
@@ -56,16 +60,38 @@ class Roster:
         came = {oid: id_ for oid, id_ in new.items() if id_ not in known and oid not in self._told}
         there = self._side.existing(sorted(followed))
         moved = self._moved(followed, there) - gone - self._told
-        if not gone and not came and not moved:
+        parts = self._parts(followed, gone | moved)
+        if not gone and not came and not moved and not parts:
             return
         changes = [_left(followed[oid], there=oid in there) for oid in sorted(gone)]
         changes += [SchemaChange(SchemaChangeKind.LOST, followed[oid], reason=TAKEN) for oid in sorted(moved)]
         for _, id_ in sorted(came.items()):
             changes.append(SchemaChange(SchemaChangeKind.CREATED, id_, self._side.columns_of(id_)))
+        changes += parts
         end = self._side.end()
         if end is not None:
             self._told |= gone | moved | set(came)
+            self._leaves = self._seen
             self._waiting.extend((end, change) for change in changes)
+
+    def _parts(self, followed: Mapping[int, TableId], gone: set[int]) -> list[SchemaChange]:
+        """What has become of the partitions of tables since they were looked at."""
+        seen: dict[int, dict[int, Leaf]] = {oid: {} for oid in followed if oid not in gone}
+        for leaf in self._side.leaves(sorted(seen)):
+            seen[leaf.root][leaf.oid] = leaf
+        changes = []
+        for root, before in self._leaves.items():
+            now = seen.get(root, before)
+            left = [leaf for oid, leaf in before.items() if oid not in now]
+            there = self._side.existing([leaf.oid for leaf in left])
+            changes += [partitions.went(followed[root], leaf, there=leaf.oid in there) for leaf in left]
+            fresh = [leaf for oid, leaf in now.items() if oid not in before]
+            told = (partitions.came(followed[root], leaf, self._side.held(leaf)) for leaf in fresh)
+            changes += [change for change in told if change is not None]
+        self._seen = seen
+        if not changes:
+            self._leaves = seen
+        return changes
 
     def _moved(self, followed: Mapping[int, TableId], there: Mapping[int, TableId]) -> set[int]:
         """Tables that have another name now, while a table has theirs: rows of that one are not in the log."""

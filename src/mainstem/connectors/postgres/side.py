@@ -14,8 +14,9 @@ from mainstem.connectors.postgres.client import connect, shut_down, translating
 from mainstem.connectors.postgres.lsn import parse_lsn, record_end
 from mainstem.connectors.postgres.marks import Mark, Marks, table_oid
 from mainstem.connectors.postgres.native import logical_type
+from mainstem.connectors.postgres.partitions import LEAVES, SIZE, Held, Leaf, rows_of
 from mainstem.connectors.postgres.relations import SentTable
-from mainstem.errors import MainstemError, NotFoundError
+from mainstem.errors import ConnectError, LostConnectionError, MainstemError, NotFoundError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.run import ALL_SCHEMAS
@@ -62,6 +63,7 @@ WHERE c.oid > %s AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relp
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
         AND x.objid = c.oid AND x.deptype = 'e')
 """
+_PARTITIONED = "SELECT oid FROM pg_catalog.pg_class WHERE oid = ANY(%s::oid[]) AND relkind = 'p'"
 _SENDER = "SELECT EXISTS (SELECT FROM pg_catalog.pg_replication_slots WHERE slot_name = %s AND active_pid = %s)"
 _MONEY = "SELECT pg_catalog.scale(1::money::numeric)"
 
@@ -196,6 +198,49 @@ class Side:
         """Those of the relations that are there, under the names that they have now."""
         found = self._ask(_EXISTING, list(oids)) if oids else ()
         return {int(oid): TableId(schema, name) for oid, schema, name in found}
+
+    def partitioned(self, oids: Sequence[int]) -> set[int]:
+        """Those of the tables."""
+        return {int(oid) for (oid,) in self._ask(_PARTITIONED, list(oids))} if oids else set()
+
+    def leaves(self, oids: Sequence[int]) -> list[Leaf]:
+        """The partitions of those of the tables that are partitioned."""
+        return [
+            Leaf(
+                root,
+                oid,
+                TableId(schema, name),
+                attached,
+                command,
+                earlier,
+                None if keys is None else tuple(keys),
+                bound,
+            )
+            for root, oid, schema, name, attached, command, earlier, keys, bound in (
+                self._ask(LEAVES, list(oids)) if oids else ()
+            )
+        ]
+
+    def held(self, leaf: Leaf) -> Held:
+        """Whether a partition had rows before it was one; does not wait for a lock on it."""
+        try:
+            with self._asking() as connection, connection.transaction():
+                connection.execute("SET LOCAL lock_timeout = '1s'; SET LOCAL synchronize_seqscans = off")
+                size = connection.execute(SIZE.encode(), (leaf.oid,)).fetchone()
+                if size is None or not size[0]:
+                    return Held.NO
+                found = connection.execute(rows_of(leaf).encode()).fetchone()
+        except (ConnectError, LostConnectionError):
+            raise
+        except MainstemError:  # it may not be read, is locked, or gone
+            return Held.UNTOLD if leaf.earlier else Held.NO
+        return Held.YES if found and found[0] else Held.NO
+
+    def root(self, oid: int) -> int:
+        """The partitioned table that a partition is of, at the top; 0 if it is none."""
+        return int(
+            self._ask("SELECT coalesce(nullif(pg_catalog.pg_partition_root(%s::oid), %s), 0)::bigint", oid, oid)[0][0]
+        )
 
     def newer(self, schemas: Sequence[str], oid: int) -> dict[int, TableId]:
         """Tables of these schemas, or of all, that were made after the one with an oid."""

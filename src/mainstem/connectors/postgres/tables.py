@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from mainstem.connectors.postgres import partitions
 from mainstem.connectors.postgres.cells import needs_money_digits
 from mainstem.connectors.postgres.lsn import read_place
 from mainstem.connectors.postgres.marks import Marks, exchange, known_marks, marked, table_oid
@@ -13,6 +14,7 @@ from mainstem.connectors.postgres.relations import (
     SentTable,
     change_rows,
     differs,
+    identity_columns,
     missing_columns,
     no_identity,
     relation,
@@ -70,6 +72,7 @@ class Tables:
             if id_ in now and table_oid(table.layout)
         }
         self._money_digits: int | None = None
+        self._partitioned = side.partitioned(list(self._oids))
         self.missing = deque(self._missing(added, start, now, there))
         self.followed_oids: dict[int, TableId] = {}
         self._list_followed()
@@ -98,6 +101,8 @@ class Tables:
                 reason = reason or _UNREAD
             if reason:
                 yield SchemaChange(SchemaChangeKind.LOST, id_, reason=reason)
+            elif lacking := self._unidentified(table, oid):
+                yield SchemaChange(SchemaChangeKind.LOST, id_, reason=lacking)
             elif oid in there and not table_oid(table.layout) and _names(table) == there[oid].keys():
                 yield SchemaChange(SchemaChangeKind.COLUMNS, id_, marked(table.layout, oid, there[oid]))
 
@@ -151,9 +156,10 @@ class Tables:
         self._oids = {known: id_ for known, id_ in self._oids.items() if id_ != table.source} | {oid: table.source}
         if not anew:
             return
+        self._partitioned |= self._side.partitioned([oid])
         now = self._side.marks([oid]).get(oid, {})
         self._marks[oid] = known_marks(table.layout) or now
-        reason = _become(table, named or oid, now)
+        reason = _become(table, named or oid, now) or self._unidentified(table, oid)
         if reason:
             self.missing.append(SchemaChange(SchemaChangeKind.LOST, table.source, reason=reason))
 
@@ -212,7 +218,9 @@ class Tables:
     def obstacle(self, sent: SentTable, commit_lsn: int) -> SchemaChange | None:
         """Why a table's rows cannot be read as they are sent now, if they cannot."""
         table = self.of(sent)
-        if table is None or commit_lsn < read_place(table.since).lsn:
+        if table is None:
+            return self._obstacle_of_part(sent, commit_lsn)
+        if commit_lsn < read_place(table.since).lsn:
             return None
         reason = (
             missing_columns(sent, table)
@@ -220,6 +228,26 @@ class Tables:
             or ("" if self._inserts_only(table.source) else no_identity(sent, table))
         )
         return SchemaChange(SchemaChangeKind.LOST, table.source, reason=reason) if reason else None
+
+    def _obstacle_of_part(self, sent: SentTable, commit_lsn: int) -> SchemaChange | None:
+        """Why a partition hinders its root, if it does: the server describes both, and tells rows as the root's."""
+        root = self._oids.get(self._side.root(sent.oid)) if self._partitioned else None
+        table = self._tables.get(root) if root is not None else None
+        if table is None or table.state not in FOLLOWED or commit_lsn < read_place(table.since).lsn:
+            return None
+        if sent.identity == "f" or self._inserts_only(table.source):
+            return None
+        keys = tuple(column.name for column in sent.columns if column.key)
+        reason = partitions.unidentified(sent.id, keys, [column.source for column in identity_columns(table)])
+        return SchemaChange(SchemaChangeKind.LOST, table.source, reason=reason) if reason else None
+
+    def _unidentified(self, table: StreamTable, oid: int) -> str:
+        """The same by the catalog, before any row."""
+        if oid not in self._partitioned or self._inserts_only(table.source):
+            return ""
+        identity = [column.source for column in identity_columns(table)]
+        found = (partitions.unidentified(leaf.id, leaf.keys, identity) for leaf in self._side.leaves([oid]))
+        return next(filter(None, found), "")
 
     def relate(self, sent: SentTable, decoder: LogDecoder, commit_lsn: int | None = None) -> None:
         """Have the table's rows decoded by what the server says of it now.
