@@ -325,7 +325,7 @@ def test_what_rows_come_and_go_with_partitions_is_told(
     one = feed("t")
     told: list[SchemaChange] = []
     with one.stream() as stream:
-        one.until(stream, lambda _: bool(stream._roster._leaves))
+        one.until(stream, lambda _: bool(one.source._leaves))
         sql.execute("CREATE TABLE t_3 PARTITION OF t FOR VALUES IN (3); INSERT INTO t VALUES (3, 3)")
         sql.execute("CREATE TABLE t_4 (LIKE t)")
         sql.execute("ALTER TABLE t ATTACH PARTITION t_4 FOR VALUES IN (4); INSERT INTO t VALUES (4, 4)")

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mainstem.connectors.postgres import partitions
 from mainstem.connectors.postgres.partitions import Leaf
@@ -27,11 +27,13 @@ class Wanted:
         publications: that it reads.
         schemas: whose new tables are told of; empty is none.
         newest: tables with a higher oid are new.
+        leaves: by the oid of its root, and its own, each partition that was told of; outlives a stream.
     """
 
     publications: Sequence[str]
     schemas: Sequence[str] = ()
     newest: int = 0
+    leaves: dict[int, dict[int, Leaf]] = field(default_factory=dict)
 
 
 class Roster:
@@ -41,8 +43,7 @@ class Roster:
         self._side, self._wanted, self._tables = side, wanted, tables
         self._looked_at = float("-inf")
         self._told: set[int] = set()
-        self._seen: dict[int, dict[int, Leaf]] = {}
-        self._leaves: dict[int, dict[int, Leaf]] = {}  # by root, as told
+        self._seen: dict[int, dict[int, Leaf]] | None = None  # while its changes are not told yet
         self._waiting: deque[tuple[int, SchemaChange]] = deque()
 
     def look(self) -> None:
@@ -60,7 +61,8 @@ class Roster:
         came = {oid: id_ for oid, id_ in new.items() if id_ not in known and oid not in self._told}
         there = self._side.existing(sorted(followed))
         moved = self._moved(followed, there) - gone - self._told
-        parts = self._parts(followed, gone | moved)
+        seen = self._partitions(set(followed) - gone - moved)
+        parts = self._parts(followed, seen) if self._seen is None else []
         if not gone and not came and not moved and not parts:
             return
         changes = [_left(followed[oid], there=oid in there) for oid in sorted(gone)]
@@ -71,16 +73,20 @@ class Roster:
         end = self._side.end()
         if end is not None:
             self._told |= gone | moved | set(came)
-            self._leaves = self._seen
+            if parts:
+                self._seen = seen
             self._waiting.extend((end, change) for change in changes)
 
-    def _parts(self, followed: Mapping[int, TableId], gone: set[int]) -> list[SchemaChange]:
-        """What has become of the partitions of tables since they were looked at."""
-        seen: dict[int, dict[int, Leaf]] = {oid: {} for oid in followed if oid not in gone}
+    def _partitions(self, roots: set[int]) -> dict[int, dict[int, Leaf]]:
+        seen: dict[int, dict[int, Leaf]] = {oid: {} for oid in roots}
         for leaf in self._side.leaves(sorted(seen)):
             seen[leaf.root][leaf.oid] = leaf
+        return seen
+
+    def _parts(self, followed: Mapping[int, TableId], seen: dict[int, dict[int, Leaf]]) -> list[SchemaChange]:
+        """What has become of the partitions of tables since they were looked at."""
         changes = []
-        for root, before in self._leaves.items():
+        for root, before in list(self._wanted.leaves.items()):
             now = seen.get(root, before)
             left = [leaf for oid, leaf in before.items() if oid not in now]
             there = self._side.existing([leaf.oid for leaf in left])
@@ -88,10 +94,13 @@ class Roster:
             fresh = [leaf for oid, leaf in now.items() if oid not in before]
             told = (partitions.came(followed[root], leaf, self._side.held(leaf)) for leaf in fresh)
             changes += [change for change in told if change is not None]
-        self._seen = seen
         if not changes:
-            self._leaves = seen
+            self._keep(seen)
         return changes
+
+    def _keep(self, seen: dict[int, dict[int, Leaf]]) -> None:
+        self._wanted.leaves.clear()
+        self._wanted.leaves.update(seen)
 
     def _moved(self, followed: Mapping[int, TableId], there: Mapping[int, TableId]) -> set[int]:
         """Tables that have another name now, while a table has theirs: rows of that one are not in the log."""
@@ -103,6 +112,9 @@ class Roster:
         """What was found, once all that was written before is read."""
         while self._waiting and not within and self._waiting[0][0] <= position:
             yield self._waiting.popleft()[1]
+            if not self._waiting and self._seen is not None:  # all of it was dealt with
+                self._keep(self._seen)
+                self._seen = None
 
 
 def _left(table: TableId, *, there: bool) -> SchemaChange:
