@@ -13,7 +13,7 @@ from mainstem.connectors.mysql import statements
 from mainstem.connectors.mysql.charsets import Charsets
 from mainstem.connectors.mysql.log_place import Place
 from mainstem.connectors.mysql.log_position import LogPosition, file_number
-from mainstem.connectors.mysql.log_side import Identity, Side, log_end
+from mainstem.connectors.mysql.log_side import Identity, Side, log_tail
 from mainstem.connectors.mysql.statements import Statement, What
 from mainstem.connectors.mysql.wire.codes import EventType
 from mainstem.connectors.mysql.wire.events import FormatDescription, Header, Query, Rotate
@@ -105,7 +105,7 @@ class Ahead:
 
         Raises as `Replica`, and `CancelledError`.
         """
-        end = log_end(self._side, self._identity)
+        end = log_tail(self._side, self._identity)
         start = LogPosition(self._identity.server, file, offset)
         if not tables or end.order <= start.order:
             return {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from mainstem.connectors.mysql.log_position import LogPosition
-from mainstem.connectors.mysql.log_side import Identity, Side, behind, log_end, log_files
+from mainstem.connectors.mysql.log_side import Identity, Side, behind, log_files, log_tail
 from mainstem.errors import MainstemError, StatementError
 
 _ASK_EVERY_S = 1.0
@@ -38,7 +38,7 @@ class Lag:
 
     def _ask(self, position: LogPosition, now: float) -> None:
         try:
-            self._end = log_end(self._side, self._identity)
+            self._end = log_tail(self._side, self._identity)
             if self._end.file != position.file and now - self._listed > _LIST_EVERY_S:
                 self._listed = now
                 self._files = log_files(self._side)

@@ -95,6 +95,15 @@ def identify(side: Side) -> Identity:
     return Identity(False, str(uuid), str(mode).upper() == "ON", bool(int(folds)))
 
 
+def log_tail(side: Side, identity: Identity) -> LogPosition:
+    """Where the log ends now, without GTIDs: MariaDB looks these up by reading the file from its beginning.
+
+    Raises as `log_end`.
+    """
+    file, offset = _status(side)[:2]
+    return LogPosition(identity.server, str(file), int(offset))
+
+
 def log_end(side: Side, identity: Identity) -> LogPosition:
     """Where the log ends now, with the GTIDs up to there.
 
