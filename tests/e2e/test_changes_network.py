@@ -28,6 +28,20 @@ def through(settings: ConnectionSettings, proxy: Proxy) -> End:
     return End(replace(settings, port=proxy.port))
 
 
+@contextmanager
+def over_proxies(ends: Twins) -> Iterator[tuple[list[Proxy], Following]]:
+    """A stream whose connections to source and target go through a proxy each; both pass on again at the end."""
+    with ExitStack() as stack:
+        proxies = [stack.enter_context(Proxy(end.port)) for end in (ends.source, ends.target)]
+        route = Route(through(ends.source, proxies[0]), through(ends.target, proxies[1]))
+        stream = stack.enter_context(following(route))
+        try:
+            yield proxies, stream
+        finally:
+            for proxy in proxies:
+                proxy.silent = False
+
+
 def stalled(proxy: Proxy) -> None:
     """Nothing passes for a while, and then all of it."""
     proxy.silent = True
@@ -62,10 +76,7 @@ FAULTS: tuple[Callable[[Proxy], None], ...] = (Proxy.hang_up, Proxy.reset, stall
 
 def test_a_network_that_fails_in_every_way_delays_a_replication_and_changes_nothing(ends: Twins) -> None:
     prepare(ends.source)
-    with ExitStack() as stack:
-        proxies = [stack.enter_context(Proxy(end.port)) for end in (ends.source, ends.target)]
-        route = Route(through(ends.source, proxies[0]), through(ends.target, proxies[1]))
-        stream = stack.enter_context(following(route))
+    with over_proxies(ends) as (proxies, stream):
         with stream.running() as replication, Session(ends.target) as target:
             with Workload(ends.source, seed=3, writers=1, pause_s=0.005) as writers:
                 for fault in FAULTS:
@@ -86,10 +97,7 @@ def test_a_target_that_answers_nothing_is_given_up_when_the_source_is_lost_and_f
     """It is asked to break off, and does not hear it either."""
     monkeypatch.setattr(opened, "PATIENCE_S", 1.0)
     prepare(ends.source)
-    with ExitStack() as stack:
-        proxies = [stack.enter_context(Proxy(end.port)) for end in (ends.source, ends.target)]
-        route = Route(through(ends.source, proxies[0]), through(ends.target, proxies[1]))
-        stream = stack.enter_context(following(route))
+    with over_proxies(ends) as (proxies, stream):
         with stream.running(), Session(ends.source) as source:
             assert ends.wait_until_equal() == []
             proxies[1].silent = True
@@ -107,11 +115,7 @@ def test_a_stream_can_be_stopped_while_none_of_its_servers_answers(
 ) -> None:
     monkeypatch.setattr(opened, "PATIENCE_S", 1.0)
     prepare(ends.source)
-    with ExitStack() as stack:
-        proxies = [stack.enter_context(Proxy(end.port)) for end in (ends.source, ends.target)]
-        route = Route(through(ends.source, proxies[0]), through(ends.target, proxies[1]))
-        stream = stack.enter_context(following(route))
-        stack.callback(lambda: [setattr(proxy, "silent", False) for proxy in proxies])
+    with over_proxies(ends) as (proxies, stream):
         with stream.running(), Session(ends.source) as source:
             assert ends.wait_until_equal() == []
             proxies[1].silent = True
