@@ -118,16 +118,16 @@ def log_end(side: Side, identity: Identity) -> LogPosition:
 
 def _mariadb_end(side: Side, identity: Identity) -> LogPosition:
     """Where the server cannot look up the GTIDs of the place: those of the end, which stayed there meanwhile."""
-    file, offset = _status(side)[:2]
-    gtid = gtids_at(side, file, int(offset))
+    end = log_tail(side, identity)
+    gtid = gtids_at(side, end.file, end.offset)
     for _ in range(_END_TRIES):
         if gtid is not None:
             break
         gtid = _flat(side.ask("SELECT @@GLOBAL.gtid_binlog_pos")[0][0])
-        before, (file, offset) = (file, offset), _status(side)[:2]
-        if before != (file, offset):
+        before, end = end, log_tail(side, identity)
+        if before != end:
             gtid = None
-    return LogPosition(identity.server, str(file), int(offset), gtid=gtid or "")
+    return replace(end, gtid=gtid or "")
 
 
 def now(side: Side, identity: Identity) -> LogPosition:
