@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from mainstem.errors import LostConnectionError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.run import Progress, RunOptions, RunState
 from mainstem.testing import servers
+from mainstem.testing.proxy import Proxy
 from tests.e2e.conftest import Hold, Pair
 
 ROWS = 150_000
@@ -168,43 +168,6 @@ def test_a_run_that_has_all_rows_asks_the_source_for_nothing(pair: Pair, monkeyp
     resumed = pair.conversion(run_id=run.run_id).run()
     assert (resumed.state, resumed.error) == (RunState.FINISHED, "")
     assert "snapshot_renewed" not in {item.code for item in resumed.report}
-
-
-class Proxy:
-    """Passes a TCP port on, until it is told to hang up on everyone."""
-
-    def __init__(self, port: int) -> None:
-        self._to = port
-        self._sockets: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                near, _ = self._listener.accept()
-                far = socket.create_connection(("127.0.0.1", self._to))
-                self._sockets += [near, far]
-                for here, there in ((near, far), (far, near)):
-                    threading.Thread(target=self._pass_on, args=(here, there), daemon=True).start()
-
-    def _pass_on(self, here: socket.socket, there: socket.socket) -> None:
-        with suppress(OSError):
-            while data := here.recv(65536):
-                there.sendall(data)
-        with suppress(OSError):
-            there.shutdown(socket.SHUT_RDWR)
-
-    def hang_up(self) -> None:
-        sockets, self._sockets = self._sockets, []
-        for one in sockets:
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        self._listener.close()
-        self.hang_up()
 
 
 @contextmanager

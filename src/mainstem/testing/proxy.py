@@ -89,10 +89,22 @@ class Proxy:
                 if far is None:
                     near.close()
                     continue
+                for one in (near, far):  # else many small messages would each wait for an acknowledgement, up to 40 ms
+                    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 with self._lock:
                     self._sockets |= {near, far}
-                for here, there in ((near, far), (far, near)):
-                    threading.Thread(target=self._pass_on, args=(here, there), name="proxy", daemon=True).start()
+                threading.Thread(target=self._carry, args=(near, far), name="proxy", daemon=True).start()
+
+    def _carry(self, near: socket.socket, far: socket.socket) -> None:
+        """One connection until its end; then nothing of it is left, so that a server that still sends is told."""
+        back = threading.Thread(target=self._pass_on, args=(far, near), name="proxy", daemon=True)
+        back.start()
+        self._pass_on(near, far)
+        back.join()
+        with self._lock:
+            self._sockets -= {near, far}
+        for one in (near, far):
+            one.close()
 
     def _pass_on(self, here: socket.socket, there: socket.socket) -> None:
         with suppress(OSError):
