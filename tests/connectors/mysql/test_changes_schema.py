@@ -11,7 +11,7 @@ from mainstem.connectors.mysql import replica
 from mainstem.connectors.mysql.client import connect, query
 from mainstem.connectors.mysql.log_position import file_number
 from mainstem.contract.changes import GroupLimits
-from mainstem.errors import WireError
+from mainstem.errors import LostConnectionError, WireError
 from mainstem.model.change import SchemaChange, SchemaChangeKind, Truncate
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
@@ -401,6 +401,35 @@ def test_rows_that_no_layout_explains_lose_their_table_alone(source: Source) -> 
     assert ("lost", "t") in changes(seen)
     assert "t" not in seen.events
     assert seen.events["u"] == [("insert", (b"1",), None)]
+
+
+@pytest.mark.parametrize("prepared", [False, True])
+def test_what_comes_to_light_in_a_transaction_is_settled_before_it(source: Source, prepared: bool) -> None:
+    """Much was handed on, or it is put aside: the log is read again, and tables are settled where it begins."""
+
+    def settle(change: SchemaChange) -> StreamTable | None:
+        table = source.tables[change.table.name]
+        if change.kind is SchemaChangeKind.LOST:
+            table = replace(table, state=TableState.PAUSED)
+        elif change.kind is SchemaChangeKind.COLUMNS:
+            table = with_columns(table, change)
+        source.tables[table.source.name] = source.seen.know(table)
+        return table
+
+    source.seen.settle = settle
+    begin, *end = ("XA START 'x'", "XA END 'x'", "XA PREPARE 'x'", "XA COMMIT 'x'") if prepared else ("BEGIN", "COMMIT")
+    source.run(
+        "ALTER TABLE t ADD COLUMN b INT",
+        begin, "INSERT INTO u VALUES (1), (2)", "INSERT INTO t VALUES (1, 'a', 'x', 7)", *end,
+        "ALTER TABLE t DROP COLUMN b", "INSERT INTO u VALUES (3)",
+    )  # fmt: skip
+    with pytest.raises(LostConnectionError, match="in the middle of a transaction"):
+        source.follow(GroupLimits(max_rows=1))
+    source.seen.events.clear()
+    seen = source.follow(GroupLimits(max_rows=1))
+    assert changes(seen)[-1] == ("lost", "t")
+    assert "t" not in seen.events
+    assert [row for _, row, _ in seen.events["u"]] == [(b"1",), (b"2",), (b"3",)]
 
 
 def test_statements_of_other_databases_are_nothing_to_us(source: Source, mariadb_server: ConnectionSettings) -> None:

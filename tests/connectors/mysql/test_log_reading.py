@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mainstem.connectors.mysql.charsets import Charsets
+from mainstem.connectors.mysql.log_again import Again
 from mainstem.connectors.mysql.log_place import Place
 from mainstem.connectors.mysql.log_position import LogPosition, load
 from mainstem.connectors.mysql.log_reading import LogReading
@@ -74,7 +75,7 @@ class _NoSchema:
         return set()
 
 
-def read(script: Log, limits: GroupLimits = SMALL, doomed: set[tuple[int, int]] | None = None) -> list[ChangeGroup]:
+def read(script: Log, limits: GroupLimits = SMALL, again: Again | None = None) -> list[ChangeGroup]:
     """All groups; what is left at the end is one."""
     place = Place(Identity(True, "mariadb-1", True), LogPosition("mariadb-1", "b.000001", 100, gtid="0-1-0"))
     anything: Any = None
@@ -82,7 +83,7 @@ def read(script: Log, limits: GroupLimits = SMALL, doomed: set[tuple[int, int]] 
     tables = Tables([TABLE])
     reading = LogReading(
         place, tables, schema, anything, Charsets(lambda sql, arguments: []), anything, limits,
-        set() if doomed is None else doomed,
+        again or Again(),
     )  # fmt: skip
     groups: list[ChangeGroup] = []
     for event in script.events:
@@ -131,10 +132,10 @@ def test_rows_that_are_rolled_back_are_not_told(script: tuple[str | int, ...], t
 )
 def test_a_large_transaction_is_read_again_and_put_aside(script: tuple[str | int, ...], told: list[int]) -> None:
     """Once it is known that rows of it that were handed on come to nothing."""
-    doomed: set[tuple[int, int]] = set()
+    again = Again()
     with pytest.raises(LostConnectionError, match="rolled back in its log"):
-        read(Log(*script), doomed=doomed)
-    groups = read(Log(*script), doomed=doomed)
+        read(Log(*script), again=again)
+    groups = read(Log(*script), again=again)
     assert rows(groups) == told
     assert groups[-1].whole
     assert sum(group.transactions for group in groups) == sum(word == "commit" for word in script)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from mainstem.connectors.mysql.log_again import Again
 from mainstem.connectors.mysql.log_position import RESYNC, LogPosition, from_user, load
 from mainstem.connectors.mysql.log_side import (
     Identity,
@@ -70,7 +71,7 @@ class MysqlChangeSource:
         self._settings = settings
         self._log_settings = replace(settings, database="")  # which may be dropped meanwhile
         self._options = options
-        self._doomed: set[tuple[int, int]] = set()
+        self._again = Again()
 
     def open(self, stream_id: str, tables: Sequence[TableId], origin: str, position: str) -> tuple[str, str]:
         """See `contract.changes.ChangeSource.open`. Nothing is made on the server: it keeps its log by age."""
@@ -135,7 +136,7 @@ class MysqlChangeSource:
         except BaseException:
             side.close()
             raise
-        return MysqlChangeStream(self._log_settings, replica, side, identity, start, tables, limits, self._doomed)
+        return MysqlChangeStream(self._log_settings, replica, side, identity, start, tables, limits, self._again)
 
     def _start(self, side: Side, identity: Identity, position: LogPosition) -> Start:
         """By file where the server is the same; else, or where the file is not known, by GTID."""

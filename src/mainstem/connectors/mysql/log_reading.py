@@ -9,6 +9,7 @@ from typing import Any
 
 from mainstem.connectors.mysql import statements
 from mainstem.connectors.mysql.charsets import Charsets
+from mainstem.connectors.mysql.log_again import Again
 from mainstem.connectors.mysql.log_ahead import Ahead
 from mainstem.connectors.mysql.log_group import Gathering, divided
 from mainstem.connectors.mysql.log_held import Held
@@ -20,6 +21,7 @@ from mainstem.connectors.mysql.log_refusals import (
     not_as_rows,
     prepared_before,
     rolled_back_late,
+    structure_late,
     within_transaction,
 )
 from mainstem.connectors.mysql.log_schema import SchemaChanges
@@ -50,13 +52,8 @@ class LogReading:
 
     def __init__(
         self, place: Place, tables: Tables, schema: SchemaChanges, watch: SchemaWatch, charsets: Charsets, ahead: Ahead,
-        limits: GroupLimits, doomed: set[tuple[int, int]],
+        limits: GroupLimits, again: Again,
     ) -> None:  # fmt: skip
-        """
-        Args:
-            doomed: where large transactions begin that were rolled back after parts of them were handed on; it is kept
-                from one reading of the log to the next, in which such a one is put aside until it is whole.
-        """
         self.place = place
         self._tables = tables
         self._schema = schema
@@ -81,7 +78,7 @@ class LogReading:
         self._held: Held | None = None  # it is put aside
         self._xa_name = ""
         self._prepared: dict[str, Held] = {}
-        self._doomed = doomed
+        self._again = again
         self._savepoints: dict[str, int] = {}
         self._handlers: dict[type, Callable[[Any], Groups | None]] = {
             log.Xid: self._xid,
@@ -123,16 +120,17 @@ class LogReading:
 
     # Transactions.
 
-    def _mysql_gtid(self, event: log.GtidEvent) -> None:
-        self._begin(event.gtid, event.committed_us or event.header.timestamp * _MICROSECONDS)
+    def _mysql_gtid(self, event: log.GtidEvent) -> Groups:
+        return self._begin(event.gtid, event.committed_us or event.header.timestamp * _MICROSECONDS)
 
-    def _mariadb_gtid(self, event: log.MariadbGtidEvent) -> None:
-        self._begin(event.gtid, 0)
+    def _mariadb_gtid(self, event: log.MariadbGtidEvent) -> Groups:
+        groups = self._begin(event.gtid, 0)
         self._explicit = not event.standalone
         if event.prepares:
             self._hold(str(event.xid))
+        return groups
 
-    def _begin(self, gtid: Gtid | MariadbGtid | None, committed_us: int) -> None:
+    def _begin(self, gtid: Gtid | MariadbGtid | None, committed_us: int) -> Groups:
         if self.busy:
             raise WireError("a transaction begins in the log before the one before it has ended")
         self.busy = True
@@ -147,8 +145,10 @@ class LogReading:
             self._maps.look_ahead_of_all()
         if self._savepoints:
             self._savepoints.clear()
-        if self._doomed and self._order in self._doomed:
+        groups = [group for table in self._again.unfit.get(self._order, ()) for group in self._found(table) or ()]
+        if self._order in self._again.doomed:
             self._held = Held()
+        return groups
 
     def _hold(self, xid: str) -> None:
         """An XA transaction begins, which another one commits or rolls back."""
@@ -250,7 +250,7 @@ class LogReading:
             LostConnectionError: some of them were handed on. Read again from the last position, they are put aside.
         """
         if self._begun and sequence < self._first_row:
-            self._doomed.add(self._order)
+            self._again.doomed.add(self._order)
             raise rolled_back_late()
         groups = self._piece(sequence)
         if self._held is not None:
@@ -300,15 +300,14 @@ class LogReading:
             found = self._maps.find(table, self._order)
         if isinstance(found, SchemaChange):
             self._mapped[table.table_id] = table
-            return [*groups, *self._before(found)]
+            return [*groups, *self._before(found, table)]
         self._mapped[table.table_id] = found
         return groups or None
 
-    def _before(self, change: SchemaChange) -> list[ChangeGroup]:
+    def _before(self, change: SchemaChange, table: TableMap) -> list[ChangeGroup]:
         """A change of a table that is to be settled before rows of it are read."""
         if self._begun or self._held is not None:
-            why = change.reason or "a table has other columns"
-            raise WireError(f"{why}, in the middle of a transaction", table=str(change.table))
+            raise structure_late(change, is_new=self._again.is_new(self._order, table))
         head, tail = self._gathered.split(self._first_row)
         groups = [self._group((*self._parts, *head, change))]
         return [*groups, self._part(tail)] if tail else groups
@@ -361,10 +360,9 @@ class LogReading:
         groups = None
         what = statement.what
         if what is What.BEGIN:
-            if not self.busy:
-                self._begin(None, 0)
+            groups = None if self.busy else self._begin(None, 0)
             self._explicit = True
-            return None
+            return groups
         if what is What.COMMIT:
             return self._commit(event.header)
         if what is What.ROLLBACK:

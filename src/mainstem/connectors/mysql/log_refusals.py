@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mainstem.connectors.mysql.log_position import RESYNC
-from mainstem.errors import LostConnectionError, PositionLostError, StatementError, WireError
+from mainstem.errors import LostConnectionError, MainstemError, PositionLostError, StatementError, WireError
+from mainstem.model.change import SchemaChange
 
 _ROWS_ONLY = (
     "SET GLOBAL binlog_format = 'ROW', have the writers connect anew, and let no session set it otherwise; then copy"
@@ -45,6 +46,14 @@ def rolled_back_late() -> LostConnectionError:
         "a large transaction of the source was rolled back in its log after parts of it were read",
         remedy="the log is read again from the last position",
     )
+
+
+def structure_late(change: SchemaChange, *, is_new: bool) -> MainstemError:
+    """A table does not fit, and the transaction was handed on in part; read again, it is settled before it."""
+    told = f"{change.reason or 'a table has other columns'}, in the middle of a transaction"
+    if not is_new:
+        return WireError(told, remedy=RESYNC, table=str(change.table))
+    return LostConnectionError(told, remedy="the log is read again from the last position", table=str(change.table))
 
 
 def prepared_before(where: str) -> PositionLostError:

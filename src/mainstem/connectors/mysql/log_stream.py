@@ -10,6 +10,7 @@ from threading import Condition
 from types import TracebackType
 
 from mainstem.connectors.mysql.charsets import Charsets
+from mainstem.connectors.mysql.log_again import Again
 from mainstem.connectors.mysql.log_ahead import Ahead
 from mainstem.connectors.mysql.log_lag import Lag
 from mainstem.connectors.mysql.log_place import Place
@@ -55,7 +56,7 @@ class MysqlChangeStream:
         position: LogPosition,
         tables: Sequence[StreamTable],
         limits: GroupLimits,
-        doomed: set[tuple[int, int]],
+        again: Again,
     ) -> None:
         self._replica = replica
         self._side = side
@@ -69,7 +70,7 @@ class MysqlChangeStream:
         self._place = Place(identity, position)
         ahead = Ahead(settings, side, identity, lambda: self._interrupted)
         self._reading = LogReading(
-            self._place, self._tables, self._schema, watch, Charsets(side.ask), ahead, limits, doomed
+            self._place, self._tables, self._schema, watch, Charsets(side.ask), ahead, limits, again
         )
         self._handed = position
         self._handed_at = 0.0
