@@ -77,3 +77,8 @@ def test_changes_are_ignored_where_that_is_asked_for(route: Route) -> None:
         stream.wait_rows("SELECT COUNT(*) FROM t", [(2,)])
         assert [line.outcome for line in replication.schema_changes()] == ["ignored"]
         assert len(route.target.run("SELECT * FROM t")[0]) == 2
+        source.run(f"ALTER TABLE t {_type(route, 'v', 'DECIMAL(3,1)')}")
+        source.run("INSERT INTO t (id, v) VALUES (3, 3)")
+        wait_until(lambda: len(replication.schema_changes()) > 1)
+        t = replication.progress().tables[0]
+        assert (t.state, "not in the log" in t.error) == (TableState.PAUSED, True)

@@ -204,10 +204,10 @@ def _fillable(column: Column, shape: Shape) -> Column:
     bare = column.default is None and column.generated is None and not column.identity
     if known or column.nullable or not bare:
         return column
-    text = _IMPLICIT.get(column.type.kind)
+    text = column.type.members[0] if column.type.kind is Kind.ENUM else _IMPLICIT.get(column.type.kind)
     if text is None:
         return replace(column, nullable=True)
-    quoted = f"'{text}'"
+    quoted = "'" + text.replace("'", "''") + "'"
     return replace(column, default=Default(DefaultKind.LITERAL, text, quoted))
 
 

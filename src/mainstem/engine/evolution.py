@@ -130,11 +130,11 @@ class Evolution:
         if policy is SchemaChangePolicy.PAUSE:
             return self._pause(change, table, position, ["its columns were changed in the source"])
         try:
+            if policy is SchemaChangePolicy.IGNORE:
+                return self._ignore(change, table, position)
             found = self._followed(table, change.columns)
         except PlanError as exc:
             return self._pause(change, table, position, [exc.message])
-        if policy is SchemaChangePolicy.IGNORE:
-            return self._ignore(change, table, found, position)
         if found.obstacles:
             return self._pause(change, table, position, found.obstacles)
         if change.reason:
@@ -164,12 +164,17 @@ class Evolution:
         shape = Shape(plan, table.layout, selection, there, own)
         return follow(shape, columns, self._source.spec.dialect, dialect, self._options.type_overrides, anew=anew)
 
-    def _ignore(self, change: SchemaChange, table: StreamTable, found: Change, position: str) -> Outcome:
-        """Go on with the columns that there were, if they are all there."""
+    def _ignore(self, change: SchemaChange, table: StreamTable, position: str) -> Outcome:
+        """Go on with the columns that there were, if they are all there and no value of theirs became another one."""
         present = {column.name for column in change.columns}
+        known = {column.source for column in table.plan.columns}
         lost = [column.source for column in table.plan.columns if column.source not in present]
         if lost:
             return self._pause(change, table, position, [f"the source has dropped or renamed {', '.join(lost)}"])
+        found = self._followed(table, tuple(column for column in change.columns if column.name in known))
+        why = [*found.obstacles, *(found.told if found.copy else ()), *filter(None, [change.reason])]
+        if why:
+            return self._pause(change, table, position, why)
         fresh = {column.source: column for column in found.plan.columns}
         columns = tuple(
             replace(fresh.get(column.source, column), target=column.target, target_type=column.target_type)

@@ -234,6 +234,60 @@ def test_what_a_statement_made_of_values_without_a_word_in_the_log_is_told(
     assert (why in told.reason) if why else not told.reason
 
 
+_GAPS = {  # columns behind the key, statements that come at once, why the table has to be copied anew
+    "renamed_wider": ("v INT", ["CHANGE v w BIGINT"], "column v is called w now"),
+    "renamed_elsewhere": ("v INT, z INT", ["CHANGE v w INT AFTER z"], "column v is called w now"),
+    "renamed_and_made": ("v INT", ["RENAME COLUMN v TO w, ADD v INT AFTER id"], "column v is called w now"),
+    "renamed_onto_another": ("v INT, w INT", ["DROP w, CHANGE v w INT"], "column v is called w now"),
+    "names_changed": ("v INT, w INT", ["CHANGE v w INT AFTER id, CHANGE w v INT AFTER id"], "column v is called w now"),
+    "dropped_and_made": ("v INT", ["DROP v, ADD v INT"], "v was dropped and made again"),
+    "dropped_then_made": ("v INT", ["DROP v", "ADD v INT"], "v was dropped and made again"),
+    "rounded_and_back": ("v DECIMAL(9, 4)", ["MODIFY v DECIMAL(9, 2)", "MODIFY v DECIMAL(9, 4)"], "once more"),
+    "read_as_others": (
+        "v VARCHAR(9) CHARSET latin1", ["MODIFY v VARBINARY(9)", "MODIFY v VARCHAR(9) CHARSET utf8mb4"], "once more",
+    ),
+    "new_date": ("v INT", ["ADD d DATE NOT NULL"], "column d is new and takes no NULL"),
+    "other_key": ("v INT", ["DROP PRIMARY KEY, ADD PRIMARY KEY (id, v)"], "its key (id) tells rows apart no more"),
+    "cascading": ("v INT", ["ADD FOREIGN KEY (v) REFERENCES parent (id) ON DELETE CASCADE"], "a foreign key came"),
+    "went": ("v INT", ["CHANGE v w INT", "RENAME went_b"], "its name before that could be looked at"),
+    "wider": ("v INT, w INT", ["MODIFY v BIGINT", "MODIFY w BIGINT", "ADD x INT NOT NULL"], ""),
+}  # fmt: skip
+
+
+def test_what_became_of_values_without_a_word_in_the_log_is_told_while_the_catalog_is_ahead(
+    mysql_db: ConnectionSettings,
+) -> None:
+    run(mysql_db, "CREATE TABLE parent (id INT PRIMARY KEY)")
+    for name, (columns, _, _) in _GAPS.items():
+        run(mysql_db, f"CREATE TABLE {name} (id INT PRIMARY KEY, {columns})")
+    source = Source(mysql_db, *_GAPS)
+    source.seen.settle = lambda change: (
+        source.tables[change.table.name]
+        if change.kind is SchemaChangeKind.LOST
+        else with_columns(source.tables[change.table.name], change)
+    )
+    source.run(*(f"ALTER TABLE {name} {clause}" for name, (_, clauses, _) in _GAPS.items() for clause in clauses))
+    told: dict[str, str] = {}
+    for part in source.follow().parts:
+        if isinstance(part, SchemaChange):
+            told.setdefault(part.table.name, part.reason)
+    wrong = {
+        name: told.get(name) for name, (_, _, why) in _GAPS.items() if why not in told[name] or (told[name] and not why)
+    }
+    assert wrong == {}
+
+
+def test_what_comes_with_a_new_name_of_the_table_is_told_before_it(source: Source) -> None:
+    source.run("ALTER TABLE t RENAME t2, ADD b INT", "ALTER TABLE u ADD b INT", "RENAME TABLE u TO u2")
+    assert changes(source.follow()) == [("columns", "t"), ("renamed", "t"), ("columns", "u"), ("renamed", "u")]
+
+
+def test_a_table_that_is_made_anew_has_the_names_of_its_columns(source: Source) -> None:
+    """Though none of them has another type, which is all that rows tell."""
+    source.run("CREATE OR REPLACE TABLE u (number INT PRIMARY KEY)", "INSERT INTO u VALUES (1)")
+    assert changes(source.follow()) == [("columns", "u")]
+
+
 def test_what_a_new_row_lacks_is_the_default_of_its_moment(source: Source) -> None:
     image = "SET binlog_row_image = 'MINIMAL'"
     source.run("ALTER TABLE t ADD COLUMN n INT DEFAULT 5")

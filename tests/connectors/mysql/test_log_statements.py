@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mainstem.connectors.mysql.alter_clauses import Clauses
 from mainstem.connectors.mysql.statements import Statement, What, read
 from mainstem.model.names import TableId
 
@@ -115,3 +116,26 @@ def test_a_statement_is_about_what_it_names() -> None:
 def test_names_are_folded_where_the_server_does(text: str) -> None:
     assert read(text, "Shop", folds=True).tables == (T,)
     assert read(text, "Shop").tables != (T,)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("ADD c INT", Clauses()),
+        ("DROP b, ADD b INT", Clauses(dropped=frozenset("b"))),
+        ("drop column if exists `B b`", Clauses(dropped=frozenset({"b b"}))),
+        ("DROP `key`, DROP COLUMN `index`", Clauses(dropped=frozenset({"key", "index"}))),
+        ("DROP PRIMARY KEY, ADD PRIMARY KEY (b)", Clauses(keys=True)),
+        ("DROP INDEX b, DROP FOREIGN KEY c, DROP CHECK d, DROP SYSTEM VERSIONING",
+         Clauses(keys=True)),
+        ("MODIFY b ENUM('x,CHANGE b c', 'y') DEFAULT (f(a, b)), MODIFY COLUMN IF EXISTS c INT",
+         Clauses(modified=frozenset("bc"))),
+        ("WAIT 5 CHANGE b c BIGINT, CHANGE COLUMN `d` D INT", Clauses(renamed=(("b", "c"),), modified=frozenset("d"))),
+        ("RENAME COLUMN b TO c, RENAME COLUMN c TO b", Clauses(renamed=(("b", "c"), ("c", "b")))),
+        ("RENAME INDEX a TO b, RENAME KEY c TO d, ALTER COLUMN b SET DEFAULT 1", Clauses()),
+        ("CONVERT TO CHARACTER SET latin1", Clauses(converted=True)),
+        ("RENAME TO u, CHANGE a b INT", Clauses(renamed=(("a", "b"),))),
+    ],
+)  # fmt: skip
+def test_clauses_tell_which_columns_are_not_what_they_were(text: str, said: Clauses) -> None:
+    assert read(f"ALTER TABLE t {text}", "shop").clauses == said

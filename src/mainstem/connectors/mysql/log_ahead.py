@@ -39,11 +39,13 @@ class Later:
     Attributes:
         file, offset: of the last of them.
         words: of all of them; None when one of them is more than an ALTER TABLE, or is not known well enough.
+        renames: one of them gave the table another name.
     """
 
     file: str
     offset: int
     words: frozenset[str] | None
+    renames: bool = False
 
     @property
     def appends(self) -> bool:
@@ -74,7 +76,8 @@ class _Said:
         words = self.statement.words if self.statement.what is What.ALTER else None
         if words is not None and before is not None:
             words = None if before.words is None else words | before.words
-        return Later(self.file, self.offset, words)
+        renames = self.statement.what is What.RENAME or (before is not None and before.renames)
+        return Later(self.file, self.offset, words, renames)
 
 
 class Ahead:

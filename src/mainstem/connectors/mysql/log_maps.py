@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from mainstem.connectors.mysql.charsets import Charsets
@@ -112,6 +112,10 @@ class TableMaps:
             self._doubt(source, later, least)
         return SchemaChange(SchemaChangeKind.COLUMNS, source, columns)
 
+    def later(self, tables: Collection[TableId]) -> Mapping[TableId, Later]:
+        """What comes behind the present statement, as `Ahead.later`."""
+        return self._ahead.later(self._place.file, self._place.offset, tables)
+
     def look_ahead(self, statement: Statement, changes: Sequence[SchemaChange]) -> list[SchemaChange]:
         """Columns were taken from the catalog behind a statement: for how long do they not hold yet?
 
@@ -119,7 +123,7 @@ class TableMaps:
             The changes, without defaults that a later statement may have set.
         """
         fresh = {change.table for change in changes if change.kind is SchemaChangeKind.COLUMNS}
-        later = self._ahead.later(self._place.file, self._place.offset, fresh) if fresh else {}
+        later = self.later(fresh) if fresh else {}
         told = []
         for change in changes:
             rows = self._tables.get(change.table.schema, change.table.name)

@@ -399,8 +399,9 @@ class LogReading:
                 self._transactions += 1
                 self.since = self.since or time.monotonic()
         changes = self._schema.after(
-            statement, text, databases, lambda rows: rows.read and self._is_beyond(rows), event.status.sql_mode or 0
-        )
+            statement, text, databases, lambda rows: rows.read and self._is_beyond(rows), event.status.sql_mode or 0,
+            self._maps.later,
+        )  # fmt: skip
         changes = self._maps.look_ahead(statement, changes)
         return self._told(changes, event.header) if changes else None
 

@@ -6,14 +6,23 @@ Source: MariaDB manual, "SQL_MODE", "ALTER TABLE", "AUTO_INCREMENT"; MySQL manua
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from mainstem.connectors.mysql.alter_clauses import Clauses
 from mainstem.model.schema import Column
+from mainstem.model.types import Kind
 
 _STRICT = 1 << 21 | 1 << 22  # STRICT_TRANS_TABLES, STRICT_ALL_TABLES
 _ZERO_IS_A_VALUE = 1 << 19  # NO_AUTO_VALUE_ON_ZERO
 _WHOLE = frozenset({"utf8mb4", "utf16", "utf16le", "utf32"})
 _PLANE = frozenset({"utf8", "utf8mb3", "ucs2"})
+_CONVERTED = frozenset({"convert"})
+_RETYPED = frozenset({"modify", "change", "rename"})
+# For these the target is given the same value ("Data Type Defaults").
+_PLAIN = frozenset({
+    Kind.BOOLEAN, Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.TEXT, Kind.BINARY, Kind.YEAR, Kind.TIME, Kind.INTERVAL,
+    Kind.SET, Kind.ENUM,
+})  # fmt: skip
 
 
 def values_lost(before: Iterable[Column], after: Iterable[Column], sql_mode: int) -> str:
@@ -26,9 +35,48 @@ def values_lost(before: Iterable[Column], after: Iterable[Column], sql_mode: int
     reasons = []
     for column in after:
         old = known.get(column.name.lower())
-        if old is not None and (why := _why(old, column, sql_mode)):
+        why = _why_new(column) if old is None else _why(old, column, sql_mode)
+        if why:
             reasons.append(f"{why}, and which ones is not in the log")
     return "; ".join(reasons)
+
+
+def values_moved(
+    clauses: Clauses, before: Sequence[Column], after: Iterable[Column], later: frozenset[str] | None
+) -> str:
+    """Why values may not be under the names under which they were, or not what they were; empty if they are.
+
+    Args:
+        before, after: the columns ahead of an ALTER TABLE with these clauses, and behind it.
+        later: the words of those that come behind it in the log; None when they are more than that.
+    """
+    old = {column.name.lower(): column.name for column in before}
+    new = {column.name.lower() for column in after}
+    reasons = [
+        f"column {old[name]} was dropped and made again: the values of before are gone"
+        for name in sorted(clauses.dropped & old.keys() & new)
+    ]
+    reasons += [f"column {old[name]} is called {to} now" for name, to in clauses.renamed if name in old]
+    again = clauses.modified & old.keys()
+    if clauses.converted:
+        again |= {column.name.lower() for column in before if column.charset}
+    if later is not None and not later & _CONVERTED:
+        again = again & later if later & _RETYPED else frozenset()
+    reasons += [
+        f"column {old[name]} was changed, and once more before that could be looked at: what its values were made of"
+        " between the two is not known"
+        for name in sorted(again)
+    ]
+    return "; ".join(reasons)
+
+
+def _why_new(column: Column) -> str:
+    """A new column that is never null, and has no default: rows that are there get what its type has for that."""
+    bare = column.default is None and column.generated is None and not column.identity
+    padded = column.type.kind is Kind.BINARY and column.type.fixed
+    if column.nullable or not bare or (column.type.kind in _PLAIN and not padded):
+        return ""
+    return f"column {column.name} is new and takes no NULL: the server put values of its own into rows that were there"
 
 
 def _why(old: Column, new: Column, sql_mode: int) -> str:

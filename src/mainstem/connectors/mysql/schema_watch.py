@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from mainstem.connectors.mysql.catalog import read_catalog
@@ -26,6 +26,10 @@ _WAYS = (
     "SELECT table_schema, table_name, view_definition FROM information_schema.views",
     "SELECT event_object_schema, event_object_table, action_statement FROM information_schema.triggers",
     "SELECT routine_schema, routine_name, routine_definition FROM information_schema.routines",
+)
+_KEYS = (
+    "SELECT index_name, column_name FROM information_schema.statistics WHERE non_unique = 0 AND table_schema = %s AND"
+    " table_name = %s"
 )
 _ASKED_AT_ONCE = 500
 
@@ -97,6 +101,15 @@ class SchemaWatch:
                         )
                     )
         return {table: tuple(parts) for table, parts in found.items()}
+
+    def is_key(self, table: TableId, columns: Collection[str]) -> bool:
+        """Whether no two rows of a table are alike in these columns; also if there is no such table."""
+        rows = self._side.ask(_KEYS, (table.schema, table.name))
+        keys: dict[str, set[str]] = {}
+        for index, column in rows:
+            keys.setdefault(as_text(index), set()).add(as_text(column).lower())
+        wanted = {column.lower() for column in columns}
+        return any(key <= wanted for key in keys.values()) or table.name not in self.names(table.schema)
 
     def columns(self, table: TableId, before: Sequence[Column] = ()) -> tuple[Column, ...]:
         """The columns of a table; empty if there is none such.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 
+from mainstem.connectors.mysql.alter_clauses import NO_CLAUSES, Clauses, clauses
 from mainstem.model.names import TableId
 
 
@@ -49,6 +50,7 @@ class Statement:
         tables: those that are truncated, dropped, replaced, made or altered, as far as they can be read; with NOTHING
             one that is made as a temporary one.
         careful: CREATE TABLE IF NOT EXISTS.
+        clauses: of an ALTER TABLE, also one that renames its table.
         renamed: old and new name, one pair after the other.
         words: all words and names in it, in lower case; None when it is too long to be looked through.
     """
@@ -59,6 +61,7 @@ class Statement:
     renamed: tuple[tuple[TableId, TableId], ...] = ()
     words: frozenset[str] | None = frozenset()
     careful: bool = False
+    clauses: Clauses = NO_CLAUSES
 
     def about(self, table: TableId) -> bool:
         """Whether it may have changed this table's structure."""
@@ -225,6 +228,10 @@ class _Tokens:
                 return True
         return False
 
+    def left(self) -> list[tuple[str, bool]]:
+        """What is left as it stands there, each with whether it is a word."""
+        return self._left[self._at :]
+
     def rest(self) -> list[str]:
         """The words that are left, in upper case."""
         return [text.upper() for text, plain in self._left[self._at :] if plain]
@@ -272,6 +279,11 @@ def _drop(tokens: _Tokens) -> Statement:
     if tokens.take("DATABASE") or tokens.take("SCHEMA"):
         tokens.skip(_BEFORE_TABLE)
         return Statement(What.DROP, tokens.folded(tokens.name()))
+    if tokens.take("INDEX"):
+        tokens.skip(_BEFORE_TABLE)
+        primary = tokens.name().upper() == "PRIMARY"
+        table = tokens.table() if primary and tokens.seek("ON") else None
+        return Statement(What.ALTER, tables=(table,), clauses=Clauses(keys=True)) if table else Statement(What.NOTHING)
     if tokens.peek() not in ("TABLE", "TABLES"):
         return Statement(What.NOTHING)  # of an index, a view, a user …
     tokens.skip(_BEFORE_TABLE)
@@ -316,6 +328,7 @@ def _alter(tokens: _Tokens) -> Statement:
     tokens.skip(_BEFORE_TABLE)
     table = tokens.table()
     tables = () if table is None else (table,)
+    said = clauses(tokens.left())
     words = tokens.rest()
     pairs = set(pairwise(words))
     if ignore or any((word, what) in pairs for word in _MOVES_ROWS for what in ("PARTITION", "TABLESPACE")):
@@ -331,8 +344,8 @@ def _alter(tokens: _Tokens) -> Statement:
             tokens.take("AS")
         new = tokens.table()
         if new is not None:
-            return Statement(What.RENAME, renamed=((table, new),))
-    return Statement(What.ALTER, tables=tables)
+            return Statement(What.RENAME, renamed=((table, new),), clauses=said)
+    return Statement(What.ALTER, tables=tables, clauses=said)
 
 
 def _set(tokens: _Tokens) -> Statement:
