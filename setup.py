@@ -1,5 +1,7 @@
 """Builds the compiled path; all other metadata stands in pyproject.toml."""
 
+import os
+
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
@@ -31,4 +33,7 @@ extensions = [
     )
 ]
 
-setup(ext_modules=cythonize(extensions, include_path=["src"], language_level=3))
+setup(
+    ext_modules=cythonize(extensions, include_path=["src"], language_level=3),
+    options={"build_ext": {"parallel": os.cpu_count() or 1}},  # half a minute of the compiler's by itself
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -52,6 +53,10 @@ def _use_memory() -> None:
 
 
 _use_memory()
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what it puts into the background with Ctrl-C ignored, and so would everything be that tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # Files that take longest, so that none of them is left for the end, when the other processes have nothing left to do.
