@@ -120,6 +120,18 @@ def test_a_new_copy_that_is_refused_tells_column_and_types_and_what_to_run(route
         stream.wait_equal()
 
 
+@pytest.mark.parametrize("route", CROSSING[:1], indirect=True, ids="-".join)
+def test_a_table_that_is_gone_from_the_target_gets_its_enum_anew(route: Route) -> None:
+    route.source.run("CREATE TABLE a (id BIGINT PRIMARY KEY, v ENUM('a', 'b'))", "INSERT INTO a VALUES (1, 'b')")
+    with following(route) as stream, stream.running() as replication:
+        route.source.run("ALTER TABLE a MODIFY COLUMN v ENUM('b', 'c')", "INSERT INTO a VALUES (2, 'c')")
+        wait_until(lambda: _state(replication, "a") is TableState.PAUSED, stream.said)
+        route.target.run("DROP TABLE a")
+        replication.resync(["a"])
+        wait_until(lambda: _state(replication, "a") is TableState.STREAMING, stream.said)
+        stream.wait_equal()
+
+
 @CROSS
 def test_a_table_that_somebody_pauses_goes_on_by_a_new_copy(route: Route) -> None:
     _make(route, "a", "b")

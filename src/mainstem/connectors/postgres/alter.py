@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from mainstem.connectors.postgres.literals import string
+from mainstem.connectors.postgres import enums
 from mainstem.contract.dialect import Rendered, TargetType
 from mainstem.model.names import TableId
 from mainstem.model.plan import Phase, ReportItem, Statement
@@ -46,7 +46,7 @@ def widen_column(names: Names, table: Table, column: Column, there: str, type_: 
     start = f"ALTER TABLE {names.qualified(table.id)} ALTER COLUMN {names.quote(column.name)}"
     made = []
     if column.type.kind is Kind.ENUM and there not in ("", "text"):
-        made += [f"ALTER TYPE {there} ADD VALUE IF NOT EXISTS {string(label)}" for label in column.type.members]
+        made += enums.add(there, tuple(dict.fromkeys(column.type.members)))
     elif type_ != there:
         made.append(f"{start} TYPE {type_}")
     if column.nullable:

@@ -6,7 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from mainstem.connectors.postgres import alter, features, finish, keys, own, own_keys, own_views, renaming, retype
+from mainstem.connectors.postgres import (
+    alter,
+    enums,
+    features,
+    finish,
+    keys,
+    own,
+    own_keys,
+    own_views,
+    renaming,
+    retype,
+)
 from mainstem.connectors.postgres.literals import dollar_quoted, literal, now, quoted, string, text_array
 from mainstem.connectors.postgres.raw import raw_format
 from mainstem.connectors.postgres.types import copy_op, native_type
@@ -135,15 +146,8 @@ class PostgresDialect:
     def _enum(self, table: TableId, column: Column, new_name: NewName) -> TargetType:
         name = TableId(table.schema, new_name(f"{table.name}_{column.name}"))
         sql = self.qualified(name)
-        labels = ", ".join(string(label) for label in dict.fromkeys(column.type.members))
-        # a type that an earlier attempt left behind is taken over when it is the same, and refused when it is not
-        body = (
-            f"\nBEGIN\n  CREATE TYPE {sql} AS ENUM ({labels});\nEXCEPTION WHEN duplicate_object THEN\n"
-            f"  IF (SELECT array_agg(enumlabel::text ORDER BY enumsortorder) FROM pg_enum\n"
-            f"      WHERE enumtypid = {string(sql)}::regtype) IS DISTINCT FROM ARRAY[{labels}]::text[] THEN\n"
-            f"    RAISE;\n  END IF;\nEND\n"
-        )
-        create = Statement(Phase.SCHEMA, f"DO {dollar_quoted(body)}", str(name), table)
+        made = enums.make(sql, name.name, tuple(dict.fromkeys(column.type.members)))
+        create = Statement(Phase.SCHEMA, made, str(name), table)
         drop = Statement(Phase.SCHEMA, f"DROP TYPE IF EXISTS {sql}", str(name), table)
         return TargetType(sql, prerequisites=(create,), drops=(drop,))
 
