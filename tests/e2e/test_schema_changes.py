@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from mainstem.ddl.evolution import RUN
 from mainstem.model.run import SchemaChangePolicy, TableState
-from tests.e2e.routes import CROSSING, MYSQL, Route
+from tests.e2e.routes import CROSSING, MYSQL, POSTGRES, ROUTES, Route
 from tests.e2e.streams import cdc, following, wait_until
 
 CROSS = pytest.mark.parametrize("route", CROSSING, indirect=True, ids="-".join)
@@ -82,3 +83,54 @@ def test_changes_are_ignored_where_that_is_asked_for(route: Route) -> None:
         wait_until(lambda: len(replication.schema_changes()) > 1)
         t = replication.progress().tables[0]
         assert (t.state, "not in the log" in t.error) == (TableState.PAUSED, True)
+
+
+@pytest.mark.parametrize("route", ROUTES[1:3], indirect=True, ids="-".join)
+def test_what_types_of_the_source_get_is_carried_over_where_a_row_has_it(route: Route) -> None:
+    source, own = route.source, route.target.settings.type == POSTGRES
+    source.run(
+        "CREATE TYPE mood AS ENUM ('ok', 'sad')", "CREATE TYPE place AS (x int)",
+        "CREATE TABLE t (id BIGINT PRIMARY KEY, m mood, a mood[], p place)", "INSERT INTO t VALUES (1, 'ok')",
+        "CREATE TABLE u (id BIGINT PRIMARY KEY, m mood)",
+    )  # fmt: skip
+    with following(route) as stream, stream.running() as replication:
+        source.run("ALTER TYPE mood ADD VALUE 'it''s fine' BEFORE 'ok'", "ALTER TYPE mood ADD VALUE 'happy'")
+        source.run(
+            "BEGIN", "INSERT INTO t SELECT n, 'ok' FROM generate_series(2, 9) n", "INSERT INTO u VALUES (1, 'happy')",
+            "UPDATE t SET m = 'it''s fine' WHERE id = 2", "COMMIT", "INSERT INTO t VALUES (20, 'happy', '{happy}')",
+        )  # fmt: skip
+        stream.wait_equal()
+        stream.wait_rows("SELECT id FROM t WHERE m IS NOT NULL ORDER BY m, id LIMIT 2", [(2,), (1,)])
+        if own:
+            source.run("ALTER TYPE mood ADD VALUE 'more'", "INSERT INTO t VALUES (21, NULL, '{ok,more}')")
+            source.run("ALTER TYPE place ADD ATTRIBUTE y text", "INSERT INTO t (id, p) VALUES (22, '(1,a)')")
+            source.run("CREATE TYPE late AS ENUM ('a')", "ALTER TABLE t ADD COLUMN l late DEFAULT 'a'")
+            source.run("INSERT INTO t (id) VALUES (23)")
+            stream.wait_equal()
+        told = replication.schema_changes()
+        assert {line.outcome for line in told} == {"applied"}, told
+        assert sum(table.letters for table in replication.progress().tables) == 0
+
+
+@pytest.mark.parametrize("route", ROUTES[2:3], indirect=True, ids="-".join)
+def test_what_of_a_type_is_not_carried_over_is_told_with_what_to_run(route: Route) -> None:
+    source = route.source
+    source.run(
+        "CREATE DOMAIN few AS int CHECK (VALUE < 5)", "CREATE TYPE mood AS ENUM ('ok', 'sad')",
+        "CREATE TABLE t (id BIGINT PRIMARY KEY, v few)", "CREATE TABLE u (id BIGINT PRIMARY KEY, m mood)",
+        "INSERT INTO u VALUES (1, 'sad')",
+    )  # fmt: skip
+    with following(route) as stream, stream.running() as replication:
+        source.run(
+            "ALTER DOMAIN few DROP CONSTRAINT few_check", "ALTER DOMAIN few ADD CONSTRAINT less CHECK (VALUE < 50)",
+            "ALTER TYPE mood RENAME VALUE 'sad' TO 'bad'", "INSERT INTO t VALUES (1, 20)",
+            "INSERT INTO u VALUES (2, 'bad')",
+        )  # fmt: skip
+        wait_until(lambda: [table.state for table in replication.progress().tables] == [TableState.FAILED] * 2)
+        errors = [table.error for table in replication.progress().tables]
+        assert all(RUN in error for error in errors), errors
+        for error in errors:
+            route.target.run(*error.partition(RUN)[2].split("; "))
+        replication.resync(["t", "u"])
+        wait_until(lambda: {table.state for table in replication.progress().tables} == {TableState.STREAMING})
+        stream.wait_equal()

@@ -26,7 +26,7 @@ from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.plan import ColumnPlan, TablePlan
 from mainstem.model.run import RunOptions, TableState
-from mainstem.model.schema import Column
+from mainstem.model.schema import Catalog, Column
 from mainstem.model.stream import StreamTable
 from mainstem.model.types import Kind, LogicalType
 
@@ -285,6 +285,12 @@ class _NoTables:
 
     def tables(self, schemas: Sequence[str] = (), *, every: bool = False) -> list[TableId]:
         return []
+
+    def catalog(self, tables: Sequence[TableId] = (), **_: object) -> Catalog:
+        return Catalog(())
+
+    def target_dialect(self) -> None:
+        return None
 
 
 def ends(log: MemoryLog, target: MemoryTarget, inspector: Any = None) -> tuple[Endpoint, Endpoint]:

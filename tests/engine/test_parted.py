@@ -43,6 +43,9 @@ class Catalogs:
     def catalog(self, tables: Sequence[TableId] = (), **_: object) -> Catalog:
         return Catalog(tuple(table_of(table, "c" if table.name == "d" else "") for table in tables))
 
+    def target_dialect(self) -> None:
+        return None
+
 
 def table_of(id_: TableId, parent: str = "") -> Table:
     key = ForeignKey("fk", ("x",), TableId(id_.schema, parent), ("x",))

@@ -153,6 +153,11 @@ class Dialect(Protocol):
         """The dialect's name in sqlglot."""
         ...
 
+    @property
+    def labels_by_name(self) -> bool:
+        """Whether the log tells an enum's labels by their names, so that rows are read well with more of them."""
+        ...
+
     def quote(self, name: str) -> str:
         """A name as an identifier, quoted; `InvalidError` for one that cannot be written (NUL, empty)."""
         ...
@@ -239,6 +244,18 @@ class TargetDialect(Dialect, Protocol):
 
         Raises:
             PlanError: this server cannot make it, and it is needed.
+        """
+        ...
+
+    def grow_object(self, object_: NativeObject, there: NativeObject) -> Rendered:
+        """Phase SCHEMA: have a type of this kind hold all that the source's holds, where that only takes adding to it.
+
+        Args:
+            object_: the source's, with texts that name what is on the target.
+            there: the target's own.
+
+        Raises:
+            PlanError: it takes more than that; the remedy is what people run.
         """
         ...
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from mainstem.contract.dialect import Dialect, TargetDialect, TargetType, Translate
 from mainstem.ddl.layout import Layout, choose_types, lay_out
 from mainstem.ddl.naming import Names
-from mainstem.ddl.narrowing import widens
+from mainstem.ddl.narrowing import keeps_labels, widens
 from mainstem.ddl.selection import Selected
 from mainstem.errors import PlanError
 from mainstem.model.plan import ColumnPlan, TablePlan
@@ -45,6 +45,7 @@ class Shape:
         selection: what the user wants of it.
         there: the target's own columns, by name in lower case.
         own: the target's own table, with its keys and checks.
+        named: rows of the log name an enum's labels.
     """
 
     plan: TablePlan
@@ -52,6 +53,7 @@ class Shape:
     selection: TableSelection
     there: Mapping[str, Column]
     own: Table | None = None
+    named: bool = False
 
 
 @dataclass(slots=True)
@@ -88,6 +90,7 @@ def follow(
         anew: its rows are to be copied anew: a column under another name is a new one, and one that the target lacks
             is added, whenever it came.
     """
+    shape = replace(shape, named=source.labels_by_name)
     if anew:
         shape = replace(shape, layout=tuple(column for column in shape.layout if not _is_lacking(shape, column)))
     old = {column.name: column for column in shape.layout}
@@ -326,7 +329,8 @@ def _retype(
 ) -> bool:
     """Whether the target's column is to be widened; what stands in the way is told."""
     wanted = layout.types[known.target].sql
-    if not widens(before.type, after.type) or _needs_cast(known, before, after, own=translate.own):
+    wider = widens(before.type, after.type) or (shape.named and keeps_labels(before.type, after.type))
+    if not wider or _needs_cast(known, before, after, own=translate.own):
         told = (
             f"column {after.name} was {before.native} and is {after.native}; what its values became is not in the log"
         )

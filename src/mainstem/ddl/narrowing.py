@@ -52,6 +52,12 @@ def widens(old: LogicalType, new: LogicalType) -> bool:
     return rule is not None and rule(old, new)
 
 
+def keeps_labels(old: LogicalType, new: LogicalType) -> bool:
+    """Whether an enum has all labels of another one, in the same order, and perhaps others between."""
+    there = iter(new.members)
+    return old.kind is new.kind is Kind.ENUM and all(label in there for label in old.members)
+
+
 _ACROSS = {(Kind.BOOLEAN, Kind.INTEGER), (Kind.INTEGER, Kind.DECIMAL), (Kind.ENUM, Kind.TEXT)}
 
 

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from mainstem import failpoints
 from mainstem.contract.apply import Applier
-from mainstem.contract.changes import ChangeStream
-from mainstem.contract.hub import Lane
 from mainstem.engine import traced
 from mainstem.engine.ahead import Ahead
-from mainstem.engine.control import Limit, RunControl
 from mainstem.engine.counting import Counting
 from mainstem.engine.evolution import RESYNC_REMEDY, Evolution, Outcome
 from mainstem.engine.intake import MAX_ROWS, Batch, Intake
-from mainstem.engine.lag import Lag
 from mainstem.engine.letters import key_of, letter
-from mainstem.engine.progress import Tracker
 from mainstem.engine.segments import Changes, Operations, apply_in_halves, join
-from mainstem.engine.standing import Milestones, Orders, Standing
+from mainstem.engine.site import ReadAgainError, Site
 from mainstem.errors import (
     AccountingError,
-    CancelledError,
     InvalidError,
     MainstemError,
     PlanError,
@@ -35,7 +28,7 @@ from mainstem.errors import (
 from mainstem.model.change import ChangeGroup, Idle, RowChanges, SchemaChange, Truncate
 from mainstem.model.event import Category, Level
 from mainstem.model.names import TableId
-from mainstem.model.run import ChangeErrorPolicy, RunOptions, RunState, TableState
+from mainstem.model.run import ChangeErrorPolicy, RunState, TableState
 from mainstem.model.stream import Checkpoint, StreamTable
 
 MAX_ATTEMPTS = 5
@@ -43,38 +36,6 @@ RETRY_DELAY_S = 0.2
 IDLE_CHECKPOINT_S = 3.0
 # Errors that say something about the changes; all others end the connection (see `engine.replication`).
 OF_CHANGES = (RowError, StatementError, PlanError, InvalidError, AccountingError)
-
-
-class ReadAgainError(MainstemError):
-    """The stream is to be read again from the checkpoint; never shown to a user."""
-
-    code = "read_again"
-
-
-@dataclass(slots=True)
-class Site:
-    """What reader and writer of one connection share.
-
-    Attributes:
-        over: statements of the target are being broken off: what it raises from here on says nothing about changes.
-    """
-
-    stream: ChangeStream
-    lane: Lane
-    standing: Standing
-    lag: Lag
-    milestones: Milestones
-    orders: Orders
-    control: RunControl
-    limit: Limit
-    tracker: Tracker
-    options: RunOptions
-    over: threading.Event = field(default_factory=threading.Event)
-
-    def check_over(self) -> None:
-        """Raise `CancelledError` when the connection is being given up."""
-        if self.over.is_set():
-            raise CancelledError("the stream is being broken off")
 
 
 @dataclass(slots=True)
@@ -97,6 +58,7 @@ class Applying:
     _ahead: Ahead = field(init=False)
     _counts: Counting = field(default_factory=Counting)  # of the transaction under way
     _told_missing: set[TableId] = field(default_factory=set)
+    _causes: dict[TableId, str] = field(default_factory=dict)  # why tables' rows are refused, once looked for
     _outcome: Outcome | None = None  # of the schema change that the batch ends with
     _idle: str = ""  # where the log was read up to without anything of ours
     _number: int = 0  # of the last frame that is looked at
@@ -277,6 +239,7 @@ class Applying:
         """One event that cannot be applied: by policy."""
         self.site.check_over()
         table = self.site.standing.tables[event.table]
+        error = self._explained(table, error, position)
         policy = self.site.options.changes.row_errors
         told = f"{event.table}, {key_of(table.plan, event)}"
         if policy is ChangeErrorPolicy.STOP_STREAM:
@@ -293,6 +256,34 @@ class Applying:
                 return
             told += f": {letters:,} changes of the table were put aside already"
         self.fail(event.table, error, told)
+
+    def _explained(self, table: StreamTable, error: MainstemError, position: str) -> MainstemError:
+        """The error, with what its table's types have to do with it; what they have got is carried over, if it can be.
+
+        Raises `ReadAgainError`: it was, or the table waits.
+        """
+        if not isinstance(error, RowError):
+            return error
+        if table.source not in self._causes:
+            outcome = self.evolution.behind(table, position)
+            if outcome.tables:
+                self._carry_over(outcome)
+            self._causes[table.source] = outcome.cause
+        cause = self._causes[table.source]
+        if not cause:
+            return error
+        return RowError(f"{error.message}; {cause}", row=error.row, column=error.column, remedy=error.remedy)
+
+    def _carry_over(self, outcome: Outcome) -> None:
+        """Change the target's structure in a transaction of its own, for rows that come again then."""
+        self._rollback()
+        statements = outcome.statements
+        error = self.alone(lambda: self.applier.alter(statements)) if statements else None
+        self._outcome = outcome = outcome if error is None else self.evolution.refused(outcome, error)
+        self._save_evolved()
+        self._end_transaction(self.site.standing.checkpoint)
+        self.evolution.told(outcome)
+        raise ReadAgainError("a type of the source holds more than it did")
 
     def fail(self, table: TableId, error: MainstemError, told: str) -> None:
         """A table cannot go on; the others do. Part of the transaction under way."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from mainstem.ddl.evolution import Change, Shape, follow
+from mainstem.ddl.evolution import RUN, Change, Shape, follow
 from mainstem.engine.denied import wanted
 from mainstem.engine.endpoint import Endpoint
 from mainstem.engine.progress import Tracker, now_us
+from mainstem.engine.retry import worth_waiting
+from mainstem.engine.typesbehind import TypesBehind
 from mainstem.errors import MainstemError, NotFoundError, PlanError
 from mainstem.model.change import SchemaChange, SchemaChangeKind
 from mainstem.model.event import Level
@@ -34,6 +37,7 @@ class Outcome:
         settled: what the stream is told.
         created: a table that is to be added.
         warns: somebody should look at it, though no table waits.
+        cause: why rows are refused, with what people run.
     """
 
     statements: Sequence[str] = ()
@@ -43,6 +47,7 @@ class Outcome:
     settled: StreamTable | None = None
     created: TableId | None = None
     warns: bool = False
+    cause: str = ""
 
 
 class Evolution:
@@ -62,6 +67,7 @@ class Evolution:
     ) -> None:
         self._source, self._target, self._options, self._tracker = source, target, options, tracker
         self._created = created
+        self._types = TypesBehind(source, target, options)
 
     def decide(self, change: SchemaChange, table: StreamTable | None, position: str) -> Outcome:
         """What is to become of it.
@@ -91,10 +97,45 @@ class Evolution:
             return (), ()
         return found.statements, found.obstacles
 
+    def behind(self, table: StreamTable, position: str) -> Outcome:
+        """What the types of a table that rows are refused of have got, of which no log tells; nothing, or a cause.
+
+        Raises as `decide`; what cannot be asked for another reason is not known.
+        """
+        try:
+            found = self._types.look(table.source, table.plan.target, table.layout)
+        except MainstemError as exc:
+            if worth_waiting(exc):
+                raise
+            found = None
+        if found is None:
+            return Outcome()
+        statements, obstacles, plan = found.grown.statements, found.grown.obstacles, table.plan
+        names = found.grown.types
+        if not statements and found.columns != table.layout:
+            with suppress(PlanError):
+                change = self._followed(table, found.columns)
+                statements, obstacles, plan = change.statements, [*obstacles, *change.obstacles], change.plan
+                names = [now.native for now, known in zip(found.columns, table.layout, strict=True) if now != known]
+        if not statements:
+            return Outcome(cause="; ".join(obstacles))
+        sql = "; ".join(map(_shown, statements))
+        told = SchemaChange(
+            SchemaChangeKind.COLUMNS, table.source, found.columns, statement=f"ALTER TYPE {', '.join(names)}"
+        )
+        policy = self._options.changes.schema_changes
+        if policy is SchemaChangePolicy.APPLY:
+            grown = replace(table, plan=plan, layout=found.columns)
+            return Outcome(statements, [grown], records=[self._record(told, position, APPLIED, sql)], settled=grown)
+        cause = f"the type {', '.join(names)} holds more in the source now; {RUN}{sql}"
+        if policy is SchemaChangePolicy.PAUSE:
+            return self._pause(told, table, position, [cause])
+        return Outcome(cause=cause)
+
     def refused(self, outcome: Outcome, error: MainstemError) -> Outcome:
         """The target refused a statement: the table waits."""
         tables = [_paused(table, error.message) for table in outcome.tables]
-        detail = f"{'; '.join(outcome.statements)}: {error.message}"
+        detail = f"{'; '.join(map(_shown, outcome.statements))}: {error.message}"
         records = [replace(line, outcome=PAUSED, detail=detail) for line in outcome.records]
         return Outcome(tables=tables, records=records, settled=tables[0] if tables else outcome.settled)
 
@@ -140,7 +181,7 @@ class Evolution:
         if change.reason:
             found.told.append(change.reason)
             found.copy = True
-        detail = "; ".join([*found.told, *found.statements]) or "nothing is to be done on the target"
+        detail = "; ".join([*found.told, *map(_shown, found.statements)]) or "nothing is to be done on the target"
         changed = replace(table, plan=found.plan, layout=change.columns)
         if found.copy:
             changed = _paused(changed, "; ".join(found.told))
@@ -162,7 +203,13 @@ class Evolution:
         selection = wanted([table.source], self._options)[table.source]
         own = next((item for item in catalog.tables if item.id == plan.target), None)
         shape = Shape(plan, table.layout, selection, there, own)
-        return follow(shape, columns, self._source.spec.dialect, dialect, self._options.type_overrides, anew=anew)
+        change = follow(shape, columns, self._source.spec.dialect, dialect, self._options.type_overrides, anew=anew)
+        if self._source.spec.dialect.sql_name == dialect.sql_name:
+            behind = self._types.look(table.source, plan.target, table.layout)
+            if behind is not None:  # types first: columns may be of new ones
+                change.statements[:0] = behind.grown.statements
+                change.obstacles += behind.grown.obstacles if anew else ()
+        return change
 
     def _ignore(self, change: SchemaChange, table: StreamTable, position: str) -> Outcome:
         """Go on with the columns that there were, if they are all there and no value of theirs became another one."""
@@ -217,6 +264,11 @@ class Evolution:
 
     def _record(self, change: SchemaChange, position: str, outcome: str, detail: str) -> SchemaRecord:
         return SchemaRecord(change.table, change.statement or str(change.kind), position, outcome, detail, now_us())
+
+
+def _shown(sql: str) -> str:
+    """A statement for people: one that begins with a comment is told by that."""
+    return sql.partition("\n")[0].removeprefix("-- ") if sql.startswith("-- ") else sql
 
 
 def _paused(table: StreamTable, detail: str) -> StreamTable:

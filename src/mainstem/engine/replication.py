@@ -16,7 +16,7 @@ from mainstem.contract.changes import ChangeSource
 from mainstem.contract.hub import Hub, HubAge
 from mainstem.contract.target import Ledger, Target
 from mainstem.engine import traced
-from mainstem.engine.applying import Applying, ReadAgainError
+from mainstem.engine.applying import Applying
 from mainstem.engine.asked import Asked, asked_id
 from mainstem.engine.control import Interrupts, Limit, RunControl
 from mainstem.engine.cutover import Cutover
@@ -35,6 +35,7 @@ from mainstem.engine.present import selected
 from mainstem.engine.progress import Tracker
 from mainstem.engine.resync import Copier, Requests, open_hold
 from mainstem.engine.retry import Backoff
+from mainstem.engine.site import ReadAgainError
 from mainstem.engine.standing import ACTIVE, Milestones, Orders, Standing
 from mainstem.engine.streaming import Later, Session
 from mainstem.engine.watch import Watch

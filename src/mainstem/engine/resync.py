@@ -21,7 +21,7 @@ from mainstem.contract.changes import ChangeSource
 from mainstem.contract.target import Ledger
 from mainstem.ddl.selection import matches
 from mainstem.engine.anchors import altered
-from mainstem.engine.applying import Applying, ReadAgainError
+from mainstem.engine.applying import Applying
 from mainstem.engine.asked import Asked
 from mainstem.engine.control import Interrupts
 from mainstem.engine.denied import only
@@ -34,6 +34,7 @@ from mainstem.engine.planner import look
 from mainstem.engine.present import present_columns
 from mainstem.engine.progress import now_us
 from mainstem.engine.retry import worth_waiting
+from mainstem.engine.site import ReadAgainError
 from mainstem.engine.standing import ACTIVE, Standing
 from mainstem.errors import CancelledError, MainstemError, PlanError, TakenOverError
 from mainstem.model.change import SchemaChangeKind

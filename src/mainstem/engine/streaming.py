@@ -13,12 +13,13 @@ from mainstem.contract.changes import ChangeSource, ChangeStream, GroupLimits
 from mainstem.contract.hub import Hub, Lane
 from mainstem.contract.opened import present
 from mainstem.contract.spans import sending
-from mainstem.engine.applying import Applying, Site
+from mainstem.engine.applying import Applying
 from mainstem.engine.control import Interrupts, Limit, RunControl
 from mainstem.engine.evolution import Evolution
 from mainstem.engine.lag import Lag
 from mainstem.engine.progress import Tracker
 from mainstem.engine.resync import Copier
+from mainstem.engine.site import Site
 from mainstem.engine.standing import Milestones, Orders, Standing
 from mainstem.model.change import ChangeGroup, Idle
 from mainstem.model.run import RunOptions, TableState

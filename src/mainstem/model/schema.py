@@ -335,6 +335,7 @@ class NativeObject:
         table: the table that it hangs on, which must be copied for it to be made; None for one that stands alone.
         optional: a refusal is reported, and the run goes on.
         needed_by: the tables that cannot be made without it, or cannot do what they do.
+        parts: of a type what it consists of, each with its name: labels, attributes, checks.
     """
 
     kind: str
@@ -344,6 +345,7 @@ class NativeObject:
     table: TableId | None = None
     optional: bool = True
     needed_by: frozenset[TableId] = frozenset()
+    parts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

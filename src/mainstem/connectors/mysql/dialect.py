@@ -27,6 +27,11 @@ class MysqlDialect:
         """The dialect's name in sqlglot."""
         return "mysql"
 
+    @property
+    def labels_by_name(self) -> bool:
+        """By their numbers."""
+        return False
+
     def quote(self, name: str) -> str:
         """A name as an identifier; `InvalidError` for an empty one or one with NUL."""
         return quote(name)

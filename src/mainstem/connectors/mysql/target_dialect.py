@@ -101,6 +101,10 @@ class MysqlTargetDialect(MysqlDialect):
         """A trigger, procedure, function or event; no table needs one."""
         return native_objects.create_object(object_, self._traits, only_missing=only_missing)
 
+    def grow_object(self, object_: NativeObject, there: NativeObject) -> Rendered:
+        """None: there are no types of users' own."""
+        return Rendered()
+
     def drop_objects(self, objects: Sequence[NativeObject]) -> Rendered:
         """Procedures, functions and events; triggers go with their tables."""
         return native_objects.drop_objects(objects)

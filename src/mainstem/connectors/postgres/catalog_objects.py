@@ -130,7 +130,9 @@ def _made(ask: Ask, types: Types) -> dict[Node, NativeObject]:
     """Types and functions by their place in the graph of needs."""
     made: dict[Node, NativeObject] = {}
     for row in types.own:
-        made["type", row.oid] = NativeObject(KINDS[row.kind], type_id(row), types.statements(row), Phase.SCHEMA)
+        made["type", row.oid] = NativeObject(
+            KINDS[row.kind], type_id(row), types.statements(row), Phase.SCHEMA, parts=types.parts(row)
+        )
     functions = ask.rows(_FUNCTIONS)
     aggregates = {row.oid: row for row in ask.rows(_AGGREGATES)} if any(row.kind == "a" for row in functions) else {}
     for row in functions:

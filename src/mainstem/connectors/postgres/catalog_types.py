@@ -129,6 +129,17 @@ class Types:
         ]
         return tuple(made)
 
+    def parts(self, row: Any) -> tuple[tuple[str, str], ...]:
+        """What a type consists of: labels; attributes with their types; checks, and NOT NULL, of a domain."""
+        if row.kind == "e":
+            return tuple((label, "") for label in self.labels.get(row.oid, []))
+        if row.kind == "c":
+            return tuple((item.name, item.type) for item in self.attributes[row.oid])
+        if row.kind == "d":
+            bare = (("", "NOT NULL"),) if self.domains[row.oid].not_null else ()
+            return (*bare, *((check.name, check.definition) for check in self.checks[row.oid]))
+        return ()
+
     def _enum(self, oid: int) -> str:
         return f"AS ENUM ({', '.join(string(label) for label in self.labels.get(oid, []))})"
 

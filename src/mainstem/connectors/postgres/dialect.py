@@ -11,6 +11,7 @@ from mainstem.connectors.postgres import (
     enums,
     features,
     finish,
+    growing,
     keys,
     own,
     own_keys,
@@ -85,6 +86,11 @@ class PostgresDialect:
     def unchecked(self) -> Unchecked:
         """By session_replication_role, which also keeps triggers from firing."""
         return Unchecked.WITH_TRIGGERS if self._switches else Unchecked.NEVER
+
+    @property
+    def labels_by_name(self) -> bool:
+        """By their names."""
+        return True
 
     def quote(self, name: str) -> str:
         """A name as an identifier, always quoted: case is kept and reserved words need no list."""
@@ -177,7 +183,11 @@ class PostgresDialect:
         """An extension that can be had, and whatever else as it is."""
         if object_.kind == "extension":
             return own.create_extension(object_, self._extensions, self.create_schema, needed=needed)
-        return own.create_object(object_, needed=needed, only_missing=only_missing)
+        return own.create_object(self, object_, needed=needed, only_missing=only_missing)
+
+    def grow_object(self, object_: NativeObject, there: NativeObject) -> Rendered:
+        """Labels, and attributes behind all others."""
+        return growing.grow_object(self, object_, there)
 
     def drop_objects(self, objects: Sequence[NativeObject]) -> Rendered:
         """Types; functions are replaced, and the rest goes with the tables."""

@@ -57,21 +57,24 @@ END
 """
 
 
-def make(sql: str, name: str, labels: Sequence[str]) -> str:
+def make(sql: str, name: str, labels: Sequence[str], more: Sequence[str] = ()) -> str:
     """A statement after which the type has these labels in this order.
 
     Args:
         sql: the type's name, quoted, with its schema if that is known.
         name: the same without its schema, and as it is.
+        more: statements behind the type's own, where it is made.
 
     The server refuses it (42710) where a type of the name is not enumerated, or is used with another order of labels.
     """
     listed = ", ".join(string(label) for label in labels)
+    create = ";\n    ".join([f"CREATE TYPE {sql} AS ENUM ({listed})", *more])
     body = _MADE.format(
-        wanted=text_array(labels), create=f"CREATE TYPE {sql} AS ENUM ({listed})", name=string(sql), sql=sql,
+        wanted=text_array(labels), create=create, name=string(sql), sql=sql,
         renamed=string(quoted(name[:50] + "_former")), percent=sql.replace("%", "%%").replace("'", "''"),
     )  # fmt: skip
-    return f"DO {dollar_quoted(body)}"
+    told = " ".join(f"CREATE TYPE {sql} AS ENUM ({listed})".split())
+    return f"-- {told}, or have the one that is there hold these labels\nDO {dollar_quoted(body)}"
 
 
 def add(sql: str, labels: Sequence[str], there: Sequence[str] = ()) -> list[str]:

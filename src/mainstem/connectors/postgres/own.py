@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from mainstem.connectors.postgres import enums
 from mainstem.connectors.postgres.keys import Names
 from mainstem.connectors.postgres.literals import dollar_quoted, string
 from mainstem.contract.dialect import Rendered, TargetType, Translate, Use
@@ -15,6 +17,7 @@ from mainstem.model.schema import Sequence as SchemaSequence
 VIRTUAL_SINCE = 180_000  # before, generated columns are stored
 NAMED_NOT_NULL_SINCE = 180_000
 _INTEGERS = ("smallint", "integer", "bigint")
+_NAMED = re.compile(r"CREATE (?:TYPE|DOMAIN|COLLATION) (.+?) (?:AS |\()", re.S)
 _TYPES = {"enum": "TYPE", "domain": "DOMAIN", "composite": "TYPE", "range": "TYPE", "collation": "COLLATION"}
 
 
@@ -163,7 +166,7 @@ def create_extension(
     return Rendered((*home, *made))
 
 
-def create_object(object_: NativeObject, *, needed: bool, only_missing: bool) -> Rendered:
+def create_object(names: Names, object_: NativeObject, *, needed: bool, only_missing: bool) -> Rendered:
     """The statements as they are, in one transaction; a type that is there already may be kept."""
     sql = ";\n".join(object_.statements)
     if not sql:
@@ -172,7 +175,10 @@ def create_object(object_: NativeObject, *, needed: bool, only_missing: bool) ->
             "a type whose values C code reads and writes is made by that code alone", "install what provides it",
         )  # fmt: skip
         return Rendered((), (item,))
-    if only_missing and object_.kind in _TYPES:
+    if only_missing and object_.kind == "enum":
+        labels = [label for label, _ in object_.parts]
+        sql = enums.make(_name(names, object_), object_.id.name, labels, object_.statements[1:])
+    elif only_missing and object_.kind in _TYPES:
         body = f"\nBEGIN\n{sql};\nEXCEPTION WHEN duplicate_object THEN\n  NULL;\nEND\n"
         sql = f"DO {dollar_quoted(body)}"
     if object_.kind in ("function", "procedure", "aggregate"):
@@ -188,11 +194,17 @@ def drop_objects(names: Names, objects: Sequence[NativeObject]) -> Rendered:
         word = _TYPES.get(object_.kind)
         if word is not None:
             body = (
-                f"\nBEGIN\n  DROP {word} IF EXISTS {names.qualified(object_.id)};\n"
+                f"\nBEGIN\n  DROP {word} IF EXISTS {_name(names, object_)};\n"
                 "EXCEPTION WHEN dependent_objects_still_exist THEN\n  NULL;\nEND\n"
             )
             statements.append(Statement(Phase.SCHEMA, f"DO {dollar_quoted(body)}", f"{object_.kind} {object_.id}"))
     return Rendered(tuple(statements))
+
+
+def _name(names: Names, object_: NativeObject) -> str:
+    """What a type or collation is called on the target, where it may have another schema."""
+    found = _NAMED.match(object_.statements[0]) if object_.statements else None
+    return found[1] if found is not None else names.qualified(object_.id)
 
 
 def _stored(table: Table, column: Column) -> ReportItem:

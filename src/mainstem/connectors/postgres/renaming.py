@@ -133,7 +133,9 @@ def _object(object_: NativeObject, text: _Text, schemas: Mapping[str, str]) -> N
     statements = tuple(text(sql) for sql in object_.statements)
     if object_.kind in ("function", "procedure"):
         statements = tuple(_search_path(sql, schemas) for sql in statements)
-    return replace(object_, statements=statements)
+    # a label is no SQL
+    parts = object_.parts if object_.kind == "enum" else tuple((name, text(sql)) for name, sql in object_.parts)
+    return replace(object_, statements=statements, parts=parts)
 
 
 def _search_path(sql: str, schemas: Mapping[str, str]) -> str:
