@@ -74,10 +74,10 @@ def serve(settings: Settings) -> None:
 
 
 def api_keys(settings: Settings) -> AbstractContextManager[ApiKeys]:
-    """The API keys of the store; see `server.api_keys`."""
-    from mainstem.bootstrap import server
+    """The API keys of the store; see `home.api_keys`."""
+    from mainstem.bootstrap import home
 
-    return server.api_keys(settings)
+    return home.api_keys(settings)
 
 
 def move_store(settings: Settings, target_url: str) -> dict[str, int]:

@@ -20,6 +20,7 @@ from mainstem.api import pages
 from mainstem.api.app import make_app, make_probed_app
 from mainstem.api.browsers import LOCAL_NAMES
 from mainstem.api.services import Services
+from mainstem.bootstrap.home import make_home
 from mainstem.bootstrap.hubs import InMemory, OnNats, hubs
 from mainstem.bootstrap.roles import Runs, roles_of, serving
 from mainstem.bootstrap.traces import traces
@@ -52,17 +53,6 @@ _THREADS = 40  # as many as Starlette has for requests that are no coroutines
 KEEP_ALIVE_S = 75
 """Longer than clients and proxies keep idle connections (nginx: 60 s): who closes first never drops a request."""
 _log = log.logger(__name__)
-
-
-@contextmanager
-def api_keys(settings: Settings) -> Iterator[ApiKeys]:
-    """The API keys of the store, for the command line; may be used beside a running server."""
-    make_home(settings)
-    store = SqlStore(settings.resolved_store_url)
-    try:
-        yield ApiKeys(store)
-    finally:
-        store.close()
 
 
 @contextmanager
@@ -136,18 +126,6 @@ def _address(settings: Settings) -> str:
     except ValueError:
         everywhere = False
     return f"http://{_shown(socket.gethostname() if everywhere else host)}:{settings.port}"
-
-
-def make_home(settings: Settings) -> None:
-    """The data folder, for its owner alone; `InvalidError` when it cannot be made."""
-    try:
-        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as exc:
-        raise InvalidError(
-            f"the data folder {settings.home} cannot be made: {exc.strerror}",
-            fields={"MAINSTEM_HOME": "cannot be made or is no folder"},
-            remedy="set MAINSTEM_HOME to a folder that you may write to",
-        ) from exc
 
 
 def is_loopback(host: str) -> bool:
