@@ -232,7 +232,7 @@ class Evolution:
         return Outcome(tables=[changed], records=[line], settled=changed)
 
     def _dropped(self, change: SchemaChange, table: StreamTable, position: str) -> Outcome:
-        detail = f"the source has dropped it; {table.plan.target} stays on the target"
+        detail = f"{change.reason or 'the source has dropped it'}; {table.plan.target} stays on the target"
         changed = replace(table, state=TableState.SKIPPED, error=detail)
         return Outcome(tables=[changed], records=[self._record(change, position, IGNORED, detail)], settled=changed)
 

@@ -11,13 +11,13 @@ from mainstem.connectors.mysql import replica
 from mainstem.connectors.mysql.client import connect, query
 from mainstem.connectors.mysql.log_position import file_number
 from mainstem.contract.changes import GroupLimits
-from mainstem.errors import LostConnectionError, WireError
+from mainstem.errors import InvalidError, LostConnectionError, WireError
 from mainstem.model.change import SchemaChange, SchemaChangeKind, Truncate
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.run import TableState
 from mainstem.model.stream import StreamTable
-from tests.connectors.mysql.following import Following, Source, run, with_columns
+from tests.connectors.mysql.following import Following, Source, run, table_plans, with_columns
 from tests.connectors.mysql.wire.live import settings_of
 from tests.types.matrix import Database
 
@@ -280,6 +280,49 @@ def test_what_became_of_values_without_a_word_in_the_log_is_told_while_the_catal
 def test_what_comes_with_a_new_name_of_the_table_is_told_before_it(source: Source) -> None:
     source.run("ALTER TABLE t RENAME t2, ADD b INT", "ALTER TABLE u ADD b INT", "RENAME TABLE u TO u2")
     assert changes(source.follow()) == [("columns", "t"), ("renamed", "t"), ("columns", "u"), ("renamed", "u")]
+
+
+def test_what_a_later_statement_makes_or_renames_is_told_when_that_comes(source: Source) -> None:
+    """The catalog shows it when the first statement is read."""
+    source.run("ALTER TABLE t ADD b INT", "CREATE TABLE w (id INT)", "RENAME TABLE u TO u2", "ALTER TABLE t ADD c INT")
+    told = [("columns", "t"), ("created", "w"), ("renamed", "u"), ("columns", "t")]
+    assert changes(source.follow()) == told
+
+
+def test_a_name_that_the_stream_took_for_a_new_table_ends_the_one_that_has_it_now(source: Source) -> None:
+    """As a start does that finds the table under its new name, before it reads the statement that gave it."""
+    source.run("RENAME TABLE u TO u2")
+    source.tables["u2"] = replace(table_plans(source.settings, "u2")[0], since=source.changes.end_position())
+    source.run("INSERT INTO u2 VALUES (1)")
+    seen = source.follow()
+    assert changes(seen) == [("dropped", "u")]
+    assert seen.events == {"u2": [("insert", (b"1",), None)]}
+
+
+def test_rows_that_are_written_through_a_merge_table_lose_the_tables_below_it(mysql_db: ConnectionSettings) -> None:
+    made = "(id INT, KEY (id)) ENGINE ="
+    run(
+        mysql_db,
+        *(f"CREATE TABLE {name} {made} MyISAM" for name in ("m1", "m2", "m3", "m4")),
+        f"CREATE TABLE m {made} MERGE UNION = (m1, m2) INSERT_METHOD = LAST",
+        "CREATE TABLE other (id INT)",
+    )
+    with pytest.raises(InvalidError, match="tables of the engine MERGE cannot be replicated"):
+        Source(mysql_db, "m")
+    source = Source(mysql_db, "m1", "m2", "m3", "m4")
+    source.seen.settle = lambda change: (
+        replace(source.tables[change.table.name], state=TableState.PAUSED)
+        if change.kind is SchemaChangeKind.LOST
+        else None
+    )
+    source.run("INSERT INTO other VALUES (1)", "INSERT INTO m VALUES (1)", "INSERT INTO m1 VALUES (2)",
+               "INSERT INTO m4 VALUES (1)")  # fmt: skip
+    with source.stream() as stream:
+        source.read(stream, source.changes.end_position())
+        source.run("ALTER TABLE m UNION = (m3)", "TRUNCATE TABLE m", "INSERT INTO m4 VALUES (2)")
+        seen = source.read(stream, source.changes.end_position())
+    assert changes(seen) == [("lost", "m1"), ("lost", "m2"), ("lost", "m3")]
+    assert {name: len(events) for name, events in seen.events.items()} == {"m4": 2}
 
 
 def test_a_table_that_is_made_anew_has_the_names_of_its_columns(source: Source) -> None:

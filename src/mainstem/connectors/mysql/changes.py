@@ -25,6 +25,7 @@ from mainstem.connectors.mysql.log_side import (
     server_time,
 )
 from mainstem.connectors.mysql.log_stream import MysqlChangeStream
+from mainstem.connectors.mysql.log_unfit import refuse
 from mainstem.connectors.mysql.replica import Replica, Start, file_made
 from mainstem.connectors.mysql.snapshot import MysqlSource
 from mainstem.connectors.mysql.wire.gtid import GtidSet
@@ -71,14 +72,14 @@ class MysqlChangeSource:
         self._settings = settings
         self._log_settings = replace(settings, database="")  # which may be dropped meanwhile
         self._options = options
+        self._accepted: set[TableId] | None = None
         self._again = Again()
 
     def open(self, stream_id: str, tables: Sequence[TableId], origin: str, position: str) -> tuple[str, str]:
         """See `contract.changes.ChangeSource.open`. Nothing is made on the server: it keeps its log by age."""
         with self._side() as side:
             identity = identify(side)
-            if identity.mariadb:
-                _refuse_versioned(side, tables)
+            self._refuse(side, tables, is_new=not origin)
             if origin:
                 known = Origin.load(origin)
                 self._refuse_other(known, identity)
@@ -96,6 +97,12 @@ class MysqlChangeSource:
                     gtid = gtids_at(side, start.file, start.offset) or ""
                 start = replace(start, made=begun, gtid=gtid)
             return made.dump(), start.dump()
+
+    def _refuse(self, side: Side, tables: Sequence[TableId], *, is_new: bool) -> None:
+        """Refuse what is not in the stream yet; a table that has become such a one is found out by its rows."""
+        fresh = set(tables) - (self._accepted or set()) if is_new or self._accepted is not None else set()
+        refuse(side, fresh)
+        self._accepted = (self._accepted or set()) | set(tables)
 
     def _refuse_other(self, known: Origin, identity: Identity) -> None:
         """Another server may go on only where GTIDs tell where."""
@@ -194,26 +201,6 @@ class MysqlChangeSource:
             yield side
         finally:
             side.close()
-
-
-def _refuse_versioned(side: Side, tables: Sequence[TableId]) -> None:
-    """The log of a system-versioned table has rows of its history as if they were rows like others."""
-    databases = sorted({table.schema for table in tables})
-    if not databases:
-        return
-    rows = side.ask(
-        "SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'SYSTEM VERSIONED'"
-        f" AND table_schema IN ({', '.join(['%s'] * len(databases))})",
-        databases,
-    )
-    found = {TableId(str(schema), str(name)) for schema, name in rows} & set(tables)
-    if found:
-        names = ", ".join(sorted(map(str, found)))
-        raise InvalidError(
-            f"system-versioned tables cannot be replicated: {names}",
-            fields={"tables": f"{names}: system-versioned"},
-            remedy="leave them out (exclude), or copy them once in mode convert",
-        )
 
 
 def _random_id() -> int:

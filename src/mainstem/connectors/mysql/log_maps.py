@@ -8,6 +8,7 @@ from dataclasses import replace
 from mainstem.connectors.mysql.charsets import Charsets
 from mainstem.connectors.mysql.log_ahead import Ahead, Later
 from mainstem.connectors.mysql.log_layout import is_known
+from mainstem.connectors.mysql.log_merge import Merges
 from mainstem.connectors.mysql.log_place import Place
 from mainstem.connectors.mysql.log_position import Unsure
 from mainstem.connectors.mysql.log_tables import Mismatch, TableRows, Tables
@@ -41,6 +42,7 @@ class TableMaps:
         self._watch = watch
         self._charsets = charsets
         self._ahead = ahead
+        self._merges = Merges(place, tables, watch)
         self._resolved: dict[int, tuple[TableMap, TableRows | None]] = {}
 
     def forget(self) -> None:
@@ -67,6 +69,9 @@ class TableMaps:
         """
         rows = self._tables.get(table.schema, table.name)
         if rows is None or not rows.read:
+            lost = self._merges.lost(table, order) if rows is None else None
+            if lost is not None:
+                return lost
             self._resolved[id(table)] = (table, None)
             return None
         was_doubted = rows.table.source in self._place.unsure

@@ -37,7 +37,7 @@ from mainstem.model.change import ChangeGroup, Part, RowChanges, SchemaChange, T
 from mainstem.model.names import TableId
 
 Groups = Iterable[ChangeGroup]
-_TRIES = 3
+_TRIES = 100  # as many tables may lie below one of the engine MERGE
 _DUMMY_TABLE = 0xFFFFFF
 _MICROSECONDS = 1_000_000
 

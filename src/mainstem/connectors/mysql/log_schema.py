@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mainstem.connectors.mysql.log_ahead import Later
 from mainstem.connectors.mysql.log_layout import layout_behind
+from mainstem.connectors.mysql.log_merge import emptied
 from mainstem.connectors.mysql.log_tables import TableRows, Tables
 from mainstem.connectors.mysql.log_values import values_lost, values_moved
 from mainstem.connectors.mysql.schema_watch import SchemaWatch, defaults, shape
@@ -31,6 +32,7 @@ _OLD_EFFECT = (
 )
 _MOVED = "another table took its name; whether it holds the same rows is not told by the log"
 _REORDERED = "its columns were put into another order by a later statement, and the log does not tell their names"
+_NAMED_LIKE = "it is {} now, which the stream has copied as a table of its own since"
 _RENAMED = "its columns were changed, and its name before that could be looked at"
 _REPLACED = "rows came or went with a partition or a tablespace, which the log does not tell row by row"
 
@@ -96,8 +98,10 @@ class SchemaChanges:
             told = {change.table for change in changes}
             left = [rows for rows in ours if rows.table.source not in told]
             changes += self._reshaped(said, left, names)
-            changes += self._created(statement, text, database, names, {change.renamed_to for change in changes})
-            self._known[database] = names | self._known.get(database, set())
+            renamed = {change.renamed_to for change in changes}
+            made, to_come = self._made(said, database, names)
+            changes += self._created(text, database, made, renamed)
+            self._known[database] = (names - to_come) | self._known.get(database, set())
             for change in changes:
                 if change.kind in (SchemaChangeKind.DROPPED, SchemaChangeKind.RENAMED):
                     self._known[database].discard(change.table.name)
@@ -118,6 +122,9 @@ class SchemaChanges:
                 for table in statement.tables
                 if table in ids
             ]
+        if statement.what is What.TRUNCATE and not statement.names("create"):
+            foreign = [table for table in statement.tables if table not in ids]
+            return [change for table in foreign for change in emptied(table, self._watch.merged(table), ours, text)]
         if statement.what is What.RENAME:
             return [change for table, rows in ids.items() for change in self._moved(said, table, rows)]
         return []
@@ -132,6 +139,10 @@ class SchemaChanges:
         if here is None:
             new = next(place for place, before in at.items() if before == table)
             self._known.setdefault(new.schema, set()).add(new.name)
+            other = self._tables.get(new.schema, new.name)
+            if other is not None and other.table.state is not TableState.SKIPPED:
+                reason = _NAMED_LIKE.format(new)
+                return [SchemaChange(SchemaChangeKind.DROPPED, table, statement=said.text, reason=reason)]
             columns = self._watch.columns(new, rows.layout)
             reshaped = self._columns(said, rows, columns) if columns else []
             if any(change.kind is SchemaChangeKind.LOST for change in reshaped):
@@ -171,13 +182,18 @@ class SchemaChanges:
             return [SchemaChange(SchemaChangeKind.COLUMNS, table, behind, statement=said.text, reason=lost)]
         return [SchemaChange(SchemaChangeKind.LOST, table, statement=said.text, reason=lost)] if lost else []
 
-    def _created(
-        self, statement: Statement, text: str, database: str, names: set[str], renamed: set[TableId | None]
-    ) -> list[SchemaChange]:
-        """Tables that were not there before, as far as is known; those that are made in so many words in any case."""
+    def _made(self, said: _Said, database: str, names: set[str]) -> tuple[set[str], set[str]]:
+        """Tables that were not there before, as far as is known, and those of them that only a later statement makes.
+
+        Those that are made in so many words are made in any case.
+        """
         made = names - self._known.get(database, names)
-        if statement.what is What.CREATE and not statement.careful:
-            made |= {table.name for table in statement.tables if table.schema == database} & names
+        own = said.makes(database) & names
+        others = [TableId(database, name) for name in made - own]
+        later = {table.name for table in said.later(others)} if others else set()
+        return (made - later) | own, later
+
+    def _created(self, text: str, database: str, made: set[str], renamed: set[TableId | None]) -> list[SchemaChange]:
         changes = []
         for name in sorted(made):
             table = TableId(database, name)
@@ -198,6 +214,13 @@ class _Said:
     text: str
     sql_mode: int
     later: LaterOf
+
+    def makes(self, database: str) -> set[str]:
+        """The tables of a database that it makes in so many words."""
+        statement = self.statement
+        if statement.what is not What.CREATE or statement.careful:
+            return set()
+        return {table.name for table in statement.tables if table.schema == database}
 
     def lost(self, rows: TableRows, behind: Sequence[Column]) -> str:
         """Why values of a table may not be what they were."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from mainstem.connectors.mysql.catalog import read_catalog
 from mainstem.connectors.mysql.client import as_text, translating
 from mainstem.connectors.mysql.config import NOT_OF_THE_LEDGER
+from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.connectors.mysql.log_side import Side
-from mainstem.errors import NotFoundError
+from mainstem.errors import NotFoundError, StatementError
 from mainstem.model.names import TableId
 from mainstem.model.schema import Column, Default
 
@@ -31,7 +34,12 @@ _KEYS = (
     "SELECT index_name, column_name FROM information_schema.statistics WHERE non_unique = 0 AND table_schema = %s AND"
     " table_name = %s"
 )
+_ENGINE = "SELECT engine FROM information_schema.tables WHERE table_schema = %s AND table_name = %s"
 _ASKED_AT_ONCE = 500
+_DIALECT = MysqlDialect()
+_UNION = re.compile(r"\) ENGINE=.* UNION=\((.*?)\)(?: |$)", re.S)
+_NAME = re.compile(r"`((?:[^`]|``)+)`(?:\.`((?:[^`]|``)+)`)?")
+MERGES = ("MRG_MYISAM", "MERGE")
 
 Shape = tuple[tuple[str, str, bool, str, str, bool], ...]
 
@@ -111,6 +119,16 @@ class SchemaWatch:
         wanted = {column.lower() for column in columns}
         return any(key <= wanted for key in keys.values()) or table.name not in self.names(table.schema)
 
+    def merged(self, table: TableId) -> tuple[TableId, ...]:
+        """The tables that one of the engine MERGE is made of; none for others, and for what the user may not see."""
+        rows = self._side.ask(_ENGINE, (table.schema, table.name))
+        if not rows or as_text(rows[0][0]).upper() not in MERGES:
+            return ()
+        with suppress(StatementError):
+            ((_, text),) = self._side.ask(f"SHOW CREATE TABLE {_DIALECT.qualified(table)}")
+            return merged_of(as_text(text), table.schema)
+        return ()
+
     def columns(self, table: TableId, before: Sequence[Column] = ()) -> tuple[Column, ...]:
         """The columns of a table; empty if there is none such.
 
@@ -127,6 +145,16 @@ class SchemaWatch:
         return tuple(
             replace(column, type=known.get((column.name, column.native), column.type)) for column in found.columns
         )
+
+
+def merged_of(text: str, schema: str) -> tuple[TableId, ...]:
+    """The tables below one of the engine MERGE, by its CREATE TABLE."""
+    union = _UNION.search(text)
+    found = []
+    for one in _NAME.finditer(union[1]) if union is not None else ():
+        first, second = (one[1] or "").replace("``", "`"), (one[2] or "").replace("``", "`")
+        found.append(TableId(first, second) if second else TableId(schema, first))
+    return tuple(found)
 
 
 def _expression(text: str) -> str:
