@@ -173,6 +173,12 @@ def test_a_statement_that_reaches_rows_from_another_database_is_refused(source: 
         f"CREATE TABLE {other}.y (id INT)",
         f"CREATE TRIGGER {other}.tr AFTER INSERT ON {other}.x FOR EACH ROW INSERT INTO {ours}.t VALUES (NEW.id, 'x')",
         f"CREATE VIEW {other}.v AS SELECT * FROM {ours}.t",
+        f"CREATE VIEW {other}.v2 AS SELECT * FROM {other}.v",
+        f"CREATE TABLE {other}.z (id INT)",
+        f"CREATE TRIGGER {other}.tz AFTER INSERT ON {other}.z FOR EACH ROW INSERT INTO x VALUES (NEW.id)",
+        f"CREATE FUNCTION {other}.writes(n INT) RETURNS INT DETERMINISTIC"
+        " BEGIN INSERT INTO z VALUES (n); RETURN n; END",
+        f"CREATE PROCEDURE {other}.calls() INSERT INTO v2 VALUES (77, 'x')",
     )
     try:
         with connect(replace(source.settings, database=other)) as connection:
@@ -180,7 +186,9 @@ def test_a_statement_that_reaches_rows_from_another_database_is_refused(source: 
             query(connection, "INSERT INTO y VALUES (1)")
             assert source.follow().events == {}
             for statement in (
-                "INSERT INTO x VALUES (1)", "UPDATE v SET v = 'b'", f"CREATE TEMPORARY TABLE {ours}.t (id INT)",
+                "INSERT INTO x VALUES (1)", "UPDATE v SET v = 'b'",
+                "UPDATE v2 SET v = 'c'", "INSERT INTO z VALUES (2)", "DO writes(3)", "CALL calls()",
+                "INSERT INTO y VALUES (writes(4))", f"CREATE TEMPORARY TABLE {ours}.t (id INT)",
             ):  # fmt: skip
                 fresh = Source(source.settings, "t")
                 query(connection, statement)

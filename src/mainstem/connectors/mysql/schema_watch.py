@@ -38,6 +38,7 @@ _ENGINE = "SELECT engine FROM information_schema.tables WHERE table_schema = %s 
 _ASKED_AT_ONCE = 500
 _DIALECT = MysqlDialect()
 _UNION = re.compile(r"\) ENGINE=.* UNION=\((.*?)\)(?: |$)", re.S)
+_WORD = re.compile(r"[\w$]+")
 _NAME = re.compile(r"`((?:[^`]|``)+)`(?:\.`((?:[^`]|``)+)`)?")
 MERGES = ("MRG_MYISAM", "MERGE")
 
@@ -75,19 +76,19 @@ class SchemaWatch:
         return {str(name) for (name,) in self._side.ask(_NAMES, (database,))}
 
     def ways(self, databases: Iterable[str]) -> list[tuple[str, str, str]]:
-        """Views, tables with triggers and routines, as far as the user sees them, that may write to another database.
+        """Views, tables with triggers and routines that may write to another database, if only by way of others.
+
+        What the user does not see is not among them; of what is seen without its definition, all is assumed.
 
         Returns:
-            Schema and name, and the one of the databases that its definition names.
+            Schema and name, and one of the databases.
         """
-        wanted = tuple(databases)
-        return [
-            (as_text(schema), as_text(name), database)
+        definitions = [
+            (as_text(schema), as_text(name), as_text(definition))
             for question in _WAYS
             for schema, name, definition in self._side.ask(question, ())
-            for database in wanted
-            if as_text(schema) != database and database.lower() in as_text(definition).lower()
         ]
+        return ways_to(tuple(databases), definitions)
 
     def shapes(self, tables: Sequence[TableId]) -> dict[TableId, Shape]:
         """The shapes of those of the tables that exist."""
@@ -145,6 +146,32 @@ class SchemaWatch:
         return tuple(
             replace(column, type=known.get((column.name, column.native), column.type)) for column in found.columns
         )
+
+
+def ways_to(databases: Sequence[str], definitions: Sequence[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """Of views, triggers' tables and routines (schema, name, definition), those that lead to databases.
+
+    It is no grammar: one that only has such a name in its definition is a way, too.
+    """
+    read = [(schema, name, text.lower(), frozenset(_WORD.findall(text.lower()))) for schema, name, text in definitions]
+
+    def says(text: str, words: frozenset[str], name: str) -> bool:
+        return name.lower() in (words if _WORD.fullmatch(name) else text)
+
+    found: list[tuple[str, str, str]] = []
+    for target in databases:
+        others = [one for one in read if one[0] != target]
+        known = {(schema, name) for schema, name, text, words in others if not text or says(text, words, target)}
+        size = 0
+        while size < len(known):
+            size = len(known)
+            known |= {
+                (schema, name)
+                for schema, name, text, words in others
+                if any(says(text, words, other) and (its == schema or says(text, words, its)) for its, other in known)
+            }
+        found += [(schema, name, target) for schema, name in sorted(known)]
+    return found
 
 
 def merged_of(text: str, schema: str) -> tuple[TableId, ...]:
