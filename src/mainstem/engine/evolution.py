@@ -214,7 +214,7 @@ class Evolution:
     def _ignore(self, change: SchemaChange, table: StreamTable, position: str) -> Outcome:
         """Go on with the columns that there were, if they are all there and no value of theirs became another one."""
         present = {column.name for column in change.columns}
-        known = {column.source for column in table.plan.columns}
+        known = {column.name for column in table.layout}
         lost = [column.source for column in table.plan.columns if column.source not in present]
         if lost:
             return self._pause(change, table, position, [f"the source has dropped or renamed {', '.join(lost)}"])

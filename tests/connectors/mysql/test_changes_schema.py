@@ -469,6 +469,25 @@ def test_a_stream_from_the_past_reads_rows_of_tables_that_have_grown_since(sourc
     assert [row for _, row, _ in seen.events["t"]] == [(b"1", b"a", b"x", b"(absent)"), (b"2", b"b", b"y", b"7")]
 
 
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_stream_from_the_past_does_not_guess_defaults(source: Source, restart: bool) -> None:
+    image = "SET binlog_row_image = 'MINIMAL'"
+    source.run("ALTER TABLE t ADD n INT DEFAULT 5")
+    start = Source(source.settings, "t").position
+    source.run("INSERT INTO t VALUES (1, 'a', 'x', 7)")
+    source.run(image, "INSERT INTO t (id) VALUES (2)", "ALTER TABLE t ALTER n SET DEFAULT 6",
+               "INSERT INTO t (id) VALUES (3)")  # fmt: skip
+    past = Source(source.settings, "t")
+    file, offset = (json.loads(start)[part] for part in ("file", "offset"))
+    past.origin, past.seen.position = past.changes.open("test", [], "", f"{file}:{offset}")
+    if restart:
+        with past.stream(GroupLimits(max_rows=1)) as stream:
+            past.read_until(stream, lambda: "t" in past.seen.events)
+    with pytest.raises(WireError, match="default"):  # 5 is in no catalog any more
+        past.follow()
+    assert [row and row[-1] for _, row, _ in past.seen.events.get("t", [])] == [b"7"] * restart
+
+
 def test_a_stream_from_the_past_does_not_guess_columns(source: Source) -> None:
     source.run("INSERT INTO t VALUES (1, 'a', 'x')", "ALTER TABLE t MODIFY e ENUM('y', 'x')")
     past = Source(source.settings, "t")

@@ -34,7 +34,11 @@ class MustFlushError(Exception):
 
 
 class TableMaps:
-    """Finds tables. For one thread at a time."""
+    """Finds tables. For one thread at a time.
+
+    Attributes:
+        looked: `look_ahead_of_all` was called.
+    """
 
     def __init__(self, place: Place, tables: Tables, watch: SchemaWatch, charsets: Charsets, ahead: Ahead) -> None:
         self._place = place
@@ -42,6 +46,7 @@ class TableMaps:
         self._watch = watch
         self._charsets = charsets
         self._ahead = ahead
+        self.looked = False
         self._merges = Merges(place, tables, watch)
         self._resolved: dict[int, tuple[TableMap, TableRows | None]] = {}
 
@@ -141,10 +146,19 @@ class TableMaps:
         return told
 
     def look_ahead_of_all(self) -> None:
-        """The stream begins somewhere in the log, with the tables as they are today."""
-        tables = [rows.table.source for rows in self._tables.all()]
-        for table, last in self._ahead.later(self._place.file, self._place.before, tables).items():
-            self._doubt(table, last, 0 if last.appends else -1)
+        """The stream begins, or goes on, where the catalog may know more of its tables than was so then."""
+        self.looked = True
+        chosen, self._place.chosen = self._place.chosen, False
+        asked = [rows for rows in self._tables.all() if chosen or rows.table.source in self._place.unsure]
+        if not asked:
+            return
+        later = self._ahead.later(self._place.file, self._place.before, [rows.table.source for rows in asked])
+        for rows in asked:
+            last = later.get(rows.table.source)
+            if last is not None:
+                rows.layout = _hidden(rows.layout, (), last)
+                if chosen:
+                    self._doubt(rows.table.source, last, 0 if last.appends else -1)
 
     def _doubt(self, table: TableId, last: Later, columns: int) -> None:
         self._place.unsure[table] = Unsure(table.schema, table.name, last.file, last.offset, columns)

@@ -140,8 +140,7 @@ class LogReading:
         self._order = self.place.order
         self._gtid = gtid
         self._committed_us = committed_us
-        if self.place.chosen and not self._skipping:
-            self.place.chosen = False
+        if not self._maps.looked and not self._skipping:
             self._maps.look_ahead_of_all()
         if self._savepoints:
             self._savepoints.clear()
