@@ -158,7 +158,7 @@ class Round:
 
     def _has_begun(self) -> bool:
         log = self._job.log.read_text().rsplit('"ended"', 1)[-1]
-        return any(said in log for said in ("copied anew", "cannot be copied", "tables are copied", "planned"))
+        return any(said in log for said in ("copied anew", "cannot be copied", "tables are copied", "planned", "mend the cause"))
 
     def _look(self, attempt: int) -> list[str]:
         """Compare what streams; what waits is given what it asks for, and returned."""
