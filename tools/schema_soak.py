@@ -38,6 +38,7 @@ from mainstem.model.stream import StreamTable
 from mainstem.testing import servers
 
 _DEADLINE_S, _SOON_S = 60.0, 20.0
+_BEGUN = ("copied anew", "cannot be copied", "tables are copied", "planned", "mend the cause")
 _WAITS = (TableState.PAUSED, TableState.FAILED)
 _RUN = re.compile(r"run: (ALTER TABLE .*?)(?:; |$)")
 _RUN_ALL = re.compile(rf"{RUN}(.*?)(?:; (?=column )|$)", re.DOTALL)
@@ -158,7 +159,10 @@ class Round:
 
     def _has_begun(self) -> bool:
         log = self._job.log.read_text().rsplit('"ended"', 1)[-1]
-        return any(said in log for said in ("copied anew", "cannot be copied", "tables are copied", "planned", "mend the cause"))
+        return any(
+            said in log
+            for said in ("copied anew", "cannot be copied", "tables are copied", "planned", "mend the cause")
+        )
 
     def _look(self, attempt: int) -> list[str]:
         """Compare what streams; what waits is given what it asks for, and returned."""

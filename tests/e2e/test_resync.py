@@ -12,6 +12,7 @@ import pytest
 from mainstem import failpoints
 from mainstem.connectors.postgres import roster
 from mainstem.ddl.evolution import RUN
+from mainstem.engine import applying
 from mainstem.errors import ConflictError, NotFoundError
 from mainstem.model.run import ChangeErrorPolicy, RowErrorPolicy, TableState
 from tests.e2e.routes import CROSSING, MYSQL, POSTGRES, Route
@@ -270,6 +271,22 @@ def test_a_table_that_is_made_while_the_stream_runs_is_added(route: Route) -> No
         route.source.run("INSERT INTO late VALUES (5001, 'y')", "INSERT INTO a VALUES (5001, 'y')")
         stream.wait_equal()
         assert [(line.table.name, line.outcome) for line in replication.schema_changes()] == [("late", "applied")]
+
+
+@pytest.mark.parametrize("route", [(MYSQL, POSTGRES)], indirect=True, ids="-".join)
+def test_a_copy_behind_another_one_applies_nothing_twice(route: Route, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the stream's came between them, so that the position in the target lies before the first of them."""
+    monkeypatch.setattr(applying, "IDLE_CHECKPOINT_S", 3600.0)
+    _make(route, "a")
+    with following(route) as stream, stream.running() as replication:
+        route.source.run("CREATE TABLE bag (n INT)", "INSERT INTO bag VALUES (1), (1), (2)")
+        wait_until(lambda: len(replication.progress().tables) == 2, stream.said)
+        wait_until(lambda: _state(replication, "bag") is TableState.STREAMING, stream.said)
+        replication.resync(["a"])
+        wait_until(lambda: _state(replication, "a") is not TableState.STREAMING, stream.said)
+        wait_until(lambda: _state(replication, "a") is TableState.STREAMING, stream.said)
+        route.source.run("INSERT INTO a VALUES (5001, 'y')")
+        stream.wait_equal()
 
 
 @pytest.mark.parametrize("route", [(MYSQL, POSTGRES)], indirect=True, ids="-".join)

@@ -131,6 +131,7 @@ class Applying:
             )  # fmt: skip
             if counts is None:  # it comes again
                 return
+            self._idle = ""
             self._ended(self._ahead.checkpoint, counts)
             failpoints.hit("ahead.committed")
             site.stream.answer(group.ahead, True)
@@ -337,6 +338,11 @@ class Applying:
         """Run a statement that is no row's, between two transactions; why it was refused, or empty."""
         error = self.alone(lambda: self.applier.alter([sql]))
         return "" if error is None else error.message
+
+    @property
+    def position(self) -> str:
+        """All before it is applied; the target has written it down, or an earlier one with nothing of ours between."""
+        return self._idle or self.site.standing.checkpoint.position
 
     def is_behind(self, table: StreamTable) -> bool:
         """Whether the table's rows are newer than what is applied: they are of a snapshot that is not reached yet."""

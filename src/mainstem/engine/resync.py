@@ -284,7 +284,7 @@ class Copier:
     def _rewind(self, copied: Sequence[StreamTable], writer: Applying, standing: Standing) -> None:
         """In one transaction: where each table goes on, and the stream from the hold."""
         mine = {table.source for table in copied}
-        here = standing.checkpoint.position
+        here = writer.position
         others = [
             replace(table, since=here)
             for table in standing.durable_tables
