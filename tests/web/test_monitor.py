@@ -200,7 +200,8 @@ def test_the_list_starts_clones_and_deletes(
     page.goto("/streams?search=once")
     page.get_by_role("button", name=re.compile("^More for once")).click()
     page.get_by_role("menuitem", name="Clone").click()
-    expect(page.get_by_role("status").filter(has_text="2 of")).to_be_visible()
+    # Of none but these, if this is the first test of its server.
+    expect(page.get_by_role("status").filter(has_text=re.compile(r"^2 (of \d+ )?streams"))).to_be_visible()
     page.get_by_role("button", name=re.compile("^More for once")).last.click()
     page.get_by_role("menuitem", name="Delete config").click()
     expect(page.get_by_role("dialog")).to_contain_text("Nothing is changed in either database")
