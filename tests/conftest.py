@@ -61,7 +61,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # Files that take longest, so that none of them is left for the end, when the other processes have nothing left to do.
 _FIRST = (
-    "e2e/test_kill_matrix", "types/test_matrix", "e2e/test_resync", "e2e/test_changes_network",
+    "e2e/test_kill_matrix", "web/test_accessibility", "fleet/test_struck", "types/test_matrix", "e2e/test_resync",
+    "e2e/test_changes_network", "web/test_console",
     "e2e/test_bad_input_outages", "demo/test_demo", "e2e/test_awkward", "web/test_explorer", "cli/test_copy",
     "web/test_monitor", "api/test_openapi", "connectors/postgres/test_changes", "api/test_replications_live",
     "e2e/test_conversion", "e2e/test_replication_constraints", "e2e/test_handover", "e2e/test_changed_before_copy",
@@ -69,6 +70,8 @@ _FIRST = (
     "web/test_security", "e2e/test_nats_hub", "api/test_secrets", "e2e/test_changes_under_load",
     "connectors/postgres/test_snapshot", "cli/test_server_commands", "connectors/postgres/test_changes_outages",
     "e2e/test_remote_writers", "hub/test_nats", "connectors/mysql/test_changes_servers", "api/test_servers",
+    "e2e/test_expressions", "e2e/test_postgres_to_postgres", "e2e/test_schema_changes", "api/test_monitor",
+    "connectors/mysql/test_changes_schema", "api/test_sessions",
 )  # fmt: skip
 
 
