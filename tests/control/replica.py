@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from mainstem.engine.endpoint import Endpoint
@@ -45,10 +45,14 @@ class Replica(Replication):
             changes=ChangeProgress("bin.1:4", 0.25, 1000, 2, 8, 1_700_000_000_000_000, 1_700_000_000_100_000, 4096),
         )  # fmt: skip
 
+    def remember(self, alerts: Iterable[Alert]) -> None:
+        self.told = list(alerts)
+
     def run(self) -> Progress:
         self._ended.wait(60)
         code = "position_lost" if self._error else ""
-        return replace(self._progress, state=self._outcome, error=self._error, error_code=code)
+        alerts = list(self.told)
+        return replace(self._progress, state=self._outcome, error=self._error, error_code=code, alerts=alerts)
 
     def end(self, state: RunState, error: str = "") -> None:
         self._outcome, self._error = state, error

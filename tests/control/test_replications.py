@@ -16,6 +16,7 @@ from mainstem.control.states import StateConflict
 from mainstem.control.supervisor import HOLDS_LOG, TO_GO_ON
 from mainstem.engine.endpoint import Endpoint
 from mainstem.errors import ConflictError, InvalidError, NotFoundError, StatementError
+from mainstem.model.alert import Alert, AlertKind
 from mainstem.model.event import Category, Event, Level
 from mainstem.model.ids import STREAM, new_id
 from mainstem.model.run import RunOptions, RunState
@@ -188,6 +189,22 @@ def test_alerts_go_to_the_log_and_to_the_webhook_of_the_config(
         run.listen(event)
         assert "behind" in plane.log(run)
     assert [(letter.stream_id, letter.url) for letter in sent] == [(loud.run_id, "https://hooks.example.com/x")]
+
+
+def test_a_later_run_knows_which_alerts_are_not_over(
+    plane: Plane, run: Replica, released: list[str], wait_until: WaitUntil
+) -> None:
+    run.told = [Alert(AlertKind.FAILURE, "it broke"), Alert(AlertKind.TABLE, "it waits", subject="shop.orders")]
+    run.end(RunState.FAILED, "it broke")
+    wait_until(lambda: plane.supervisor.replication(run.run_id) is None)
+    plane.streams.resume(run.run_id)
+    later = plane.supervisor.replication(run.run_id)
+    assert isinstance(later, Replica)
+    assert later.told == run.told
+    later.told.pop(0)
+    plane.streams.stop(run.run_id)
+    assert "over: it waits" in plane.log(run)
+    assert "over: it broke" not in plane.log(run)
 
 
 def test_counters_of_changes_grow_over_a_resume(

@@ -71,3 +71,13 @@ def test_an_alert_is_told_when_it_begins_and_when_it_is_over() -> None:
     assert [alert.message for alert in book.current] == ["further behind"]
     (over,) = book.update([])
     assert (over.kind, over.over, over.message, book.current) == (AlertKind.LAG, True, "over: further behind", ())
+
+
+def test_what_a_former_run_has_told_is_over_once_it_is_known_not_to_hold() -> None:
+    book, failure, table = AlertBook(), Alert(AlertKind.FAILURE, "broken"), Alert(AlertKind.TABLE, "waits", subject="a")
+    book.remember([failure, table])
+    assert book.update([], set(AlertKind)) == []
+    assert [alert.message for alert in book.update([table], {AlertKind.TABLE})] == ["over: broken"]
+    assert book.current == (table,)
+    assert [alert.message for alert in book.update([])] == ["over: waits"]
+    assert book.update([], set(AlertKind)) == []

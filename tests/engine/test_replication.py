@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,6 +25,7 @@ from mainstem.errors import (
     TransientError,
 )
 from mainstem.hub.memory import MemoryHub
+from mainstem.model.alert import Alert
 from mainstem.model.change import Op, Truncate
 from mainstem.model.event import Event as Line
 from mainstem.model.run import ChangeErrorPolicy, ChangeOptions, Progress, RunOptions, RunState, TableState
@@ -57,9 +58,10 @@ class Stream:
         return Replication("r", source, target, opts or self.options, self.lines.append, MemoryHub, begun=begun)
 
     @contextmanager
-    def running(self) -> Iterator[Replication]:
-        """A run in a thread; stopped at the end unless it has ended."""
+    def running(self, former: Sequence[Alert] = ()) -> Iterator[Replication]:
+        """A run in a thread, behind one with these alerts; stopped at the end unless it has ended."""
         replication = self.replication()
+        replication.remember(former)
         done: list[Progress] = []
         thread = threading.Thread(target=lambda: done.append(replication.run()))
         thread.start()
@@ -329,10 +331,16 @@ def test_a_refused_change_stops_the_stream_where_that_is_asked_for() -> None:
     assert (progress.state, progress.error_code) == (RunState.FAILED, "row_refused")
     assert progress.error == "s.a, id=2: the value is too long"
     assert stream.target.now.tables["b"] == {}
+    again = stream.replication()
+    again.remember(progress.alerts)
+    assert again.run().alerts == progress.alerts
     stream.target.refuse = lambda event: None
-    with stream.running():
+    with stream.running(progress.alerts) as replication:
         wait(stream.caught_up)
+        wait(lambda: replication.progress().alerts == [])
     assert stream.target.now.tables == stream.log.truth()
+    told = [line.data["over"] for line in stream.lines if line.data.get("alert") == "failure"]
+    assert told == [False, True]
 
 
 def test_a_lost_position_ends_the_stream_and_is_not_tried_again() -> None:

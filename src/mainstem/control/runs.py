@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from mainstem.control.progress import carried, to_json
 from mainstem.control.rates import RateMeter
 from mainstem.control.timelines import Timelines
 from mainstem.engine.endpoint import Endpoint
+from mainstem.model.alert import Alert
 from mainstem.model.event import Event
 from mainstem.model.run import Progress, RunOptions
 
@@ -69,6 +70,7 @@ class Active:
         lease: the right to lead the stream, as it was when the run began.
         before: what an earlier start of the stream had done.
         hidden: takes this run's passwords out of a text.
+        over: tells that these alerts are over.
         lost: this process leads the stream no more; its record is not ours to change.
     """
 
@@ -78,6 +80,7 @@ class Active:
     ends: Ends
     before: Progress
     hidden: Callable[[str], str]
+    over: Callable[[Iterable[Alert]], None]
     meter: RateMeter = field(default_factory=RateMeter)
     done: threading.Event = field(default_factory=threading.Event)
     lost: bool = False

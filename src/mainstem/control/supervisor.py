@@ -10,12 +10,12 @@ from dataclasses import replace
 
 from mainstem.contract.fleet import Lease, stream_lease
 from mainstem.contract.store import StateStore, StreamRecord
-from mainstem.control.alerts import AlertSender, Letter
+from mainstem.control.alerts import AlertSender
 from mainstem.control.clock import now_us
 from mainstem.control.events import Broadcaster
 from mainstem.control.fleet import Fleet
-from mainstem.control.hiding import hide
 from mainstem.control.leftovers import LEFT, release
+from mainstem.control.listening import Listener
 from mainstem.control.logbook import LogBook
 from mainstem.control.members import Role
 from mainstem.control.orders import LedElsewhereError
@@ -354,19 +354,11 @@ class Supervisor:
             options = replace(options, max_seconds=max(int(options.max_seconds - before.elapsed_s), 1))
         options = replace(options, token=lease.token, closing=before.stage == CLOSING)
 
-        def hidden(text: str) -> str:
-            return hide(text, source.settings, target.settings)
-
-        def listen(event: Event) -> None:
-            event = replace(event, message=hidden(event.message))
-            self._logbook.take(record.id, event)
-            if event.category is Category.PROGRESS:
-                self._mark(record.id)
-            if event.category is Category.ALERT and options.changes.alert_url:
-                self._alerts.send(Letter(record.id, record.config_name, options.changes.alert_url, event))
-
-        run = self._make_run(record.id, source, target, options, listen, bool(before.tables))
-        return Active(record.id, lease, run, (source, target, options), before, hidden)
+        listener = Listener(record, (source, target, options), self._logbook, self._alerts, self._mark)
+        run = self._make_run(record.id, source, target, options, listener.take, bool(before.tables))
+        if isinstance(run, Replication):
+            run.remember(before.alerts)
+        return Active(record.id, lease, run, (source, target, options), before, listener.hidden, listener.over)
 
     def _launch(self, record: StreamRecord, active: Active, move: Move | None) -> StreamRecord:
         record = self._moved(record, move, active.lease, **ANEW)
@@ -428,6 +420,7 @@ class Supervisor:
             return
         written = self._write_down(active, progress)
         if written and progress.state is not RunState.FAILED and not self._closing.is_set():
+            active.over(progress.alerts)
             self._release(self._records.find(active.stream_id), lambda: active.ends)
 
     def _lost(self, lease: Lease) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
 from mainstem.contract.changes import Retention
@@ -139,15 +139,27 @@ class AlertBook:
 
     def __init__(self) -> None:
         self._known: dict[tuple[AlertKind, str], Alert] = {}
+        self._former: set[tuple[AlertKind, str]] = set()
 
     @property
     def current(self) -> tuple[Alert, ...]:
         """Those that are not over."""
         return tuple(self._known.values())
 
-    def update(self, alerts: Iterable[Alert]) -> list[Alert]:
-        """What is to be told now."""
+    def remember(self, alerts: Iterable[Alert]) -> None:
+        """These began before, in a run that is over, and were told then."""
+        self._known.update({(alert.kind, alert.subject): alert for alert in alerts})
+        self._former = set(self._known)
+
+    def update(self, alerts: Iterable[Alert], unsure: Container[AlertKind] = ()) -> list[Alert]:
+        """What is to be told now.
+
+        Args:
+            unsure: kinds of which it is not known yet what of a former run still holds.
+        """
         now = {(alert.kind, alert.subject): alert for alert in alerts}
+        self._former = {key for key in self._former if key in now or key[0] in unsure}
+        now |= {key: self._known[key] for key in self._former if key not in now}
         told = [alert for key, alert in now.items() if key not in self._known]
         for key, alert in self._known.items():
             if key not in now:

@@ -53,6 +53,7 @@ class Lag:
 
     Attributes:
         heard_s, durable_s: when something was read, and became durable, last (`time.monotonic`).
+        begun: something of this connection is durable.
         events: applied by this run.
         offering: the reader's waits for room in the hub.
     """
@@ -64,6 +65,7 @@ class Lag:
         self._progress = ChangeProgress()
         self._at_end = False  # the last thing read was the end of the log
         self.heard_s = self.durable_s = time.monotonic()
+        self.begun = False
         self.events = 0
         self.offering = Offering()
 
@@ -85,7 +87,7 @@ class Lag:
     def durable(self, number: int, checkpoint: Checkpoint) -> None:
         """Everything up to this number of this connection is durable."""
         with self._lock:
-            self.durable_s = time.monotonic()
+            self.durable_s, self.begun = time.monotonic(), True
             while self._pending and self._pending[0].number <= number:
                 done = self._pending.popleft()
                 if done.lag_bytes is not None and not self._at_end:
@@ -116,7 +118,7 @@ class Lag:
         """A new connection: what was read and not applied comes again, and numbers begin at 1."""
         with self._lock:
             self._pending.clear()
-            self._number = 0
+            self._number, self.begun = 0, False
             self.heard_s = self.durable_s = time.monotonic()
 
     @property

@@ -5,7 +5,7 @@ The same ``run_id`` again goes on where the target says that the stream stood.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -48,6 +48,7 @@ from mainstem.errors import (
     TakenOverError,
     TargetChangedError,
 )
+from mainstem.model.alert import Alert
 from mainstem.model.cutover import CutoverReport
 from mainstem.model.event import Event, Level
 from mainstem.model.names import TableId
@@ -125,6 +126,10 @@ class Replication:
         self._standing = None
         self._watch.ended(error)
         return self._completed(self._tracker.finish(state, error))
+
+    def remember(self, alerts: Iterable[Alert]) -> None:
+        """Before it runs: what a former run of the stream has told that was not over then."""
+        self._watch.remember(alerts)
 
     def pause(self) -> None:
         """Apply no more changes; a transaction under way is brought to its end. The source keeps its log meanwhile."""

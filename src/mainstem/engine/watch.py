@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 
 from mainstem.contract.changes import ChangeSource, Retention
@@ -50,6 +50,7 @@ class Watch:
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._lock = threading.Lock()
         self._book, self._full = AlertBook(), FullHub()
+        self._well = False  # the run has been seen to stream, and to be at the end of what it has read
         self._opened = present()
         self._source: tuple[ChangeSource, str] | None = None
         self._retention: Retention | None = None
@@ -74,17 +75,29 @@ class Watch:
         """The stream is known at this source: from here on what it keeps is asked for."""
         self._source = source, origin
 
+    def remember(self, alerts: Iterable[Alert]) -> None:
+        """Those of a former run that were not over: told to be over once this one shows that they are."""
+        with self._lock:
+            self._book.remember(alerts)
+
     def alerts(self) -> tuple[Alert, ...]:
         """Those that are not over."""
         with self._lock:
             return self._book.current
 
     def ended(self, error: MainstemError | None) -> None:
-        """The run is over, by an error or without; its alerts are, too."""
+        """The run is over, by an error or without; its alerts are, too, but for what outlives it.
+
+        What a former run ended with holds until one runs well, unless this one ended with something else.
+        """
         failure = [] if error is None else [Alert(AlertKind.FAILURE, error.message, error.remedy)]
         with self._lock:
             kept = [alert for alert in self._book.current if alert.kind in (AlertKind.TABLE, AlertKind.RETENTION)]
-            told = self._book.update([*kept, *failure])
+            former = [alert for alert in self._book.current if alert.kind is AlertKind.FAILURE]
+            told = []
+            if failure and former and former[0].message != failure[0].message:
+                told = self._book.update(kept)
+            told += self._book.update([*kept, *failure], () if self._well else tuple(AlertKind))
         self._tell(told)
 
     def _run(self) -> None:
@@ -118,14 +131,22 @@ class Watch:
 
     def _look(self, now: float) -> None:
         progress = self._tracker.snapshot()
+        streaming = progress.stage == "streaming" and not self._control.paused
+        self._well = self._well or (streaming and self._lag.begun and not self._lag.waiting)
         vitals = Vitals(
             self._lag.snapshot(), now - self._lag.heard_s, now - self._lag.durable_s, self._lag.waiting,
-            progress.stage == "streaming" and not self._control.paused, self._retention, tuple(progress.tables),
+            streaming, self._retention, tuple(progress.tables),
             self._full.look(now, self._lag.offering.seconds), self._age,
         )  # fmt: skip
         with self._lock:
-            told = self._book.update(due(vitals, self._options.changes))
+            told = self._book.update(due(vitals, self._options.changes), self._unsure(progress.stage))
         self._tell(told)
+
+    def _unsure(self, stage: str) -> set[AlertKind]:
+        """Of which alerts it is not known yet whether they still hold. A copy that goes on is no failure any more."""
+        if self._well:
+            return {AlertKind.RETENTION} if self._retention is None else set()
+        return set(AlertKind) - ({AlertKind.FAILURE} if stage == "data" else set())
 
     def _ask_retention(self) -> None:
         """What the source keeps; while tables are copied it is told of, too."""
