@@ -28,7 +28,7 @@ def sparse() -> Iterator[ConnectionSettings]:
     options = {
         "binlog-format": "MIXED", "binlog-row-image": "MINIMAL", "log-bin-compress": "ON", "expire-logs-days": "0.5",
         "max-allowed-packet": "1M", "innodb-buffer-pool-size": "64M", "innodb-log-file-size": "64M", "server-id": "9",
-        "binlog-ignore-db": "shop",
+        "binlog-ignore-db": "shop", "init-connect": "SET sql_log_bin = 0",
     }  # fmt: skip
     with servers.mariadb(options) as server:
         run(server.settings, "CREATE DATABASE shop",
@@ -53,6 +53,7 @@ def test_settings_that_do_not_suffice_are_named(sparse: ConnectionSettings) -> N
         "my.retention": (Severity.WARNING, "12.0 hours", "binlog_expire_logs_seconds"),
         "my.packet": (Severity.WARNING, "gbk", "max_allowed_packet"),
         "my.log_filter": (Severity.ERROR, "database shop out of its log", "restart"),
+        "my.init_connect": (Severity.ERROR, "sql_log_bin", "init_connect = ''"),
     }
     for name, (severity, message, remedy) in expected.items():
         assert found[name][0] is severity
@@ -113,8 +114,8 @@ def test_tables_that_are_hard_to_follow_are_named(mysql_db: ConnectionSettings) 
     keyless = next(item.message for item in found if item.check == "my.no_pk")
     assert "heap" in keyless
     assert "keyed" not in keyless
-    (merged,) = [item for item in found if item.check == "my.merge_tables"]
-    assert (merged.severity, "both_parts" in merged.message) == (Severity.WARNING, True)
+    merged = [(item.severity, "both_parts" in item.message) for item in found if item.check == "my.merge_tables"]
+    assert merged == [(Severity.ERROR, True), (Severity.WARNING, True)]
     special = [(item.severity, item.message) for item in found if item.check == "my.special_cols"]
     assert [severity for severity, _ in special] == [Severity.ERROR, Severity.INFO]
     assert "history" in special[0][1]

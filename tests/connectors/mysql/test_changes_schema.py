@@ -153,6 +153,13 @@ def test_a_ghost_table_that_takes_the_name_is_a_change_of_columns(source: Source
     assert [row for _, row, _ in seen.events["t"]] == [(b"1", b"a", b"x"), (b"2", b"a", b"x", b"4")]
 
 
+def test_a_ghost_table_with_a_column_of_another_name_is_copied_anew(source: Source) -> None:
+    source.run("CREATE TABLE _t_gho LIKE t", "ALTER TABLE _t_gho CHANGE a b TEXT", "INSERT INTO _t_gho SELECT * FROM t",
+               "RENAME TABLE t TO _t_del, _t_gho TO t")  # fmt: skip
+    (told,) = [part for part in source.follow().parts if isinstance(part, SchemaChange) and part.table.name == "t"]
+    assert "a went and b came" in told.reason
+
+
 @pytest.mark.parametrize(
     "statements",
     [

@@ -134,6 +134,7 @@ def test_names_are_folded_where_the_server_does(text: str) -> None:
         ("RENAME COLUMN b TO c, RENAME COLUMN c TO b", Clauses(renamed=(("b", "c"), ("c", "b")))),
         ("RENAME INDEX a TO b, RENAME KEY c TO d, ALTER COLUMN b SET DEFAULT 1", Clauses()),
         ("CONVERT TO CHARACTER SET latin1", Clauses(converted=True)),
+        ("CHANGE shop.t.b c INT, DROP t.`d`", Clauses(renamed=(("b", "c"),), dropped=frozenset("d"))),
         ("RENAME TO u, CHANGE a b INT", Clauses(renamed=(("a", "b"),))),
     ],
 )  # fmt: skip

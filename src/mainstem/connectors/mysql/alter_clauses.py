@@ -114,7 +114,10 @@ def _names(clause: Sequence[Word], count: int) -> Iterator[str]:
     place = 1 + _is(clause, 1, "COLUMN")
     if _is(clause, place, "IF") and _is(clause, place + 1, "EXISTS"):
         place += 2
-    for text, plain in clause[place : place + count]:
+    names = clause[place:]
+    while len(names) > 2 and names[1] == (".", False):  # the table's name ahead of the column's
+        names = names[2:]
+    for text, plain in names[:count]:
         yield (text if plain else text[1:-1].replace(text[0] * 2, text[0])).lower()
 
 

@@ -9,7 +9,7 @@ from mainstem.connectors.mysql.log_ahead import Later
 from mainstem.connectors.mysql.log_layout import layout_behind
 from mainstem.connectors.mysql.log_merge import emptied
 from mainstem.connectors.mysql.log_tables import TableRows, Tables
-from mainstem.connectors.mysql.log_values import values_lost, values_moved
+from mainstem.connectors.mysql.log_values import renamed_apart, values_lost, values_moved
 from mainstem.connectors.mysql.schema_watch import SchemaWatch, defaults, shape
 from mainstem.connectors.mysql.statements import Statement, What
 from mainstem.model.change import SchemaChange, SchemaChangeKind
@@ -24,8 +24,8 @@ _SETTING_DEFAULTS = frozenset({"default", "modify", "change"})
 _EFFECTS = frozenset({"cascade", "set"})
 _NO_KEY = "its key ({}) tells rows apart no more, and the target's still does: give the target's table the same key"
 _NEW_EFFECT = (
-    "a foreign key came with ON DELETE or ON UPDATE, and which rows it changes is not in the log: give the target's"
-    " table the same one"
+    "a foreign key came with ON DELETE or ON UPDATE, and which rows it changes is not in the log: empty the"
+    " target's table and give it the same one"
 )
 _OLD_EFFECT = (
     "a foreign key went; if it has ON DELETE or ON UPDATE at the target, it still changes rows there: drop it there too"
@@ -225,6 +225,8 @@ class _Said:
     def lost(self, rows: TableRows, behind: Sequence[Column]) -> str:
         """Why values of a table may not be what they were."""
         statement, layout = self.statement, rows.layout
+        if statement.what is What.RENAME and statement.words is not None and not statement.names("alter"):
+            return renamed_apart(layout, behind)
         if statement.what is not What.ALTER and (statement.words is None or not statement.names("alter")):
             return ""
         words: frozenset[str] | None = frozenset()

@@ -70,6 +70,17 @@ def values_moved(
     return "; ".join(reasons)
 
 
+def renamed_apart(before: Iterable[Column], after: Iterable[Column]) -> str:
+    """Why values may be under other names where a copy of a table, which was altered under its own, took its name."""
+    old, new = ({column.name.lower(): column.name for column in columns} for columns in (before, after))
+    gone, came = ([names[name] for name in names if name not in others] for names, others in ((old, new), (new, old)))
+    if not gone or not came:
+        return ""
+    return (
+        f"{', '.join(gone)} went and {', '.join(came)} came with a copy that took its name: which is which is not told"
+    )
+
+
 def _why_new(column: Column) -> str:
     """A new column that is never null, and has no default: rows that are there get what its type has for that."""
     bare = column.default is None and column.generated is None and not column.identity

@@ -27,7 +27,7 @@ _VARIABLES = (
     " 'binlog_row_metadata', 'binlog_row_value_options', 'binlog_transaction_compression', 'log_bin_compress',"
     " 'gtid_mode', 'gtid_binlog_pos', 'server_id', 'max_allowed_packet', 'binlog_expire_logs_seconds',"
     " 'expire_logs_days', 'binlog_expire_logs_auto_purge', 'log_slave_updates', 'log_replica_updates',"
-    " 'gtid_slave_pos')"
+    " 'gtid_slave_pos', 'init_connect')"
 )
 _COLUMNS = (
     "SELECT table_name, column_name, character_set_name, extra FROM information_schema.columns"
@@ -257,7 +257,7 @@ def _packet(it: LogLook) -> Iterator[Finding]:
 
 
 def _gaps(it: LogLook) -> Iterator[Finding]:
-    return gaps(it.rows, it.database, it.variables)
+    return gaps(it.rows, it.database, it.variables, it.tables)
 
 
 def _no_key(it: LogLook) -> Iterator[Finding]:

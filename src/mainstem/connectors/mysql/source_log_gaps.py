@@ -6,7 +6,7 @@ manual, "Replication and Binary Log System Variables", "Selectively Logging to t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import pymysql
@@ -24,16 +24,18 @@ _MERGED = (
 Rows = Callable[..., list[tuple[Any, ...]]]
 
 
-def gaps(rows: Rows, database: str, variables: Mapping[str, str]) -> Iterator[Finding]:
+def gaps(rows: Rows, database: str, variables: Mapping[str, str], tables: Collection[str]) -> Iterator[Finding]:
     """All findings.
 
     Args:
+        tables: those that are followed.
         rows: of a query; raises the driver's errors.
         variables: ``log_slave_updates``, ``log_replica_updates`` and ``gtid_slave_pos``, as far as the server has them.
     """
     yield from _filters(rows, database)
     yield from _replica(rows, variables)
-    yield from _merged(rows, database)
+    yield from _merged(rows, database, tables)
+    yield from _by_hand(variables)
 
 
 def _first(rows: Rows, questions: tuple[str, ...]) -> list[tuple[Any, ...]] | None:
@@ -87,12 +89,31 @@ def _replica(rows: Rows, variables: Mapping[str, str]) -> Iterator[Finding]:
         )
 
 
-def _merged(rows: Rows, database: str) -> Iterator[Finding]:
-    names = [TableId(database, str(name)) for (name,) in rows(_MERGED, database)]
+def _by_hand(variables: Mapping[str, str]) -> Iterator[Finding]:
+    begins = variables.get("init_connect", "").lower()
+    if "sql_log_bin" in begins or "binlog_format" in begins:
+        yield failing(
+            "my.init_connect",
+            "init_connect sets sql_log_bin or binlog_format for every session: changes of it are not in the log, or not"
+            " as rows",
+            "SET GLOBAL init_connect = '' (and in the configuration), then have the writers connect anew",
+        )
+
+
+def _merged(rows: Rows, database: str, tables: Collection[str]) -> Iterator[Finding]:
+    found = [str(name) for (name,) in rows(_MERGED, database)]
+    followed = [TableId(database, name) for name in found if name in tables]
+    if followed:
+        yield failing(
+            "my.merge_tables",
+            f"{listed(followed)}: what is written to the tables below one of the engine MERGE is not in its log",
+            "leave it out (exclude), or copy it once in mode convert",
+        )
+    names = [TableId(database, name) for name in found]
     if names:
         yield doubtful(
             "my.merge_tables",
             f"{listed(names)}: rows that are written through a table of the engine MERGE are logged as its own, and"
-            " would be missed in the tables where they are",
+            " pause the tables where they are",
             "write to these tables by their own names, or make one partitioned table of them",
         )
