@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ import psycopg
 import pytest
 
 from mainstem.model.connection import ConnectionSettings
+from mainstem.testing.proxy import Proxy
 from tests.api.conftest import Server
 from tests.api.drive import count, finish, make, mysql, postgres, start, wait_for
 from tests.control.test_alerts import Hook
@@ -103,6 +105,21 @@ def test_a_slot_that_is_gone_ends_in_position_lost_and_a_new_copy_helps(
         wait_for(lambda: has(3), "it does not stream")
         assert api.delete(f"/streams/{lost}").status_code == 204
         api.post(f"/streams/{anew}/stop")
+
+
+def test_a_stream_follows_its_connection_to_another_address(
+    api: httpx.Client, postgres15_db: ConnectionSettings, postgres_db: ConnectionSettings
+) -> None:
+    has = rows(postgres_db)
+    postgres(postgres15_db, "CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t VALUES (1)")
+    with Proxy(postgres15_db.port) as proxy:
+        stream = streaming(api, replace(postgres15_db, port=proxy.port), postgres_db)
+    postgres(postgres15_db, "INSERT INTO t VALUES (2)")
+    source = api.get(f"/streams/{stream}").json()["source"]
+    assert api.put(f"/connections/{source}", json={"port": postgres15_db.port}).status_code == 200
+    wait_for(lambda: has(2), "it does not go on at the new address")
+    assert api.post(f"/streams/{stream}/stop").json()["status"] == "STOPPED"
+    wait_for(lambda: slots(postgres15_db) == 0, "the slot is still there")
 
 
 def test_a_limit_ends_a_stream_and_frees_its_source(

@@ -122,9 +122,13 @@ class Connections:
 
     def endpoint(self, connection_id: str, *, database: str = "", schema: str = "") -> Endpoint:
         """A system to run on, with another database or schema than the saved one if given."""
-        settings = self.settings(self.get(connection_id))
-        settings = replace(settings, database=database or settings.database, schema=schema or settings.schema)
-        return Endpoint(self.registry.find(settings.type), settings)
+
+        def fresh() -> ConnectionSettings:
+            settings = self.settings(self.get(connection_id))
+            return replace(settings, database=database or settings.database, schema=schema or settings.schema)
+
+        settings = fresh()
+        return Endpoint(self.registry.find(settings.type), settings, fresh)
 
     def _changed(self, record: ConnectionRecord, data: Mapping[str, Any]) -> ConnectionRecord:
         body = read_body(data, self.registry)

@@ -89,6 +89,11 @@ class Active:
         """How far it is."""
         return self.told(self.run.progress())
 
+    def renewed_ends(self) -> Ends:
+        """Both systems as they are reached by now."""
+        source, target, options = self.ends
+        return source.renewed(), target.renewed(), options
+
     def told(self, progress: Progress) -> Progress:
         """What may be shown: on top of the earlier start, without passwords."""
         progress = carried(self.before, progress)

@@ -421,7 +421,7 @@ class Supervisor:
         written = self._write_down(active, progress)
         if written and progress.state is not RunState.FAILED and not self._closing.is_set():
             active.over(progress.alerts)
-            self._release(self._records.find(active.stream_id), lambda: active.ends)
+            self._release(self._records.find(active.stream_id), active.renewed_ends)
 
     def _lost(self, lease: Lease) -> None:
         """Have no more to do with the stream of a lease that is another's, or may be in a moment."""

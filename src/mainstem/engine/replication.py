@@ -267,6 +267,10 @@ class Replication:
         """Try until one try gets to its end: each goes on where the target says that the stream stands."""
         changes, applies = _open_source(self._source, self._options), _open_target(self._target, self._options)
         while True:
+            if (ends := (self._source.renewed(), self._target.renewed())) != (self._source, self._target):
+                self._source, self._target = ends
+                changes, applies = _open_source(self._source, self._options), _open_target(self._target, self._options)
+                self._tracker.say("a connection was changed: its new address and login are used from here on")
             try:
                 with self._interrupts.trying():
                     self._try(changes, applies)
