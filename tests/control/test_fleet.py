@@ -127,7 +127,7 @@ def test_a_server_that_ends_hands_its_streams_over_at_once(
     again = other.runs[run.run_id]
     assert (again.begun, again.options.token) == (True, after.token)
     assert other.streams.get(run.run_id).state is RunState.RUNNING
-    assert WENT_ON in lines(other, run.run_id)
+    wait_until(lambda: WENT_ON in lines(other, run.run_id))  # is said behind the launch
 
 
 def test_streams_of_the_last_server_go_on_with_the_next(start: Start, wait_until: WaitUntil) -> None:
@@ -175,7 +175,7 @@ def test_the_stream_of_a_leader_that_the_hub_does_not_reach_is_taken_over_though
     wait_until(lambda: "stop" in followed.asked)  # at the next renewal it finds that it leads no more
     wait_until(lambda: not one.leads(followed.run_id))
     assert other.streams.get(followed.run_id).state is RunState.RUNNING
-    assert WENT_ON in lines(other, followed.run_id)
+    wait_until(lambda: WENT_ON in lines(other, followed.run_id))
     assert one.leads(held.run_id)  # nothing is to be done for one that is paused
 
 

@@ -41,9 +41,10 @@ def test_every_operation_arrives_in_its_transaction(sql: Sql, feed: MakeFeed) ->
     with sql.transaction(), sql.transaction(force_rollback=True):
         sql.execute("DELETE FROM t")
     sql.execute("CREATE TABLE of_others (id int); INSERT INTO of_others VALUES (1)")
-    (group,) = one.run()
-    assert (group.whole, group.transactions, group.rows) == (True, 2, 7)
-    assert group.first_committed_us < group.committed_us
+    groups = one.run()  # one, unless the server takes its time
+    assert all(group.whole for group in groups)
+    assert [sum(getattr(group, name) for group in groups) for name in ("transactions", "rows")] == [2, 7]
+    assert groups[0].first_committed_us < groups[-1].committed_us
     one.check()
 
 
@@ -324,8 +325,7 @@ def test_what_a_table_was_copied_with_is_left_out(sql: Sql, feed: MakeFeed) -> N
             one.twin.rows[name] = snapshot_rows(snapshot, one.tables[number])
             one.tables[number] = replace(one.tables[number], since=snapshot.position)
     sql.execute("INSERT INTO t VALUES (2); INSERT INTO u VALUES (2)")
-    (group,) = one.run()
-    assert group.rows == 3
+    assert sum(group.rows for group in one.run()) == 3  # in one group, unless the server takes its time
     one.check()
 
 
