@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mainstem.ddl.narrowing import loses
-from mainstem.engine.existing import NARROWER
+from mainstem.engine.existing import NARROWER, REQUIRED
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.run import RowErrorPolicy, RunOptions, RunState, SchemaPolicy
 from mainstem.model.types import Kind, LogicalType
@@ -74,10 +74,12 @@ def test_rows_that_could_pass_undecoded_do_not_where_a_column_has_another_type(
 
 def test_columns_that_round_or_cut_are_told(pair: Pair) -> None:
     pair.mysql("CREATE TABLE t (id INT PRIMARY KEY, at DATETIME(6), price DECIMAL(10,4), fine INT)")
-    pair.postgres("CREATE TABLE t (id int PRIMARY KEY, at date, price numeric(10,2), fine bigint)")
+    pair.postgres("CREATE TABLE t (id int PRIMARY KEY, at date, price numeric(10,2), fine bigint, must int NOT NULL)")
     progress = pair.conversion(RunOptions(schema_policy=SchemaPolicy.VALIDATE)).run()
     (item,) = (item for item in progress.report if item.code == NARROWER)
     assert item.message.endswith(": at (date), price (numeric(10,2))")
+    (item,) = (item for item in progress.report if item.code == REQUIRED)
+    assert "must not be NULL: must;" in item.message
 
 
 def test_a_column_that_cannot_be_written_is_told_before_a_row_moves(pair: Pair) -> None:

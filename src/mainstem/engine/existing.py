@@ -17,7 +17,7 @@ from mainstem.model.run import RowErrorPolicy, RunOptions, SchemaPolicy, WriteMo
 from mainstem.model.schema import Catalog, Column, Table
 
 COLLISION, NARROWER, TRIGGER = "key_collision", "existing_column_narrower", "existing_trigger"
-SKIPPED_TRIGGER = "trigger_skipped"
+SKIPPED_TRIGGER, REQUIRED = "trigger_skipped", "existing_column_required"
 # As both servers print the definitions of triggers.
 _ON_INSERT = re.compile(r"\b(?:BEFORE|AFTER) INSERT\b")
 _ON_CHANGE = re.compile(r"\b(?:BEFORE|AFTER) (?:INSERT|UPDATE|DELETE OR UPDATE)\b")
@@ -70,7 +70,8 @@ def fitted(
     Bytes meant for another type of the same width would be taken for one of its values.
     """
     tables = tuple(_fitted(table, there.get(table.target), source, target) for table in plan.tables)
-    report = (item for table in tables if table.target in there for item in _narrower(table, there[table.target]))
+    kept_ones = [(table, there[table.target]) for table in tables if table.target in there]
+    report = (item for pair in kept_ones for item in (*_narrower(*pair), *_required(*pair)))
     return replace(plan, tables=tables, report=(*plan.report, *report))
 
 
@@ -120,6 +121,24 @@ def _narrower(plan: TablePlan, there: Table) -> Iterator[ReportItem]:
             f"columns that the target has already hold less than the source's, so that values may be rounded or cut:"
             f" {', '.join(names)}",
             "widen these columns on the target",
+        )  # fmt: skip
+
+
+def _required(plan: TablePlan, there: Table) -> Iterator[ReportItem]:
+    """Columns of the target alone that every new row would have to fill."""
+    filled = {column.target.lower() for column in plan.columns}
+    names = [
+        column.name
+        for column in there.columns
+        if column.name.lower() not in filled
+        and not (column.nullable or column.default or column.generated or column.identity)
+    ]
+    if names:
+        yield ReportItem(
+            Severity.WARNING, REQUIRED, str(plan.target),
+            f"columns that only the target has, and that must not be NULL: {', '.join(names)}; new rows are refused,"
+            " unless a trigger of the target fills them",
+            "give these columns a default, or let them be NULL",
         )  # fmt: skip
 
 

@@ -107,6 +107,7 @@ _ROW_MEANING = {
     1216: "a reference to a row that is not there",
     1263: "NULL in a column that must not be NULL",
     1264: "a value outside the column's range",
+    1364: "a row that lacks a column which must not be NULL and has no default",
     1265: "a value that the column would change (too many digits, too long a text, or a label that it does not have)",
     1292: "a value that the column's type does not have",
     1300: "a text with bytes that are no UTF-8",
