@@ -61,6 +61,38 @@ def test_a_login_without_rights_is_told_which_it_needs(postgres_db: ConnectionSe
         assert "tgt.grants" not in findings(poor, RunOptions(target_schema="made by the run"))
 
 
+def obey(settings: ConnectionSettings, remedy: str) -> None:
+    """Run a remedy as it is printed, but for what is said in brackets or offered besides."""
+    run(settings, *remedy.partition(" (")[0].partition(", or ")[0].split("; "))
+
+
+@pytest.mark.parametrize("server", ["postgres_db", "postgres15_db"])
+def test_remedies_can_be_run_as_they_are_printed(request: pytest.FixtureRequest, server: str) -> None:
+    database: ConnectionSettings = request.getfixturevalue(server)
+    run(
+        database,
+        'CREATE SCHEMA "Shut"', 'CREATE TABLE "Shut"."Order ""Items""" (id int PRIMARY KEY)',
+        'CREATE TABLE "Shut".child (id int PRIMARY KEY REFERENCES "Shut"."Order ""Items""")',
+        "CREATE FUNCTION noop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+        'CREATE TRIGGER "No op" BEFORE INSERT ON "Shut".child FOR EACH ROW EXECUTE FUNCTION noop()',
+        'ALTER TABLE "Shut".child ENABLE ALWAYS TRIGGER "No op"',
+    )  # fmt: skip
+    run(database, 'ALTER TABLE "Shut".child ENABLE ROW LEVEL SECURITY')
+    cdc = RunOptions(mode=Mode.CDC, schema_policy=SchemaPolicy.CREATE_MISSING, target_schema="Shut")
+    told = set()
+    with login(database, "poor") as poor:
+        run(database, f"ALTER ROLE {poor.username} SET default_transaction_read_only = on")
+        for _ in range(12):
+            with SPEC.inspector(poor) as inspector:
+                found = inspector.preflight(Role.TARGET, cdc)
+            if not found:
+                break
+            told.add(found[0].check)
+            obey(database, found[0].remedy)
+    assert not found
+    assert told == {"tgt.read_only", "tgt.grants", "tgt.row_security", "tgt.replica_role", "tgt.triggers"}
+
+
 def test_a_table_that_must_not_be_written_to_is_named(postgres_db: ConnectionSettings) -> None:
     run(postgres_db, 'CREATE TABLE "Order" (id int)')
     options = RunOptions(

@@ -9,13 +9,17 @@ from dataclasses import replace
 
 import pytest
 
+from mainstem.connectors.postgres import SPEC
 from mainstem.connectors.postgres.client import connect, translating
 from mainstem.connectors.postgres.slot import replication_connection
+from mainstem.contract.inspector import Role
 from mainstem.errors import ConnectError, StatementError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.plan import Severity
 from mainstem.model.run import ChangeOptions, Mode, RunOptions
 from mainstem.testing import servers
+from tests.connectors.test_preflight_postgres import login as named
+from tests.connectors.test_preflight_postgres import obey
 from tests.connectors.test_preflight_postgres_source import findings, login, run
 
 CDC = RunOptions(mode=Mode.CDC)
@@ -139,6 +143,29 @@ def test_a_long_transaction_is_named(postgres_db: ConnectionSettings, monkeypatc
     with connect(postgres_db) as connection, connection.transaction():
         connection.execute("INSERT INTO a VALUES (1)")
         assert str(connection.info.backend_pid) in findings(postgres_db, CDC)["pg.long_xmin"][1]
+
+
+@pytest.mark.parametrize("server", ["postgres_db", "postgres15_db"])
+def test_remedies_can_be_run_as_they_are_printed(request: pytest.FixtureRequest, server: str) -> None:
+    database: ConnectionSettings = request.getfixturevalue(server)
+    told = set()
+    with named(database, "poor") as poor, named(database, "owner") as owner:
+        run(
+            database, f'CREATE SCHEMA "Shut" AUTHORIZATION {owner.username}',
+            *(f"""SET ROLE {owner.username}; CREATE {kind} "Shut"."{name}" (id int{key}); RESET ROLE"""
+              for kind, name, key in (("TABLE", "No Key", ""), ("TABLE", "No Key 2", ""),
+                                      ("UNLOGGED TABLE", "Loose", " PRIMARY KEY"), ("TABLE", "t", " PRIMARY KEY"))),
+            'ALTER TABLE "Shut".t ENABLE ROW LEVEL SECURITY', 'ALTER TABLE "Shut".t FORCE ROW LEVEL SECURITY',
+        )  # fmt: skip
+        for _ in range(12):
+            with SPEC.inspector(replace(poor, schema="Shut")) as inspector:
+                found = [item for item in inspector.preflight(Role.SOURCE, CDC) if item.severity is Severity.ERROR]
+            if not found:
+                break
+            told.add(found[0].check)
+            obey(database, found[0].remedy.replace("leave them out, or ", ""))
+    assert not found
+    assert told == {"pg.grants", "pg.row_security", "pg.role", "pg.pub_owner", "pg.replica_identity", "pg.table_kinds"}
 
 
 def test_a_login_that_may_not_replicate_is_told_what_it_lacks(postgres_db: ConnectionSettings) -> None:

@@ -170,7 +170,10 @@ class _Planner:
                         replace(
                             sequence,
                             id=sequences[sequence.id],
-                            owner=owner.target.id if owner and sequence.owner_column in owner.names else None,
+                            # a table that is kept, perhaps somebody else's, has counters of its own
+                            owner=owner.target.id
+                            if owner and not owner.exists and sequence.owner_column in owner.names
+                            else None,
                             owner_column=owner.names.get(sequence.owner_column, "") if owner else "",
                         ),
                         only_missing=policy is SchemaPolicy.CREATE_MISSING,

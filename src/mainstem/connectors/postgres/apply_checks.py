@@ -13,18 +13,23 @@ import psycopg
 
 from mainstem.connectors.postgres.ask import of_version
 from mainstem.connectors.postgres.dialect import PostgresDialect
-from mainstem.connectors.postgres.look import Look
+from mainstem.connectors.postgres.look import REMEDIES, Look
 from mainstem.contract.inspector import Finding
 from mainstem.model.names import TableId, listed
 from mainstem.model.plan import Severity
 
 _DIALECT = PostgresDialect()
 _RIGHTS_TO_PARAMETERS = 150_000
-_OIDS = "ARRAY(SELECT pg_catalog.to_regclass(name)::oid FROM unnest(%s::text[]) AS t(name))"
+# Not by to_regclass, which fails where the login may not use the schema.
+_OIDS = (
+    "ARRAY(SELECT w.oid FROM pg_catalog.pg_class w JOIN pg_catalog.pg_namespace s ON s.oid = w.relnamespace WHERE"
+    """ '"' || replace(s.nspname, '"', '""') || '"."' || replace(w.relname, '"', '""') || '"' = ANY(%s::text[]))"""
+)
 _TRIGGERS = f"""
-SELECT DISTINCT c.relname || '.' || t.tgname FROM pg_catalog.pg_trigger t
-JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
-WHERE NOT t.tgisinternal AND {{top_trigger}} AND t.tgrelid = ANY({_OIDS}) AND t.tgenabled::text = ANY(%s) ORDER BY 1
+SELECT DISTINCT n.nspname, c.relname, t.tgname FROM pg_catalog.pg_trigger t
+JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE NOT t.tgisinternal AND {{top_trigger}} AND t.tgrelid = ANY({_OIDS}) AND t.tgenabled::text = ANY(%s)
+ORDER BY 1, 2, 3
 """
 _KEYS = f"""
 SELECT c.relname || '.' || k.conname FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
@@ -48,7 +53,7 @@ _NO_KEY = f"""
 SELECT c.relname FROM pg_catalog.pg_class c WHERE c.oid = ANY({_OIDS}) AND NOT EXISTS
     (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indpred IS NULL) ORDER BY 1
 """
-_GRANT = "GRANT SET ON PARAMETER session_replication_role TO {user}, as a superuser"
+_GRANT = "GRANT SET ON PARAMETER session_replication_role TO {user} (as a superuser)"
 _OLD = "use a superuser's login, or PostgreSQL 15 or newer, where this right can be granted"
 
 
@@ -93,14 +98,19 @@ def _role(look: Look) -> Iterator[Finding]:
 def _triggers(look: Look, names: Sequence[str], switches: bool) -> Iterator[Finding]:
     fired = ["A", "R"] if switches else ["A", "O"]
     query = of_version(_TRIGGERS, look.connection.info.server_version)
-    found = [name for (name,) in look.rows(query, names, fired)]
+    found = [(TableId(schema, table), trigger) for schema, table, trigger in look.rows(query, names, fired)]
     if found:
+        told = listed([f"{table.name}.{trigger}" for table, trigger in found])
+        rest = [
+            f"ALTER TABLE {_DIALECT.qualified(table)} DISABLE TRIGGER {_DIALECT.quote(trigger)}"
+            for table, trigger in found[:REMEDIES]
+        ]
         yield Finding(
             "tgt.triggers",
             Severity.WARNING,
-            f"{listed(found)}: triggers of the target that fire for every change that is applied, beside what the"
-            " source's have done already",
-            "ALTER TABLE … DISABLE TRIGGER … until the target takes over",
+            f"{told}: triggers of the target that fire for every change that is applied, beside what the source's have"
+            " done already",
+            f"{'; '.join(rest)} (until the target takes over)",
         )
 
 

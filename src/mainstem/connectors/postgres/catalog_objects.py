@@ -75,6 +75,7 @@ SELECT kind, schema, name, on_table FROM (
     UNION ALL SELECT 'event_trigger', o.oid, 'pg_event_trigger'::regclass, '', o.evtname::text, ''
         FROM pg_event_trigger o
     UNION ALL SELECT 'publication', o.oid, 'pg_publication'::regclass, '', o.pubname::text, '' FROM pg_publication o
+        WHERE o.pubname !~ '^mainstem_'
 ) AS found WHERE (schema = ANY(%(schemas)s) OR schema = '') AND NOT EXISTS (SELECT FROM pg_depend x
     WHERE x.classid = found.class AND x.objid = found.oid AND x.deptype = 'e')
 ORDER BY kind, schema, name

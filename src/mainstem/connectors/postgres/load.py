@@ -36,7 +36,7 @@ _STAGING = "mainstem_staging"
 # A chunk lost by a crash of the target is lost together with its ledger line, so that waiting for the disk at each
 # commit buys nothing; the ledger's `finish` waits once for all.
 # Money is written by the locale that `snapshot` has it printed by, and XML need not be a whole document.
-_SESSION = "SET synchronous_commit = off; SET lc_monetary = 'C'; SET xmloption = content"
+_SESSION = "SET synchronous_commit = off; SET lc_monetary = 'C'; SET xmloption = content; SET row_security = off"
 _PART = "load"  # of the name of its connections, see `fence.session_name`
 
 

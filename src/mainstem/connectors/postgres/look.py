@@ -9,6 +9,8 @@ import psycopg
 
 from mainstem.model.run import RunOptions, SchemaPolicy
 
+REMEDIES = 20  # statements, or tables in one, that a remedy holds
+
 
 @dataclass(frozen=True, slots=True)
 class Look:

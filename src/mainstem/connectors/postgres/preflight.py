@@ -15,7 +15,8 @@ from mainstem.connectors.postgres import apply_checks, source_checks
 from mainstem.connectors.postgres.config import DEFAULT_SCHEMA
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.fence import SCHEMA as LEDGER_SCHEMA
-from mainstem.connectors.postgres.look import Look
+from mainstem.connectors.postgres.look import REMEDIES, Look
+from mainstem.connectors.postgres.pooling import pooled, shares_sessions
 from mainstem.contract.inspector import Finding, Role
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId, listed
@@ -31,6 +32,8 @@ def run(
 ) -> list[Finding]:
     """All findings, in the order of the checks."""
     own = settings.schema or DEFAULT_SCHEMA
+    if shares_sessions(connection, settings):
+        return [pooled("pg.pooler" if role is Role.SOURCE else "tgt.pooler")]
     if role is Role.SOURCE:
         return list(source_checks.checks(Look(connection, options, own), settings))
     look = Look(connection, options, options.target_schema or own)
@@ -71,8 +74,21 @@ def _read_only(look: Look) -> Iterator[Finding]:
             "tgt.read_only",
             Severity.ERROR,
             "transactions are read-only here (default_transaction_read_only is on)",
-            "ALTER DATABASE … RESET default_transaction_read_only, or ALTER ROLE … for this user",
+            _writable(look),
         )
+
+
+def _writable(look: Look) -> str:
+    """What takes the setting back, where it was made."""
+    name, user = "default_transaction_read_only", _DIALECT.quote(look.user)
+    database = _DIALECT.quote(look.connection.info.dbname)
+    made = look.value("SELECT source FROM pg_catalog.pg_settings WHERE name = %s", name)
+    resets = {
+        "database": f"ALTER DATABASE {database} RESET {name}",
+        "user": f"ALTER ROLE {user} RESET {name}",
+        "database user": f"ALTER ROLE {user} IN DATABASE {database} RESET {name}",
+    }
+    return resets.get(str(made), f"ALTER SYSTEM SET {name} = off; SELECT pg_reload_conf()")
 
 
 def _encoding(look: Look) -> Iterator[Finding]:
@@ -123,17 +139,18 @@ def _grants(look: Look) -> Iterator[Finding]:
             database = _DIALECT.quote(look.connection.info.dbname)
             yield _no_right(f"{user} may not make schema {schema}{why}",
                             f"GRANT CREATE ON DATABASE {database} TO {_DIALECT.quote(user)}")  # fmt: skip
-    lacking = [_shown(look, table) for table, _ in _named(look) if not _may_write(look, table)]
+    lacking = [table for table, _ in _named(look) if not _may(look, table, *_needed(look))]
     if lacking:
-        yield _no_right(f"{user} may not write to {listed(lacking)}",
-                        "GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE on these tables")  # fmt: skip
+        tables = ", ".join(map(_DIALECT.qualified, lacking[:REMEDIES]))
+        yield _no_right(f"{user} may not write to {listed([_shown(look, table) for table in lacking])}",
+                        f"GRANT {', '.join(_needed(look))} ON {tables} TO {_DIALECT.quote(user)}")  # fmt: skip
 
 
 def _no_right(message: str, remedy: str) -> Finding:
     return Finding("tgt.grants", Severity.ERROR, message, remedy)
 
 
-def _may_write(look: Look, table: TableId) -> bool:
+def _needed(look: Look) -> tuple[str, ...]:
     by_mode: dict[WriteMode, tuple[str, ...]] = {
         WriteMode.UPSERT: ("SELECT", "INSERT", "UPDATE"),
         WriteMode.TRUNCATE: ("SELECT", "INSERT", "TRUNCATE"),
@@ -141,8 +158,17 @@ def _may_write(look: Look, table: TableId) -> bool:
     needed = by_mode.get(look.options.write_mode, ("SELECT", "INSERT"))
     if look.options.mode is Mode.CDC:
         needed = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
-    name = _DIALECT.qualified(table)
-    return all(look.value("SELECT pg_catalog.has_table_privilege(%s::text, %s)", name, right) for right in needed)
+    return needed
+
+
+def _may(look: Look, table: TableId, *rights: str) -> bool:
+    """By its oid: a name cannot even be asked about where the login may not use the schema."""
+    sql = (
+        "SELECT bool_and(pg_catalog.has_table_privilege(c.oid, needed)) FROM pg_catalog.pg_class c"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace, unnest(%s::text[]) AS needed"
+        " WHERE n.nspname = %s AND c.relname = %s"
+    )
+    return bool(look.value(sql, list(rights), table.schema, table.name))
 
 
 def _named(look: Look) -> Iterator[tuple[TableId, bool]]:
@@ -165,6 +191,23 @@ def _shown(look: Look, table: TableId) -> str:
     return table.name if table.schema == look.schema else str(table)
 
 
+def _row_security(look: Look) -> Iterator[Finding]:
+    """COPY into such a table is refused, and its rows may be unseen (manual, "Row Security Policies")."""
+    sql = (
+        "SELECT pg_catalog.row_security_active(c.oid) FROM pg_catalog.pg_class c"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relname = %s"
+    )
+    found = [table for table, kept in _named(look) if kept and look.value(sql, table.schema, table.name)]
+    if found:
+        yield Finding(
+            "tgt.row_security",
+            Severity.ERROR,
+            f"row-level security applies to {look.user} in {listed([_shown(look, table) for table in found])}, whose"
+            " rows could be neither written nor seen as a whole",
+            f"ALTER ROLE {_DIALECT.quote(look.user)} BYPASSRLS, or connect as the tables' owner",
+        )
+
+
 def _not_empty(look: Look) -> Iterator[Finding]:
     lost = {
         SchemaPolicy.DROP_AND_RECREATE: "the tables are dropped and made anew",
@@ -174,7 +217,7 @@ def _not_empty(look: Look) -> Iterator[Finding]:
     what = lost.get(policy if policy in lost else look.options.write_mode)
     if look.options.skip_data and policy is not SchemaPolicy.DROP_AND_RECREATE:
         return
-    filled = [_shown(look, table) for table, _ in _named(look) if _may_read(look, table) and _has_rows(look, table)]
+    filled = [_shown(look, table) for table, _ in _named(look) if _has_rows(look, table)]
     if filled and what:
         about = f"those of {listed(filled)} that the run writes to lose their rows: {what}"
         yield Finding(
@@ -189,13 +232,14 @@ def _not_empty(look: Look) -> Iterator[Finding]:
         )
 
 
-def _may_read(look: Look, table: TableId) -> bool:
-    name = _DIALECT.qualified(table)
-    return bool(look.value("SELECT pg_catalog.has_table_privilege(%s::text, 'SELECT')", name))
-
-
 def _has_rows(look: Look, table: TableId) -> bool:
-    return look.value(f"SELECT 1 FROM {_DIALECT.qualified(table)} LIMIT 1") is not None
+    """Whether there are some; not where the login may not look, which is told of elsewhere."""
+    enters = look.value("SELECT pg_catalog.has_schema_privilege(%s::text, 'USAGE')", table.schema)
+    return (
+        bool(enters)
+        and _may(look, table, "SELECT")
+        and look.value(f"SELECT 1 FROM {_DIALECT.qualified(table)} LIMIT 1") is not None
+    )
 
 
 def _extensions(look: Look) -> Iterator[Finding]:
@@ -242,5 +286,5 @@ def _connections(look: Look) -> Iterator[Finding]:
 
 
 _TARGET_CHECKS: tuple[Callable[[Look], Iterator[Finding]], ...] = (
-    _version, _read_only, _encoding, _letters, _grants, _not_empty, _extensions, _connections,
+    _version, _read_only, _encoding, _letters, _grants, _row_security, _not_empty, _extensions, _connections,
 )  # fmt: skip

@@ -29,6 +29,13 @@ _PART = "read"
 _MAX_NAME = 63
 _FAILOVER = 170_000  # from here on a slot can be copied to standbys
 _WAL_STATUS = 130_000
+# Why a server gave a slot up (pg_replication_slots.invalidation_reason, PostgreSQL 17), and what spares the next one.
+_GIVEN_UP = {
+    "rows_removed": ("rows of its catalog were removed at the primary", "set hot_standby_feedback = on here"),
+    "wal_level_insufficient": ("wal_level was set to less than logical", "set wal_level = logical"),
+    "idle_timeout": ("nobody read it for idle_replication_slot_timeout", "raise idle_replication_slot_timeout"),
+}
+_REMOVED = ("the server has removed log that it needs (max_slot_wal_keep_size)", "raise max_slot_wal_keep_size there")
 _RELEASED_S = 10.0
 _TRY_AGAIN_S = 0.1
 RESYNC = "copy the tables anew: start with snapshot always"
@@ -48,7 +55,8 @@ class Slot:
 
     Attributes:
         confirmed: what comes before this place is not sent any more.
-        lost: the server has removed log that it needs.
+        lost: the server has given it up.
+        reason: why, where the server tells.
     """
 
     name: str
@@ -57,6 +65,7 @@ class Slot:
     active: bool
     confirmed: int
     lost: bool
+    reason: str = ""
 
 
 def replication_connection(settings: ConnectionSettings, slot: str = "", token: int = 0) -> psycopg.Connection[Any]:
@@ -109,13 +118,14 @@ def find(connection: psycopg.Connection[Any], name: str) -> Slot | None:
     """A logical slot; on any connection that takes arguments."""
     status = "wal_status" if connection.info.server_version >= _WAL_STATUS else "''"
     row = connection.execute(
-        f"SELECT plugin, coalesce(database, ''), active, confirmed_flush_lsn::text, coalesce({status}, '') = 'lost'"
-        " FROM pg_catalog.pg_replication_slots WHERE slot_name = %s".encode(),
+        f"SELECT plugin, coalesce(database, ''), active, confirmed_flush_lsn::text, coalesce({status}, '') = 'lost',"
+        " coalesce(to_jsonb(s) ->> 'invalidation_reason', '')"
+        " FROM pg_catalog.pg_replication_slots s WHERE slot_name = %s".encode(),
         (name,),
     ).fetchone()
     if row is None:
         return None
-    return Slot(name, row[0] or "", row[1], row[2], parse_lsn(row[3]) if row[3] else 0, row[4])
+    return Slot(name, row[0] or "", row[1], row[2], parse_lsn(row[3]) if row[3] else 0, row[4], row[5])
 
 
 def create(connection: psycopg.Connection[Any], name: str, *, temporary: bool = False) -> tuple[int, str]:
@@ -179,9 +189,10 @@ def require_usable(slot: Slot | None, name: str, database: str) -> Slot:
             slot=name,
         )
     if slot.lost:
+        why, sparing = _GIVEN_UP.get(slot.reason, _REMOVED)
         raise PositionLostError(
-            f"the server has removed log that the replication slot {name} needs (max_slot_wal_keep_size)",
-            remedy=f"raise max_slot_wal_keep_size there; {RESYNC}",
+            f"the position of this stream is lost, as is its replication slot {name}: {why}",
+            remedy=f"{sparing}; {RESYNC}",
             slot=name,
         )
     return slot

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import psycopg
 
 from mainstem.connectors.postgres.dialect import PostgresDialect
-from mainstem.connectors.postgres.look import Look
+from mainstem.connectors.postgres.literals import string
+from mainstem.connectors.postgres.look import REMEDIES, Look
 from mainstem.connectors.postgres.publication import ROOTS, Member, filtered, inserts_only, members
 from mainstem.connectors.postgres.slot import identify, replication_connection
 from mainstem.contract.inspector import Finding, doubtful, failing, worth_knowing
@@ -40,6 +41,7 @@ _REPLICATES = (
 )
 _SENDING = "SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'walsender'"
 _OWNED = "SELECT pg_catalog.pg_has_role(current_user, c.relowner, 'USAGE') FROM pg_catalog.pg_class c WHERE c.oid = %s"
+_OWNERS = "SELECT DISTINCT pg_catalog.pg_get_userbyid(relowner) FROM pg_catalog.pg_class WHERE oid = ANY(%s) ORDER BY 1"
 _OLD = (
     "SELECT pid, extract(epoch FROM now() - xact_start)::bigint FROM pg_catalog.pg_stat_activity"
     " WHERE backend_xid IS NOT NULL AND pid <> pg_catalog.pg_backend_pid()"
@@ -62,6 +64,7 @@ _WAL_PER_SECOND = (
     "SELECT (wal_bytes / extract(epoch FROM now() - stats_reset))::float8 FROM pg_catalog.pg_stat_wal"
     f" WHERE stats_reset < now() - interval '{_MEASURED_S} seconds'"
 )
+_PHYSICAL = "SELECT slot_name FROM pg_catalog.pg_replication_slots WHERE slot_type = 'physical' AND active ORDER BY 1"
 _STANDBYS = (
     "SELECT count(*) FROM pg_catalog.pg_stat_replication r WHERE NOT EXISTS ("
     " SELECT FROM pg_catalog.pg_replication_slots s WHERE s.active_pid = r.pid AND s.slot_type = 'logical')"
@@ -116,7 +119,7 @@ def _wal_level(it: LogLook) -> Iterator[Finding]:
         yield failing(
             "pg.wal_level",
             f"wal_level is {level}: the log does not hold what a row consists of",
-            "ALTER SYSTEM SET wal_level = 'logical', then restart the server (Amazon RDS: rds.logical_replication = 1)",
+            "ALTER SYSTEM SET wal_level = 'logical'; then restart the server (Amazon RDS: rds.logical_replication = 1)",
         )
 
 
@@ -128,7 +131,8 @@ def _slots(it: LogLook) -> Iterator[Finding]:
             "pg.slots",
             Severity.ERROR if free < 1 else Severity.WARNING,
             f"the stream needs a replication slot, and two while it copies; of {limit}, {max(free, 0)} are free",
-            f"drop slots that nobody reads, or ALTER SYSTEM SET max_replication_slots = {limit + _SLOTS} and restart",
+            f"drop slots that nobody reads, or ALTER SYSTEM SET max_replication_slots = {limit + _SLOTS}; then"
+            " restart the server",
         )
 
 
@@ -141,7 +145,7 @@ def _walsenders(it: LogLook) -> Iterator[Finding]:
             Severity.ERROR if free < 1 else Severity.WARNING,
             f"the stream needs two connections that replicate while it copies, then one; of {limit}, {max(free, 0)} are"
             " free",
-            f"ALTER SYSTEM SET max_wal_senders = {limit + _SENDERS} and restart the server",
+            f"ALTER SYSTEM SET max_wal_senders = {limit + _SENDERS}; then restart the server",
         )
 
 
@@ -176,12 +180,13 @@ def _pooler(it: LogLook) -> Iterator[Finding]:
 def _pub_owner(it: LogLook) -> Iterator[Finding]:
     name = it.look.options.changes.publication
     if name and it.look.value("SELECT 1 FROM pg_catalog.pg_publication WHERE pubname = %s", name):
-        lacking = [str(member.id) for member in it.members if not member.published]
+        lacking = [member.id for member in it.members if not member.published]
         if lacking:
             yield failing(
                 "pg.pub_owner",
                 f"the publication {name} does not have {listed(lacking)}",
-                f"ALTER PUBLICATION {_DIALECT.quote(name)} ADD TABLE …",
+                f"ALTER PUBLICATION {_DIALECT.quote(name)} ADD TABLE"
+                f" {', '.join(_DIALECT.qualified(id_) for id_ in lacking[:REMEDIES])}",
             )
         partly = filtered(it.look.connection, name, [member.id for member in it.members])
         if partly:
@@ -201,12 +206,15 @@ def _pub_owner(it: LogLook) -> Iterator[Finding]:
             f"{it.look.user} may not make a publication",
             f"GRANT CREATE ON DATABASE {database} TO {user}, or name a publication that is there (publicationName)",
         )
-    others = [str(member.id) for member in it.members if not it.look.value(_OWNED, member.oid)]
+    others = [member for member in it.members if not it.look.value(_OWNED, member.oid)]
     if others:
+        owners = [str(name) for (name,) in it.look.rows(_OWNERS, [member.oid for member in others])]
         yield failing(
             "pg.pub_owner",
-            f"{it.look.user} does not own {listed(others)}, and so may not publish their changes",
-            "name a publication of their owner's (publicationName), or GRANT the owner's role TO this user",
+            f"{it.look.user} does not own {listed([member.id for member in others])}, and so may not publish their"
+            " changes",
+            f"GRANT {', '.join(map(_DIALECT.quote, owners))} TO {user}, or name a publication of their owner's"
+            " (publicationName)",
         )
 
 
@@ -219,8 +227,8 @@ def _replica_identity(it: LogLook) -> Iterator[Finding]:
             f"UPDATE and DELETE in {listed([str(id_) for id_ in lacking])} would not say which row they are about, and"
             " would fail once they are published: there is no primary key that is checked at once, or the replica"
             " identity is another one (each partition has its own)",
-            f"ALTER TABLE {_DIALECT.qualified(lacking[0])} REPLICA IDENTITY FULL (or give it a primary key), or have"
-            " only inserts of it applied (operations)",
+            f"{'; '.join(f'ALTER TABLE {_DIALECT.qualified(id_)} REPLICA IDENTITY FULL' for id_ in lacking[:REMEDIES])}"
+            " (or a primary key), or have only inserts applied (operations)",
         )
     indexed = [member.id for member in it.members if member.identity == "i" and member.identified]
     for id_ in indexed:
@@ -243,11 +251,13 @@ JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisreplident WHERE n.ns
 def _table_kinds(it: LogLook) -> Iterator[Finding]:
     others = [str(subject.id) for subject in it.subjects if subject.kind not in ("r", "p") or subject.unlogged]
     others += [f"{member.id} ({name})" for member in it.members for name in member.untold]
+    unlogged = [_DIALECT.qualified(subject.id) for subject in it.subjects if subject.unlogged]
     if others:
+        logged = "; ".join(f"ALTER TABLE {name} SET LOGGED" for name in unlogged[:REMEDIES])
         yield failing(
             "pg.table_kinds",
             f"the log does not tell of {listed(others)}: views, foreign and unlogged tables cannot be followed",
-            "leave them out, or ALTER TABLE … SET LOGGED",
+            f"leave them out, or {logged}" if logged else "leave them out (exclude)",
         )
 
 
@@ -276,7 +286,8 @@ def _slot_keep_size(it: LogLook) -> Iterator[Finding]:
             "pg.slot_keep_size",
             "the server keeps its log for a stream that stands still until the disk is full"
             + (" (max_slot_wal_keep_size is -1)" if it.version >= _KEEPS else ""),
-            "ALTER SYSTEM SET max_slot_wal_keep_size to what the disk can spare: then the stream is lost first"
+            "ALTER SYSTEM SET max_slot_wal_keep_size = '50GB'; SELECT pg_reload_conf() (what the disk can spare: then"
+            " the stream is lost first)"
             if it.version >= _KEEPS
             else "watch the disk, and drop the slot of a stream that does not go on (PostgreSQL 13 does so by itself)",
         )
@@ -284,7 +295,20 @@ def _slot_keep_size(it: LogLook) -> Iterator[Finding]:
         yield doubtful(
             "pg.slot_keep_size",
             f"a stream that is {size // (1 << 20)} MiB of log behind is lost (max_slot_wal_keep_size)",
-            "ALTER SYSTEM SET max_slot_wal_keep_size to more than is written while a copy or an outage lasts",
+            "ALTER SYSTEM SET max_slot_wal_keep_size = '50GB'; SELECT pg_reload_conf() (more than is written while a"
+            " copy or an outage lasts)",
+        )
+
+
+def _slot_idle(it: LogLook) -> Iterator[Finding]:
+    """From PostgreSQL 18 on."""
+    timeout = it.look.value("SELECT pg_catalog.current_setting('idle_replication_slot_timeout', true)")
+    if timeout not in (None, "0"):
+        yield doubtful(
+            "pg.slot_idle",
+            f"a stream that is paused or down for {timeout} is lost (idle_replication_slot_timeout)",
+            "ALTER SYSTEM SET idle_replication_slot_timeout = 0; SELECT pg_reload_conf() (or more than the longest"
+            " outage)",
         )
 
 
@@ -306,13 +330,16 @@ def _disk_eta(it: LogLook) -> Iterator[Finding]:
             "pg.disk_eta",
             f"the server writes {rate * _OUTAGE_S / (1 << 20):,.0f} MiB of log an hour, by its counters: a stream that"
             f" stands still for {limit / rate / 60:,.0f} min is lost (max_slot_wal_keep_size)",
-            f"ALTER SYSTEM SET max_slot_wal_keep_size = '{rate * _OUTAGE_S * 2 / (1 << 20):.0f}MB', or more, if the"
-            " disk can spare it",
+            f"ALTER SYSTEM SET max_slot_wal_keep_size = '{max(rate * _OUTAGE_S * 2 / (1 << 20), 1):.0f}MB';"
+            " SELECT pg_reload_conf() (or more, if the disk can spare it)",
         )
 
 
 def _decoding_mem(it: LogLook) -> Iterator[Finding]:
-    remedy = "ALTER SYSTEM SET logical_decoding_work_mem to more than most transactions write"
+    remedy = (
+        "ALTER SYSTEM SET logical_decoding_work_mem = '256MB'; SELECT pg_reload_conf() (more than most transactions"
+        " write)"
+    )
     if it.version < _STREAMING:
         memory = it.look.value(_MEMORY)
         yield worth_knowing(
@@ -339,17 +366,19 @@ def _sender_timeout(it: LogLook) -> Iterator[Finding]:
         yield doubtful(
             "pg.sender_timeout",
             f"the server ends a stream that is silent for {timeout} ms (wal_sender_timeout)",
-            "ALTER SYSTEM SET wal_sender_timeout = '60s'",
+            "ALTER SYSTEM SET wal_sender_timeout = '60s'; SELECT pg_reload_conf()",
         )
 
 
 def _prepared(it: LogLook) -> Iterator[Finding]:
-    waiting = [str(row[0]) for row in it.look.rows("SELECT gid FROM pg_catalog.pg_prepared_xacts ORDER BY prepared")]
+    waiting = it.look.rows("SELECT gid, database FROM pg_catalog.pg_prepared_xacts ORDER BY prepared")
     if waiting:
+        ends = [f"COMMIT PREPARED {string(gid)} (in database {database})" for gid, database in waiting[:REMEDIES]]
         yield doubtful(
             "pg.prepared_xacts",
-            f"a replication slot can be made only when these prepared transactions have ended: {listed(waiting)}",
-            "COMMIT PREPARED or ROLLBACK PREPARED them",
+            f"a replication slot can be made only when these prepared transactions have ended:"
+            f" {listed([gid for gid, _ in waiting])}",
+            f"{'; '.join(ends)}, or ROLLBACK PREPARED",
         )
 
 
@@ -360,7 +389,7 @@ def _long_xmin(it: LogLook) -> Iterator[Finding]:
         yield doubtful(
             "pg.long_xmin",
             f"a replication slot can be made only when the transactions of these processes have ended: {told}",
-            "end them: SELECT pg_terminate_backend(pid)",
+            f"SELECT {', '.join(f'pg_terminate_backend({pid})' for pid, _ in old[:REMEDIES])}",
         )
 
 
@@ -388,11 +417,14 @@ def _failover(it: LogLook) -> Iterator[Finding]:
             "after a failover copy the tables anew (snapshot always); PostgreSQL 17 can keep the slot",
         )
     elif not it.look.value("SHOW synchronized_standby_slots"):
+        held = ", ".join(str(name) for (name,) in it.look.rows(_PHYSICAL)) or "the standby's slot (primary_slot_name)"
         yield doubtful(
             "pg.failover_slot",
             "the server has standbys; the stream's slot may go with a failover, but synchronized_standby_slots is"
             " empty: the stream may then be ahead of the standby",
-            "set sync_replication_slots = on at the standby, and synchronized_standby_slots to its slot here",
+            f"ALTER SYSTEM SET synchronized_standby_slots = {string(held)}; SELECT pg_reload_conf() (and at the standby"
+            " sync_replication_slots = on, hot_standby_feedback = on, primary_slot_name, and a dbname in"
+            " primary_conninfo)",
         )
 
 
@@ -422,6 +454,6 @@ def _standby_source(it: LogLook) -> Iterator[Finding]:
 
 _CHECKS: tuple[Callable[[LogLook], Iterator[Finding]], ...] = (
     _wal_level, _role, _slots, _walsenders, _pub_owner, _replica_identity, _table_kinds, _partitions,
-    _slot_keep_size, _disk_eta, _decoding_mem, _sender_timeout, _prepared, _long_xmin, _generated_cols, _failover,
-    _standby_source, _pooler,
+    _slot_keep_size, _slot_idle, _disk_eta, _decoding_mem, _sender_timeout, _prepared, _long_xmin, _generated_cols,
+    _failover, _standby_source, _pooler,
 )  # fmt: skip
