@@ -31,25 +31,6 @@ from mainstem.errors import WireError
 from mainstem.native.inflate import inflate
 from mainstem.native.ops import BinlogOp
 
-cdef enum:
-    # The values of `model.change.Op`.
-    INSERT = 1
-    UPDATE = 2
-    DELETE = 3
-
-    NO_IDENTITY = -50
-    NO_VALUE = -51
-    NO_BYTES = -52
-    EXTRA_COLUMNS = -53
-    BATCH_FULL = -60
-
-    NOT_THERE = 0
-    IS_NULL = 1
-    IS_VALUE = 2
-
-    MAX_ROWS = 0x7FFFFFFF - 64
-    MOST_COLUMNS = 4096
-    SMALL_EVENT = 4096  # bytes
 
 cdef str _FULL_IMAGES = (
     "SET GLOBAL binlog_row_image = 'FULL'; reconnect the writers, or have them not set it; copy the table again"
