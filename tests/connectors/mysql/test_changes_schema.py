@@ -257,6 +257,7 @@ _GAPS = {  # columns behind the key, statements that come at once, why the table
     "other_key": ("v INT", ["DROP PRIMARY KEY, ADD PRIMARY KEY (id, v)"], "its key (id) tells rows apart no more"),
     "cascading": ("v INT", ["ADD FOREIGN KEY (v) REFERENCES parent (id) ON DELETE CASCADE"], "a foreign key came"),
     "went": ("v INT", ["CHANGE v w INT", "RENAME went_b"], "its name before that could be looked at"),
+    "made_and_renamed": ("v INT", ["ADD w INT DEFAULT 3", "CHANGE w x INT"], "column x had another name"),
     "wider": ("v INT, w INT", ["MODIFY v BIGINT", "MODIFY w BIGINT", "ADD x INT NOT NULL"], ""),
 }  # fmt: skip
 
@@ -336,6 +337,8 @@ def test_a_table_that_is_made_anew_has_the_names_of_its_columns(source: Source) 
     """Though none of them has another type, which is all that rows tell."""
     source.run("CREATE OR REPLACE TABLE u (number INT PRIMARY KEY)", "INSERT INTO u VALUES (1)")
     assert changes(source.follow()) == [("columns", "u")]
+    source.run("SET binlog_format = 'STATEMENT'", "CREATE OR REPLACE TABLE t (PRIMARY KEY (id)) SELECT 5 AS id")
+    assert changes(source.follow())[1:] == [("lost", "t")]
 
 
 def test_what_a_new_row_lacks_is_the_default_of_its_moment(source: Source) -> None:

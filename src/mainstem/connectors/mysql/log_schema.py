@@ -33,6 +33,7 @@ _OLD_EFFECT = (
 _MOVED = "another table took its name; whether it holds the same rows is not told by the log"
 _REORDERED = "its columns were put into another order by a later statement, and the log does not tell their names"
 _NAMED_LIKE = "it is {} now, which the stream has copied as a table of its own since"
+_FILLED = "it was made anew with rows of a SELECT that the log holds as a statement, not as rows (binlog_format)"
 _RENAMED = "its columns were changed, and its name before that could be looked at"
 _REPLACED = "rows came or went with a partition or a tablespace, which the log does not tell row by row"
 
@@ -122,6 +123,9 @@ class SchemaChanges:
                 for table in statement.tables
                 if table in ids
             ]
+        if statement.what is What.TRUNCATE and statement.names("create") and statement.names("select"):
+            mine = [table for table in statement.tables if table in ids]
+            return [SchemaChange(SchemaChangeKind.LOST, table, statement=text, reason=_FILLED) for table in mine]
         if statement.what is What.TRUNCATE and not statement.names("create"):
             foreign = [table for table in statement.tables if table not in ids]
             return [change for table in foreign for change in emptied(table, self._watch.merged(table), ours, text)]

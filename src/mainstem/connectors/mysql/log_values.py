@@ -57,6 +57,11 @@ def values_moved(
         for name in sorted(clauses.dropped & old.keys() & new)
     ]
     reasons += [f"column {old[name]} is called {to} now" for name, to in clauses.renamed if name in old]
+    reasons += [
+        f"column {to} had another name before that could be looked at, and with it values that are not told"
+        for name, to in clauses.renamed
+        if name not in old and to in new and to not in old
+    ]
     again = clauses.modified & old.keys()
     if clauses.converted:
         again |= {column.name.lower() for column in before if column.charset}

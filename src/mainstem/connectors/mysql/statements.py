@@ -93,7 +93,7 @@ _SIMPLE = {
     **dict.fromkeys(("INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "CALL", "WITH", "DO", "SELECT"), What.DML),
     # What these do to rows or structure of tables is nothing, or comes as row events.
     **dict.fromkeys(
-        ("GRANT", "REVOKE", "ANALYZE", "FLUSH", "KILL", "USE", "LOCK", "UNLOCK", "HANDLER", "CHECK", "CHECKSUM",
+        ("GRANT", "REVOKE", "FLUSH", "KILL", "USE", "LOCK", "UNLOCK", "HANDLER", "CHECK", "CHECKSUM",
          "OPTIMIZE", "INSTALL", "UNINSTALL", "PURGE", "RESET", "CHANGE", "BINLOG", "SHUTDOWN", "SHOW", "RELEASE"),
         What.NOTHING,
     ),
@@ -355,7 +355,15 @@ def _set(tokens: _Tokens) -> Statement:
     return Statement(What.NOTHING)
 
 
+def _analyze(tokens: _Tokens) -> Statement:
+    """MariaDB runs the statement that stands behind ``ANALYZE`` or ``ANALYZE FORMAT=JSON``."""
+    if tokens.take("FORMAT") and tokens.sign("="):
+        tokens.word()
+    return Statement(_SIMPLE.get(tokens.word(), What.NOTHING))
+
+
 _READERS = {
+    "ANALYZE": _analyze,
     "START": _start,
     "ROLLBACK": _rollback,
     "SAVEPOINT": lambda tokens: Statement(What.SAVEPOINT, tokens.name()),
