@@ -151,7 +151,7 @@ def _hidden(look: _Look, what: str) -> Finding:
         rights.CHECK,
         Severity.WARNING,
         f"{look.settings.username} may not {what}",
-        f"GRANT SHOW VIEW ON {_DIALECT.quote(look.settings.database)}.* TO the user",
+        f"GRANT SHOW VIEW ON {_DIALECT.quote(look.settings.database)}.* TO {rights.account(look.rows(rights.WHO))}",
     )
 
 
@@ -161,7 +161,8 @@ def _snapshot(look: _Look) -> Iterator[Finding]:
             "my.snapshot",
             Severity.WARNING,
             "only one reader can be used: several readers need a right to start at the same point in time",
-            "GRANT RELOAD ON *.* TO the user; on MariaDB with its binary log, BINLOG MONITOR is enough",
+            f"GRANT RELOAD ON *.* TO {rights.account(look.rows(rights.WHO))} (on MariaDB with its binary log,"
+            " BINLOG MONITOR is enough)",
         )
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _Wanted = tuple[TableId, TableSelection]
 _ASKED_AT_ONCE = 50  # tables in one question; one for each table would take its time where there are thousands
-CHECK = "my.grants"
+CHECK, WHO = "my.grants", "SELECT CURRENT_USER()"
 _DIALECT = MysqlDialect()
 _NO_RIGHT = {1142, 1143, 1370}
 _GRANT = re.compile(r"GRANT (.*?) ON (\*\.\*|`(?:[^`]|``)*`\.\*) TO ", re.IGNORECASE)
@@ -130,6 +130,13 @@ def _grant(user: str, table: TableId, selection: TableSelection) -> str:
 
 
 def _user(connection: Connection[Cursor]) -> str:
-    """The account that the server took us for: ``'reader'@'%'``."""
-    name, _, host = str(client.query(connection, "SELECT CURRENT_USER()")[0][0]).rpartition("@")
+    return account(client.query(connection, WHO))
+
+
+def account(rows: Sequence[tuple[object, ...]]) -> str:
+    """The account that the server took us for (`WHO`), as statements write it: ``'reader'@'%'``."""
+    if not rows:
+        return "the user"
+    parts = str(rows[0][0]).rpartition("@")
+    name, host = (part.replace("\\", "\\\\").replace("'", "''") for part in parts[::2])
     return f"'{name}'@'{host}'"

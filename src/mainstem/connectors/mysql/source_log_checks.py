@@ -14,6 +14,7 @@ from typing import Any
 import pymysql
 
 from mainstem.connectors.mysql.charsets import AS_IS
+from mainstem.connectors.mysql.rights import WHO, account
 from mainstem.connectors.mysql.source_log_gaps import gaps
 from mainstem.contract.inspector import Finding, doubtful, failing, worth_knowing
 from mainstem.model.names import TableId, listed
@@ -74,6 +75,11 @@ class LogLook:
         """Whether one of these global rights was granted."""
         everywhere = [line.partition(" ON *.* ")[0] for line in self.grants if " ON *.* " in line]
         return any(right in line for line in everywhere for right in (*rights, "ALL PRIVILEGES"))
+
+    @property
+    def account(self) -> str:
+        """Who is to be granted what is missing."""
+        return account(self.rows(WHO))
 
     def columns(self) -> Rows:
         """Table, column, character set and extra of every column that is followed."""
@@ -228,14 +234,14 @@ def _grants(it: LogLook) -> Iterator[Finding]:
     make = doubtful if roles else failing  # what a role may do is not in these lines
     if not it.may("REPLICATION SLAVE", "REPLICATION REPLICA"):
         yield make("my.grants", "the user may not read the server's log",
-                   "GRANT REPLICATION SLAVE ON *.* TO the user")  # fmt: skip
+                   f"GRANT REPLICATION SLAVE ON *.* TO {it.account}")  # fmt: skip
     if not it.may("REPLICATION CLIENT", "BINLOG MONITOR", "SUPER"):
         right = "BINLOG MONITOR" if it.mariadb else "REPLICATION CLIENT"
         yield make("my.grants", "the user may not ask where the server's log ends",
-                   f"GRANT {right} ON *.* TO the user")  # fmt: skip
+                   f"GRANT {right} ON *.* TO {it.account}")  # fmt: skip
     if not it.mariadb and not it.may("RELOAD", "FLUSH_TABLES"):
         yield make("my.grants", "the user may not take the lock that tells a copy's place in the log",
-                   "GRANT RELOAD ON *.* TO the user")  # fmt: skip
+                   f"GRANT RELOAD ON *.* TO {it.account}")  # fmt: skip
 
 
 def _packet(it: LogLook) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from mainstem.connectors.mysql import apply_checks, client
 from mainstem.connectors.mysql.config import NOT_OF_THE_LEDGER
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.connectors.mysql.load import TRANSACTIONAL
+from mainstem.connectors.mysql.rights import WHO, account
 from mainstem.contract.inspector import Finding
 from mainstem.model.names import TableId, listed
 from mainstem.model.plan import Severity
@@ -135,14 +136,13 @@ def _grants(look: _Look) -> Iterator[Finding]:
     needed += ["CREATE TEMPORARY TABLES"] if staged else []
     lacking = [right for right in needed if right not in look.rights]
     if lacking:
-        (user,) = look.rows("SELECT CURRENT_USER()")[0]
-        name, _, host = str(user).rpartition("@")
+        user = account(look.rows(WHO))
         yield Finding(
             "my.target_grants",
             Severity.ERROR,
-            f"{name} lacks rights to database {look.database}: {', '.join(lacking)}"
+            f"{user} lacks rights to database {look.database}: {', '.join(lacking)}"
             " (the run keeps its book there, in tables of its own)",
-            f"GRANT {', '.join(lacking)} ON {_DIALECT.quote(look.database)}.* TO '{name}'@'{host}'",
+            f"GRANT {', '.join(lacking)} ON {_DIALECT.quote(look.database)}.* TO {user}",
         )
 
 
