@@ -30,6 +30,11 @@ class Grown:
     obstacles: list[str] = field(default_factory=list)
 
 
+def types_of(source: Catalog, table: TableId) -> list[NativeObject]:
+    """The types that a table needs."""
+    return [item for item in source.objects if item.kind in _KINDS and table in item.needed_by]
+
+
 def grown(
     source: Catalog, there: Iterable[NativeObject], table: TableId, place: TableId, placement: Placement,
     target: TargetDialect,
@@ -41,7 +46,7 @@ def grown(
         there: the target's.
         table, place: the table in the source, and on the target.
     """
-    own = [item for item in source.objects if item.kind in _KINDS and table in item.needed_by]
+    own = types_of(source, table)
     if not own:
         return Grown()
     places = {item.id: TableId(placement.schema(item.id.schema), item.id.name) for item in own}

@@ -278,11 +278,18 @@ class Applying:
     def _carry_over(self, outcome: Outcome) -> None:
         """Change the target's structure in a transaction of its own, for rows that come again then."""
         self._rollback()
-        statements = outcome.statements
-        error = self.alone(lambda: self.applier.alter(statements)) if statements else None
-        self._outcome = outcome = outcome if error is None else self.evolution.refused(outcome, error)
-        self._save_evolved()
-        self._end_transaction(self.site.standing.checkpoint)
+
+        def change() -> None:
+            if outcome.statements:
+                self.applier.alter(outcome.statements)
+            self._outcome = outcome
+            self._save_evolved()
+
+        error = self.alone(change)
+        if error is not None:
+            outcome = self._outcome = self.evolution.refused(outcome, error)
+            self._save_evolved()
+            self._end_transaction(self.site.standing.checkpoint)
         self.evolution.told(outcome)
         raise ReadAgainError("a type of the source holds more than it did")
 

@@ -68,6 +68,7 @@ class Evolution:
         self._source, self._target, self._options, self._tracker = source, target, options, tracker
         self._created = created
         self._types = TypesBehind(source, target, options)
+        self._tried: set[tuple[TableId, tuple[str, ...]]] = set()
 
     def decide(self, change: SchemaChange, table: StreamTable | None, position: str) -> Outcome:
         """What is to become of it.
@@ -117,7 +118,7 @@ class Evolution:
                 change = self._followed(table, found.columns)
                 statements, obstacles, plan = change.statements, [*obstacles, *change.obstacles], change.plan
                 names = [now.native for now, known in zip(found.columns, table.layout, strict=True) if now != known]
-        if not statements:
+        if not statements or (table.source, tuple(statements)) in self._tried:  # they were no help
             return Outcome(cause="; ".join(obstacles))
         sql = "; ".join(map(_shown, statements))
         told = SchemaChange(
@@ -141,6 +142,7 @@ class Evolution:
 
     def told(self, outcome: Outcome) -> None:
         """The change is durable: tell of it."""
+        self._tried |= {(table.source, tuple(outcome.statements)) for table in outcome.tables}
         for line in outcome.records:
             waits = line.outcome == PAUSED or outcome.warns
             self._tracker.say(

@@ -96,6 +96,7 @@ class Replication:
             self._tracker, self._control, self._limit, self._lag, options, self._interrupts.run, hub_age
         )  # fmt: skip
         self._requests = Requests(Asked(lambda: self._make_target().ledger(asked_id(run_id))))
+        self._evolution = Evolution(source, target, options, self._tracker, lambda table: self._requests.add([table]))
         self._begun = begun
         self._entered = False  # the target's book holds the stream: from here on lost connections are tried again
         self._moments: frozenset[str] = frozenset()  # behind them the first copy's structure is finished
@@ -392,7 +393,7 @@ class Replication:
             standing = Standing(stored)
             session = Session(
                 changes, applier, standing, self._lag, self._milestones, self._orders,
-                self._evolution(), self._options, self._control, self._limit, self._tracker,
+                self._evolution, self._options, self._control, self._limit, self._tracker,
                 self._interrupts, self._make_hub, copier, self._later(stored, changes, means), self.run_id,
             )  # fmt: skip
             self._standing = standing
@@ -411,11 +412,6 @@ class Replication:
             book.divide(stored, parts)
         failpoints.hit("stream.divided")
         return stack.enter_context(PartedApplier(applies, self.run_id, parts)) if parts else whole
-
-    def _evolution(self) -> Evolution:
-        return Evolution(
-            self._source, self._target, self._options, self._tracker, lambda table: self._requests.add([table])
-        )
 
 
 def _load(book: StreamBook, changes: ChangeSource) -> StoredStream | None:

@@ -7,14 +7,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from mainstem.contract.dialect import TargetDialect
-from mainstem.ddl.grown import Grown, grown
+from mainstem.ddl.grown import Grown, grown, types_of
 from mainstem.ddl.narrowing import keeps_labels
 from mainstem.ddl.placement import Placement
 from mainstem.engine.endpoint import Endpoint
 from mainstem.errors import NotFoundError
 from mainstem.model.names import TableId
 from mainstem.model.run import RunOptions
-from mainstem.model.schema import Catalog, Column, NativeObject
+from mainstem.model.schema import Column
 from mainstem.model.types import Kind
 
 
@@ -52,20 +52,19 @@ class TypesBehind:
                 dialect = other.target_dialect()
                 if dialect is None or dialect.sql_name != self.source.spec.dialect.sql_name:
                     return Behind(columns)
-                there = other.catalog([place]).objects
-            return Behind(columns, self._grown(catalog, there, table, place, dialect))
+                placement = self._placement(dialect)
+                schemas = dict.fromkeys(placement.schema(item.id.schema) for item in types_of(catalog, table))
+                there = other.catalog([place], schemas=tuple(schemas)).objects
+            return Behind(columns, grown(catalog, there, table, place, placement, dialect))
         return None
 
-    def _grown(
-        self, catalog: Catalog, there: Sequence[NativeObject], table: TableId, place: TableId, dialect: TargetDialect
-    ) -> Grown:
+    def _placement(self, dialect: TargetDialect) -> Placement:
         source, target, options = self.source, self.target, self.options
         apart = source.spec.has_schemas and target.spec.has_schemas
-        placement = Placement(
+        return Placement(
             dialect.names, options.target_schema or target.schema, source.schema if source.spec.has_schemas else "",
             options.schema_names, apart,
         )  # fmt: skip
-        return grown(catalog, there, table, place, placement, dialect)
 
 
 def _with_labels(column: Column, now: Column | None) -> Column:
