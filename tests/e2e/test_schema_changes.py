@@ -34,7 +34,8 @@ def test_what_only_adds_is_carried_over(route: Route) -> None:
             stream.wait_rows("SELECT COUNT(*) FROM t WHERE gone IS NULL", [(1,)])
             outcomes = {record.outcome for record in replication.schema_changes()}
             state = next(t.state for t in replication.progress().tables if t.source.name == "t")
-        assert (outcomes, state) == ({"applied"}, TableState.STREAMING)
+        noted = {"ignored"} if source.settings.type == POSTGRES else set()  # as it cannot tell values from a USING
+        assert (outcomes, state) == ({"applied"} | noted, TableState.STREAMING)
         source.run("ALTER TABLE t ADD COLUMN late INTEGER DEFAULT 5", "INSERT INTO t (id, small) VALUES (10, 10)")
         with stream.running():  # the change was made while nobody read
             stream.wait_rows("SELECT COUNT(*) FROM t WHERE late = 5", [(10,)])

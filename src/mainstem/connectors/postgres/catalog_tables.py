@@ -11,7 +11,7 @@ from typing import Any
 from mainstem.connectors.postgres.ask import Ask, not_of_extension
 from mainstem.connectors.postgres.catalog_types import Types
 from mainstem.connectors.postgres.literals import quoted
-from mainstem.connectors.postgres.marks import Mark
+from mainstem.connectors.postgres.marks import Mark, Stamp
 from mainstem.connectors.postgres.sequences import FoundSequence
 from mainstem.model.names import TableId
 from mainstem.model.schema import Column, Default, DefaultKind, Generated, Table, TableKind
@@ -44,6 +44,7 @@ SELECT a.attrelid AS relation, a.attnum AS number, a.attname AS name, format_typ
     CASE WHEN a.attcollation <> t.typcollation THEN format('%%I.%%I', ln.nspname, l.collname) ELSE '' END AS collation,
     t.oid AS type, CASE WHEN tn.nspname NOT IN ('pg_catalog', 'information_schema') THEN tn.nspname END AS type_schema,
     coalesce(e.typname, t.typname) AS type_name, a.attislocal AS local,
+    a.atthasmissing AS filled, k.relfilenode::bigint AS file, txid_snapshot_xmin(txid_current_snapshot()) AS seen,
     k.relispartition AS partition, CASE WHEN a.attinhcount > 0 AND a.attnotnull THEN EXISTS (
         SELECT FROM pg_inherits h JOIN pg_attribute p ON p.attrelid = h.inhparent AND p.attname = a.attname
         WHERE h.inhrelid = a.attrelid AND p.attnotnull) ELSE false END AS parent_not_null
@@ -135,7 +136,7 @@ def _column(row: Any, types: Types, counter: FoundSequence | None, constraint: A
         not_null="" if pending else _not_null(row, constraint),
         inherited=not row.local,
         domain=types.domain(row.type, partial(_default, type_=type_)),
-        mark=str(Mark(row.relation, row.number)),
+        mark=str(Mark(row.relation, row.number, Stamp(row.file, row.seen), row.filled)),
     )
 
 

@@ -23,7 +23,7 @@ from mainstem.connectors.postgres.tables import Tables
 from mainstem.connectors.postgres.walsender import Walsender
 from mainstem.contract.changes import GroupLimits
 from mainstem.errors import WireError
-from mainstem.model.change import ChangeGroup, Idle, Part, SchemaChange, Truncate
+from mainstem.model.change import ChangeGroup, Idle, Part, SchemaChange, SchemaChangeKind, Truncate
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.stream import StreamTable
@@ -303,6 +303,8 @@ class PostgresChangeStream:
             if change is not None:
                 yield from self._tell(change)
                 self._settle_asked()
+                if change.kind is SchemaChangeKind.NOTED:
+                    self._tables.note(sent)
         self._tables.relate(sent, self._decoder, self._decoder.commit_lsn)
 
     def _truncate(self, body: bytes) -> None:

@@ -1,7 +1,7 @@
 """What tells columns from others of the same names: the oid of their table, and a number that no other one gets there.
 
-Both outlive a change of names, VACUUM FULL and every rewrite of the rows. They mean nothing on another server, on which
-no stream goes on (`Origin.system`).
+Both outlive a change of names, VACUUM FULL and every rewrite of the rows, which is told by what stands beside them
+(`Stamp`). All of it means nothing on another server, on which no stream goes on (`Origin.system`).
 Source: PostgreSQL manual, "pg_class" (oid), "pg_attribute" (attnum).
 """
 
@@ -14,25 +14,49 @@ from mainstem.model.schema import Column
 
 
 @dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a table's rows lay in when it was last seen, and when that was.
+
+    Attributes:
+        file: pg_class.relfilenode; 0 of a partitioned table.
+        seen: all transactions before this one had ended; 0 is never.
+    """
+
+    file: int = 0
+    seen: int = 0
+
+
+UNSEEN = Stamp()
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """A column's table, and its number there.
 
     Attributes:
         number: 0 is not known.
+        stamp: of the table.
+        filled: rows that were there when it was added have its default from the catalog, until they are written anew.
     """
 
     oid: int
     number: int
+    stamp: Stamp = UNSEEN
+    filled: bool = False
 
     @classmethod
     def read(cls, text: str) -> Mark | None:
-        """What `str` wrote; None for anything else."""
-        oid, _, number = text.partition(".")
-        return cls(int(oid), int(number)) if oid.isdecimal() and number.isdecimal() else None
+        """What `str` wrote, also an earlier version's, without stamp; None for anything else."""
+        parts = text.split(".")
+        if len(parts) not in (2, 4, 5) or not all(part.isdecimal() for part in parts):
+            return None
+        oid, number, *stamp = map(int, parts)
+        return cls(oid, number, Stamp(*stamp[:2]), filled=bool(stamp[2:]))
 
     def __str__(self) -> str:
         """As `Column.mark` has it."""
-        return f"{self.oid}.{self.number}"
+        stamp = f".{self.stamp.file}.{self.stamp.seen}" if self.stamp.seen else ""
+        return f"{self.oid}.{self.number}{stamp}{'.1' if stamp and self.filled else ''}"
 
 
 Marks = Mapping[str, tuple[int, str | None]]
@@ -45,6 +69,18 @@ def table_oid(columns: Iterable[Column]) -> int:
     return next((mark.oid for mark in found if mark is not None), 0)
 
 
+def stamp_of(columns: Iterable[Column]) -> Stamp:
+    """Of the table that these columns are of."""
+    found = (Mark.read(column.mark) for column in columns)
+    return next((mark.stamp for mark in found if mark is not None and mark.stamp.seen), UNSEEN)
+
+
+def filled(columns: Iterable[Column]) -> set[str]:
+    """Those of the columns that any rewrite of their table touches (see `Mark`)."""
+    found = ((column.name, Mark.read(column.mark)) for column in columns)
+    return {name for name, mark in found if mark is not None and mark.filled}
+
+
 def known_marks(columns: Iterable[Column]) -> Marks:
     """What is known of columns."""
     marks = ((column, Mark.read(column.mark)) for column in columns)
@@ -55,11 +91,18 @@ def known_marks(columns: Iterable[Column]) -> Marks:
     }
 
 
-def marked(columns: Iterable[Column], oid: int, marks: Marks) -> tuple[Column, ...]:
+def marked(columns: Iterable[Column], oid: int, marks: Marks, stamp: Stamp = UNSEEN) -> tuple[Column, ...]:
     """The columns with the marks of a table; those that it has none for keep its oid alone."""
     return tuple(
-        replace(column, mark=str(Mark(oid, marks[column.name][0] if column.name in marks else 0))) for column in columns
+        replace(column, mark=str(Mark(oid, marks[column.name][0] if column.name in marks else 0, stamp)))
+        for column in columns
     )
+
+
+def stamped(columns: Iterable[Column], oid: int, stamp: Stamp) -> tuple[Column, ...]:
+    """The columns as they were marked, and when their table was last seen."""
+    found = ((column, Mark.read(column.mark) or Mark(oid, 0)) for column in columns)
+    return tuple(replace(column, mark=str(replace(mark, stamp=stamp))) for column, mark in found)
 
 
 def exchange(before: Marks, now: Marks, copied: Collection[str], *, numbers_only: bool = False) -> str:

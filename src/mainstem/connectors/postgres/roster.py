@@ -8,13 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from mainstem.connectors.postgres import partitions
+from mainstem.connectors.postgres import partitions, rewrites
+from mainstem.connectors.postgres.marks import UNSEEN, Stamp, stamp_of, stamped
 from mainstem.connectors.postgres.partitions import Leaf
+from mainstem.connectors.postgres.rewrites import Seen
 from mainstem.connectors.postgres.side import Side
-from mainstem.connectors.postgres.tables import TAKEN, Tables
+from mainstem.connectors.postgres.tables import TAKEN, Tables, copied
 from mainstem.errors import MainstemError
 from mainstem.model.change import SchemaChange, SchemaChangeKind
 from mainstem.model.names import TableId
+from mainstem.model.stream import StreamTable
 
 LOOK_S = 10.0
 
@@ -36,6 +39,20 @@ class Wanted:
     leaves: dict[int, dict[int, Leaf]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is to be told, once the log is read up to a place.
+
+    Attributes:
+        oid, seen: only if that is still what is known of a table's rows; 0 is in any case.
+    """
+
+    end: int
+    change: SchemaChange
+    oid: int = 0
+    seen: Stamp = UNSEEN
+
+
 class Roster:
     """`look` is for one thread, `found` for another."""
 
@@ -44,7 +61,7 @@ class Roster:
         self._looked_at = float("-inf")
         self._told: set[int] = set()
         self._seen: dict[int, dict[int, Leaf]] | None = None  # while its changes are not told yet
-        self._waiting: deque[tuple[int, SchemaChange]] = deque()
+        self._waiting: deque[_Found] = deque()
 
     def look(self) -> None:
         """Ask the server, if it is time to; it may not answer."""
@@ -63,7 +80,8 @@ class Roster:
         moved = self._moved(followed, there) - gone - self._told
         seen = self._partitions(set(followed) - gone - moved)
         parts = self._parts(followed, seen) if self._seen is None else []
-        if not gone and not came and not moved and not parts:
+        rewritten = self._rewritten(gone | moved)
+        if not gone and not came and not moved and not parts and not rewritten:
             return
         changes = [_left(followed[oid], there=oid in there) for oid in sorted(gone)]
         changes += [SchemaChange(SchemaChangeKind.LOST, followed[oid], reason=TAKEN) for oid in sorted(moved)]
@@ -75,7 +93,35 @@ class Roster:
             self._told |= gone | moved | set(came)
             if parts:
                 self._seen = seen
-            self._waiting.extend((end, change) for change in changes)
+            self._waiting.extend(_Found(end, change) for change in changes)
+            self._waiting.extend(_Found(end, change, oid, before) for oid, before, change in rewritten)
+
+    def _rewritten(self, left: set[int]) -> list[tuple[int, Stamp, SchemaChange]]:
+        """By their oid, and when they were last seen: tables whose rows may be others, and what is known now."""
+        waiting = {found.oid for found in list(self._waiting)}
+        tables = {oid: self._tables.table(oid) for oid in self._tables.followed_oids if oid not in left | waiting}
+        known = {oid: table for oid, table in tables.items() if table is not None}
+        before = {oid: self._tables.last_seen(oid, table) for oid, table in known.items()}
+        changes = []
+        for oid, now in self._side.seen(before).items():
+            if not now.is_news(before[oid]):
+                self._tables.fresh[oid] = now.stamp
+                continue
+            told = self._told_of_rows(oid, known[oid], before[oid], now)
+            changes += [(oid, stamp_of(known[oid].layout), change) for change in told]
+        return changes
+
+    def _told_of_rows(self, oid: int, table: StreamTable, before: Stamp, now: Seen) -> list[SchemaChange]:
+        suspect = now.is_suspect(before, copied(table))
+        found = self._side.rewritten(oid, before, now.touched, table.layout) if suspect else []
+        if rewrites.told_retyped(table.source, table.layout, found):  # the rest is told when that is done
+            columns = self._side.columns_of(table.source)
+            return [SchemaChange(SchemaChangeKind.COLUMNS, table.source, columns)]
+        change = rewrites.told(table.source, table.layout, found)
+        if change is not None and change.kind is SchemaChangeKind.LOST:
+            return [change]
+        stamp = SchemaChange(SchemaChangeKind.COLUMNS, table.source, stamped(table.layout, oid, now.stamp))
+        return [stamp] if change is None else [change, stamp]
 
     def _partitions(self, roots: set[int]) -> dict[int, dict[int, Leaf]]:
         seen: dict[int, dict[int, Leaf]] = {oid: {} for oid in roots}
@@ -110,11 +156,19 @@ class Roster:
 
     def found(self, position: int, *, within: bool) -> Iterator[SchemaChange]:
         """What was found, once all that was written before is read."""
-        while self._waiting and not within and self._waiting[0][0] <= position:
-            yield self._waiting.popleft()[1]
+        while self._waiting and not within and self._waiting[0].end <= position:
+            found = self._waiting[0]
+            if self._is_news(found):
+                yield found.change
+            self._waiting.popleft()
             if not self._waiting and self._seen is not None:  # all of it was dealt with
                 self._keep(self._seen)
                 self._seen = None
+
+    def _is_news(self, found: _Found) -> bool:
+        """Whether a table is still as it was when this was found out."""
+        table = self._tables.table(found.oid) if found.oid else None
+        return not found.oid or (table is not None and stamp_of(table.layout) == found.seen)
 
 
 def _left(table: TableId, *, there: bool) -> SchemaChange:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
 
+from mainstem.connectors.postgres import rewrites
 from mainstem.connectors.postgres.catalog import read_catalog
 from mainstem.connectors.postgres.client import connect, shut_down, translating
 from mainstem.connectors.postgres.lsn import parse_lsn, record_end
-from mainstem.connectors.postgres.marks import Mark, Marks, table_oid
+from mainstem.connectors.postgres.marks import Mark, Marks, Stamp, table_oid
 from mainstem.connectors.postgres.native import logical_type
 from mainstem.connectors.postgres.partitions import LEAVES, SIZE, Held, Leaf, rows_of
 from mainstem.connectors.postgres.relations import SentTable
+from mainstem.connectors.postgres.rewrites import EVIDENCE, TOUCHED, Found, Rewritten, Rows, Seen
 from mainstem.errors import ConnectError, LostConnectionError, MainstemError, NotFoundError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
@@ -189,6 +191,37 @@ class Side:
                 name, number, expression = mark
                 found.setdefault(int(oid), {})[name] = (number, expression)
         return dict(found)
+
+    def seen(self, stamps: Mapping[int, Stamp]) -> dict[int, Seen]:
+        """By their oids, what there is to see of tables since they were last seen."""
+        if not stamps:
+            return {}
+        rows = self._ask(TOUCHED, list(stamps), *rewrites.asked(stamps.values()))
+        return {int(oid): Seen(Stamp(file, seen), tuple(touched)) for oid, file, seen, touched in rows}
+
+    def rewritten(self, oid: int, before: Stamp, touched: Sequence[str], layout: Sequence[Column]) -> list[Rewritten]:
+        """Those of a table's columns that may have other values than they had; does not wait for a lock on it."""
+        table = self.existing([oid]).get(oid)
+        if table is None:
+            return []
+        rows = self._first_rows(table, before, partitioned=not before.file)
+        with self._asking() as connection:
+            found = connection.execute(EVIDENCE.encode(), {"oid": oid}).fetchall()
+        return rewrites.judge([Found(*row) for row in found], touched, rows, layout)
+
+    def _first_rows(self, table: TableId, before: Stamp, *, partitioned: bool) -> Rows | None:
+        """None where they may not be read, or not now."""
+        try:
+            with self._asking() as connection, connection.transaction():
+                connection.execute("SET LOCAL lock_timeout = '1s'; SET LOCAL statement_timeout = '5s'")
+                connection.execute("SET LOCAL synchronize_seqscans = off")
+                query = rewrites.rows_of(table, before, partitioned=partitioned)
+                older, writers = connection.execute(query.encode()).fetchone() or (False, ())
+        except (ConnectError, LostConnectionError):
+            raise
+        except MainstemError:
+            return None
+        return Rows(older, frozenset(writers))
 
     def published(self, publications: Sequence[str]) -> set[int]:
         """The oids of the tables of these publications."""

@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from mainstem.connectors.postgres import partitions
+from mainstem.connectors.postgres import partitions, rewrites
 from mainstem.connectors.postgres.cells import needs_money_digits
 from mainstem.connectors.postgres.lsn import read_place
-from mainstem.connectors.postgres.marks import Marks, exchange, known_marks, marked, table_oid
+from mainstem.connectors.postgres.marks import (
+    UNSEEN,
+    Marks,
+    Stamp,
+    exchange,
+    known_marks,
+    marked,
+    stamp_of,
+    stamped,
+    table_oid,
+)
 from mainstem.connectors.postgres.relations import (
     FOLLOWED,
     SentTable,
@@ -19,6 +29,7 @@ from mainstem.connectors.postgres.relations import (
     no_identity,
     relation,
 )
+from mainstem.connectors.postgres.rewrites import Rewritten
 from mainstem.connectors.postgres.side import Side
 from mainstem.errors import StatementError
 from mainstem.model.change import SchemaChange, SchemaChangeKind
@@ -47,6 +58,7 @@ class Tables:
         missing: what is to be told before more is read.
         known: the stream's tables, but for those that were dropped: another one of such a name is new.
         followed_oids: of those that are followed now. Both are made anew and not changed, so that any thread may look.
+        fresh: by oid, when a table was last seen to be as its layout has it; any thread may add to it.
     """
 
     def __init__(
@@ -75,6 +87,7 @@ class Tables:
         self._partitioned = side.partitioned(list(self._oids))
         self.missing = deque(self._missing(added, start, now, there))
         self.followed_oids: dict[int, TableId] = {}
+        self.fresh: dict[int, Stamp] = {}
         self._list_followed()
 
     def _list_followed(self) -> None:
@@ -130,6 +143,8 @@ class Tables:
     def settle(self, table: StreamTable, decoder: LogDecoder) -> None:
         """How a table's rows are read from here on; those that were gathered have been taken."""
         before = self._tables.get(table.source)
+        if before is not None and table.state in FOLLOWED and before.layout != table.layout:
+            self._note_retyped(before, table)
         self._tables[table.source] = table
         if table.state in FOLLOWED:
             self._bind(table, anew=before is None or before.state not in FOLLOWED or before.layout != table.layout)
@@ -142,6 +157,43 @@ class Tables:
                     self.relate(sent, decoder)
                 except StatementError:  # it has changed since; the server describes it again before the next row
                     decoder.forget(sent.oid)
+
+    def _note_retyped(self, before: StreamTable, table: StreamTable) -> None:
+        """Its columns are others now, and the stream goes on with it: whether its rows are as the target makes them."""
+        if before.state not in FOLLOWED or before.since != table.since:
+            return
+        oid = table_oid(before.layout)
+        found = self._rewritten(oid, before) if oid else []
+        told = (
+            rewrites.told_retyped(table.source, before.layout, found),
+            rewrites.told(table.source, before.layout, found),
+        )
+        self.missing.extend(change for change in told if change is not None)
+
+    def table(self, oid: int) -> StreamTable | None:
+        """One that is followed, by its oid; for any thread."""
+        id_ = self.followed_oids.get(oid)
+        return self._tables.get(id_) if id_ is not None else None
+
+    def last_seen(self, oid: int, table: StreamTable) -> Stamp:
+        """Of a table, before it was rewritten, if it was."""
+        known, fresh = stamp_of(table.layout), self.fresh.get(oid)
+        return fresh if fresh is not None and fresh.file == known.file and fresh.seen > known.seen else known
+
+    def _rewritten(self, oid: int, table: StreamTable) -> list[Rewritten]:
+        """Columns of a table that hold other values now, as far as can be seen."""
+        before = self.last_seen(oid, table)
+        now = self._side.seen({oid: before}).get(oid) if before.seen else None
+        if now is None or not now.is_suspect(before, copied(table)):
+            return []
+        return self._side.rewritten(oid, before, now.touched, table.layout)
+
+    def note(self, sent: SentTable) -> None:
+        """What was found out of a table's rows was told, and is not to be told again."""
+        table = self.of(sent)
+        if table is not None and (now := self._side.seen({sent.oid: UNSEEN}).get(sent.oid)):
+            columns = stamped(table.layout, sent.oid, now.stamp)
+            self.missing.append(SchemaChange(SchemaChangeKind.COLUMNS, table.source, columns))
 
     def _bind(self, table: StreamTable, *, anew: bool) -> None:
         """Have a table's rows known by their oid: that of the table which its layout is of, whatever its name is now.
@@ -181,7 +233,9 @@ class Tables:
         if known != sent.id and self._is_of_another(sent):
             return SchemaChange(SchemaChangeKind.LOST, known, reason=TAKEN)
         if known != sent.id:
-            return SchemaChange(SchemaChangeKind.RENAMED, known, self._side.columns(sent), sent.id)
+            return self._exchanged(sent, table, numbers_only=True) or SchemaChange(
+                SchemaChangeKind.RENAMED, known, self._side.columns(sent), sent.id
+            )
         if differs(sent, self._side.types(sent), table.layout):
             return self._exchanged(sent, table, numbers_only=True) or SchemaChange(
                 SchemaChangeKind.COLUMNS, known, self._side.columns(sent)
@@ -202,9 +256,12 @@ class Tables:
         if plain is not None and not numbers_only:
             reason = f"its column {plain} is not generated any more: alter the target's, too"
         else:
-            copied = {column.source for column in table.plan.columns} & {column.name for column in sent.columns}
-            reason = exchange(self._marks.get(sent.oid, {}), now, copied, numbers_only=numbers_only)
-        return SchemaChange(SchemaChangeKind.LOST, table.source, reason=reason) if reason else None
+            both = copied(table) & {column.name for column in sent.columns}
+            reason = exchange(self._marks.get(sent.oid, {}), now, both, numbers_only=numbers_only)
+        if reason:
+            return SchemaChange(SchemaChangeKind.LOST, table.source, reason=reason)
+        told = rewrites.told(table.source, table.layout, self._rewritten(sent.oid, table))
+        return told if told is None or told.kind is SchemaChangeKind.LOST or not numbers_only else None
 
     def _is_followed(self, id_: TableId) -> bool:
         table = self._tables.get(id_)
@@ -288,6 +345,11 @@ def _names(table: StreamTable) -> set[str]:
     return {column.name for column in table.layout}
 
 
+def copied(table: StreamTable) -> set[str]:
+    """The columns whose values the target has."""
+    return {column.source for column in table.plan.columns}
+
+
 def _become(table: StreamTable, oid: int, now: Marks) -> str:
     """How the table that has its name now is another one than is known, in words; empty if it is the same.
 
@@ -297,4 +359,4 @@ def _become(table: StreamTable, oid: int, now: Marks) -> str:
     known = table_oid(table.layout)
     if known and known != oid:
         return _OTHER
-    return exchange(known_marks(table.layout), now, {column.source for column in table.plan.columns})
+    return exchange(known_marks(table.layout), now, copied(table))
