@@ -48,7 +48,9 @@ def _take(one: Feed, stream: PostgresChangeStream, told: dict[str, list[str]]) -
     if change.kind is SchemaChangeKind.COLUMNS:
         table = replace(table, layout=change.columns)
     one.tables[place] = table
-    told[table.source.name].append(change.kind.name)
+    kinds = told[table.source.name]
+    if kinds[-1:] != [change.kind.name]:
+        kinds.append(change.kind.name)
     stream.settle(table)
 
 
