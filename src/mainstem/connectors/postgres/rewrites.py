@@ -24,11 +24,12 @@ _SAMPLE = 1000
 _TOLD_APART = 2**31  # transactions; beyond, which one is older is not told
 _OLD = 2**30  # what was seen is to be seen anew, long before
 
-# Of tables that have another file, or none (partitioned ones): which columns were touched since.
+# Which columns were touched since, of tables that have another file, or none (partitioned ones).
 TOUCHED = """
 SELECT c.oid, c.relfilenode::bigint, pg_catalog.txid_snapshot_xmin(pg_catalog.txid_current_snapshot()),
-    ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0
-        AND NOT a.attisdropped AND pg_catalog.age(a.xmin) <= pg_catalog.age(known.seen))
+    CASE WHEN c.relfilenode = 0 OR c.relfilenode <> known.file THEN
+        ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0
+            AND NOT a.attisdropped AND pg_catalog.age(a.xmin) <= pg_catalog.age(known.seen)) ELSE '{}' END
 FROM unnest(%s::oid[], %s::bigint[], %s::xid[]) AS known(oid, file, seen)
 JOIN pg_catalog.pg_class c ON c.oid = known.oid
 """
