@@ -38,7 +38,7 @@ from mainstem.model.stream import StreamTable
 from mainstem.testing import servers
 
 _DEADLINE_S, _SOON_S = 60.0, 20.0
-_BEGUN = ("copied anew", "cannot be copied", "tables are copied", "planned", "mend the cause")
+_BEGUN = ("copied anew", "cannot be copied", "tables are copied", "planned", "snapshot with")
 _WAITS = (TableState.PAUSED, TableState.FAILED)
 _RUN = re.compile(r"run: (ALTER TABLE .*?)(?:; |$)")
 _RUN_ALL = re.compile(rf"{RUN}(.*?)(?:; (?=column )|$)", re.DOTALL)
@@ -160,8 +160,7 @@ class Round:
     def _has_begun(self) -> bool:
         log = self._job.log.read_text().rsplit('"ended"', 1)[-1]
         return any(
-            said in log
-            for said in ("copied anew", "cannot be copied", "tables are copied", "planned", "mend the cause")
+            said in log for said in ("copied anew", "cannot be copied", "tables are copied", "planned", "snapshot with")
         )
 
     def _look(self, attempt: int) -> list[str]:

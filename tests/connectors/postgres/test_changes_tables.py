@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from mainstem.connectors.postgres import roster
+from mainstem.connectors.postgres import publication, roster
 from mainstem.errors import StatementError
 from mainstem.model.change import ChangeGroup, SchemaChange, SchemaChangeKind
 from mainstem.model.connection import ConnectionSettings
@@ -261,6 +261,26 @@ def test_a_table_that_comes_is_told_where_all_are_wanted(
         (SchemaChangeKind.CREATED, "meanwhile"), (SchemaChangeKind.CREATED, "later"),
     ]  # fmt: skip
     assert [column.name for column in told[1].columns] == ["id", "part"]
+
+
+def test_a_table_that_gets_another_name_while_the_stream_begins_again_hinders_no_other(
+    sql: Sql, feed: MakeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sql.execute("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY)")
+    one = feed("t", "u")
+    sql.execute("DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY)")
+    found = publication.members
+
+    def renamed(*arguments: Any, **more: Any) -> object:
+        told = found(*arguments, **more)
+        sql.execute("ALTER TABLE t RENAME TO late")
+        return told
+
+    monkeypatch.setattr(publication, "members", renamed)
+    one.source.open(one.id, [table.source for table in one.tables], one.origin, "")
+    sql.execute("INSERT INTO u VALUES (1)")
+    one.run()
+    assert one.twin.rows["u"] == [(b"1",)]
 
 
 def test_a_table_that_was_made_again_meanwhile_is_not_taken_for_the_old_one(

@@ -259,7 +259,11 @@ class Publications:
             self._require_given(connection, [member.id for member in lacking], options, tables)
             return
         for member in lacking:
-            self._add(connection, member, self.names[1 if inserts_only(options, member.id) else 0])
+            try:
+                self._add(connection, member, self.names[1 if inserts_only(options, member.id) else 0])
+            except psycopg.errors.UndefinedTable:  # it was there when the members were asked for
+                if not again:
+                    raise
 
     def _add(self, connection: psycopg.Connection[Any], member: Member, name: str) -> None:
         """Publish a table, and write down from where in the log on: see `added`."""
