@@ -190,6 +190,7 @@ def test_a_table_that_is_gone_is_told_at_the_start(sql: Sql, feed: MakeFeed) -> 
         ("DROP TABLE t", SchemaChangeKind.DROPPED),
         ("DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY)", SchemaChangeKind.DROPPED),
         ("ALTER PUBLICATION {} DROP TABLE t", SchemaChangeKind.LOST),
+        ("ALTER PUBLICATION {} SET TABLE t WHERE (id < 9)", SchemaChangeKind.LOST),
     ],
 )
 def test_a_table_that_goes_while_the_stream_runs_is_told(

@@ -20,6 +20,9 @@ from mainstem.model.names import TableId
 from mainstem.model.stream import StreamTable
 
 LOOK_S = 10.0
+_PARTLY = (
+    "its publication tells only of some of its rows (WHERE): take the condition out (ALTER PUBLICATION … SET TABLE)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,9 @@ class Roster:
     def _look(self) -> None:
         followed, known = self._tables.followed_oids, self._tables.known
         gone = set(followed) - self._side.published(self._wanted.publications) - self._told
+        waiting = {found.change.table for found in list(self._waiting)}
+        untold = {oid for oid, id_ in followed.items() if id_ not in waiting}
+        partly = untold & self._side.filtered(self._wanted.publications)
         new = {} if not self._wanted.schemas else self._side.newer(self._wanted.schemas, self._wanted.newest)
         came = {oid: id_ for oid, id_ in new.items() if id_ not in known and oid not in self._told}
         there = self._side.existing(sorted(followed))
@@ -81,10 +87,11 @@ class Roster:
         seen = self._partitions(set(followed) - gone - moved)
         parts = self._parts(followed, seen) if self._seen is None else []
         rewritten = self._rewritten(gone | moved)
-        if not gone and not came and not moved and not parts and not rewritten:
+        if not (gone or partly or came or moved or parts or rewritten):
             return
         changes = [_left(followed[oid], there=oid in there) for oid in sorted(gone)]
         changes += [SchemaChange(SchemaChangeKind.LOST, followed[oid], reason=TAKEN) for oid in sorted(moved)]
+        changes += [SchemaChange(SchemaChangeKind.LOST, followed[oid], reason=_PARTLY) for oid in sorted(partly)]
         for _, id_ in sorted(came.items()):
             changes.append(SchemaChange(SchemaChangeKind.CREATED, id_, self._side.columns_of(id_)))
         changes += parts

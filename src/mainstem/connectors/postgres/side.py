@@ -54,6 +54,11 @@ _PUBLISHED = (
     "SELECT c.oid FROM pg_catalog.pg_publication_tables t JOIN pg_catalog.pg_namespace n ON n.nspname = t.schemaname"
     " JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename WHERE t.pubname = ANY(%s)"
 )
+_FILTERS = 150_000  # from here on a publication can leave out rows
+_FILTERED = (
+    "SELECT r.prrelid FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid"
+    " WHERE p.pubname = ANY(%s) AND r.prqual IS NOT NULL"
+)
 _EXISTING = """
 SELECT c.oid, n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid = ANY(%s::oid[])
@@ -226,6 +231,13 @@ class Side:
     def published(self, publications: Sequence[str]) -> set[int]:
         """The oids of the tables of these publications."""
         return {int(oid) for (oid,) in self._ask(_PUBLISHED, list(publications))}
+
+    def filtered(self, publications: Sequence[str]) -> set[int]:
+        """The oids of tables of which these publications tell only some rows."""
+        with self._asking() as connection:
+            if connection.info.server_version < _FILTERS:
+                return set()
+            return {int(oid) for (oid,) in connection.execute(_FILTERED.encode(), (list(publications),)).fetchall()}
 
     def existing(self, oids: Sequence[int]) -> dict[int, TableId]:
         """Those of the relations that are there, under the names that they have now."""
