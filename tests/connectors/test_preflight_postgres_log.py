@@ -168,6 +168,18 @@ def test_remedies_can_be_run_as_they_are_printed(request: pytest.FixtureRequest,
     assert told == {"pg.grants", "pg.row_security", "pg.role", "pg.pub_owner", "pg.replica_identity", "pg.table_kinds"}
 
 
+def test_columns_that_a_publication_leaves_out_are_named(postgres15_db: ConnectionSettings) -> None:
+    run(
+        postgres15_db, "CREATE TABLE t (id int PRIMARY KEY, v text, w text)", "CREATE PUBLICATION p FOR TABLE t (id, v)"
+    )
+    severity, told, remedy = findings(postgres15_db, cdc(publication="p"))["pg.pub_owner"]
+    assert (severity, told.endswith("public.t: w")) == (Severity.ERROR, True)
+    without = replace(cdc(publication="p"), exclude_columns=("t.w",))
+    assert "pg.pub_owner" not in findings(postgres15_db, without)
+    obey(postgres15_db, remedy)
+    assert "pg.pub_owner" not in findings(postgres15_db, cdc(publication="p"))
+
+
 def test_a_login_that_may_not_replicate_is_told_what_it_lacks(postgres_db: ConnectionSettings) -> None:
     run(postgres_db, "CREATE TABLE a (id int PRIMARY KEY)")
     with login(postgres_db, "SELECT ON a") as user:

@@ -68,6 +68,14 @@ SELECT schemaname, tablename FROM pg_catalog.pg_publication_tables
 WHERE pubname = %s AND rowfilter IS NOT NULL AND (schemaname, tablename) IN
     (SELECT * FROM unnest(%s::text[], %s::text[]) AS wanted(schema, name)) ORDER BY 1, 2
 """
+_NARROWED = """
+SELECT t.schemaname, t.tablename, array_agg(a.attname::text ORDER BY a.attnum)
+FROM pg_catalog.pg_publication_tables t JOIN pg_catalog.pg_namespace n ON n.nspname = t.schemaname
+JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+WHERE t.pubname = %s AND a.attname <> ALL(t.attnames) AND (t.schemaname, t.tablename) IN
+    (SELECT * FROM unnest(%s::text[], %s::text[]) AS wanted(schema, name)) GROUP BY 1, 2 ORDER BY 1, 2
+"""
 _PUBLICATIONS = """
 SELECT pubname, pubinsert, pubupdate, pubdelete, pubtruncate FROM pg_catalog.pg_publication WHERE pubname = ANY(%s)
 """
@@ -187,6 +195,17 @@ def filtered(connection: psycopg.Connection[Any], name: str, tables: Sequence[Ta
     wanted = [table.schema for table in tables], [table.name for table in tables]
     rows = connection.execute(_FILTERED.encode(), (name, *wanted)).fetchall()
     return [str(TableId(*row)) for row in rows]
+
+
+def narrowed(
+    connection: psycopg.Connection[Any], name: str, tables: Sequence[TableId]
+) -> dict[TableId, tuple[str, ...]]:
+    """Columns that a publication leaves out, by its list of others; those of generated ones are not among them."""
+    if connection.info.server_version < _FILTERS:
+        return {}
+    wanted = [table.schema for table in tables], [table.name for table in tables]
+    rows = connection.execute(_NARROWED.encode(), (name, *wanted)).fetchall()
+    return {TableId(schema, table): tuple(columns) for schema, table, columns in rows}
 
 
 class Publications:

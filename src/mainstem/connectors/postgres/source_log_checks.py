@@ -16,7 +16,7 @@ import psycopg
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.literals import string
 from mainstem.connectors.postgres.look import REMEDIES, Look
-from mainstem.connectors.postgres.publication import ROOTS, Member, filtered, inserts_only, members
+from mainstem.connectors.postgres.publication import ROOTS, Member, filtered, inserts_only, members, narrowed
 from mainstem.connectors.postgres.slot import identify, replication_connection
 from mainstem.contract.inspector import Finding, doubtful, failing, worth_knowing
 from mainstem.errors import ConnectError, ConnectReason
@@ -195,6 +195,7 @@ def _pub_owner(it: LogLook) -> Iterator[Finding]:
                 f"the publication {name} tells only of some rows of {listed(partly)}, and all would be copied",
                 f"ALTER PUBLICATION {_DIALECT.quote(name)} SET TABLE … without WHERE",
             )
+        yield from _columns_left_out(it, name)
         return
     if it.look.value("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"):
         return
@@ -216,6 +217,32 @@ def _pub_owner(it: LogLook) -> Iterator[Finding]:
             f"GRANT {', '.join(map(_DIALECT.quote, owners))} TO {user}, or name a publication of their owner's"
             " (publicationName)",
         )
+
+
+def _columns_left_out(it: LogLook, name: str) -> Iterator[Finding]:
+    """They would be copied, and stay as the copy had them."""
+    publication = _DIALECT.quote(name)
+    for table, columns in narrowed(it.look.connection, name, [member.id for member in it.members]).items():
+        spelled = (str(table), table.name)
+        chosen = [item for item in it.look.options.tables if item.name in spelled]
+        excluded = {column for item in chosen for column in item.exclude_columns}
+        only = {column for item in chosen for column in item.columns}
+        beside = {*it.look.options.exclude_columns}
+        lacking = [
+            column
+            for column in columns
+            if column not in excluded
+            and (not only or column in only)
+            and beside.isdisjoint(f"{key}.{column}" for key in spelled)
+        ]
+        if lacking:
+            at = _DIALECT.qualified(table)
+            yield failing(
+                "pg.pub_owner",
+                f"the publication {name} leaves out columns of {table}: {listed(lacking)}",
+                f"ALTER PUBLICATION {publication} DROP TABLE {at}; ALTER PUBLICATION {publication} ADD TABLE {at} (or"
+                " excludeColumns)",
+            )
 
 
 def _replica_identity(it: LogLook) -> Iterator[Finding]:
