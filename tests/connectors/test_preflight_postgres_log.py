@@ -178,6 +178,10 @@ def test_columns_that_a_publication_leaves_out_are_named(postgres15_db: Connecti
     assert "pg.pub_owner" not in findings(postgres15_db, without)
     obey(postgres15_db, remedy)
     assert "pg.pub_owner" not in findings(postgres15_db, cdc(publication="p"))
+    run(postgres15_db, "CREATE TABLE r (id int PRIMARY KEY) PARTITION BY RANGE (id)",
+        "CREATE TABLE r1 PARTITION OF r DEFAULT", "ALTER PUBLICATION p ADD TABLE r")  # fmt: skip
+    obey(postgres15_db, findings(postgres15_db, cdc(publication="p"))["pg.pub_owner"][2].replace(" (pub", "(pub"))
+    assert "pg.pub_owner" not in findings(postgres15_db, cdc(publication="p"))
 
 
 def test_a_login_that_may_not_replicate_is_told_what_it_lacks(postgres_db: ConnectionSettings) -> None:

@@ -65,6 +65,7 @@ _WAL_PER_SECOND = (
     f" WHERE stats_reset < now() - interval '{_MEASURED_S} seconds'"
 )
 _PHYSICAL = "SELECT slot_name FROM pg_catalog.pg_replication_slots WHERE slot_type = 'physical' AND active ORDER BY 1"
+_BY_ROOT = "SELECT pubviaroot FROM pg_catalog.pg_publication WHERE pubname = %s"
 _STANDBYS = (
     "SELECT count(*) FROM pg_catalog.pg_stat_replication r WHERE NOT EXISTS ("
     " SELECT FROM pg_catalog.pg_replication_slots s WHERE s.active_pid = r.pid AND s.slot_type = 'logical')"
@@ -180,22 +181,7 @@ def _pooler(it: LogLook) -> Iterator[Finding]:
 def _pub_owner(it: LogLook) -> Iterator[Finding]:
     name = it.look.options.changes.publication
     if name and it.look.value("SELECT 1 FROM pg_catalog.pg_publication WHERE pubname = %s", name):
-        lacking = [member.id for member in it.members if not member.published]
-        if lacking:
-            yield failing(
-                "pg.pub_owner",
-                f"the publication {name} does not have {listed(lacking)}",
-                f"ALTER PUBLICATION {_DIALECT.quote(name)} ADD TABLE"
-                f" {', '.join(_DIALECT.qualified(id_) for id_ in lacking[:REMEDIES])}",
-            )
-        partly = filtered(it.look.connection, name, [member.id for member in it.members])
-        if partly:
-            yield failing(
-                "pg.pub_owner",
-                f"the publication {name} tells only of some rows of {listed(partly)}, and all would be copied",
-                f"ALTER PUBLICATION {_DIALECT.quote(name)} SET TABLE … without WHERE",
-            )
-        yield from _columns_left_out(it, name)
+        yield from _given(it, name)
         return
     if it.look.value("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"):
         return
@@ -217,6 +203,33 @@ def _pub_owner(it: LogLook) -> Iterator[Finding]:
             f"GRANT {', '.join(map(_DIALECT.quote, owners))} TO {user}, or name a publication of their owner's"
             " (publicationName)",
         )
+
+
+def _given(it: LogLook, name: str) -> Iterator[Finding]:
+    """Of a publication of the user's own."""
+    lacking = [member.id for member in it.members if not member.published]
+    roots = [member.id for member in it.members if not member.published and member.kind == "p"]
+    if roots and it.version >= ROOTS and not it.look.value(_BY_ROOT, name):
+        yield failing(
+            "pg.pub_owner",
+            f"the publication {name} tells of partitions by their own names, not as {listed(roots)}",
+            f"ALTER PUBLICATION {_DIALECT.quote(name)} SET (publish_via_partition_root = true)",
+        )
+    elif lacking:
+        yield failing(
+            "pg.pub_owner",
+            f"the publication {name} does not have {listed(lacking)}",
+            f"ALTER PUBLICATION {_DIALECT.quote(name)} ADD TABLE"
+            f" {', '.join(_DIALECT.qualified(id_) for id_ in lacking[:REMEDIES])}",
+        )
+    partly = filtered(it.look.connection, name, [member.id for member in it.members])
+    if partly:
+        yield failing(
+            "pg.pub_owner",
+            f"the publication {name} tells only of some rows of {listed(partly)}, and all would be copied",
+            f"ALTER PUBLICATION {_DIALECT.quote(name)} SET TABLE … without WHERE",
+        )
+    yield from _columns_left_out(it, name)
 
 
 def _columns_left_out(it: LogLook, name: str) -> Iterator[Finding]:
