@@ -41,6 +41,22 @@ def test_what_only_adds_is_carried_over(route: Route) -> None:
             stream.wait_rows("SELECT COUNT(*) FROM t WHERE late = 5", [(10,)])
 
 
+@CROSS
+def test_a_column_that_comes_back_has_no_values_of_before(route: Route) -> None:
+    """The target's column stays when the source drops it, with what rows had in it."""
+    source = route.source
+    source.run("CREATE TABLE t (id BIGINT PRIMARY KEY, v INTEGER, w INTEGER)", "INSERT INTO t VALUES (1, 1, 1)")
+    with following(route) as stream:
+        with stream.running():
+            source.run("ALTER TABLE t DROP COLUMN v", "INSERT INTO t VALUES (2, 2)")
+            stream.wait_rows("SELECT COUNT(*) FROM t", [(2,)])
+        with stream.running() as replication:
+            source.run("ALTER TABLE t ADD COLUMN v INTEGER", "INSERT INTO t VALUES (3, 3, 3)")
+            wait_until(lambda: replication.progress().tables[0].state is TableState.PAUSED, stream.said)
+            replication.resync(["t"])
+            stream.wait_equal()
+
+
 def _type(route: Route, column: str, type_: str) -> str:
     if route.source.settings.type == MYSQL:
         return f"MODIFY COLUMN {column} {type_}"

@@ -46,6 +46,7 @@ class Shape:
         there: the target's own columns, by name in lower case.
         own: the target's own table, with its keys and checks.
         named: rows of the log name an enum's labels.
+        left: as in `StreamTable`.
     """
 
     plan: TablePlan
@@ -54,6 +55,7 @@ class Shape:
     there: Mapping[str, Column]
     own: Table | None = None
     named: bool = False
+    left: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -66,6 +68,7 @@ class Change:
         told: what happens, sentence by sentence.
         obstacles: why the table cannot go on by itself, each with what to run; empty if it can.
         copy: rows that are there hold values that the log does not tell: the table is to be copied anew.
+        left: columns of the target that the source drops by it.
     """
 
     plan: TablePlan
@@ -73,6 +76,7 @@ class Change:
     told: list[str] = field(default_factory=list)
     obstacles: list[str] = field(default_factory=list)
     copy: bool = False
+    left: tuple[str, ...] = ()
 
 
 def follow(
@@ -220,6 +224,9 @@ def _add(
     name = layout.names[column.name]
     if name.lower() in shape.there:
         change.told.append(f"column {name} is there already")
+        if name in shape.left:
+            change.copy = True
+            change.told.append(f"rows that are there have in {name} what they had before the source dropped it")
         return
     if column.identity:
         change.obstacles.append(
@@ -266,6 +273,7 @@ def _leave(
         change.obstacles.append(f"column {column.name} of the key was dropped; give the target's table its new key")
         return
     own = shape.there.get(known.target.lower())
+    change.left = (*change.left, known.target)
     change.told.append(f"column {known.target} stays on the target, and is null in new rows")
     if own is None or own.nullable or own.default is not None:
         return

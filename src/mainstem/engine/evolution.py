@@ -184,7 +184,7 @@ class Evolution:
             found.told.append(change.reason)
             found.copy = True
         detail = "; ".join([*found.told, *map(_shown, found.statements)]) or "nothing is to be done on the target"
-        changed = replace(table, plan=found.plan, layout=change.columns)
+        changed = replace(table, plan=found.plan, layout=change.columns, left=(*table.left, *found.left))
         if found.copy:
             changed = _paused(changed, "; ".join(found.told))
         line = self._record(change, position, PAUSED if found.copy else APPLIED, detail)
@@ -204,7 +204,7 @@ class Evolution:
             raise PlanError(f"{self._target.spec.title} cannot be a target")
         selection = wanted([table.source], self._options)[table.source]
         own = next((item for item in catalog.tables if item.id == plan.target), None)
-        shape = Shape(plan, table.layout, selection, there, own)
+        shape = Shape(plan, table.layout, selection, there, own, left=table.left)
         change = follow(shape, columns, self._source.spec.dialect, dialect, self._options.type_overrides, anew=anew)
         if self._source.spec.dialect.sql_name == dialect.sql_name:
             behind = self._types.look(table.source, plan.target, table.layout)

@@ -28,6 +28,7 @@ class StreamTable:
         cascades: the source's log does not tell what its foreign keys do to rows of other tables when a row of this one
             is deleted or gets another key (ON DELETE CASCADE, ON UPDATE SET NULL, …): the target's keys have to do the
             same. From `ConnectorSpec.logs_cascades`.
+        left: columns of the target's table that the source has dropped since the copy: rows keep what they had in them.
     """
 
     plan: TablePlan
@@ -38,6 +39,7 @@ class StreamTable:
     error: str = ""
     remedy: str = ""
     cascades: bool = False
+    left: tuple[str, ...] = ()
 
     @property
     def source(self) -> TableId:
