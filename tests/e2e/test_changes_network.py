@@ -15,6 +15,7 @@ from tools.twins import Twins, twins
 from tools.workload import ACCOUNTS, MYSQL, POSTGRES, TOTAL, Session, Workload, bank_sum, prepare
 
 from mainstem.contract import opened
+from mainstem.engine.replication import Replication
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.run import RunState
 from mainstem.testing import servers
@@ -145,15 +146,22 @@ def test_servers_that_crash_and_come_back_are_followed_again(kind: str) -> None:
         command = command_of(server)
         stream = stack.enter_context(following(Route(End(ends.source), End(ends.target))))
         with ExitStack() as again:
-            again.enter_context(stream.running())
+            replication = again.enter_context(stream.running())
             with Workload(ends.source, seed=5, writers=1, pause_s=0.005) as writers:
                 wait_until(lambda: writers.rows > 100)
                 kill(server, signal.SIGKILL)
+                wait_until(lambda: lag_s(replication) > 2, stream.said)  # what the source has meanwhile, nobody knows
                 restarted.enter_context(started_again(server, command, READY[kind]))
                 before = writers.rows
                 wait_until(lambda: writers.rows > before + 100)
             assert ends.wait_until_equal() == [], stream.said()[-10:]
         assert ended_by_request(stream)
+
+
+def lag_s(replication: Replication) -> float:
+    changes = replication.progress().changes
+    assert changes is not None
+    return changes.lag_s
 
 
 def _purged(session: Session, last: str) -> bool:

@@ -10,7 +10,9 @@ from tests.engine.memory import table_id
 from mainstem.contract.changes import Retention
 from mainstem.contract.hub import HubAge
 from mainstem.engine.alerts import AlertBook, FullHub, Vitals, due
+from mainstem.engine.lag import Lag
 from mainstem.model.alert import Alert, AlertKind
+from mainstem.model.change import Idle
 from mainstem.model.run import ChangeOptions, ChangeProgress, TableProgress, TableState
 
 WELL = Vitals(ChangeProgress(), heard_s=1, durable_s=1, waiting=False, streaming=True, retention=None)
@@ -24,6 +26,7 @@ FAILED = TableProgress(table_id("a"), table_id("a"), TableState.FAILED, error="w
         (replace(WELL, progress=ChangeProgress(lag_s=301)), [AlertKind.LAG]),
         (replace(WELL, progress=ChangeProgress(lag_s=301), streaming=False), []),
         (replace(WELL, heard_s=301), [AlertKind.SILENCE]),
+        (replace(WELL, trouble="gone", progress=ChangeProgress(lag_s=301)), [AlertKind.SILENCE]),
         (replace(WELL, durable_s=301), []),
         (replace(WELL, durable_s=301, waiting=True), [AlertKind.SILENCE]),
         (replace(WELL, retention=Retention(held_bytes=51, limit_bytes=100)), [AlertKind.RETENTION]),
@@ -57,6 +60,16 @@ def test_a_hub_is_full_for_long_when_a_minute_went_into_waiting_for_room(
         found = book.look(now_s, waited_s)
     assert found is full
     assert not book.look(now_s + 30, waited_s)
+
+
+def test_a_stream_without_a_connection_is_behind_until_it_hears_something() -> None:
+    lag = Lag()
+    lag.cut_off("nobody answers")
+    lag.begin()
+    lag.cut_off("still nobody")
+    assert (lag.trouble, lag.snapshot().lag_s > 0) == ("still nobody", True)
+    lag.read(Idle("{}"))
+    assert (lag.trouble, lag.snapshot().lag_s) == ("", 0)
 
 
 def test_no_limit_means_no_alert() -> None:

@@ -30,6 +30,7 @@ class Vitals:
         streaming: the copy is over, and the stream is not paused.
         full: the hub had no room for what was read, for `FULL_S` and nearly all of that time.
         age: of what waits in a hub that drops what has waited for too long; None while the stream is paused.
+        trouble: why there is no connection; empty while there is one.
     """
 
     progress: ChangeProgress
@@ -41,6 +42,7 @@ class Vitals:
     tables: tuple[TableProgress, ...] = ()
     full: bool = False
     age: HubAge | None = None
+    trouble: str = ""
 
 
 class FullHub:
@@ -67,7 +69,7 @@ def due(vitals: Vitals, options: ChangeOptions) -> list[Alert]:
 
 
 def _lag(vitals: Vitals, options: ChangeOptions) -> Iterator[Alert]:
-    if vitals.streaming and options.max_lag_s and vitals.progress.lag_s > options.max_lag_s:
+    if vitals.streaming and not vitals.trouble and 0 < options.max_lag_s < vitals.progress.lag_s:
         yield Alert(
             AlertKind.LAG,
             f"the target is {vitals.progress.lag_s:,.0f} s behind the source, more than {options.max_lag_s:,} s",
@@ -79,7 +81,12 @@ def _silence(vitals: Vitals, options: ChangeOptions) -> Iterator[Alert]:
     limit = options.max_silence_s
     if not vitals.streaming or not limit:
         return
-    if vitals.heard_s > limit:
+    if vitals.trouble and vitals.progress.lag_s > limit:
+        yield Alert(
+            AlertKind.SILENCE, f"there is no connection, for {vitals.progress.lag_s:,.0f} s: {vitals.trouble}",
+            "see that both servers can be reached; the connection is made anew by itself",
+        )  # fmt: skip
+    elif vitals.heard_s > limit:
         yield Alert(
             AlertKind.SILENCE, f"the source has said nothing for {vitals.heard_s:,.0f} s",
             "check the network between here and the source; the connection is given up and made anew by itself",

@@ -55,6 +55,7 @@ class Lag:
         heard_s, durable_s: when something was read, and became durable, last (`time.monotonic`).
         begun: something of this connection is durable.
         events: applied by this run.
+        trouble: why there is no connection; empty while there is one.
         offering: the reader's waits for room in the hub.
     """
 
@@ -67,12 +68,15 @@ class Lag:
         self.heard_s = self.durable_s = time.monotonic()
         self.begun = False
         self.events = 0
+        self.trouble = ""
+        self._cut_off_s = 0.0
         self.offering = Offering()
 
     def read(self, frame: ChangeGroup | Idle) -> int:
         """The reader got this; returns its number, from 1."""
         with self._lock:
             self._number += 1
+            self.trouble = ""
             self.heard_s = time.monotonic()
             self._at_end = isinstance(frame, Idle)
             if isinstance(frame, Idle):
@@ -114,6 +118,13 @@ class Lag:
         with self._lock:
             self._progress.held_bytes = held_bytes
 
+    def cut_off(self, why: str) -> None:
+        """There is no connection, and nobody knows what the source has: the lag grows from here on."""
+        with self._lock:
+            if not self.trouble:
+                self._cut_off_s = time.monotonic()
+            self.trouble = why
+
     def begin(self) -> None:
         """A new connection: what was read and not applied comes again, and numbers begin at 1."""
         with self._lock:
@@ -135,6 +146,8 @@ class Lag:
                 age_us = now_us() - self._pending[0].committed_us
             elif not self._at_end and own.committed_us:
                 age_us = own.applied_us - own.committed_us
+            if self.trouble:
+                age_us = max(age_us, int((time.monotonic() - self._cut_off_s) * 1e6))
             lag_bytes = own.lag_bytes
             if lag_bytes is not None:  # what is not read yet; and what is read, as rows of that size
                 lag_bytes += sum(item.size_bytes for item in self._pending)

@@ -282,6 +282,8 @@ class Replication:
                 if self._limit.state is None:
                     if not self._entered:
                         raise
+                    if self._standing is not None:
+                        self._lag.cut_off(str(exc))
                     self._backoff.advanced(self._tracker.done() + self._lag.snapshot().transactions)
                     wait_after(exc, self._backoff, self._control, self._tracker)
             self._control.check_stopped()

@@ -136,7 +136,7 @@ class Watch:
         vitals = Vitals(
             self._lag.snapshot(), now - self._lag.heard_s, now - self._lag.durable_s, self._lag.waiting,
             streaming, self._retention, tuple(progress.tables),
-            self._full.look(now, self._lag.offering.seconds), self._age,
+            self._full.look(now, self._lag.offering.seconds), self._age, self._lag.trouble,
         )  # fmt: skip
         with self._lock:
             told = self._book.update(due(vitals, self._options.changes), self._unsure(progress.stage))
