@@ -8,14 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
 from mainstem.connectors import mysql, postgres
+from mainstem.connectors.postgres.client import connect
 from mainstem.contract.network import Deadline, open_socket, resolve
 from mainstem.contract.spec import ConnectorSpec
 from mainstem.errors import ConnectError, ConnectReason
 from mainstem.model.connection import ConnectionSettings
+from mainstem.testing.proxy import Proxy
 from tests.connectors import scripted
 
 # A busy machine's, on top of the two seconds that PostgreSQL's library takes at least: without a limit it is for ever.
@@ -76,6 +80,23 @@ def test_the_whole_login_is_bounded(spec: ConnectorSpec, talk: scripted.Talk) ->
     if talk is scripted.silent:
         assert error.reason is ConnectReason.TIMEOUT
         assert "1 s" in error.message
+
+
+def test_a_server_that_says_nothing_behind_the_login(
+    postgres18_server: ConnectionSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Proxy(postgres18_server.port) as proxy:
+        log_in = psycopg.connect
+
+        def logged_in(**arguments: Any) -> psycopg.Connection[Any]:
+            connection = log_in(**arguments)
+            proxy.silent = True
+            return connection
+
+        monkeypatch.setattr(psycopg, "connect", logged_in)
+        with pytest.raises(ConnectError) as caught:
+            connect(replace(postgres18_server, port=proxy.port, connect_timeout_s=TIMEOUT_S))
+        assert caught.value.reason is ConnectReason.TIMEOUT
 
 
 @both

@@ -29,6 +29,7 @@ from mainstem.contract.network import (
     Deadline,
     is_socket_path,
     resolve,
+    shut_down_at,
     timeout_error,
 )
 from mainstem.contract.tls import VERIFYING, PemFiles, pem_files, require_usable, system_ca_file
@@ -127,10 +128,11 @@ def _attempt(
     except psycopg.Error as exc:
         raise diagnose(settings, {**parameters, **options}, exc) from exc
     try:
-        connection.execute(_SESSION)
+        with socket.socket(fileno=os.dup(connection.fileno())) as sock, shut_down_at(sock, deadline):
+            connection.execute(_SESSION)
     except psycopg.Error as exc:
         connection.close()
-        raise diagnose(settings, parameters, exc) from exc
+        raise timeout_error(settings) if deadline.passed else diagnose(settings, parameters, exc) from exc
     opened.note(connection, shut_down)
     return connection
 
