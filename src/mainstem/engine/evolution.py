@@ -257,7 +257,14 @@ class Evolution:
         return self._pause(change, table, position, [change.reason or "its rows are not in the log any more"])
 
     def _noted(self, change: SchemaChange, table: StreamTable, position: str) -> Outcome:
-        return Outcome(records=[self._record(change, position, IGNORED, change.reason)], settled=table, warns=True)
+        kept = self._kept(change, table, position)
+        kept.records.append(self._record(change, position, IGNORED, change.reason))
+        kept.warns = True
+        return kept
+
+    def _kept(self, change: SchemaChange, table: StreamTable, position: str) -> Outcome:
+        kept = table if change.memo is None else replace(table, memo=change.memo)
+        return Outcome(tables=[kept] if kept != table else [], settled=kept)
 
     def _pause(self, change: SchemaChange, table: StreamTable, position: str, why: Sequence[str]) -> Outcome:
         paused = _paused(table, "; ".join(why))
@@ -285,4 +292,5 @@ _KINDS: dict[SchemaChangeKind, Callable[[Evolution, SchemaChange, StreamTable, s
     SchemaChangeKind.RENAMED: Evolution._renamed,
     SchemaChangeKind.LOST: Evolution._lost,
     SchemaChangeKind.NOTED: Evolution._noted,
+    SchemaChangeKind.KEPT: Evolution._kept,
 }

@@ -80,6 +80,7 @@ def to_copy(planned: Planned, options: RunOptions) -> tuple[TablePlan, ...]:
 def stream_tables(planned: Planned, copied: Sequence[TablePlan], source: Endpoint) -> tuple[StreamTable, ...]:
     """The tables of a stream: those that are copied (or made) wait, the others follow the log from its start."""
     layouts: dict[TableId, tuple[Column, ...]] = {table.id: table.columns for table in planned.catalog.tables}
+    memos = {table.id: table.memo for table in planned.catalog.tables}
     waiting = {table.source for table in copied}
     missing = [str(table.source) for table in planned.plan.tables if table.source not in layouts]
     if missing:
@@ -92,7 +93,7 @@ def stream_tables(planned: Planned, copied: Sequence[TablePlan], source: Endpoin
         StreamTable(
             replace(table, raw="", merge=False), layouts[table.source],
             TableState.PENDING if table.source in waiting else TableState.STREAMING,
-            cascades=not source.spec.logs_cascades,
+            cascades=not source.spec.logs_cascades, memo=memos[table.source],
         )
         for table in planned.plan.tables
     )  # fmt: skip

@@ -89,6 +89,7 @@ class SchemaChangeKind(StrEnum):
     LOST: from here on the log does not tell the table's rows: they were exchanged without row events (a partition
     dropped, another table moved to its name), or cannot be read. Only a new copy helps.
     NOTED: the stream goes on with the table; the reason says how its rows may differ, and what helps.
+    KEPT: nothing is told; only the connector's memo of the table is another one.
     """
 
     COLUMNS = "columns"
@@ -97,6 +98,7 @@ class SchemaChangeKind(StrEnum):
     RENAMED = "renamed"
     LOST = "lost"
     NOTED = "noted"
+    KEPT = "kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ class SchemaChange:
         statement: the source's own, where its log has it; for people.
         reason: why the table is LOST, or what is NOTED; with COLUMNS, why rows that are there may hold other values
             than before.
+        memo: `StreamTable.memo` from here on, written down together with what is told (NOTED, KEPT); None: as it is.
     """
 
     kind: SchemaChangeKind
@@ -121,6 +124,7 @@ class SchemaChange:
     renamed_to: TableId | None = None
     statement: str = ""
     reason: str = ""
+    memo: str | None = None
 
 
 Part = RowChanges | Truncate | SchemaChange

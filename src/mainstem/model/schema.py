@@ -228,6 +228,7 @@ class Table:
         rows_estimate: from the owner's statistics; may be far off.
         bytes_estimate: data without indexes, from the owner's statistics.
         identity_next: the next value of the identity column's counter, or None.
+        memo: what a stream of the table is to know of it, in the owner's own text (`StreamTable.memo`).
     """
 
     id: TableId
@@ -253,6 +254,7 @@ class Table:
     unlogged: bool = False
     charset: str = ""
     collation: str = ""
+    memo: str = field(default="", compare=False)
 
     def column(self, name: str) -> Column:
         """The column of that name; KeyError if there is none."""

@@ -29,6 +29,8 @@ class StreamTable:
             is deleted or gets another key (ON DELETE CASCADE, ON UPDATE SET NULL, …): the target's keys have to do the
             same. From `ConnectorSpec.logs_cascades`.
         left: columns of the target's table that the source has dropped since the copy: rows keep what they had in them.
+        memo: what the source's connector keeps of the table, in a text of its own; from `Table.memo`, and then from
+            `SchemaChange.memo`.
     """
 
     plan: TablePlan
@@ -40,6 +42,7 @@ class StreamTable:
     remedy: str = ""
     cascades: bool = False
     left: tuple[str, ...] = ()
+    memo: str = ""
 
     @property
     def source(self) -> TableId:

@@ -44,7 +44,7 @@ def made_of(table: Table, **changes: Any) -> StreamTable:
         if column.generated is None
     )
     plan = TablePlan(table.id, table.id, columns, table.primary_key)
-    return replace(StreamTable(plan, table.columns, TableState.STREAMING), **changes)
+    return replace(StreamTable(plan, table.columns, TableState.STREAMING, memo=table.memo), **changes)
 
 
 def as_rows(batch: pa.RecordBatch) -> list[Row]:
@@ -163,9 +163,9 @@ class Feed:
                         break
                     continue
                 self.twin.apply(group)
-                changed = group.parts and isinstance(group.parts[-1], SchemaChange)
-                if changed and settle:
-                    stream.settle(None)
+                change = group.parts[-1] if group.parts else None
+                if isinstance(change, SchemaChange) and settle:
+                    stream.settle(self._kept(change))
             if not isinstance(group, ChangeGroup) or group.whole:
                 assert group.position
                 self.position = group.position
@@ -174,6 +174,15 @@ class Feed:
                 break
             assert time.monotonic() < deadline, "nothing came"
         return found
+
+    def _kept(self, change: SchemaChange) -> StreamTable | None:
+        """Its table with what is kept of it; None: as before."""
+        if change.memo is None:
+            return None
+        tables = {table.source: table for table in self.tables}
+        tables[change.table] = replace(tables[change.table], memo=change.memo)
+        self.tables = list(tables.values())
+        return tables[change.table]
 
     def _foresee(self, stream: PostgresChangeStream, group: ChangeGroup) -> None:
         if not group.whole:

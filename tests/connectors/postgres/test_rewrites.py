@@ -47,9 +47,11 @@ def _take(one: Feed, stream: PostgresChangeStream, told: dict[str, list[str]]) -
         table = replace(table, state=TableState.PAUSED)
     if change.kind is SchemaChangeKind.COLUMNS:
         table = replace(table, layout=change.columns)
+    if change.memo is not None:
+        table = replace(table, memo=change.memo)
     one.tables[place] = table
     kinds = told[table.source.name]
-    if kinds[-1:] != [change.kind.name]:
+    if change.kind is not SchemaChangeKind.KEPT and kinds[-1:] != [change.kind.name]:
         kinds.append(change.kind.name)
     stream.settle(table)
 

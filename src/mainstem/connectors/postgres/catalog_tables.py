@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ from mainstem.connectors.postgres.ask import Ask, not_of_extension
 from mainstem.connectors.postgres.catalog_types import Types
 from mainstem.connectors.postgres.literals import quoted
 from mainstem.connectors.postgres.marks import Mark, Stamp
+from mainstem.connectors.postgres.partitions import LEAVES, Known, Leaf, Memo
 from mainstem.connectors.postgres.sequences import FoundSequence
 from mainstem.model.names import TableId
 from mainstem.model.schema import Column, Default, DefaultKind, Generated, Table, TableKind
@@ -101,6 +102,15 @@ def _relation(row: Any, parents: Sequence[TableId]) -> Table:
         ),
         unlogged=row.unlogged,
     )
+
+
+def memos(ask: Ask, tables: Mapping[int, Table]) -> dict[int, str]:
+    """By the oid of each that is partitioned, what a stream of it is to know of its partitions."""
+    found: dict[int, dict[int, Known]] = {oid: {} for oid, table in tables.items() if table.partition_key}
+    for row in ask.rows(LEAVES, roots=list(found)) if found else ():
+        leaf = Leaf.read(row)
+        found[leaf.root][leaf.oid] = Known.of(leaf)
+    return {oid: str(Memo(leaves)) for oid, leaves in found.items()}
 
 
 def columns(ask: Ask, oids: Sequence[int], types: Types, sequences: Sequence[FoundSequence]) -> dict[int, list[Column]]:

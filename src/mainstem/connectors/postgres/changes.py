@@ -17,7 +17,6 @@ from mainstem.connectors.postgres.client import connect, translating
 from mainstem.connectors.postgres.config import BOOTSTRAP_DATABASE, DEFAULT_SCHEMA
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.lsn import Place, format_lsn, parse_lsn, read_place
-from mainstem.connectors.postgres.partitions import Leaf
 from mainstem.connectors.postgres.publication import Publications, inserts_only
 from mainstem.connectors.postgres.roster import Wanted
 from mainstem.connectors.postgres.side import end_of_log
@@ -80,7 +79,6 @@ class PostgresChanges:
         self._settings = settings
         self._options = options.changes
         self._token = options.token
-        self._leaves: dict[int, dict[int, Leaf]] = {}
         self._schemas: tuple[str, ...] = ()  # whose new tables are wanted too
         if not options.tables:
             self._schemas = options.source_schemas or (settings.schema or DEFAULT_SCHEMA,)
@@ -226,7 +224,7 @@ class PostgresChanges:
             slots.require_history(sender, system, place)
             added = Publications(found.publications, made=found.publications_made).added(plain)
         start = Place(place.lsn or slot.confirmed, system.timeline)
-        wanted = Wanted(found.publications, self._schemas if found.newest else (), found.newest, self._leaves)
+        wanted = Wanted(found.publications, self._schemas if found.newest else (), found.newest)
         return PostgresChangeStream(
             self._settings,
             found.slot,

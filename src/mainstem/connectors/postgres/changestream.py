@@ -110,6 +110,7 @@ class PostgresChangeStream:
                 self._settle_asked()
             for change in self._roster.found(self._decoder.position, within=self._decoder.within):
                 yield from self._tell(change)
+                self._settle_asked()
             status = self._sender.read(self._limits.max_rows, self._limits.max_bytes)
             step = steps.get(status)
             yield from step() if step is not None else self._at_end()
@@ -312,6 +313,7 @@ class PostgresChangeStream:
         tables = self._tables.followed(oids, self._decoder.commit_lsn)
         if tables:
             self._gathered.add(Truncate(tables, restart))
+            self._tables.emptied(oids)
 
     def _foretold(self, transaction: Transaction) -> Generator[ChangeGroup, None, bool]:
         """The end of a transaction that was told ahead; False if it is to be told behind its commit."""

@@ -6,9 +6,10 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from mainstem.connectors.postgres import partitions, rewrites
+from mainstem.connectors.postgres import rewrites
+from mainstem.connectors.postgres.leaves import Become, Leaves
 from mainstem.connectors.postgres.marks import UNSEEN, Stamp, stamp_of, stamped
 from mainstem.connectors.postgres.partitions import Leaf
 from mainstem.connectors.postgres.rewrites import Seen
@@ -33,13 +34,11 @@ class Wanted:
         publications: that it reads.
         schemas: whose new tables are told of; empty is none.
         newest: tables with a higher oid are new.
-        leaves: by the oid of its root, and its own, each partition that was told of; outlives a stream.
     """
 
     publications: Sequence[str]
     schemas: Sequence[str] = ()
     newest: int = 0
-    leaves: dict[int, dict[int, Leaf]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +47,15 @@ class _Found:
 
     Attributes:
         oid, seen: only if that is still what is known of a table's rows; 0 is in any case.
+        root, become: the same of a table's partitions.
     """
 
     end: int
     change: SchemaChange
     oid: int = 0
     seen: Stamp = UNSEEN
+    root: int = 0
+    become: Become | None = None
 
 
 class Roster:
@@ -63,7 +65,6 @@ class Roster:
         self._side, self._wanted, self._tables = side, wanted, tables
         self._looked_at = float("-inf")
         self._told: set[int] = set()
-        self._seen: dict[int, dict[int, Leaf]] | None = None  # while its changes are not told yet
         self._waiting: deque[_Found] = deque()
 
     def look(self) -> None:
@@ -84,8 +85,7 @@ class Roster:
         came = {oid: id_ for oid, id_ in new.items() if id_ not in known and oid not in self._told}
         there = self._side.existing(sorted(followed))
         moved = self._moved(followed, there) - gone - self._told
-        seen = self._partitions(set(followed) - gone - moved)
-        parts = self._parts(followed, seen) if self._seen is None else []
+        parts = self._parts(gone | moved)
         rewritten = self._rewritten(gone | moved)
         if not (gone or partly or came or moved or parts or rewritten):
             return
@@ -94,13 +94,11 @@ class Roster:
         changes += [SchemaChange(SchemaChangeKind.LOST, followed[oid], reason=_PARTLY) for oid in sorted(partly)]
         for _, id_ in sorted(came.items()):
             changes.append(SchemaChange(SchemaChangeKind.CREATED, id_, self._side.columns_of(id_)))
-        changes += parts
         end = self._side.end()
         if end is not None:
             self._told |= gone | moved | set(came)
-            if parts:
-                self._seen = seen
             self._waiting.extend(_Found(end, change) for change in changes)
+            self._waiting.extend(_Found(end, one.change, root=root, become=one) for root, one in parts)
             self._waiting.extend(_Found(end, change, oid, before) for oid, before, change in rewritten)
 
     def _rewritten(self, left: set[int]) -> list[tuple[int, Stamp, SchemaChange]]:
@@ -130,30 +128,19 @@ class Roster:
         stamp = SchemaChange(SchemaChangeKind.COLUMNS, table.source, stamped(table.layout, oid, now.stamp))
         return [stamp] if change is None else [change, stamp]
 
-    def _partitions(self, roots: set[int]) -> dict[int, dict[int, Leaf]]:
-        seen: dict[int, dict[int, Leaf]] = {oid: {} for oid in roots}
+    def _parts(self, left: set[int]) -> list[tuple[int, Become]]:
+        """By the oid of its root, what has become of partitions; no root of which something waits to be told."""
+        others = {found.root for found in list(self._waiting)} | left | self._told
+        tables = {oid: self._tables.table(oid) for oid in self._tables.partitioned if oid not in others}
+        seen: dict[int, dict[int, Leaf]] = {oid: {} for oid, table in tables.items() if table is not None}
         for leaf in self._side.leaves(sorted(seen)):
             seen[leaf.root][leaf.oid] = leaf
-        return seen
-
-    def _parts(self, followed: Mapping[int, TableId], seen: dict[int, dict[int, Leaf]]) -> list[SchemaChange]:
-        """What has become of the partitions of tables since they were looked at."""
-        changes = []
-        for root, before in list(self._wanted.leaves.items()):
-            now = seen.get(root, before)
-            left = [leaf for oid, leaf in before.items() if oid not in now]
-            there = self._side.existing([leaf.oid for leaf in left])
-            changes += [partitions.went(followed[root], leaf, there=leaf.oid in there) for leaf in left]
-            fresh = [leaf for oid, leaf in now.items() if oid not in before]
-            told = (partitions.came(followed[root], leaf, self._side.held(leaf)) for leaf in fresh)
-            changes += [change for change in told if change is not None]
-        if not changes:
-            self._keep(seen)
-        return changes
-
-    def _keep(self, seen: dict[int, dict[int, Leaf]]) -> None:
-        self._wanted.leaves.clear()
-        self._wanted.leaves.update(seen)
+        return [
+            (oid, become)
+            for oid, table in tables.items()
+            if table is not None
+            for become in Leaves(self._side, table, seen[oid]).become()
+        ]
 
     def _moved(self, followed: Mapping[int, TableId], there: Mapping[int, TableId]) -> set[int]:
         """Tables that have another name now, while a table has theirs: rows of that one are not in the log."""
@@ -168,12 +155,12 @@ class Roster:
             if self._is_news(found):
                 yield found.change
             self._waiting.popleft()
-            if not self._waiting and self._seen is not None:  # all of it was dealt with
-                self._keep(self._seen)
-                self._seen = None
 
     def _is_news(self, found: _Found) -> bool:
         """Whether a table is still as it was when this was found out."""
+        if found.become is not None:
+            whole = self._tables.table(found.root)
+            return whole is not None and whole.memo == found.become.memo
         table = self._tables.table(found.oid) if found.oid else None
         return not found.oid or (table is not None and stamp_of(table.layout) == found.seen)
 

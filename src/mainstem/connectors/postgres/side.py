@@ -9,13 +9,13 @@ from typing import Any
 
 import psycopg
 
-from mainstem.connectors.postgres import rewrites
+from mainstem.connectors.postgres import partitions, rewrites
 from mainstem.connectors.postgres.catalog import read_catalog
 from mainstem.connectors.postgres.client import connect, shut_down, translating
 from mainstem.connectors.postgres.lsn import parse_lsn, record_end
 from mainstem.connectors.postgres.marks import Mark, Marks, Stamp, table_oid
 from mainstem.connectors.postgres.native import logical_type
-from mainstem.connectors.postgres.partitions import LEAVES, SIZE, Held, Leaf, rows_of
+from mainstem.connectors.postgres.partitions import LEAVES, MOVED, SIZE, Held, Leaf, Moved, rows_of
 from mainstem.connectors.postgres.relations import SentTable
 from mainstem.connectors.postgres.rewrites import EVIDENCE, TOUCHED, Found, Rewritten, Rows, Seen
 from mainstem.errors import ConnectError, LostConnectionError, MainstemError, NotFoundError
@@ -216,17 +216,20 @@ class Side:
 
     def _first_rows(self, table: TableId, before: Stamp, *, partitioned: bool) -> Rows | None:
         """None where they may not be read, or not now."""
+        found = self._briefly(rewrites.rows_of(table, before, partitioned=partitioned))
+        return None if found is None else Rows(found[0], frozenset(found[1]))
+
+    def _briefly(self, query: str) -> tuple[Any, ...] | None:
+        """The row of a query of the first rows of a table; None where they may not be read, or not now."""
         try:
             with self._asking() as connection, connection.transaction():
                 connection.execute("SET LOCAL lock_timeout = '1s'; SET LOCAL statement_timeout = '5s'")
                 connection.execute("SET LOCAL synchronize_seqscans = off")
-                query = rewrites.rows_of(table, before, partitioned=partitioned)
-                older, writers = connection.execute(query.encode()).fetchone() or (False, ())
+                return connection.execute(query.encode()).fetchone()
         except (ConnectError, LostConnectionError):
             raise
         except MainstemError:
             return None
-        return Rows(older, frozenset(writers))
 
     def published(self, publications: Sequence[str]) -> set[int]:
         """The oids of the tables of these publications."""
@@ -250,21 +253,20 @@ class Side:
 
     def leaves(self, oids: Sequence[int]) -> list[Leaf]:
         """The partitions of those of the tables that are partitioned."""
-        return [
-            Leaf(
-                root,
-                oid,
-                TableId(schema, name),
-                attached,
-                command,
-                earlier,
-                None if keys is None else tuple(keys),
-                bound,
-            )
-            for root, oid, schema, name, attached, command, earlier, keys, bound in (
-                self._ask(LEAVES, list(oids)) if oids else ()
-            )
-        ]
+        if not oids:
+            return []
+        with self._asking() as connection:
+            rows = connection.execute(LEAVES.encode(), {"roots": list(oids)}).fetchall()
+        return [Leaf.read(row) for row in rows]
+
+    def moved(self, oids: Sequence[int]) -> list[Moved]:
+        """What there is to see of partitions whose rows lie in another file than before."""
+        return [Moved(*row) for row in self._ask(MOVED, list(oids))] if oids else []
+
+    def first_rows(self, leaf: Leaf, moved: Moved) -> partitions.Rows | None:
+        """None where they may not be read, or not now."""
+        found = self._briefly(partitions.first_rows(leaf, moved))
+        return None if found is None else partitions.Rows(*found)
 
     def held(self, leaf: Leaf) -> Held:
         """Whether a partition had rows before it was one; does not wait for a lock on it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from mainstem.connectors.postgres import partitions, rewrites
 from mainstem.connectors.postgres.cells import needs_money_digits
@@ -19,6 +20,7 @@ from mainstem.connectors.postgres.marks import (
     stamped,
     table_oid,
 )
+from mainstem.connectors.postgres.partitions import Memo
 from mainstem.connectors.postgres.relations import (
     FOLLOWED,
     SentTable,
@@ -57,7 +59,8 @@ class Tables:
     Attributes:
         missing: what is to be told before more is read.
         known: the stream's tables, but for those that were dropped: another one of such a name is new.
-        followed_oids: of those that are followed now. Both are made anew and not changed, so that any thread may look.
+        followed_oids: of those that are followed now. These are made anew and not changed, so that any thread may look.
+        partitioned: the oids of those that are.
         fresh: by oid, when a table was last seen to be as its layout has it; any thread may add to it.
     """
 
@@ -84,7 +87,7 @@ class Tables:
             if id_ in now and table_oid(table.layout)
         }
         self._money_digits: int | None = None
-        self._partitioned = side.partitioned(list(self._oids))
+        self.partitioned = side.partitioned(list(self._oids))
         self.missing = deque(self._missing(added, start, now, there))
         self.followed_oids: dict[int, TableId] = {}
         self.fresh: dict[int, Stamp] = {}
@@ -188,6 +191,13 @@ class Tables:
             return []
         return self._side.rewritten(oid, before, now.touched, table.layout)
 
+    def emptied(self, oids: Sequence[int]) -> None:
+        """The log tells that tables are: their partitions lie in other files, which is no news when that is seen."""
+        for table in filter(None, map(self.table, self.partitioned.intersection(oids))):
+            memo = Memo.read(table.memo)
+            kept = str(replace(memo, emptied=memo.emptied + 1))
+            self.missing.append(SchemaChange(SchemaChangeKind.KEPT, table.source, memo=kept))
+
     def note(self, sent: SentTable) -> None:
         """What was found out of a table's rows was told, and is not to be told again."""
         table = self.of(sent)
@@ -208,7 +218,7 @@ class Tables:
         self._oids = {known: id_ for known, id_ in self._oids.items() if id_ != table.source} | {oid: table.source}
         if not anew:
             return
-        self._partitioned |= self._side.partitioned([oid])
+        self.partitioned = self.partitioned | self._side.partitioned([oid])
         now = self._side.marks([oid]).get(oid, {})
         self._marks[oid] = known_marks(table.layout) or now
         reason = _become(table, named or oid, now) or self._unidentified(table, oid)
@@ -288,7 +298,7 @@ class Tables:
 
     def _obstacle_of_part(self, sent: SentTable, commit_lsn: int) -> SchemaChange | None:
         """Why a partition hinders its root, if it does: the server describes both, and tells rows as the root's."""
-        root = self._oids.get(self._side.root(sent.oid)) if self._partitioned else None
+        root = self._oids.get(self._side.root(sent.oid)) if self.partitioned else None
         table = self._tables.get(root) if root is not None else None
         if table is None or table.state not in FOLLOWED or commit_lsn < read_place(table.since).lsn:
             return None
@@ -300,7 +310,7 @@ class Tables:
 
     def _unidentified(self, table: StreamTable, oid: int) -> str:
         """The same by the catalog, before any row."""
-        if oid not in self._partitioned or self._inserts_only(table.source):
+        if oid not in self.partitioned or self._inserts_only(table.source):
             return ""
         identity = [column.source for column in identity_columns(table)]
         found = (partitions.unidentified(leaf.id, leaf.keys, identity) for leaf in self._side.leaves([oid]))
