@@ -17,7 +17,7 @@ from mainstem.connectors.postgres.client import connect, translating
 from mainstem.connectors.postgres.config import BOOTSTRAP_DATABASE, DEFAULT_SCHEMA
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.lsn import Place, format_lsn, parse_lsn, read_place
-from mainstem.connectors.postgres.publication import Publications, inserts_only
+from mainstem.connectors.postgres.publication import Publications, inserts_only, operations
 from mainstem.connectors.postgres.roster import Wanted
 from mainstem.connectors.postgres.side import end_of_log
 from mainstem.connectors.postgres.snapshot import Exported, open_snapshot
@@ -182,6 +182,7 @@ class PostgresChanges:
         system, slot = self._require(plain, sender, origin)
         publications = Publications(origin.publications, made=origin.publications_made)
         publications.require(plain)
+        publications.check(plain)
         publications.include(plain, tables, self._options, again=True)
         return str(origin), str(Place(slot.confirmed, system.timeline))
 
@@ -224,7 +225,12 @@ class PostgresChanges:
             slots.require_history(sender, system, place)
             added = Publications(found.publications, made=found.publications_made).added(plain)
         start = Place(place.lsn or slot.confirmed, system.timeline)
-        wanted = Wanted(found.publications, self._schemas if found.newest else (), found.newest)
+        wanted = Wanted(
+            found.publications,
+            self._schemas if found.newest else (),
+            found.newest,
+            partial(operations, self._options),
+        )
         return PostgresChangeStream(
             self._settings,
             found.slot,

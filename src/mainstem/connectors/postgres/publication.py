@@ -18,6 +18,7 @@ import psycopg
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.literals import string
 from mainstem.connectors.postgres.lsn import format_lsn, parse_lsn
+from mainstem.connectors.postgres.publishing import ALL, OPERATIONS
 from mainstem.connectors.postgres.side import end_of_log
 from mainstem.errors import NotFoundError, PositionLostError, StatementError
 from mainstem.model.names import TableId, listed
@@ -27,7 +28,6 @@ _DIALECT = PostgresDialect()
 ROOTS = 130_000  # before, a partitioned table cannot be published
 _FILTERS = 150_000  # from here on a publication can leave out rows
 _GENERATED = 180_000  # from here on a publication can hold generated columns
-_ALL = "insert, update, delete, truncate"
 _ADDED = "insert, truncate"
 _INSERTS = "_inserts"  # behind the name of the second publication
 
@@ -81,7 +81,12 @@ SELECT pubname, pubinsert, pubupdate, pubdelete, pubtruncate FROM pg_catalog.pg_
 """
 _ASKED = "SELECT pg_catalog.obj_description(oid, 'pg_publication') FROM pg_catalog.pg_publication WHERE pubname = %s"
 _COMMENT = "mainstem: "
-_WANTED = ("insert", "update", "delete", "truncate")
+_ROW = "publication"  # in the comment: what tells it from one that was altered or made again
+_MEMBER = "member."  # … and a table's place in it, by the table's oid
+_ROWS = """
+SELECT p.oid || '.' || p.xmin::text, p.pubowner::text, r.prrelid::text, r.oid::text FROM pg_catalog.pg_publication p
+LEFT JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid WHERE p.pubname = %s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +238,7 @@ class Publications:
         version = connection.info.server_version
         more = ", publish_via_partition_root = true" * (version >= ROOTS)
         more += ", publish_generated_columns = stored" * (version >= _GENERATED)
-        for made, published in zip(pair, (_ALL, _ADDED), strict=True):
+        for made, published in zip(pair, (ALL, _ADDED), strict=True):
             connection.execute(
                 f"CREATE PUBLICATION {_DIALECT.quote(made)} WITH (publish = '{published}'{more})".encode()
             )
@@ -275,13 +280,15 @@ class Publications:
         refuse_unidentified(lacking, options)
         refuse_untold(lacking if again or self.made else found)
         if not self.made:
-            self._require_given(connection, [member.id for member in lacking], options, tables)
+            self._require_given(connection, [member.id for member in lacking])
+            if not again:  # else `Roster` tells of it, so that what is missing is not forgotten when it is mended
+                self._require_whole(connection, options, tables)
             return
         for member in lacking:
             try:
                 self._add(connection, member, self.names[1 if inserts_only(options, member.id) else 0])
-            except psycopg.errors.UndefinedTable:  # it was there when the members were asked for
-                if not again:
+            except (psycopg.errors.UndefinedTable, psycopg.errors.DuplicateObject):
+                if not again:  # it was there when the members were asked for, or its partitions are published alone
                     raise
 
     def _add(self, connection: psycopg.Connection[Any], member: Member, name: str) -> None:
@@ -290,7 +297,7 @@ class Publications:
         # Without ONLY the tables that inherit from it come along, wanted or not, and with an identity or without.
         connection.execute(f"ALTER PUBLICATION {quoted} ADD TABLE ONLY {_DIALECT.qualified(member.id)}".encode())
         known = _read_comment(connection, name) | {str(member.oid): format_lsn(end_of_log(connection))}
-        connection.execute(f"COMMENT ON PUBLICATION {quoted} IS {string(_COMMENT + json.dumps(known))}".encode())
+        _write_comment(connection, name, known | _rows(connection, name))
 
     def added(self, connection: psycopg.Connection[Any]) -> dict[int, int]:
         """By a table's oid, from where in the log on its changes are told; of those that we have published.
@@ -299,14 +306,25 @@ class Publications:
         before that is not in the stream.
         """
         found = [_read_comment(connection, name) for name in self.names] if self.made else []
-        return {int(oid): parse_lsn(lsn) for known in found for oid, lsn in known.items()}
+        return {int(oid): parse_lsn(lsn) for known in found for oid, lsn in known.items() if oid.isdecimal()}
+
+    def check(self, connection: psycopg.Connection[Any]) -> None:
+        """Before a stream goes on: what ours did not tell meanwhile, as somebody has altered them, is not in it.
+
+        Their tables are then as if they were added now (`added`). Another owner alone is no such thing.
+        """
+        for name in self.names if self.made else ():
+            known, now = _read_comment(connection, name), _rows(connection, name)
+            altered = _altered(known, now)
+            if altered or known | now != known:
+                end = format_lsn(end_of_log(connection) + 1)
+                kept = {key: text for key, text in known.items() if key in now or not key.startswith(_MEMBER)}
+                _write_comment(connection, name, kept | now | dict.fromkeys(altered, end))
 
     def _require_given(
         self,
         connection: psycopg.Connection[Any],
         lacking: Sequence[TableId],
-        options: ChangeOptions,
-        tables: Sequence[TableId],
     ) -> None:
         name = self.names[0]
         if lacking:
@@ -316,6 +334,11 @@ class Publications:
                 f" {', '.join(_DIALECT.qualified(table) for table in lacking)}",
                 publication=name,
             )
+
+    def _require_whole(
+        self, connection: psycopg.Connection[Any], options: ChangeOptions, tables: Sequence[TableId]
+    ) -> None:
+        name = self.names[0]
         partly = filtered(connection, name, tables)
         if partly:
             raise StatementError(
@@ -323,13 +346,13 @@ class Publications:
                 remedy=f"ALTER PUBLICATION {_DIALECT.quote(name)} SET TABLE … without WHERE",
                 publication=name,
             )
-        published = dict(zip(_WANTED, _existing(connection, [name]).get(name, ()), strict=False))
+        published = dict(zip(OPERATIONS, _existing(connection, [name]).get(name, ()), strict=False))
         wanted = {operation for table in tables for operation in operations(options, table)}
-        left_out = [operation for operation in _WANTED if operation in wanted and not published.get(operation)]
+        left_out = [operation for operation in OPERATIONS if operation in wanted and not published.get(operation)]
         if left_out:
             raise StatementError(
                 f"the publication {name} leaves {', '.join(left_out)} out",
-                remedy=f"ALTER PUBLICATION {_DIALECT.quote(name)} SET (publish = '{_ALL}'), or have only the others"
+                remedy=f"ALTER PUBLICATION {_DIALECT.quote(name)} SET (publish = '{ALL}'), or have only the others"
                 " applied (operations)",
                 publication=name,
             )
@@ -344,6 +367,30 @@ class Publications:
 def _existing(connection: psycopg.Connection[Any], names: Sequence[str]) -> dict[str, tuple[bool, ...]]:
     rows = connection.execute(_PUBLICATIONS.encode(), (list(names),)).fetchall()
     return {name: tuple(published) for name, *published in rows}
+
+
+def _rows(connection: psycopg.Connection[Any], name: str) -> dict[str, str]:
+    """What there is of a publication now, as the comment has it."""
+    found = connection.execute(_ROWS.encode(), (name,)).fetchall()
+    members = {_MEMBER + table: member for _, _, table, member in found if table is not None}
+    return members | {_ROW: " ".join(found[0][:2]) if found else ""}
+
+
+def _altered(known: dict[str, str], now: dict[str, str]) -> list[str]:
+    """The oids of tables that it may not have told of meanwhile."""
+    members = {key.removeprefix(_MEMBER): key for key in now if key.startswith(_MEMBER)}
+    if _ROW not in known:  # one that is not ours has no comment; an earlier version's has no row in it
+        return [] if known else list(members)
+    row, _, owner = known[_ROW].partition(" ")
+    row_now, _, owner_now = now.get(_ROW, "").partition(" ")
+    if row != row_now and (owner == owner_now or row.partition(".")[0] != row_now.partition(".")[0]):
+        return list(members)
+    return [oid for oid, key in members.items() if known.get(key) not in (None, now[key])]
+
+
+def _write_comment(connection: psycopg.Connection[Any], name: str, known: dict[str, str]) -> None:
+    text = string(_COMMENT + json.dumps(known))
+    connection.execute(f"COMMENT ON PUBLICATION {_DIALECT.quote(name)} IS {text}".encode())
 
 
 def _read_comment(connection: psycopg.Connection[Any], name: str) -> dict[str, str]:

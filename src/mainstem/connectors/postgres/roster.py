@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -12,6 +12,7 @@ from mainstem.connectors.postgres import rewrites
 from mainstem.connectors.postgres.leaves import Become, Leaves
 from mainstem.connectors.postgres.marks import UNSEEN, Stamp, stamp_of, stamped
 from mainstem.connectors.postgres.partitions import Leaf
+from mainstem.connectors.postgres.publishing import Published
 from mainstem.connectors.postgres.rewrites import Seen
 from mainstem.connectors.postgres.side import Side
 from mainstem.connectors.postgres.tables import TAKEN, Tables, copied
@@ -34,11 +35,13 @@ class Wanted:
         publications: that it reads.
         schemas: whose new tables are told of; empty is none.
         newest: tables with a higher oid are new.
+        operations: those of a table that are wanted.
     """
 
     publications: Sequence[str]
     schemas: Sequence[str] = ()
     newest: int = 0
+    operations: Callable[[TableId], Sequence[str]] = lambda _: ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +80,12 @@ class Roster:
 
     def _look(self) -> None:
         followed, known = self._tables.followed_oids, self._tables.known
-        gone = set(followed) - self._side.published(self._wanted.publications) - self._told
+        published = self._side.published(self._wanted.publications)
+        gone = set(followed) - set(published) - self._told
         waiting = {found.change.table for found in list(self._waiting)}
         untold = {oid for oid, id_ in followed.items() if id_ not in waiting}
-        partly = untold & self._side.filtered(self._wanted.publications)
+        partly = dict.fromkeys(untold & self._side.filtered(self._wanted.publications), _PARTLY)
+        partly |= self._lacking({oid: published[oid] for oid in untold if oid in published})
         new = {} if not self._wanted.schemas else self._side.newer(self._wanted.schemas, self._wanted.newest)
         came = {oid: id_ for oid, id_ in new.items() if id_ not in known and oid not in self._told}
         there = self._side.existing(sorted(followed))
@@ -91,7 +96,7 @@ class Roster:
             return
         changes = [_left(followed[oid], there=oid in there) for oid in sorted(gone)]
         changes += [SchemaChange(SchemaChangeKind.LOST, followed[oid], reason=TAKEN) for oid in sorted(moved)]
-        changes += [SchemaChange(SchemaChangeKind.LOST, followed[oid], reason=_PARTLY) for oid in sorted(partly)]
+        changes += [SchemaChange(SchemaChangeKind.LOST, followed[oid], reason=partly[oid]) for oid in sorted(partly)]
         for _, id_ in sorted(came.items()):
             changes.append(SchemaChange(SchemaChangeKind.CREATED, id_, self._side.columns_of(id_)))
         end = self._side.end()
@@ -100,6 +105,16 @@ class Roster:
             self._waiting.extend(_Found(end, change) for change in changes)
             self._waiting.extend(_Found(end, one.change, root=root, become=one) for root, one in parts)
             self._waiting.extend(_Found(end, change, oid, before) for oid, before, change in rewritten)
+
+    def _lacking(self, published: Mapping[int, Published]) -> dict[int, str]:
+        """By their oids, what publications do not tell of tables."""
+        tables = {oid: self._tables.table(oid) for oid in published}
+        found = {
+            oid: published[oid].lacks(self._wanted.operations(table.source), wanted_columns(table, published[oid]))
+            for oid, table in tables.items()
+            if table is not None
+        }
+        return {oid: reason for oid, reason in found.items() if reason}
 
     def _rewritten(self, left: set[int]) -> list[tuple[int, Stamp, SchemaChange]]:
         """By their oid, and when they were last seen: tables whose rows may be others, and what is known now."""
@@ -169,7 +184,13 @@ def _left(table: TableId, *, there: bool) -> SchemaChange:
     if there:
         reason = (
             "it is not in the publication: it was taken out, or was made again without a primary key, so that UPDATE"
-            " and DELETE do not say which row they are about (ALTER TABLE … REPLICA IDENTITY FULL helps)"
+            " and DELETE do not say which row they are about (ALTER TABLE … REPLICA IDENTITY FULL helps); or its"
+            " partitions are published in its place (ALTER PUBLICATION … SET (publish_via_partition_root = true))"
         )
         return SchemaChange(SchemaChangeKind.LOST, table, reason=reason)
     return SchemaChange(SchemaChangeKind.DROPPED, table)
+
+
+def wanted_columns(table: StreamTable, published: Published) -> set[str]:
+    """Those that have to be told: what is copied, and what is new."""
+    return copied(table) | ({*published.left_out} - {column.name for column in table.layout})

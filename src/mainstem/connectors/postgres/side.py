@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from mainstem.connectors.postgres import partitions, rewrites
+from mainstem.connectors.postgres import partitions, publishing, rewrites
 from mainstem.connectors.postgres.catalog import read_catalog
 from mainstem.connectors.postgres.client import connect, shut_down, translating
 from mainstem.connectors.postgres.lsn import parse_lsn, record_end
@@ -50,10 +50,6 @@ LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attn
 WHERE a.attrelid = ANY(%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 """
 _ANSWER_S = 15.0
-_PUBLISHED = (
-    "SELECT c.oid FROM pg_catalog.pg_publication_tables t JOIN pg_catalog.pg_namespace n ON n.nspname = t.schemaname"
-    " JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename WHERE t.pubname = ANY(%s)"
-)
 _FILTERS = 150_000  # from here on a publication can leave out rows
 _FILTERED = (
     "SELECT r.prrelid FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid"
@@ -231,9 +227,12 @@ class Side:
         except MainstemError:
             return None
 
-    def published(self, publications: Sequence[str]) -> set[int]:
-        """The oids of the tables of these publications."""
-        return {int(oid) for (oid,) in self._ask(_PUBLISHED, list(publications))}
+    def published(self, publications: Sequence[str]) -> dict[int, publishing.Published]:
+        """By their oids, the tables of these publications; each is in one."""
+        with self._asking() as connection:
+            query = publishing.query(connection.info.server_version)
+            rows = connection.execute(query.encode(), (list(publications),)).fetchall()
+        return dict(map(publishing.read, rows))
 
     def filtered(self, publications: Sequence[str]) -> set[int]:
         """The oids of tables of which these publications tell only some rows."""

@@ -43,7 +43,10 @@ from mainstem.native.pgoutput import LogDecoder
 
 _FOR_EVER = 2**64
 _NO_COLUMNS = "the log holds none of its columns, and so nothing of its rows"
-_UNREAD = "it was dropped and made again, or taken out of the publication, while the stream did not run"
+_UNREAD = (
+    "it was dropped and made again, or its publication was altered, while the stream did not run: what was done to it"
+    " meanwhile may not be in the log"
+)
 _OTHER = "it is another table than the one that was copied: it was dropped and made again, or tables have changed names"
 TAKEN = "tables have changed names; whether the one that has its name now holds the same rows is not told by the log"
 
