@@ -128,8 +128,10 @@ def _attempt(
     except psycopg.Error as exc:
         raise diagnose(settings, {**parameters, **options}, exc) from exc
     try:
-        with socket.socket(fileno=os.dup(connection.fileno())) as sock, shut_down_at(sock, deadline):
-            connection.execute(_SESSION)
+        with socket.socket(fileno=os.dup(connection.fileno())) as sock:
+            sock.setblocking(False)  # as libpq has it: twins share that, and the guard's is set as this one's
+            with shut_down_at(sock, deadline):
+                connection.execute(_SESSION)
     except psycopg.Error as exc:
         connection.close()
         raise timeout_error(settings) if deadline.passed else diagnose(settings, parameters, exc) from exc
