@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
 import pytest
 
+from mainstem.connectors.postgres import inspector
 from mainstem.ddl.evolution import RUN
-from mainstem.model.run import SchemaChangePolicy, TableState
+from mainstem.engine.typesbehind import TypesBehind
+from mainstem.model.run import ChangeErrorPolicy, SchemaChangePolicy, TableState
 from tests.e2e.routes import CROSSING, MYSQL, POSTGRES, ROUTES, Route
 from tests.e2e.streams import cdc, following, wait_until
 
@@ -55,6 +60,30 @@ def test_a_column_that_comes_back_has_no_values_of_before(route: Route) -> None:
             wait_until(lambda: replication.progress().tables[0].state is TableState.PAUSED, stream.said)
             replication.resync(["t"])
             stream.wait_equal()
+
+
+@pytest.mark.parametrize("route", [(POSTGRES, POSTGRES)], indirect=True, ids="-".join)
+def test_who_waits_for_the_writer_is_not_waited_for_by_it(route: Route, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It asks for the structure of a table of which it has changed rows; meanwhile somebody wants that table alone."""
+    monkeypatch.setattr(inspector, "LOCK_WAIT_S", 1)
+    look = TypesBehind.look
+    waiting: list[threading.Thread] = []
+
+    def looked(*arguments: Any) -> object:
+        if not waiting:
+            waiting.append(threading.Thread(target=route.target.run, args=("ALTER TABLE t ADD COLUMN own INTEGER",)))
+            waiting[0].start()
+            wait_until(lambda: route.target.run("SELECT count(*) FROM pg_locks WHERE NOT granted") != [(0,)])
+        return look(*arguments)
+
+    route.source.run("CREATE TABLE t (id BIGINT PRIMARY KEY, v INTEGER)", "INSERT INTO t VALUES (1, 1)")
+    with following(route, cdc(row_errors=ChangeErrorPolicy.QUARANTINE)) as stream, stream.running() as replication:
+        route.target.run("ALTER TABLE t ADD CHECK (v < 100)")
+        monkeypatch.setattr(TypesBehind, "look", looked)
+        route.source.run("INSERT INTO t VALUES (2, 2), (3, 300), (4, 4)")
+        stream.wait_rows("SELECT id FROM t ORDER BY id", [(1,), (2,), (4,)])
+        assert len(replication.letters()) == 1
+    waiting[0].join(60)
 
 
 def _type(route: Route, column: str, type_: str) -> str:

@@ -50,12 +50,17 @@ _ASKED_AT_ONCE = 50
 _VIEWS = "SELECT table_name FROM information_schema.views WHERE table_schema = %s"
 
 
+_LOCK_WAIT_S = 10
+"""For so long a question waits for somebody's lock on a table: whoever asks may hold what that somebody waits for."""
+
+
 class MysqlInspector(Inspector):
     """See `contract.inspector.Inspector`. Making one connects."""
 
     def __init__(self, settings: ConnectionSettings) -> None:
         self._settings = settings
         self._connection = client.connect(settings)
+        self._query(f"SET SESSION lock_wait_timeout = {_LOCK_WAIT_S}")
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None

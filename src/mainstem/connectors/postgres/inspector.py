@@ -75,6 +75,11 @@ _EXTENSIONS = (
 )
 
 
+LOCK_WAIT_S = 10
+"""For so long a question waits for somebody's lock. Without a limit a stream's writer, which asks while its own transaction
+is open, would stand still for good beside an ALTER TABLE that waits for that transaction."""
+
+
 class PostgresInspector(Inspector):
     """See `contract.inspector.Inspector`. Making one connects."""
 
@@ -82,6 +87,8 @@ class PostgresInspector(Inspector):
         self._settings = settings
         self._schema = settings.schema or DEFAULT_SCHEMA
         self._connection = client.connect(settings)
+        with client.translating():
+            self._connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'".encode())
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
