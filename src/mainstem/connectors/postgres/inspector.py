@@ -76,8 +76,8 @@ _EXTENSIONS = (
 
 
 LOCK_WAIT_S = 10
-"""For so long a question waits for somebody's lock. Without a limit a stream's writer, which asks while its own transaction
-is open, would stand still for good beside an ALTER TABLE that waits for that transaction."""
+"""For so long a question waits for somebody's lock. Without a limit a stream's writer, which asks while its own
+transaction is open, would stand still for good beside an ALTER TABLE that waits for that transaction."""
 
 
 class PostgresInspector(Inspector):
