@@ -118,6 +118,8 @@ def test_a_stream_follows_its_connection_to_another_address(
     source = api.get(f"/streams/{stream}").json()["source"]
     assert api.put(f"/connections/{source}", json={"port": postgres15_db.port}).status_code == 200
     wait_for(lambda: has(2), "it does not go on at the new address")
+    postgres(postgres15_db, "ALTER TABLE t ADD b int; INSERT INTO t VALUES (3, 3)")
+    wait_for(lambda: has(3), "a change of structure is still asked about at the old address")
     assert api.post(f"/streams/{stream}/stop").json()["status"] == "STOPPED"
     wait_for(lambda: slots(postgres15_db) == 0, "the slot is still there")
 

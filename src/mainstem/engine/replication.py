@@ -96,7 +96,7 @@ class Replication:
             self._tracker, self._control, self._limit, self._lag, options, self._interrupts.run, hub_age
         )  # fmt: skip
         self._requests = Requests(Asked(lambda: self._make_target().ledger(asked_id(run_id))))
-        self._evolution = Evolution(source, target, options, self._tracker, lambda table: self._requests.add([table]))
+        self._evolution = self._make_evolution()
         self._begun = begun
         self._entered = False  # the target's book holds the stream: from here on lost connections are tried again
         self._moments: frozenset[str] = frozenset()  # behind them the first copy's structure is finished
@@ -270,6 +270,7 @@ class Replication:
         while True:
             if (ends := (self._source.renewed(), self._target.renewed())) != (self._source, self._target):
                 self._source, self._target = ends
+                self._evolution = self._make_evolution()
                 changes, applies = _open_source(self._source, self._options), _open_target(self._target, self._options)
                 self._tracker.say("a connection was changed: its new address and login are used from here on")
             try:
@@ -309,6 +310,11 @@ class Replication:
                 else:
                     self._requests.add(self._new_tables(stored))
             self._stream(stored, book, changes, applies, means)
+
+    def _make_evolution(self) -> Evolution:
+        return Evolution(
+            self._source, self._target, self._options, self._tracker, lambda table: self._requests.add([table])
+        )
 
     def _make_target(self) -> Target:
         make = self._target.spec.target
