@@ -8,9 +8,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from mainstem.connectors.postgres import inspector
 from mainstem.connectors.postgres.ask import Ask
 from mainstem.connectors.postgres.inspector import PostgresInspector
-from mainstem.errors import NotFoundError
+from mainstem.errors import NotFoundError, TransientError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.plan import Phase
@@ -183,3 +184,19 @@ def test_a_sequence_whose_place_is_hidden_is_told(sql: Sql, database: Connection
         assert [other.kind for other in catalog(database).others] == []
     finally:
         sql.execute(f"DROP ROLE {role}".encode())
+
+
+def test_who_has_locked_a_table_is_named_and_one_that_is_not_asked_about_is_not_waited_for(
+    sql: Sql, database: ConnectionSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inspector, "LOCK_WAIT_S", 1)
+    sql.execute(
+        b"CREATE TABLE free (id integer); CREATE TABLE parts (id integer) PARTITION BY LIST (id);"
+        b"CREATE TABLE one PARTITION OF parts FOR VALUES IN (1); CREATE TABLE held (id integer)"
+    )
+    with sql.transaction():
+        sql.execute(b"LOCK TABLE held, one")
+        assert [table.id.name for table in catalog(database, "free").tables] == ["free"]
+        with pytest.raises(TransientError, match=r"locked public\.held \(process \d+\)") as caught:
+            catalog(database, "held")
+        assert f"pg_terminate_backend({sql.info.backend_pid})" in caught.value.remedy

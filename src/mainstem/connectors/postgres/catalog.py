@@ -60,13 +60,14 @@ def _read(ask: Ask, tables: Sequence[TableId] | None) -> Catalog:
     types = catalog_types.read_types(ask)
     sequences = read_sequences(ask)
     columns = catalog_tables.columns(ask, oids, types, sequences)
+    sizes = catalog_tables.sizes(ask, oids)
     memos = catalog_tables.memos(ask, chosen)
     keys = catalog_keys.read_keys(ask, oids)
     counters = {item.sequence.owner: item.sequence for item in sequences if item.sequence.owner}
     built = []
     for oid, table in chosen.items():
         counter = counters.get(table.id)
-        table = keys.settle(oid, replace(table, columns=tuple(columns[oid])))
+        table = keys.settle(oid, replace(table, columns=tuple(columns[oid]), bytes_estimate=sizes.get(oid, 0)))
         next_value = counter.next_value if counter else None
         built.append(replace(table, identity_next=next_value, memo=memos.get(oid, "")))
     dependencies = Dependencies.read(ask)

@@ -21,10 +21,9 @@ from mainstem.model.types import Kind, LogicalType
 _RELATIONS = f"""
 SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relispartition AS partition,
     greatest(c.reltuples, 0)::bigint AS rows,
-    CASE WHEN c.relkind IN ('r', 'm') THEN pg_table_size(c.oid) ELSE 0 END AS bytes,
     coalesce(obj_description(c.oid, 'pg_class'), '') AS comment, c.relpersistence = 'u' AS unlogged,
     CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) ELSE '' END AS partition_key,
-    coalesce(pg_get_expr(c.relpartbound, c.oid), '') AS partition_bound, c.reloptions AS options,
+    coalesce(pg_get_expr(c.relpartbound, 0), '') AS partition_bound, c.reloptions AS options,
     t.reloptions AS toast_options, m.amname AS method
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_class t ON t.oid = c.reltoastrelid LEFT JOIN pg_am m ON m.oid = c.relam
@@ -32,6 +31,11 @@ WHERE (n.nspname = ANY(%(schemas)s) OR c.relispartition) AND c.relkind IN ('r', 
     AND c.relpersistence <> 't'
     AND {not_of_extension("pg_class", "c.oid")}
 ORDER BY n.nspname, c.relname
+"""
+# Waits for whoever has locked all of a table, so that only those are asked for that are wanted.
+_SIZES = """
+SELECT c.oid, pg_table_size(c.oid) AS bytes FROM pg_class c
+WHERE c.oid = ANY(%(oids)s::oid[]) AND c.relkind IN ('r', 'm')
 """
 _PARENTS = """
 SELECT i.inhrelid AS child, n.nspname AS schema, c.relname AS name, c.oid
@@ -74,7 +78,7 @@ _LITERAL = re.compile(r"'((?:[^']|'')*)'(?:::[\w\s\"().,\[\]]+)?|(-?\d+(?:\.\d+)
 
 
 def relations(ask: Ask) -> dict[int, Table]:
-    """By oid, everything that has rows to read; without columns and keys."""
+    """By oid, everything that has rows to read; without columns, keys and sizes."""
     parents = defaultdict[int, list[TableId]](list)
     for row in ask.rows(_PARENTS):
         parents[row.child].append(TableId(row.schema, row.name))
@@ -90,7 +94,6 @@ def _relation(row: Any, parents: Sequence[TableId]) -> Table:
         (),
         comment=row.comment,
         rows_estimate=row.rows,
-        bytes_estimate=row.bytes,
         kind=TableKind.PARTITION if partition else _KINDS[row.kind],
         partition_key=row.partition_key,
         partition_of=parents[0] if partition else None,
@@ -102,6 +105,11 @@ def _relation(row: Any, parents: Sequence[TableId]) -> Table:
         ),
         unlogged=row.unlogged,
     )
+
+
+def sizes(ask: Ask, oids: Sequence[int]) -> dict[int, int]:
+    """By oid, the bytes of each that has any, without indexes."""
+    return {row.oid: row.bytes for row in ask.rows(_SIZES, oids=oids)}
 
 
 def memos(ask: Ask, tables: Mapping[int, Table]) -> dict[int, str]:

@@ -35,7 +35,7 @@ from mainstem.contract.inspector import (
     TableStatus,
 )
 from mainstem.contract.network import Deadline
-from mainstem.errors import ConflictError, ConnectError, InvalidError, StatementError
+from mainstem.errors import ConflictError, ConnectError, InvalidError, StatementError, TransientError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.run import ALL_SCHEMAS, RunOptions, TableSelection
@@ -76,8 +76,17 @@ _EXTENSIONS = (
 
 
 LOCK_WAIT_S = 10
-"""For so long a question waits for somebody's lock. Without a limit a stream's writer, which asks while its own
-transaction is open, would stand still for good beside an ALTER TABLE that waits for that transaction."""
+"""For so long a question waits for somebody's lock. Without a limit a stream's writer would stand still for good
+behind an ALTER TABLE that waits for a transaction of that stream."""
+
+_LOCKED = (
+    "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), l.pid FROM pg_catalog.pg_locks l"
+    " JOIN pg_catalog.pg_database d ON d.oid = l.database AND d.datname = pg_catalog.current_database()"
+    " JOIN pg_catalog.pg_class c ON c.oid = l.relation JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE l.mode = 'AccessExclusiveLock' AND c.relkind IN ('r', 'p', 'v', 'm')"
+    " AND n.nspname NOT IN ('pg_catalog', 'pg_toast')"
+    " ORDER BY l.granted DESC, n.nspname, c.relname LIMIT 3"
+)
 
 
 class PostgresInspector(Inspector):
@@ -159,8 +168,22 @@ class PostgresInspector(Inspector):
         """All that the schemas hold; no type depends on rows here."""
         meant = self._meant(schemas)
         named = [table.schema for table in tables or () if table.schema and table.schema not in meant]
-        with client.translating():
-            return pg_catalog.read_catalog(self._connection, [*meant, *dict.fromkeys(named)], tables)
+        try:
+            with client.translating():
+                return pg_catalog.read_catalog(self._connection, [*meant, *dict.fromkeys(named)], tables)
+        except TransientError as exc:
+            raise self._kept_from(exc) from exc
+
+    def _kept_from(self, error: TransientError) -> TransientError:
+        """The error, with who has locked all of a table that was asked about."""
+        locked = self._query(_LOCKED)
+        if not locked:
+            return error
+        told = ", ".join(f"{table} (process {pid})" for table, pid in locked)
+        return TransientError(
+            f"another session has locked {told}, so that the structure cannot be read",
+            remedy=f"wait until it is done, or end it: SELECT pg_terminate_backend({locked[0][1]})",
+        )
 
     def _meant(self, schemas: Sequence[str]) -> list[str]:
         """The schemas by name; the connection's own stands first, as it is what a name without schema means."""

@@ -41,7 +41,7 @@ SELECT t.root, c.oid, n.nspname, c.relname, t.attached::text, t.command,
         JOIN pg_catalog.pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = ANY(x.indkey)
         WHERE x.indrelid = c.oid AND (c.relreplident = 'i' AND x.indisreplident
             OR c.relreplident = 'd' AND x.indisprimary AND x.indisvalid AND x.indimmediate)) END,
-    coalesce(pg_catalog.pg_get_expr(c.relpartbound, c.oid), ''), c.relfilenode::bigint
+    coalesce(pg_catalog.pg_get_expr(c.relpartbound, 0), ''), c.relfilenode::bigint
 FROM tree t JOIN pg_catalog.pg_class c ON c.oid = t.oid AND c.relkind <> 'p'
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_attribute o ON o.attrelid = c.oid AND o.attname = 'tableoid'
