@@ -3,39 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import NoReturn
 
 from mainstem import failpoints
 from mainstem.contract.apply import Applier
 from mainstem.engine import traced
 from mainstem.engine.ahead import Ahead
-from mainstem.engine.counting import Counting
-from mainstem.engine.evolution import RESYNC_REMEDY, Evolution, Outcome
+from mainstem.engine.answers import Answers
+from mainstem.engine.evolution import Evolution, Outcome
 from mainstem.engine.intake import MAX_ROWS, Batch, Intake
 from mainstem.engine.letters import key_of, letter
 from mainstem.engine.segments import Changes, Operations, apply_in_halves, join
 from mainstem.engine.site import ReadAgainError, Site
-from mainstem.errors import (
-    AccountingError,
-    InvalidError,
-    MainstemError,
-    PlanError,
-    RowError,
-    StatementError,
-    TransientError,
-)
+from mainstem.engine.transaction import OF_CHANGES, Transaction
+from mainstem.errors import MainstemError, RowError, TransientError
 from mainstem.model.change import ChangeGroup, Idle, RowChanges, SchemaChange, Truncate
-from mainstem.model.event import Category, Level
-from mainstem.model.names import TableId
+from mainstem.model.event import Level
 from mainstem.model.run import ChangeErrorPolicy, RunState, TableState
 from mainstem.model.stream import Checkpoint, StreamTable
 
 MAX_ATTEMPTS = 5
 RETRY_DELAY_S = 0.2
 IDLE_CHECKPOINT_S = 3.0
-# Errors that say something about the changes; all others end the connection (see `engine.replication`).
-OF_CHANGES = (RowError, StatementError, PlanError, InvalidError, AccountingError)
+
+
+class _OnceMoreError(MainstemError):
+    """The batch is to be applied once more: what it has to know is known now."""
 
 
 @dataclass(slots=True)
@@ -43,48 +38,47 @@ class Applying:
     """The writer of one connection. `run` ends when the lane is closed and empty, or at the limit of events.
 
     Attributes:
-        hold: asked before the source is told what it need not keep: the position that it must keep on to, or empty.
+        hold: see `engine.transaction.Transaction`.
+        transaction: of the target, the one under way.
     """
 
     applier: Applier
     site: Site
     evolution: Evolution
+    answers: Answers
     ended: Callable[[], None]
     hold: Callable[[], str] = lambda: ""
+    transaction: Transaction = field(init=False)
     _operations: Operations = field(init=False)
     _intake: Intake = field(init=False)
-    _open: bool = False  # a transaction of the target is under way
-    _pieces: bool = False  # … with pieces of a source transaction that are not held in memory any more
+    _pieces: bool = False  # the transaction has pieces of a source's that are not held in memory any more
     _ahead: Ahead = field(init=False)
-    _counts: Counting = field(default_factory=Counting)  # of the transaction under way
-    _told_missing: set[TableId] = field(default_factory=set)
-    _causes: dict[TableId, str] = field(default_factory=dict)  # why tables' rows are refused, once looked for
     _outcome: Outcome | None = None  # of the schema change that the batch ends with
     _idle: str = ""  # where the log was read up to without anything of ours
     _number: int = 0  # of the last frame that is looked at
-    _saved_s: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self._operations = Operations(self.site.options.changes)
         site = self.site
         self._intake = Intake(site.lane)
         self._ahead = Ahead(self.applier, self._operations, site.standing, site.stream.answer, site.check_over)
+        self.transaction = Transaction(self.applier, site, self._ahead, self.hold)
 
     def run(self) -> None:
         """Apply frames until there are no more."""
         try:
             while (batch := self._intake.take(max(self._left(), 1))) is not None:
-                if not self._open:
+                if not self.transaction.open:
                     self._wait_while_paused()
                 with traced.applying(batch.frames, batch.traces):
                     self._try(batch)
                 batch.frames.clear()  # which may be large, while the next ones are waited for
-                if not self._open and not self._between(batch.number):
+                if not self.transaction.open and not self._between(batch.number):
                     break
         finally:
             self._ahead.close()
-            if self._open:
-                self._rollback()
+            if self.transaction.open:
+                self.transaction.rollback()
 
     def interrupt(self) -> None:
         """From another thread: have the target break off what runs now."""
@@ -104,17 +98,22 @@ class Applying:
             self._foresee(first, batch.number)
             return
         self._ahead.look(batch.frames)
-        for attempt in range(1, MAX_ATTEMPTS + 1):
+        attempt = 1
+        while True:
             try:
                 self._apply(batch)
             except TransientError as exc:
                 in_pieces = self._pieces
-                self._rollback()
+                self.transaction.rollback()
                 self._ahead.give_up(str(exc))
                 if in_pieces or attempt == MAX_ATTEMPTS:
                     raise
                 self.site.tracker.say(f"{exc}; trying again", level=Level.WARN, part="target", code=exc.code)
                 self.site.control.sleep(RETRY_DELAY_S * attempt)
+                attempt += 1
+            except _OnceMoreError as exc:
+                if self._pieces:
+                    raise ReadAgainError(str(exc)) from None
             else:
                 break
 
@@ -132,7 +131,7 @@ class Applying:
             if counts is None:  # it comes again
                 return
             self._idle = ""
-            self._ended(self._ahead.checkpoint, counts)
+            self.transaction.ended(self._ahead.checkpoint, counts)
             failpoints.hit("ahead.committed")
             site.stream.answer(group.ahead, True)
         else:
@@ -160,7 +159,7 @@ class Applying:
         else:
             self._pieces = True
             self._settle()
-        if not self._open:
+        if not self.transaction.open:
             self.site.lag.durable(batch.number, self.site.standing.checkpoint)
 
     def _apply_group(self, group: ChangeGroup, runs: list[list[RowChanges]]) -> None:
@@ -180,13 +179,8 @@ class Applying:
             if isinstance(part, Truncate):
                 self._truncate(part, group)
             else:
-                self._save_evolved()
+                self._save(self._outcome)
         runs.append(run)
-
-    def _begin(self) -> None:
-        if not self._open:
-            self.applier.begin()
-            self._open = True
 
     def _flush(self, runs: list[list[RowChanges]], group: ChangeGroup | None) -> None:
         """Apply what has gathered."""
@@ -194,7 +188,7 @@ class Applying:
         runs.clear()
         if not gathered:
             return
-        self._begin()
+        self.transaction.begin()
         position = "" if group is None else group.position
 
         def refused(event: RowChanges, error: MainstemError) -> None:
@@ -210,31 +204,31 @@ class Applying:
         live = tuple(part for part in changes if standing.is_active(part.table))
         if live:
             done = self.applier.apply(live, standing.tables)
-            self._counts.note(done)
+            self.transaction.counts.note(done)
         for part in changes:
             if not standing.is_active(part.table):
                 left_out = part.count * (standing.tables[part.table].state is not TableState.COPYING)
-                self._counts.of(part.table).dropped += left_out
+                self.transaction.counts.of(part.table).dropped += left_out
                 continue
-            self._counts.add(part)
+            self.transaction.counts.add(part)
 
     def _truncate(self, part: Truncate, group: ChangeGroup) -> None:
         wanted = self._operations.wanted_truncate(part)
         tables = tuple(table for table in wanted.tables if self.site.standing.is_active(table)) if wanted else ()
         if not tables:
             return
-        self._begin()
+        self.transaction.begin()
         try:
             self.applier.truncate(Truncate(tables, part.restart_identity), self.site.standing.tables)
         except OF_CHANGES as exc:
             if self.site.options.changes.row_errors is ChangeErrorPolicy.STOP_STREAM:
                 raise
             for table in tables:
-                self.fail(table, exc, f"TRUNCATE at {group.position}")
+                self.transaction.fail(table, exc, f"TRUNCATE at {group.position}")
             return
         for table in tables:
-            self._counts.of(table).truncates += 1
-            self._counts.events += 1
+            self.transaction.counts.of(table).truncates += 1
+            self.transaction.counts.events += 1
 
     def _refused(self, event: RowChanges, error: MainstemError, position: str) -> None:
         """One event that cannot be applied: by policy."""
@@ -246,105 +240,52 @@ class Applying:
         if policy is ChangeErrorPolicy.STOP_STREAM:
             where = {**error.where, "table": str(event.table), "position": position}
             raise type(error)(f"{told}: {error.message}", remedy=error.remedy, **where) from error
-        letters = self.site.tracker.table(event.table).letters + self._counts.of(event.table).letters
+        letters = self.site.tracker.table(event.table).letters + self.transaction.counts.of(event.table).letters
         if policy is ChangeErrorPolicy.QUARANTINE and isinstance(error, RowError):
             if letters < self.site.options.row_error_limit:
-                self.applier.reject(letter(table.plan, event, error, position))
-                self._counts.of(event.table).letters += 1
-                self.site.tracker.say(
-                    f"{told}: put aside: {error.message}", level=Level.WARN, part="target", table=str(event.table)
-                )
+                put_aside = letter(table.plan, event, error, position)
+                self.transaction.reject(put_aside, f"{told}: put aside: {error.message}")
                 return
             told += f": {letters:,} changes of the table were put aside already"
-        self.fail(event.table, error, told)
+        self.transaction.fail(event.table, error, told)
 
     def _explained(self, table: StreamTable, error: MainstemError, position: str) -> MainstemError:
-        """The error, with what its table's types have to do with it; what they have got is carried over, if it can be.
-
-        Raises `ReadAgainError`: it was, or the table waits.
-        """
+        """The error, with what its table's types have to do with it."""
         if not isinstance(error, RowError):
             return error
-        if table.source not in self._causes:
-            outcome = self.evolution.behind(table, position)
-            if outcome.tables:
-                self._carry_over(outcome)
-            self._causes[table.source] = outcome.cause
-        cause = self._causes[table.source]
+        cause = self.answers.cause(self.site.standing.checkpoint.position, table.source)
+        if cause is None:
+            self._look_behind(table, position)
         if not cause:
             return error
         return RowError(f"{error.message}; {cause}", row=error.row, column=error.column, remedy=error.remedy)
 
-    def _carry_over(self, outcome: Outcome) -> None:
-        """Change the target's structure in a transaction of its own, for rows that come again then."""
-        self._rollback()
+    def _look_behind(self, table: StreamTable, position: str) -> NoReturn:
+        """Ask what a table's types have got; that is carried over, if it can be. What was under way comes again.
+
+        Raises:
+            ReadAgainError: the target was changed for it.
+            _OnceMoreError: it was not.
+        """
+        self.transaction.rollback()
+        here = self.site.standing.checkpoint.position
+        outcome = self.evolution.behind(self.site.standing.tables.get(table.source, table), position)
+        if not outcome.tables:
+            self.answers.keep_cause(here, table.source, outcome.cause)
+            raise _OnceMoreError("it is known why rows are refused")
 
         def change() -> None:
             if outcome.statements:
                 self.applier.alter(outcome.statements)
-            self._outcome = outcome
-            self._save_evolved()
+            self._save(outcome)
 
-        error = self.alone(change)
+        error = self.transaction.alone(change)
         if error is not None:
-            outcome = self._outcome = self.evolution.refused(outcome, error)
-            self._save_evolved()
-            self._end_transaction(self.site.standing.checkpoint)
+            outcome = self.evolution.refused(outcome, error)
+            self._save(outcome)
+            self.transaction.end(self.site.standing.checkpoint)
         self.evolution.told(outcome)
         raise ReadAgainError("a type of the source holds more than it did")
-
-    def fail(self, table: TableId, error: MainstemError, told: str) -> None:
-        """A table cannot go on; the others do. Part of the transaction under way."""
-        self._begin()
-        message = f"{told}: {error.message}"
-        failed = replace(
-            self.site.standing.tables[table], state=TableState.FAILED, error=message,
-            remedy=f"{error.remedy}; then {RESYNC_REMEDY}" if error.remedy else RESYNC_REMEDY,
-        )  # fmt: skip
-        self.save(failed)
-
-    def save(self, table: StreamTable) -> None:
-        """Write a table's state down within the transaction under way."""
-        self._ahead.give_up("a table is in another state")
-        self._begin()
-        self.applier.save(table)
-        self.site.standing.stage(table)
-
-    def save_tables(self, tables: Sequence[StreamTable], position: str = "") -> None:
-        """Write tables' states down in a transaction of their own; only between two others.
-
-        Args:
-            position: where the stream is to go on from, if that is another place than where it is.
-        """
-        if tables:
-            for table in tables:
-                self.save(table)
-            here = self.site.standing.checkpoint
-            self._end_transaction(replace(here, position=position or here.position))
-
-    def discard(self, table: TableId, number: int | None = None) -> int:
-        """See `contract.apply.Applier`; part of the transaction under way, and counted."""
-        self._begin()
-        there = self.applier.discard(table, number)
-        self._counts.of(table).letters -= there
-        return there
-
-    def alone(self, work: Callable[[], object]) -> MainstemError | None:
-        """Do this in a transaction of its own, between two others; with an error of changes nothing of it is done."""
-        self._ahead.give_up("something is done between two transactions")
-        self._begin()
-        try:
-            work()
-        except (*OF_CHANGES, TransientError) as exc:
-            self._rollback()
-            return exc
-        self._end_transaction(self.site.standing.checkpoint)
-        return None
-
-    def run_statement(self, sql: str) -> str:
-        """Run a statement that is no row's, between two transactions; why it was refused, or empty."""
-        error = self.alone(lambda: self.applier.alter([sql]))
-        return "" if error is None else error.message
 
     @property
     def position(self) -> str:
@@ -362,36 +303,40 @@ class Applying:
         nobody, as it only adds.
         """
         failpoints.hit("stream.schema_change")
-        position = group.position or self.site.standing.checkpoint.position
+        here = self.site.standing.checkpoint
         table = self.site.standing.tables.get(change.table)
-        outcome = self.evolution.decide(change, table, position)
-        if not outcome.statements:
-            return outcome
-        if self._open:
-            self._rollback()
-        self._begin()
-        try:
-            self.applier.alter(outcome.statements)
-        except OF_CHANGES as exc:
-            self._rollback()
-            outcome = self.evolution.refused(outcome, exc)
-        else:
-            self._end_transaction(self.site.standing.checkpoint)
-        failpoints.hit("stream.altered")
-        if self._pieces:
+        known = self.answers.outcome(here.position, change, table)
+        if known is not None:
+            return known
+        comes_again = self.transaction.open
+        if comes_again:
+            self.transaction.rollback()
+        outcome = self.evolution.decide(change, table, group.position or here.position)
+        if outcome.statements:
+            self.transaction.begin()
+            try:
+                self.applier.alter(outcome.statements)
+            except OF_CHANGES as exc:
+                self.transaction.rollback()
+                outcome = self.evolution.refused(outcome, exc)
+            else:
+                self.transaction.end(here)
+            failpoints.hit("stream.altered")
+        self.answers.keep_outcome(here.position, change, table, outcome)
+        if comes_again:
             raise ReadAgainError("the structure was changed in the middle of a transaction")
         return outcome
 
-    def _save_evolved(self) -> None:
-        outcome = self._outcome
+    def _save(self, outcome: Outcome | None) -> None:
+        """Write down what became of a schema change, within the transaction under way."""
         if outcome is None or not (outcome.tables or outcome.records):
             return
-        self._begin()
+        self.transaction.begin()
         for name in outcome.gone:
             self.applier.forget(name)
             self.site.standing.stage_gone(name)
         for table in outcome.tables:
-            self.save(table)
+            self.transaction.save(table)
         for line in outcome.records:
             self.applier.record(line)
 
@@ -407,57 +352,23 @@ class Applying:
         before = self.site.standing.checkpoint
         committed_us = max(group.committed_us, before.committed_us)
         position = group.position or before.position
-        if not self._open:  # nothing of it was wanted
+        if not self.transaction.open:  # nothing of it was wanted
             self._idle = position
             self._checkpoint_idle()
             return
-        self._end_transaction(
-            Checkpoint(position, before.transactions + transactions, before.events + self._counts.events, committed_us)
-        )
+        events = before.events + self.transaction.counts.events
+        self.transaction.end(Checkpoint(position, before.transactions + transactions, events, committed_us))
         self._pieces = False
-
-    def _end_transaction(self, checkpoint: Checkpoint) -> None:
-        failpoints.hit("stream.before_commit")
-        self.applier.commit(checkpoint)
-        failpoints.hit("stream.committed")
-        self._open = False
-        counts, self._counts = self._counts, Counting()
-        self._ended(checkpoint, counts)
-
-    def _ended(self, checkpoint: Checkpoint, counts: Counting) -> None:
-        """A transaction is durable."""
-        site = self.site
-        self._saved_s = time.monotonic()
-        changed = site.standing.adopt(checkpoint)
-        site.tracker.applied(counts.tables.values())
-        self._tell_missing(counts)
-        site.lag.events += counts.events
-        self._confirm()
-        for table in changed:
-            self._tell(table)
-
-    def _confirm(self) -> None:
-        """Tell the source what it need not keep: never more than what is durable."""
-        position = self.site.standing.checkpoint.position
-        self.site.lag.reached(position)
-        self.site.stream.confirm(self.hold() or position)
-        failpoints.hit("stream.confirmed")
 
     def _checkpoint_idle(self) -> None:
         """Write the position down now and then while nothing of ours happens, so that the source's log can go."""
         position = self._idle
-        due = time.monotonic() - self._saved_s >= IDLE_CHECKPOINT_S
-        if self._open or not due or not position or position == self.site.standing.checkpoint.position:
+        due = time.monotonic() - self.transaction.saved_s >= IDLE_CHECKPOINT_S
+        if self.transaction.open or not due or not position or position == self.site.standing.checkpoint.position:
             return
         failpoints.hit("stream.idle")
-        self._begin()
-        self._end_transaction(replace(self.site.standing.checkpoint, position=position))
-
-    def _rollback(self) -> None:
-        self._open = False
-        self.applier.rollback()
-        self.site.standing.revert()
-        self._counts = Counting()
+        self.transaction.begin()
+        self.transaction.end(replace(self.site.standing.checkpoint, position=position))
 
     def _between(self, number: int) -> bool:
         """What is done between two transactions; False at the limit of events."""
@@ -475,22 +386,3 @@ class Applying:
         """How many events may still be applied."""
         most, site = self.site.options.max_rows, self.site
         return most + site.limit.events_before - site.standing.checkpoint.events if most else MAX_ROWS
-
-    def _tell(self, table: StreamTable) -> None:
-        site = self.site
-        site.tracker.stream_tables([table])
-        if table.state is TableState.FAILED:
-            site.tracker.say(
-                f"{table.source}: {table.error} ({table.remedy})", level=Level.ERROR, category=Category.ERROR,
-                part="target", table=str(table.source), code="table_failed",
-            )  # fmt: skip
-
-    def _tell_missing(self, counted: Counting) -> None:
-        for counts in counted.tables.values():
-            if counts.missing and counts.source not in self._told_missing:
-                self._told_missing.add(counts.source)
-                self.site.tracker.say(
-                    f"{counts.source}: {counts.missing:,} changes were about rows that the target did not have; the"
-                    " target's rows were changed or deleted by somebody else, or were never copied",
-                    level=Level.WARN, part="target", table=str(counts.source),
-                )  # fmt: skip

@@ -17,10 +17,12 @@ class Counting:
 
     Attributes:
         events: of all tables.
+        put_aside: what is to be told of changes that were.
     """
 
     tables: dict[TableId, TableCounts] = field(default_factory=dict)
     events: int = 0
+    put_aside: list[tuple[TableId, str]] = field(default_factory=list)
 
     def of(self, table: TableId) -> TableCounts:
         """Those of one table."""

@@ -117,7 +117,7 @@ class Cutover:
 
         def work(writer: Applying) -> None:
             for statement in statements:
-                problem = writer.run_statement(statement.sql)
+                problem = writer.transaction.run_statement(statement.sql)
                 if problem:
                     self._problems.append(f"sequence {statement.object} cannot be set: {problem}")
                 else:

@@ -38,6 +38,7 @@ class Outcome:
         created: a table that is to be added.
         warns: somebody should look at it, though no table waits.
         cause: why rows are refused, with what people run.
+        told: of it.
     """
 
     statements: Sequence[str] = ()
@@ -48,6 +49,7 @@ class Outcome:
     created: TableId | None = None
     warns: bool = False
     cause: str = ""
+    told: bool = False
 
 
 class Evolution:
@@ -141,7 +143,10 @@ class Evolution:
         return Outcome(tables=tables, records=records, settled=tables[0] if tables else outcome.settled)
 
     def told(self, outcome: Outcome) -> None:
-        """The change is durable: tell of it."""
+        """The change is durable: tell of it, once."""
+        if outcome.told:
+            return
+        outcome.told = True
         self._tried |= {(table.source, tuple(outcome.statements)) for table in outcome.tables}
         for line in outcome.records:
             waits = line.outcome == PAUSED or outcome.warns

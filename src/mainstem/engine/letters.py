@@ -69,11 +69,11 @@ def apply_again(writer: Applying, letter: DeadLetter) -> Again:
         return Again.REFUSED
 
     def work() -> None:
-        if not writer.discard(letter.table, letter.number):
+        if not writer.transaction.discard(letter.table, letter.number):
             raise _GoneError("somebody else has dealt with it")
         writer.apply_segment((changes,))
 
-    error = writer.alone(work)
+    error = writer.transaction.alone(work)
     if error is None:
         return Again.APPLIED
     return Again.GONE if isinstance(error, _GoneError) else Again.REFUSED

@@ -16,6 +16,7 @@ from mainstem.contract.changes import ChangeSource
 from mainstem.contract.hub import Hub, HubAge
 from mainstem.contract.target import Ledger, Target
 from mainstem.engine import traced
+from mainstem.engine.answers import Answers
 from mainstem.engine.applying import Applying
 from mainstem.engine.asked import Asked, asked_id
 from mainstem.engine.control import Interrupts, Limit, RunControl
@@ -96,7 +97,7 @@ class Replication:
             self._tracker, self._control, self._limit, self._lag, options, self._interrupts.run, hub_age
         )  # fmt: skip
         self._requests = Requests(Asked(lambda: self._make_target().ledger(asked_id(run_id))))
-        self._evolution = self._make_evolution()
+        self._evolution, self._answers = self._make_evolution(), Answers()
         self._begun = begun
         self._entered = False  # the target's book holds the stream: from here on lost connections are tried again
         self._moments: frozenset[str] = frozenset()  # behind them the first copy's structure is finished
@@ -187,7 +188,8 @@ class Replication:
         def pause(writer: Applying) -> None:
             now = writer.site.standing.tables.get(table.source)
             if now is not None and now.state in ACTIVE:
-                writer.save_tables([replace(now, state=TableState.PAUSED, error=PAUSED_ON_REQUEST, remedy=RESYNC)])
+                paused = replace(now, state=TableState.PAUSED, error=PAUSED_ON_REQUEST, remedy=RESYNC)
+                writer.transaction.save_tables([paused])
 
         self._orders.add(pause)
 
@@ -401,7 +403,7 @@ class Replication:
             standing = Standing(stored)
             session = Session(
                 changes, applier, standing, self._lag, self._milestones, self._orders,
-                self._evolution, self._options, self._control, self._limit, self._tracker,
+                self._evolution, self._answers, self._options, self._control, self._limit, self._tracker,
                 self._interrupts, self._make_hub, copier, self._later(stored, changes, means), self.run_id,
             )  # fmt: skip
             self._standing = standing

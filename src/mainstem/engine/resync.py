@@ -208,9 +208,9 @@ class Copier:
             here = standing.checkpoint.position
             self._hold = self._hold or here
             for source in known.keys() & copied:
-                if letters := writer.discard(source):
+                if letters := writer.transaction.discard(source):
                     self._tracker.say(f"{source}: {letters:,} changes that were put aside are forgotten with its rows")
-            writer.save_tables([*waiting, *(replace(table, since=here) for table in following)])
+            writer.transaction.save_tables([*waiting, *(replace(table, since=here) for table in following)])
 
         self._order(writer, mark)
         ledger.open(plan_to_json(plan))
@@ -230,7 +230,7 @@ class Copier:
             if source in now:
                 statements, self._to_do[source] = writer.evolution.to_columns(table, now[source])
                 for statement in statements:
-                    self._order(writer, partial(writer.run_statement, statement))
+                    self._order(writer, partial(writer.transaction.run_statement, statement))
 
     def _plan(
         self, tables: Sequence[TableId], known: Mapping[TableId, StreamTable], standing: Standing
@@ -290,7 +290,7 @@ class Copier:
             for table in standing.durable_tables
             if table.source not in mine and table.state in ACTIVE and not writer.is_behind(table)
         ]
-        writer.save_tables([*others, *copied], position=self._hold)
+        writer.transaction.save_tables([*others, *copied], position=self._hold)
         failpoints.hit("resync.rewound")
         raise ReadAgainError("tables were copied")
 
@@ -305,10 +305,10 @@ class Copier:
             line = SchemaRecord(
                 table, str(SchemaChangeKind.CREATED), standing.checkpoint.position, PAUSED, detail, now_us()
             )
-            self._order(writer, lambda: writer.alone(lambda: writer.applier.record(line)))
+            self._order(writer, lambda: writer.transaction.alone(lambda: writer.applier.record(line)))
             return
         failed = replace(known, state=TableState.FAILED, error=message, remedy=RESYNC_REMEDY)
-        self._order(writer, lambda: writer.save_tables([failed]))
+        self._order(writer, lambda: writer.transaction.save_tables([failed]))
         self._requests.begun([table])
 
     def _order(self, writer: Applying, work: Callable[[], object]) -> None:

@@ -13,6 +13,7 @@ from mainstem.contract.changes import ChangeSource, ChangeStream, GroupLimits
 from mainstem.contract.hub import Hub, Lane
 from mainstem.contract.opened import present
 from mainstem.contract.spans import sending
+from mainstem.engine.answers import Answers
 from mainstem.engine.applying import Applying
 from mainstem.engine.control import Interrupts, Limit, RunControl
 from mainstem.engine.evolution import Evolution
@@ -96,6 +97,7 @@ class Session:
     milestones: Milestones
     orders: Orders
     evolution: Evolution
+    answers: Answers
     options: RunOptions
     control: RunControl
     limit: Limit
@@ -154,7 +156,7 @@ class Session:
             self.options, over,
         )  # fmt: skip
         hold = self.copier.hold if self.copier is not None else lambda: ""
-        return Applying(self.applier, site, self.evolution, cancel, hold)
+        return Applying(self.applier, site, self.evolution, self.answers, cancel, hold)
 
     def _watch(self, writer: Applying, tables: tuple[StreamTable, ...]) -> None:
         """A table whose rows are of several snapshots is as good as any other behind the last of them."""
@@ -166,7 +168,7 @@ class Session:
         for position in positions:
 
             def caught_up(position: str = position) -> None:
-                writer.save_tables(
+                writer.transaction.save_tables(
                     [
                         replace(table, state=TableState.STREAMING, until="")
                         for table in self.standing.durable_tables
