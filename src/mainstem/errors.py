@@ -117,6 +117,10 @@ class TransientError(MainstemError):
     retry = Retry.BACKOFF
 
 
+class LockedError(TransientError):
+    """Somebody else has locked what it is about, and kept it for longer than was to be waited."""
+
+
 class TargetFullError(MainstemError):
     """The target has no room left; waiting does not help, making room does."""
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from tools.workload import Session
 
+from mainstem.connectors.postgres import inspector
 from mainstem.ddl.evolution import RUN
 from mainstem.engine.typesbehind import TypesBehind
 from mainstem.model.run import ChangeErrorPolicy, SchemaChangePolicy, TableState
@@ -104,6 +107,25 @@ def test_what_the_writer_keeps_to_itself_it_does_not_wait_for(route: Route) -> N
         added = [record.detail for record in replication.schema_changes()]
         assert [detail.split()[-2] for detail in added] == ['"a"', '"b"', '"c"'], added
         assert not [line for line in stream.said() if "lock" in line]
+
+
+@pytest.mark.parametrize("route", ROUTES[:1], indirect=True, ids="-".join)
+def test_a_locked_table_is_waited_for_and_whoever_has_it_is_told_of(
+    route: Route, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inspector, "LOCK_WAIT_S", 1)
+    source, target = route.source, route.target
+    source.run("CREATE TABLE t (id BIGINT PRIMARY KEY, v INTEGER)", "INSERT INTO t VALUES (1, 1)")
+    with following(route, replace(cdc(), retry_seconds=1)) as stream, stream.running():
+        stream.wait_equal()
+        with Session(target.settings) as holder:
+            holder.run("BEGIN", "LOCK TABLE t")
+            source.run("ALTER TABLE t ADD COLUMN a INTEGER", "INSERT INTO t VALUES (2, 2, 2)")
+            wait_until(lambda: any("asking again" in line for line in stream.said()), stream.said)
+            asked = len([line for line in stream.said() if "lock" in line])
+            holder.run("COMMIT")
+        stream.wait_equal()
+    assert asked == 1
 
 
 def _type(route: Route, column: str, type_: str) -> str:

@@ -18,7 +18,7 @@ from mainstem.engine.letters import key_of, letter
 from mainstem.engine.segments import Changes, Operations, apply_in_halves, join
 from mainstem.engine.site import ReadAgainError, Site
 from mainstem.engine.transaction import OF_CHANGES, Transaction
-from mainstem.errors import MainstemError, RowError, TransientError
+from mainstem.errors import LockedError, MainstemError, RowError, TransientError
 from mainstem.model.change import ChangeGroup, Idle, RowChanges, SchemaChange, Truncate
 from mainstem.model.event import Level
 from mainstem.model.run import ChangeErrorPolicy, RunState, TableState
@@ -269,7 +269,8 @@ class Applying:
         """
         self.transaction.rollback()
         here = self.site.standing.checkpoint.position
-        outcome = self.evolution.behind(self.site.standing.tables.get(table.source, table), position)
+        table = self.site.standing.tables.get(table.source, table)
+        outcome = self._answered(lambda: self.evolution.behind(table, position))
         if not outcome.tables:
             self.answers.keep_cause(here, table.source, outcome.cause)
             raise _OnceMoreError("it is known why rows are refused")
@@ -286,6 +287,20 @@ class Applying:
             self.transaction.end(self.site.standing.checkpoint)
         self.evolution.told(outcome)
         raise ReadAgainError("a type of the source holds more than it did")
+
+    def _answered(self, question: Callable[[], Outcome]) -> Outcome:
+        """Ask both sides, which wait for who has locked a table there; for as long as that takes."""
+        told = ""
+        while True:
+            try:
+                return question()
+            except LockedError as exc:
+                self.site.check_over()
+                self._ahead.give_up(str(exc))
+                if str(exc) != told:
+                    told = str(exc)
+                    self.site.tracker.say(f"{exc}; asking again until then", level=Level.WARN, code=exc.code)
+                self.site.control.sleep(RETRY_DELAY_S)
 
     @property
     def position(self) -> str:
@@ -311,7 +326,7 @@ class Applying:
         comes_again = self.transaction.open
         if comes_again:
             self.transaction.rollback()
-        outcome = self.evolution.decide(change, table, group.position or here.position)
+        outcome = self._answered(lambda: self.evolution.decide(change, table, group.position or here.position))
         if outcome.statements:
             self.transaction.begin()
             try:

@@ -12,6 +12,7 @@ from mainstem.contract.network import host_port
 from mainstem.errors import (
     ConnectReason,
     DeniedError,
+    LockedError,
     LostConnectionError,
     MainstemError,
     RowError,
@@ -45,11 +46,12 @@ _TLS_REQUIRED = {3159, 4159}
 _TOO_MANY = {1040, 1203, 1226}
 
 _LOST = {1053, 1077, 1078, 1079, 1080, 1158, 1159, 1160, 1161, 1927, 2006, 2013, 2014, 2055, 3169, 4031}
+_LOCKED = 1205
 _TRANSIENT = {
     1020: "the row was changed by another transaction meanwhile",
     1040: "the server has no connection free",
     1203: "the user has no connection free",
-    1205: "a lock was not granted in time",
+    _LOCKED: "a lock was not granted in time",
     1213: "a deadlock was broken",
     1226: "the user has reached a limit of the server",
     1290: "the server is read-only at present",
@@ -181,7 +183,8 @@ def statement_error(code: int, text: str) -> MainstemError:
     if code in _LOST:
         return lost_error()
     if code in _TRANSIENT:
-        return TransientError(f"MySQL: {_TRANSIENT[code]} (error {code})", remedy="try again")
+        passing = LockedError if code == _LOCKED else TransientError
+        return passing(f"MySQL: {_TRANSIENT[code]} (error {code})", remedy="try again")
     if code in _FULL or (code in _STORAGE and str(errno.ENOSPC) in _ERRNO.findall(text)):
         return TargetFullError(f"the MySQL server has no room left (error {code})", remedy="free disk space there")
     meaning = (

@@ -10,6 +10,7 @@ import re
 from mainstem.errors import (
     ConnectReason,
     DeniedError,
+    LockedError,
     LostConnectionError,
     MainstemError,
     StatementError,
@@ -18,6 +19,7 @@ from mainstem.errors import (
 )
 
 _PROTOCOL_VIOLATION = "08P01"  # bytes that a type's receive function cannot read; the connection lives on
+_LOCKED = "55P03"
 _LOST = {"57P01", "57P02", "57P05", "25P03", "25P04"}
 _TRANSIENT = {
     "25006": "the server or this session is read-only at present",
@@ -26,7 +28,7 @@ _TRANSIENT = {
     "53200": "the server is short of memory",
     "53300": "the server has no connection free",
     "55006": "the object is in use",
-    "55P03": "a lock was not granted in time",
+    _LOCKED: "a lock was not granted in time",
     "57P03": "the server is starting up, shutting down or in recovery",
 }
 _FULL = {"53100"}
@@ -140,7 +142,8 @@ def statement_error(sqlstate: str, text: str, object_name: str = "") -> Mainstem
         return lost_error()
     if sqlstate in _TRANSIENT or sqlstate.startswith("40"):
         meaning = _TRANSIENT.get(sqlstate, "the transaction was rolled back by the server")
-        return TransientError(f"PostgreSQL: {meaning} (SQLSTATE {sqlstate})", remedy="try again")
+        passing = LockedError if sqlstate == _LOCKED else TransientError
+        return passing(f"PostgreSQL: {meaning} (SQLSTATE {sqlstate})", remedy="try again")
     if sqlstate in _FULL:
         return TargetFullError(
             f"the PostgreSQL server has no room left (SQLSTATE {sqlstate})", remedy="free disk space there"

@@ -35,7 +35,7 @@ from mainstem.contract.inspector import (
     TableStatus,
 )
 from mainstem.contract.network import Deadline
-from mainstem.errors import ConflictError, ConnectError, InvalidError, StatementError, TransientError
+from mainstem.errors import ConflictError, ConnectError, InvalidError, LockedError, StatementError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.run import ALL_SCHEMAS, RunOptions, TableSelection
@@ -171,16 +171,16 @@ class PostgresInspector(Inspector):
         try:
             with client.translating():
                 return pg_catalog.read_catalog(self._connection, [*meant, *dict.fromkeys(named)], tables)
-        except TransientError as exc:
+        except LockedError as exc:
             raise self._kept_from(exc) from exc
 
-    def _kept_from(self, error: TransientError) -> TransientError:
+    def _kept_from(self, error: LockedError) -> LockedError:
         """The error, with who has locked all of a table that was asked about."""
         locked = self._query(_LOCKED)
         if not locked:
             return error
         told = ", ".join(f"{table} (process {pid})" for table, pid in locked)
-        return TransientError(
+        return LockedError(
             f"another session has locked {told}, so that the structure cannot be read",
             remedy=f"wait until it is done, or end it: SELECT pg_terminate_backend({locked[0][1]})",
         )
