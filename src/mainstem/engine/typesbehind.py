@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from mainstem.contract.dialect import TargetDialect
@@ -14,7 +13,7 @@ from mainstem.engine.endpoint import Endpoint
 from mainstem.errors import NotFoundError
 from mainstem.model.names import TableId
 from mainstem.model.run import RunOptions
-from mainstem.model.schema import Column
+from mainstem.model.schema import Catalog, Column, NativeObject
 from mainstem.model.types import Kind
 
 
@@ -44,19 +43,26 @@ class TypesBehind:
         Args:
             table, place: the table in the source, and on the target.
         """
-        with self.source.spec.inspector(self.source.settings) as inspector, suppress(NotFoundError):
-            catalog = inspector.catalog([table])
+        try:
+            with self.source.spec.inspector(self.source.settings) as inspector:
+                catalog = inspector.catalog([table])
             now = {column.name: column for item in catalog.tables if item.id == table for column in item.columns}
             columns = tuple(_with_labels(column, now.get(column.name)) for column in layout)
-            with self.target.spec.inspector(self.target.settings) as other:
-                dialect = other.target_dialect()
-                if dialect is None or dialect.sql_name != self.source.spec.dialect.sql_name:
-                    return Behind(columns)
-                placement = self._placement(dialect)
-                schemas = dict.fromkeys(placement.schema(item.id.schema) for item in types_of(catalog, table))
-                there = other.catalog([place], schemas=tuple(schemas)).objects
-            return Behind(columns, grown(catalog, there, table, place, placement, dialect))
-        return None
+            own = types_of(catalog, table)
+            return Behind(columns, self._grown(catalog, own, table, place) if own else Grown())
+        except NotFoundError:
+            return None
+
+    def _grown(self, catalog: Catalog, own: Sequence[NativeObject], table: TableId, place: TableId) -> Grown:
+        """What the target's types need to hold what the source's do; nothing where its system has others."""
+        with self.target.spec.inspector(self.target.settings) as inspector:
+            dialect = inspector.target_dialect()
+            if dialect is None or dialect.sql_name != self.source.spec.dialect.sql_name:
+                return Grown()
+            placement = self._placement(dialect)
+            schemas = dict.fromkeys(placement.schema(item.id.schema) for item in own)
+            there = inspector.catalog([place], schemas=tuple(schemas)).objects
+        return grown(catalog, there, table, place, placement, dialect)
 
     def _placement(self, dialect: TargetDialect) -> Placement:
         source, target, options = self.source, self.target, self.options
