@@ -7,13 +7,18 @@ import pytest
 from rich.console import Console
 
 from mainstem.cli import figures
+from mainstem.cli.convert import Job
 from mainstem.cli.progress import Bars, Lines, display, fitting, time_left_s
+from mainstem.cli.replication import say_what_next
 from mainstem.cli.report import print_run, row_check
 from mainstem.cli.terminal import Terminal
 from mainstem.cli.view import RunView, Standing, TableView, document_of
+from mainstem.contract.registry import Registry
+from mainstem.engine.endpoint import Endpoint
+from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.plan import ReportItem, Severity
-from mainstem.model.run import Rejected
+from mainstem.model.run import Rejected, RunOptions
 
 ORDERS = TableView("orders", "copying", read=500, written=400, size=2048, estimate=1000, seconds=4.0)
 VIEW = RunView("stream_1", "RUNNING", "data", 4.0, (ORDERS,))
@@ -138,3 +143,14 @@ def test_a_replication_that_has_ended_is_summed_up(capsys: pytest.CaptureFixture
     assert document["changes"]["transactions"] == 1230
     assert document["tables"][0]["operations"]["insert"] == 1200
     assert document["tables"][0]["deadLetters"] == 2
+
+
+def test_a_stream_that_cannot_go_on_is_not_told_how_to(capsys: pytest.CaptureFixture[str]) -> None:
+    spec = Registry.installed().find("mysql")
+    end = Endpoint(spec, ConnectionSettings("mysql", "h", 3306, "u", database="d"))
+    job = Job(end, end, RunOptions(), arguments=("replicate", "--from", "mysql://h/d"))
+    say_what_next(Terminal(), job, "shop")
+    say_what_next(Terminal(), job, "shop", lost=True)
+    told = capsys.readouterr().err.splitlines()
+    assert (told[0], told[1].strip()) == ("To go on from here:", "mainstem replicate --from mysql://h/d --id shop")
+    assert told[-2:] == ["To begin anew, first:", "  mainstem replicate --from mysql://h/d --id shop --forget"]

@@ -55,7 +55,7 @@ def replicate(job: Job, terminal: Terminal) -> None:
             ends = ThenCutOver(run, job.cutover_s) if job.cutover_s else None
             view = run_to_end(ends or run, display(terminal.err, quiet=quiet), terminal)
     except KeyboardInterrupt:
-        _say_what_next(terminal, job, stream_id)
+        say_what_next(terminal, job, stream_id)
         raise
     finally:
         teller.close()
@@ -146,12 +146,19 @@ def _print(terminal: Terminal, job: Job, view: RunView, ends: ThenCutOver | None
         print_report(terminal, report_json(report))
     elif ends is not None and ends.problem:
         terminal.say(f"no cut-over: {ends.problem}", style="bold red")
-    _say_what_next(terminal, job, view.id)
+    say_what_next(terminal, job, view.id, lost=view.error_code == PositionLostError.code)
 
 
-def _say_what_next(terminal: Terminal, job: Job, stream_id: str) -> None:
-    """How to go on and how to end for good; the source keeps its log until one of them is done."""
+def say_what_next(terminal: Terminal, job: Job, stream_id: str, *, lost: bool = False) -> None:
+    """How to go on and how to end for good; the source keeps its log until one of them is done.
+
+    Args:
+        lost: its position is, so that it cannot go on.
+    """
     if not job.arguments:
+        return
+    if lost:
+        say_command(terminal, "To begin anew, first", f"{resume_command(job.arguments, stream_id, '--id')} --forget")
         return
     say_command(terminal, "To go on from here", resume_command(job.arguments, stream_id, "--id"))
     terminal.hint("A PostgreSQL source keeps its log until then. To end the stream for good, add --forget.")
