@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from mainstem.connectors.mysql.client import connect as mysql_connect
 from mainstem.connectors.mysql.dialect import MysqlDialect
@@ -24,7 +24,11 @@ from mainstem.model.names import TableId
 
 # What a value is, however it is stored: types of one family, or of two that stand in one line here, are rendered by
 # their own server's template; all others as the server's plain text.
-_ALIKE = ({"number", "boolean", "bits"}, {"moment", "day"}, {"bytes", "geometry"}, {"text", "array"})
+_ALIKE = (
+    {"number", "boolean", "bits"}, {"number", "float"}, {"moment", "day"}, {"bytes", "geometry"}, {"text", "array"},
+)  # fmt: skip
+# Types of one server that write the same value as different texts: 1.5 and 1.50.
+_SIZED = {"number", "boolean", "bits", "float", "moment", "day", "clock", "padded"}
 _MYSQL_FAMILIES = {
     **dict.fromkeys(("tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "year"), "number"),
     **dict.fromkeys(("float", "double"), "float"),
@@ -96,6 +100,13 @@ class Result:
         return self.source == self.target
 
 
+class Kept(NamedTuple):
+    """How a column keeps its values: the family, and the server's own word for the type."""
+
+    family: str
+    native: str
+
+
 class Side(Protocol):
     """One server: what it holds, and its sums."""
 
@@ -105,12 +116,12 @@ class Side(Protocol):
         """Names, and whether it is a view."""
         ...
 
-    def columns(self, table: str) -> dict[str, str]:
-        """Name → family; empty when there is no such table."""
+    def columns(self, table: str) -> dict[str, Kept]:
+        """By name; empty when there is no such table."""
         ...
 
     def text(self, column: str, family: str, *, own: bool) -> str:
-        """SQL of the value's text; ``own``: only servers of this kind need to agree on it."""
+        """SQL of the value's text; ``own``: only columns of one type of this kind of server need to agree on it."""
         ...
 
     def sum(self, table: str, texts: Sequence[str]) -> tuple[int, int]:
@@ -141,14 +152,14 @@ class MysqlSide:
         )
         return [(name, type_ == "VIEW") for name, type_ in rows]
 
-    def columns(self, table: str) -> dict[str, str]:
+    def columns(self, table: str) -> dict[str, Kept]:
         """MariaDB's JSON is longtext with a check of the column's name."""
         rows = self._ask(
-            "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = %s AND table_name = %s"
-            " ORDER BY ordinal_position",
+            "SELECT column_name, data_type, column_type FROM information_schema.columns WHERE table_schema = %s"
+            " AND table_name = %s ORDER BY ordinal_position",
             self._database, table,
         )  # fmt: skip
-        return {name: _MYSQL_FAMILIES.get(type_.lower(), "text") for name, type_ in rows}
+        return {name: Kept(_MYSQL_FAMILIES.get(type_.lower(), "text"), native) for name, type_, native in rows}
 
     def text(self, column: str, family: str, *, own: bool) -> str:
         """The server's own text where it says all of the value."""
@@ -188,17 +199,19 @@ class PostgresSide:
         self._plain = {name for name, _, plain in rows if plain}
         return [(name, view) for name, view, _ in rows]
 
-    def columns(self, table: str) -> dict[str, str]:
+    def columns(self, table: str) -> dict[str, Kept]:
         """Arrays, and domains by what they are made of."""
         rows = self._ask(
-            "SELECT a.attname, COALESCE(b.typname, t.typname) FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid"
+            "SELECT a.attname, COALESCE(b.typname, t.typname), format_type(a.atttypid, a.atttypmod)"
+            " FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid"
             " LEFT JOIN pg_type b ON b.oid = NULLIF(t.typbasetype, 0) JOIN pg_class c ON c.oid = a.attrelid"
             " WHERE c.relnamespace = %s::regnamespace AND c.relname = %s AND a.attnum > 0 AND NOT a.attisdropped"
             " ORDER BY a.attnum",
             self._dialect.quote(self._schema), table,
         )  # fmt: skip
         return {
-            name: "array" if type_.startswith("_") else _POSTGRES_FAMILIES.get(type_, "text") for name, type_ in rows
+            name: Kept("array" if type_.startswith("_") else _POSTGRES_FAMILIES.get(type_, "text"), native)
+            for name, type_, native in rows
         }
 
     def text(self, column: str, family: str, *, own: bool) -> str:
@@ -222,15 +235,17 @@ class PostgresSide:
 
 def compare(source: ConnectionSettings, target: ConnectionSettings) -> Iterator[Result]:
     """Every table and view of the source, by its name in the target."""
-    with _connection(source) as here, _connection(target) as there:
-        yield from _compare(_side(source, here), _side(target, there))
+    with connection(source) as here, connection(target) as there:
+        yield from _compare(side(source, here), side(target, there))
 
 
-def _connection(settings: ConnectionSettings) -> AbstractContextManager[Any]:
+def connection(settings: ConnectionSettings) -> AbstractContextManager[Any]:
+    """One to a server of either kind."""
     return mysql_connect(settings) if settings.type == "mysql" else postgres_connect(settings)
 
 
-def _side(settings: ConnectionSettings, connection: Any) -> Side:
+def side(settings: ConnectionSettings, connection: Any) -> Side:
+    """What is asked over this connection."""
     if settings.type == "mysql":
         return MysqlSide(connection, settings.database)
     return PostgresSide(connection, settings.schema or "public")
@@ -240,7 +255,9 @@ def _compare(source: Side, target: Side) -> Iterator[Result]:
     present = {name for name, _ in target.relations()}
     for name, view in source.relations():
         here, there = source.columns(name), target.columns(name)
-        pairs = [_texts(source, target, column, here[column], there.get(column, "")) for column in here]
+        pairs = [
+            texts(source, target, (column, column), kept, there.get(column, kept)) for column, kept in here.items()
+        ]
         own = source.sum(name, [text for text, _ in pairs])
         other = None
         if name in present and here.keys() <= there.keys():
@@ -259,16 +276,18 @@ def _differing(source: Side, target: Side, table: str, texts: Mapping[str, tuple
             yield column
 
 
-def _texts(source: Side, target: Side, column: str, family: str, other: str) -> tuple[str, str]:
-    """The same text of a column's value, as SQL of either side."""
-    own = source.kind == target.kind
+def texts(source: Side, target: Side, columns: tuple[str, str], here: Kept, there: Kept) -> tuple[str, str]:
+    """The same text of a value, as SQL of either side; its column's name on both."""
+    family, other = here.family, there.family
+    kind = source.kind == target.kind
+    own = kind and (here.native == there.native or not {family, other} <= _SIZED)
     if (source.kind, family, other) == ("postgresql", "array", "text"):
         family = "text"  # MySQL keeps the text that PostgreSQL writes
-    elif "json" in (family, other) and not own:
+    elif "json" in (family, other) and not kind:
         family = other = "json"
     elif family != other and not any({family, other} <= alike for alike in _ALIKE):
         family = other = "padded" if {family, other} == {"padded", "text"} else "text"
-    return source.text(column, family, own=own), target.text(column, other, own=own)
+    return source.text(columns[0], family, own=own), target.text(columns[1], other, own=own)
 
 
 def main() -> int:

@@ -203,6 +203,31 @@ def _partition(work: SchemaWork, _: str) -> list[str]:
     ))]  # fmt: skip
 
 
+def _label(work: SchemaWork, _: str) -> list[str]:
+    """PostgreSQL: a label more; the rows that come then may have it."""
+    if work.kind == MYSQL or len(work.labels) > 6:
+        return []
+    label, place = chr(ord("a") + len(work.labels)), work.random.choice(("", " BEFORE 'b'", " AFTER 'a'"))
+    work.labels += label
+    return [f"ALTER TYPE mood ADD VALUE '{label}'{place}"]
+
+
+def _charset(work: SchemaWork, table: str) -> list[str]:
+    """MySQL: all texts of a table are written in another character set."""
+    if work.kind == POSTGRES:
+        return []
+    return _alter(table, f"CONVERT TO CHARACTER SET {work.random.choice(('utf8mb4', 'latin1', 'utf8mb3'))}")
+
+
+def _change(work: SchemaWork, table: str) -> list[str]:
+    """MySQL: another name and another type at once."""
+    column = work.pick(table)
+    if column is None or work.kind == POSTGRES:
+        return []
+    type_ = work.random.choice((column.type, work.type()))
+    return _alter(table, f"CHANGE COLUMN {column.name} {work.name('c')} {type_}")
+
+
 _Make = Callable[["SchemaWork", str], list[str]]
 _WEIGHTS: tuple[tuple[str, _Make, int], ...] = (
     ("add", _add, 6), ("drop", _drop, 3), ("rename column", _rename_column, 2), ("swap columns", _swap_columns, 1),
@@ -210,5 +235,6 @@ _WEIGHTS: tuple[tuple[str, _Make, int], ...] = (
     ("index", _index, 3), ("check", _check, 1), ("foreign key", _foreign, 1), ("key", _key, 2), ("create", _create, 3),
     ("drop table", _drop_table, 1), ("rename table", _rename_table, 1), ("table anew", _table_anew, 2),
     ("truncate", _truncate, 1), ("shadow", _shadow, 2), ("swap tables", _swap_tables, 1), ("partition", _partition, 1),
+    ("label", _label, 1), ("charset", _charset, 1), ("change", _change, 1),
 )  # fmt: skip
 CHANGES: list[tuple[str, _Make]] = [(name, make) for name, make, weight in _WEIGHTS for _ in range(weight)]

@@ -24,15 +24,18 @@ _TYPES = {
         "TINYINT", "SMALLINT", "INT", "BIGINT", "INT UNSIGNED", "DECIMAL(8,2)", "DECIMAL(12,3)", "VARCHAR(12)",
         "VARCHAR(40)", "VARCHAR(300)", "CHAR(9)", "TEXT", "MEDIUMTEXT", "DATE", "DATETIME", "DATETIME(6)",
         "VARBINARY(20)", "BLOB", "DOUBLE", "ENUM('a','b','c')", "ENUM('a','b','c','d')", "ENUM('c','b','a')",
-        "SET('a','b','c')", "VARCHAR(12) CHARACTER SET latin1",
+        "SET('a','b','c')", "VARCHAR(12) CHARACTER SET latin1", "FLOAT", "TIME(3)", "YEAR", "TIMESTAMP",
+        "BIT(5)", "JSON",
     ),
     POSTGRES: (
         "smallint", "integer", "bigint", "numeric(8,2)", "numeric(12,3)", "varchar(12)", "varchar(40)", "text",
         "char(9)", "date", "timestamp",
-        "timestamptz", "bytea", "double precision", "boolean", "uuid", "integer[]", "mood",
+        "timestamptz", "bytea", "double precision", "boolean", "uuid", "integer[]", "mood", "real", "time", "interval",
+        "inet", "bit(5)", "jsonb",
     ),
 }  # fmt: skip
-_NUMBERS = ("TINYINT", "SMALLINT", "INT", "BIGINT", "DECIMAL", "DOUBLE", "INTEGER", "NUMERIC", "BIGINT")
+_NUMBERS = ("TINYINT", "SMALLINT", "INT", "BIGINT", "YEAR")
+_FRACTIONS = ("DECIMAL", "DOUBLE", "NUMERIC", "REAL", "FLOAT")
 _COLUMNS = {
     MYSQL: "SELECT column_name, UPPER(column_type), extra LIKE '%%GENERATED%%', column_key = 'PRI'"
     " FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = '{0}' ORDER BY ordinal_position",
@@ -64,6 +67,7 @@ class SchemaWork:
 
     Attributes:
         done, refused: how often each kind of change was made, and was not.
+        labels: of PostgreSQL's type ``mood``.
     """
 
     settings: ConnectionSettings
@@ -72,6 +76,7 @@ class SchemaWork:
     done: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     rows: int = 0
+    labels: str = "abc"
     _number: int = 0
     _within: bool = False
 
@@ -122,14 +127,14 @@ class SchemaWork:
         rows = self.session.run(_COLUMNS[self.kind].format(table))
         return [Had(str(name), str(type_), bool(generated), bool(key)) for name, type_, generated, key in rows]
 
-    def touch(self) -> None:
-        """A row into each table: PostgreSQL's log tells of a table's columns ahead of its rows alone."""
+    def touch(self) -> list[str]:
+        """A row into each table, as PostgreSQL's log tells of a table's columns ahead of its rows alone.
+
+        Returns those for which there was none.
+        """
         if self.kind == POSTGRES:
             self.say("ROLLBACK")
-        for table in self.tables():
-            for _ in range(3):
-                if self.insert(table):
-                    break
+        return [table for table in self.tables() if not any(self.insert(table) for _ in range(3))]
 
     def pulse(self) -> int:
         """A row into the quiet table; its number."""
@@ -196,15 +201,24 @@ class SchemaWork:
             return "NULL"
         if type_.endswith("[]"):
             return f"'{{{random.randrange(9)},NULL,{random.randrange(9)}}}'"
-        if type_.startswith(_NUMBERS):
-            return str(random.randrange(100))
+        if type_.startswith(_NUMBERS) and not type_.startswith("INTERVAL"):
+            return str(random.randrange(1, 100))
+        if type_.startswith(_FRACTIONS):
+            return f"{random.randrange(100)}{random.choice(('', '.5', '.125'))}"
         return self._other(type_)
 
     def _other(self, type_: str) -> str:
         random = self.random
         for begin, value in (
+            (("DATETIME(6)",), f"'20{random.randrange(10, 38)}-0{random.randrange(1, 10)}-11 11:22:33.123456'"),
             (("DATE", "TIMESTAMP"), f"'20{random.randrange(10, 38)}-0{random.randrange(1, 10)}-11'"),
-            (("ENUM", "SET", "MOOD"), f"'{random.choice('abc')}'"),
+            (("TIME",), f"'0{random.randrange(1, 10)}:22:33.125'"),
+            (("ENUM", "SET"), f"'{random.choice('abc')}'"),
+            (("MOOD",), f"'{random.choice(self.labels)}'"),
+            (("LONGTEXT", "JSON"), f"'{{\"a\": [{random.randrange(9)}, null]}}'"),
+            (("BIT",), f"B'{random.randrange(32):05b}'"),
+            (("INET",), f"'10.0.0.{random.randrange(256)}'"),
+            (("INTERVAL",), f"'{random.randrange(9)} days 0{random.randrange(9)}:00:00'"),
             (("BOOL",), random.choice(("TRUE", "FALSE"))),
             (("UUID",), f"'00000000-0000-0000-0000-{random.randrange(10**12):012}'"),
             (("BYTEA",), f"'\\x{random.randbytes(3).hex()}'"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tools.compare import compare
 
@@ -21,3 +23,18 @@ def test_numbers_of_every_kind_are_compared(
         cursor.execute("CREATE TABLE t (i bigint, n decimal(20,5), o int unsigned)")
         cursor.execute(f"INSERT INTO t VALUES (-1, {value}, 4294967295), (NULL, NULL, NULL)")
     assert [result.same for result in compare(postgres_db, mysql_db)] == [same]
+
+
+@pytest.mark.parametrize(("value", "same"), [("1.5", True), ("1.51", False)])
+def test_a_value_is_the_same_whatever_type_the_target_keeps_it_in(
+    postgres_db: ConnectionSettings, value: str, same: bool
+) -> None:
+    moment = "2020-01-02 03:04:05.6"
+    with postgres_connect(postgres_db) as connection:
+        connection.execute("CREATE SCHEMA target")
+        connection.execute("CREATE TABLE t (n numeric(8,2), f numeric(8,2), p char(9), m timestamp(1))")
+        connection.execute("CREATE TABLE target.t (n numeric(12,3), f double precision, p text, m timestamp)")
+        connection.execute(f"INSERT INTO t VALUES (1.5, 1.5, 'a', '{moment}')")
+        connection.execute(f"INSERT INTO target.t VALUES (1.5, {value}, 'a', '{moment}')".encode())
+    found = list(compare(postgres_db, replace(postgres_db, schema="target")))
+    assert [(result.same, result.columns) for result in found] == [(same, () if same else ("f",))]
