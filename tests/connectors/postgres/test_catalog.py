@@ -57,6 +57,39 @@ def test_the_number_of_questions_does_not_grow_with_the_tables(
     assert counts[0] == counts[1] < 45
 
 
+def test_what_others_drop_while_it_is_read_is_not_there(
+    sql: Sql, database: ConnectionSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drops = {
+        "pg_get_indexdef": "DROP INDEX lowered",
+        "pg_get_functiondef": "DROP FUNCTION one",
+        "pg_get_viewdef": "DROP VIEW seen",
+        "pg_get_statisticsobjdef": "DROP STATISTICS twice",
+        "pg_sequence_last_value": "DROP SEQUENCE unused",
+        "pg_get_partkeydef": "DROP TABLE parted",
+    }
+    rows = Ask.rows
+
+    def dropping(ask: Ask, query: str, **arguments: object) -> list[Any]:
+        for of in [of for of in drops if of in query]:
+            sql.execute(drops.pop(of).encode())
+        return rows(ask, query, **arguments)
+
+    for statement in (
+        "CREATE TABLE t (id integer, a integer, b text)", "CREATE INDEX lowered ON t (lower(b))",
+        "CREATE STATISTICS twice ON id, a FROM t", "CREATE TABLE parted (id integer) PARTITION BY RANGE (id)",
+        "CREATE FUNCTION one() RETURNS integer LANGUAGE sql AS 'SELECT 1'", "CREATE VIEW seen AS SELECT 1 AS a",
+        "CREATE SEQUENCE unused", "SET lock_timeout = '5s'",
+    ):  # fmt: skip
+        sql.execute(statement.encode())
+    monkeypatch.setattr(Ask, "rows", dropping)
+    monkeypatch.setattr(inspector, "_AGAIN_S", 0.0)
+    found = catalog(database)
+    assert not drops
+    assert [table.id.name for table in found.tables] == ["t"]
+    assert (found.tables[0].indexes, found.views, found.sequences, found.objects) == ((), (), (), ())
+
+
 @pytest.mark.parametrize(
     ("type_", "default", "found"),
     [

@@ -51,6 +51,8 @@ _VIEWS = "SELECT table_name FROM information_schema.views WHERE table_schema = %
 
 
 _LOCK_WAIT_S = 10
+_GONE = {1146, 1305, 1539, 4091}  # a table, routine, event or sequence that was listed is not there any more
+_READS, _AGAIN_S = 10, 0.1
 """For so long a question waits for somebody's lock on a table: whoever asks may hold what that somebody waits for."""
 
 
@@ -122,7 +124,17 @@ class MysqlInspector(Inspector):
     def catalog(
         self, tables: Sequence[TableId] | None = None, *, evidence: bool = False, schemas: Sequence[str] = ()
     ) -> Catalog:
-        """Everything the database holds, or only these tables."""
+        """Everything the database holds, or only these tables. Read again where others drop things meanwhile."""
+        for again in reversed(range(_READS)):
+            try:
+                return self._catalog(tables, evidence)
+            except StatementError as exc:
+                if not again or exc.where.get("error") not in _GONE:
+                    raise
+                time.sleep(_AGAIN_S)
+        raise AssertionError("not reached")
+
+    def _catalog(self, tables: Sequence[TableId] | None, evidence: bool) -> Catalog:
         from mainstem.connectors.mysql.catalog import read_catalog
 
         with client.translating():

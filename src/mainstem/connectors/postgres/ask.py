@@ -7,9 +7,19 @@ from typing import Any
 import psycopg
 from psycopg.rows import namedtuple_row
 
+from mainstem.errors import TransientError
+
 OWN = (
     "NOT EXISTS (SELECT FROM pg_depend x WHERE x.classid = '{kind}'::regclass AND x.objid = {oid} AND x.deptype = 'e')"
 )
+
+
+# Never null of an object that is there: the server's functions look at what is, not at what the snapshot shows.
+_TOLD = {"definition", "query", "partition_key"}
+
+
+class MovedError(TransientError):
+    """The structure was changed by others while it was read; what was read is of no use."""
 
 
 class Ask:
@@ -28,10 +38,23 @@ class Ask:
         """The rows as named tuples; a query names its arguments ``%(oids)s``, and the schemas ``%(schemas)s``.
 
         ``{name}`` in the query are parts that depend on the server's version, see `_PARTS`.
+
+        Raises `MovedError`.
         """
         with self._connection.cursor(row_factory=namedtuple_row) as cursor:
-            cursor.execute(of_version(sql, self.version).encode(), {"schemas": list(self.schemas), **arguments})
-            return cursor.fetchall()
+            try:
+                cursor.execute(of_version(sql, self.version).encode(), {"schemas": list(self.schemas), **arguments})
+            except (psycopg.errors.InternalError_, psycopg.errors.UndefinedTable) as exc:  # cache lookup failed for …
+                raise _moved(str(exc.sqlstate)) from exc
+            rows = cursor.fetchall()
+            told = _TOLD.intersection(part.name for part in cursor.description or ())
+        if any(getattr(row, name) is None for name in told for row in rows):
+            raise _moved("no definition")
+        return rows
+
+
+def _moved(how: str) -> MovedError:
+    return MovedError(f"PostgreSQL: the structure was changed while it was read ({how})", remedy="try again")
 
 
 # what a query may say only from some version on: (since, then, before)

@@ -29,7 +29,7 @@ WHERE n.nspname = ANY(%(schemas)s) AND {not_of_extension("pg_collation", "c.oid"
 _FUNCTIONS = f"""
 SELECT p.oid, n.nspname AS schema, p.proname AS name, p.prokind AS kind,
     pg_get_function_identity_arguments(p.oid) AS arguments,
-    CASE WHEN p.prokind <> 'a' THEN pg_get_functiondef(p.oid) END AS definition,
+    CASE WHEN p.prokind <> 'a' THEN pg_get_functiondef(p.oid) ELSE '' END AS definition,
     obj_description(p.oid, 'pg_proc') AS comment
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 WHERE n.nspname = ANY(%(schemas)s) AND {not_of_extension("pg_proc", "p.oid")}

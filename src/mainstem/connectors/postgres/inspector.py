@@ -35,7 +35,7 @@ from mainstem.contract.inspector import (
     TableStatus,
 )
 from mainstem.contract.network import Deadline
-from mainstem.errors import ConflictError, ConnectError, InvalidError, LockedError, StatementError
+from mainstem.errors import ConflictError, ConnectError, InvalidError, LockedError, StatementError, TransientError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.run import ALL_SCHEMAS, RunOptions, TableSelection
@@ -78,6 +78,7 @@ _EXTENSIONS = (
 LOCK_WAIT_S = 10
 """For so long a question waits for somebody's lock. Without a limit a stream's writer would stand still for good
 behind an ALTER TABLE that waits for a transaction of that stream."""
+_READS, _AGAIN_S = 10, 0.1
 
 _LOCKED = (
     "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), l.pid FROM pg_catalog.pg_locks l"
@@ -165,14 +166,20 @@ class PostgresInspector(Inspector):
     def catalog(
         self, tables: Sequence[TableId] | None = None, *, evidence: bool = False, schemas: Sequence[str] = ()
     ) -> Catalog:
-        """All that the schemas hold; no type depends on rows here."""
+        """All that the schemas hold; no type depends on rows here. Read again where others change it meanwhile."""
         meant = self._meant(schemas)
         named = [table.schema for table in tables or () if table.schema and table.schema not in meant]
-        try:
-            with client.translating():
-                return pg_catalog.read_catalog(self._connection, [*meant, *dict.fromkeys(named)], tables)
-        except LockedError as exc:
-            raise self._kept_from(exc) from exc
+        for again in reversed(range(_READS)):
+            try:
+                with client.translating():
+                    return pg_catalog.read_catalog(self._connection, [*meant, *dict.fromkeys(named)], tables)
+            except LockedError as exc:
+                raise self._kept_from(exc) from exc
+            except TransientError:  # or a deadlock with them
+                if not again:
+                    raise
+                time.sleep(_AGAIN_S)
+        raise AssertionError("not reached")
 
     def _kept_from(self, error: LockedError) -> LockedError:
         """The error, with who has locked all of a table that was asked about."""
