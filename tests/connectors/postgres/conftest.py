@@ -54,6 +54,12 @@ def cut(needs: Needs) -> None:
 
 
 @pytest.fixture
+def roots(needs: Needs) -> None:
+    """Partitioned tables can be followed."""
+    needs(13, "publishes no partitioned table")
+
+
+@pytest.fixture
 def make_plan(database: ConnectionSettings) -> MakePlan:
     """The plan of a table that keeps its types; keywords change it."""
 

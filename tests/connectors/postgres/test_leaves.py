@@ -62,6 +62,7 @@ def _change(sql: Sql) -> None:
 
 
 @pytest.mark.parametrize("running", [True, False])
+@pytest.mark.usefixtures("roots")
 def test_what_becomes_of_partitions_is_told_once_whenever_a_stream_ends(
     running: bool, sql: Sql, feed: MakeFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:

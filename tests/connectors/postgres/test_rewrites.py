@@ -65,6 +65,7 @@ def _wait_for_older(sql: Sql) -> None:
 
 
 @pytest.mark.parametrize("running", [True, False])
+@pytest.mark.usefixtures("roots")
 def test_values_that_were_computed_anew_are_told_and_nothing_else(
     sql: Sql, feed: MakeFeed, monkeypatch: pytest.MonkeyPatch, running: bool
 ) -> None:
