@@ -310,6 +310,8 @@ def test_a_table_that_was_made_again_meanwhile_is_not_taken_for_the_old_one(
     [
         ("id int PRIMARY KEY, other int NOT NULL UNIQUE", "USING INDEX t_other_key", "column id is not of"),
         ("", "FULL", "holds none of its columns"),
+        ("id int PRIMARY KEY, other int", "FULL, DROP CONSTRAINT t_pkey", "key (id) tells rows apart no more"),
+        ("id int PRIMARY KEY, other int", "DEFAULT, DROP CONSTRAINT t_pkey, ADD PRIMARY KEY (id, other)", "key (id)"),
     ],
 )
 def test_a_table_whose_rows_cannot_be_told_apart_is_lost_alone(
@@ -331,6 +333,16 @@ def test_a_table_whose_rows_cannot_be_told_apart_is_lost_alone(
         stream.settle(one.tables[0])
         one.follow(stream)
     assert one.twin.rows == {"t": [], "u": [(b"1",)]}
+
+
+def test_a_table_goes_on_whose_key_has_another_name_or_place(sql: Sql, feed: MakeFeed) -> None:
+    sql.execute("CREATE TABLE t (id int, other int, PRIMARY KEY (id, other))")
+    one = feed("t")
+    sql.execute(
+        "ALTER TABLE t REPLICA IDENTITY FULL, DROP CONSTRAINT t_pkey, ADD UNIQUE (other); INSERT INTO t VALUES (1, 1)"
+    )
+    one.run()
+    one.check()
 
 
 def test_a_stream_goes_on_without_a_table_that_is_gone(sql: Sql, feed: MakeFeed) -> None:

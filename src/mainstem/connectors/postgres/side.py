@@ -66,6 +66,14 @@ WHERE c.oid > %s AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relp
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
         AND x.objid = c.oid AND x.deptype = 'e')
 """
+_IS_KEY = """
+SELECT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid
+    AND i.indpred IS NULL AND NOT EXISTS (
+        SELECT FROM unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) AS k (number)
+        LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number
+        WHERE a.attname IS NULL OR NOT a.attnotnull OR a.attname <> ALL(%s::text[])))
+FROM pg_catalog.pg_class c WHERE c.oid = %s::oid
+"""
 _PARTITIONED = "SELECT oid FROM pg_catalog.pg_class WHERE oid = ANY(%s::oid[]) AND relkind = 'p'"
 _SENDER = "SELECT EXISTS (SELECT FROM pg_catalog.pg_replication_slots WHERE slot_name = %s AND active_pid = %s)"
 _MONEY = "SELECT pg_catalog.scale(1::money::numeric)"
@@ -245,6 +253,10 @@ class Side:
         """Those of the relations that are there, under the names that they have now."""
         found = self._ask(_EXISTING, list(oids)) if oids else ()
         return {int(oid): TableId(schema, name) for oid, schema, name in found}
+
+    def is_key(self, oid: int, columns: Sequence[str]) -> bool:
+        """Whether no two rows of a table can be alike in these columns; also of one that is gone."""
+        return all(unique for (unique,) in self._ask(_IS_KEY, list(columns), oid))
 
     def partitioned(self, oids: Sequence[int]) -> set[int]:
         """Those of the tables."""

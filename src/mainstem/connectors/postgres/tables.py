@@ -42,6 +42,7 @@ from mainstem.native.changerows import ChangeRows
 from mainstem.native.pgoutput import LogDecoder
 
 _FOR_EVER = 2**64
+_NO_KEY = "its key ({}) tells rows apart no more, and the target's still does: give the target's table the same key"
 _NO_COLUMNS = "the log holds none of its columns, and so nothing of its rows"
 _UNREAD = (
     "it was dropped and made again, or its publication was altered, while the stream did not run: what was done to it"
@@ -296,8 +297,17 @@ class Tables:
             missing_columns(sent, table)
             or _NO_COLUMNS * (not table.plan.columns)
             or ("" if self._inserts_only(table.source) else no_identity(sent, table))
+            or self._no_key(sent, table)
         )
         return SchemaChange(SchemaChangeKind.LOST, table.source, reason=reason) if reason else None
+
+    def _no_key(self, sent: SentTable, table: StreamTable) -> str:
+        """Whether the source may have rows that are one at the target; by the catalog of today, as `_exchanged`."""
+        key = table.plan.key if table.plan.keyed else ()
+        unique = sent.identity in "di" and {column.name for column in sent.columns if column.key} <= {*key}
+        if not key or unique or self._side.is_key(sent.oid, key):
+            return ""
+        return _NO_KEY.format(", ".join(key))
 
     def _obstacle_of_part(self, sent: SentTable, commit_lsn: int) -> SchemaChange | None:
         """Why a partition hinders its root, if it does: the server describes both, and tells rows as the root's."""
