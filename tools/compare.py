@@ -202,7 +202,8 @@ class PostgresSide:
     def columns(self, table: str) -> dict[str, Kept]:
         """Arrays, and domains by what they are made of."""
         rows = self._ask(
-            "SELECT a.attname, COALESCE(b.typname, t.typname), format_type(a.atttypid, a.atttypmod)"
+            "SELECT a.attname, CASE COALESCE(b.typcategory, t.typcategory) WHEN 'A' THEN '_'"
+            " ELSE COALESCE(b.typname, t.typname) END, format_type(a.atttypid, a.atttypmod)"
             " FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid"
             " LEFT JOIN pg_type b ON b.oid = NULLIF(t.typbasetype, 0) JOIN pg_class c ON c.oid = a.attrelid"
             " WHERE c.relnamespace = %s::regnamespace AND c.relname = %s AND a.attnum > 0 AND NOT a.attisdropped"
@@ -210,7 +211,7 @@ class PostgresSide:
             self._dialect.quote(self._schema), table,
         )  # fmt: skip
         return {
-            name: Kept("array" if type_.startswith("_") else _POSTGRES_FAMILIES.get(type_, "text"), native)
+            name: Kept("array" if type_ == "_" else _POSTGRES_FAMILIES.get(type_, "text"), native)
             for name, type_, native in rows
         }
 

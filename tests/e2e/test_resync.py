@@ -323,6 +323,24 @@ def test_a_table_that_cannot_be_added_or_was_made_again_is_told_and_hinders_no_o
         assert route.target.run("SELECT count(*) FROM a") == [(2001,)]
 
 
+@pytest.mark.parametrize("route", [(POSTGRES, POSTGRES)], indirect=True, ids="-".join)
+def test_a_partition_that_became_a_table_waits_for_the_targets_partition_to_go(route: Route) -> None:
+    route.source.run(
+        "CREATE TABLE t (id BIGINT PRIMARY KEY) PARTITION BY RANGE (id)",
+        *(f"CREATE TABLE t_{n} PARTITION OF t FOR VALUES FROM ({n}0) TO ({n}9)" for n in (1, 2)),
+        "INSERT INTO t VALUES (10), (20)",
+    )
+    with following(route) as stream:
+        with stream.running() as replication:
+            wait_until(lambda: _state(replication, "t") is TableState.STREAMING, stream.said)
+        route.source.run("ALTER TABLE t DETACH PARTITION t_1", "INSERT INTO t_1 VALUES (11)")
+        with stream.running() as replication:
+            wait_until(lambda: any("is a partition" in line.detail for line in replication.schema_changes()))
+        route.target.run("ALTER TABLE t DETACH PARTITION t_1", "DROP TABLE t_1")
+        with stream.running():
+            stream.wait_equal()
+
+
 @CROSS
 @pytest.mark.parametrize("point", ["resync.marked", "resync.copied", "resync.rewound"])
 def test_a_new_copy_goes_on_after_a_lost_connection(route: Route, point: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,11 +86,13 @@ class TableStatus:
         columns: their names in order.
         empty: there is not one row.
         computed: generated column → its expression, in the target's SQL.
+        part_of: it is a partition of this table, which has its rows, too.
     """
 
     columns: tuple[str, ...]
     empty: bool
     computed: Mapping[str, str] = field(default_factory=dict)
+    part_of: TableId | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from mainstem.engine.evolution import PAUSED, RESYNC_REMEDY
 from mainstem.engine.handover import WAITING, HandOver, plan_options, stream_tables, to_copy
 from mainstem.engine.means import Means
 from mainstem.engine.planjson import plan_from_json, plan_to_json
-from mainstem.engine.planner import look
+from mainstem.engine.planner import Planned, look
 from mainstem.engine.present import present_columns
 from mainstem.engine.progress import now_us
 from mainstem.engine.retry import worth_waiting
@@ -249,7 +249,7 @@ class Copier:
             schema_policy=SchemaPolicy.CREATE_MISSING,
         )
         planned = look(self._source, self._means.end, options)
-        _check_apart(planned.plan, standing)
+        _check_apart(planned, standing)
         every = dict.fromkeys([*(table.source for table in standing.durable_tables), *tables])
         self._changes.open(self._stream_id, list(every), standing.origin, "")
         first = {table.source for table in to_copy(planned, options)}
@@ -327,10 +327,18 @@ class Copier:
                 raise CancelledError("the connection is over")
 
 
-def _check_apart(plan: MigrationPlan, standing: Standing) -> None:
+def _check_apart(planned: Planned, standing: Standing) -> None:
     """`PlanError` where rows of two tables of the source would come together in one of the target."""
     owners = {known.plan.target: known.source for known in standing.durable_tables}
-    for table in plan.tables:
+    for table in planned.plan.tables:
+        there = planned.existing.get(table.target)
+        whole = there.part_of if there is not None else None
+        if whole in owners and owners[whole] != table.source:
+            raise PlanError(
+                f"the target's table {table.target} is a partition of {whole}, which is that of {owners[whole]}",
+                remedy=f"detach it from {whole} on the target, and drop or rename it",
+                table=str(table.source),
+            )
         owner = owners.get(table.target, table.source)
         if owner != table.source:
             raise PlanError(

@@ -21,7 +21,7 @@ from mainstem.connectors.postgres import (
 )
 from mainstem.connectors.postgres.literals import dollar_quoted, literal, now, quoted, string, text_array
 from mainstem.connectors.postgres.raw import raw_format
-from mainstem.connectors.postgres.types import copy_op, native_type
+from mainstem.connectors.postgres.types import check_meaning, copy_op, native_type
 from mainstem.contract.dialect import (
     ColumnType,
     Dialect,
@@ -126,6 +126,7 @@ class PostgresDialect:
     ) -> TargetType:
         """The type of a column, with the statements that make it."""
         if override:
+            check_meaning(column, override)
             copy_op(ColumnPlan(column.name, column.name, column.type, override))  # refuses what cannot be written
             return TargetType(override)
         if own:

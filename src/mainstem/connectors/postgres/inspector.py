@@ -55,14 +55,17 @@ _SCHEMAS = (
 )
 _RELATIONS = (
     "SELECT n.nspname, c.relname, array_agg(a.attname::text ORDER BY a.attnum) FILTER (WHERE a.attnum IS NOT NULL),"
-    " json_object_agg(a.attname, pg_catalog.pg_get_expr(d.adbin, d.adrelid)) FILTER (WHERE a.attgenerated <> '')"
+    " json_object_agg(a.attname, pg_catalog.pg_get_expr(d.adbin, d.adrelid)) FILTER (WHERE a.attgenerated <> ''),"
+    " (SELECT ARRAY[s.nspname::text, p.relname::text] FROM pg_catalog.pg_inherits i"
+    " JOIN pg_catalog.pg_class p ON p.oid = i.inhparent"
+    " JOIN pg_catalog.pg_namespace s ON s.oid = p.relnamespace WHERE i.inhrelid = c.oid AND c.relispartition)"
     " FROM unnest(%s::text[], %s::text[]) AS wanted(schema, name)"
     " JOIN pg_catalog.pg_namespace n ON n.nspname = wanted.schema"
     " JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name"
     " AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"
     " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
     " LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
-    " GROUP BY n.nspname, c.relname"
+    " GROUP BY n.nspname, c.relname, c.oid, c.relispartition"
 )
 
 _ASKED_AT_ONCE = 100
@@ -247,8 +250,10 @@ class PostgresInspector(Inspector):
         rows = self._query(_RELATIONS, ([table.schema for table in wanted], [table.name for table in wanted]))
         filled = self._filled([TableId(schema, name) for schema, name, *_ in rows])
         return {
-            wanted[id_]: TableStatus(tuple(columns or ()), id_ not in filled, computed or {})
-            for schema, name, columns, computed in rows
+            wanted[id_]: TableStatus(
+                tuple(columns or ()), id_ not in filled, computed or {}, TableId(*parent) if parent else None
+            )
+            for schema, name, columns, computed, parent in rows
             if (id_ := TableId(schema, name))
         }
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from mainstem.errors import PlanError
 from mainstem.model.plan import ColumnPlan
+from mainstem.model.schema import Column
 from mainstem.model.types import Kind, LogicalType
 from mainstem.native.ops import Op
 
@@ -96,6 +97,21 @@ _BYTES_OPS: dict[Kind, dict[str, Op]] = {
     },
     Kind.GEOMETRY: {"bytea": Op.EWKB_BYTEA, "geometry": Op.EWKB, "geography": Op.EWKB},
 }  # fmt: skip
+
+
+# Texts of numbers that the server reads as something else: 26.5 seconds, a date 20200102, a time 0405.
+_NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.YEAR})
+_OTHERS = frozenset({"bytea", "interval", "date", "time", "timetz", "timestamp", "timestamptz"})
+
+
+def check_meaning(column: Column, wanted: str) -> None:
+    """`PlanError` where the server would take a number for something else."""
+    if column.type.kind in _NUMBERS and base_name(wanted) in _OTHERS:
+        raise PlanError(
+            f"column {column.name} holds {column.type.kind} values, which {wanted} would take for something else",
+            remedy="choose a type of numbers, or text",
+            column=column.name,
+        )
 
 
 def copy_op(column: ColumnPlan) -> Op:
