@@ -48,6 +48,7 @@ _POSTGRES_FAMILIES = {
     **dict.fromkeys(("json", "jsonb"), "json"),
     "bool": "boolean", "bytea": "bytes", "date": "day", "inet": "address", "bpchar": "padded",
 }  # fmt: skip
+_AS_TEXT = {("padded", "text"): "padded", ("address", "text"): "written"}
 _MYSQL_TRIMMED = r"REGEXP_REPLACE(REGEXP_REPLACE({}, '(\\.[0-9]*?)0+$', '\\1'), '\\.$', '')"
 _MYSQL_TEXTS = {
     "number": _MYSQL_TRIMMED.format("CAST({0} + 0 AS CHAR)"),
@@ -79,6 +80,7 @@ _POSTGRES_TEXTS = {
     "json": "CASE WHEN {0} IS NOT NULL THEN 1 END",
     "array": "array_to_string({0}, ',')",
     "address": "host({0})",
+    "written": "CASE WHEN pg_typeof({0}) = 'inet'::regtype THEN abbrev({0}::text::inet) ELSE {0}::text END",
     "padded": "rtrim({0}::text)",
 }
 
@@ -287,7 +289,8 @@ def texts(source: Side, target: Side, columns: tuple[str, str], here: Kept, ther
     elif "json" in (family, other) and not kind:
         family = other = "json"
     elif family != other and not any({family, other} <= alike for alike in _ALIKE):
-        family = other = "padded" if {family, other} == {"padded", "text"} else "text"
+        own = own and "address" not in (family, other)
+        family = other = next((kept for pair, kept in _AS_TEXT.items() if set(pair) == {family, other}), "text")
     return source.text(columns[0], family, own=own), target.text(columns[1], other, own=own)
 
 

@@ -32,9 +32,9 @@ def test_a_value_is_the_same_whatever_type_the_target_keeps_it_in(
     moment = "2020-01-02 03:04:05.6"
     with postgres_connect(postgres_db) as connection:
         connection.execute("CREATE SCHEMA target")
-        connection.execute("CREATE TABLE t (n numeric(8,2), f numeric(8,2), p char(9), m timestamp(1))")
-        connection.execute("CREATE TABLE target.t (n numeric(12,3), f double precision, p text, m timestamp)")
-        connection.execute(f"INSERT INTO t VALUES (1.5, 1.5, 'a', '{moment}')")
-        connection.execute(f"INSERT INTO target.t VALUES (1.5, {value}, 'a', '{moment}')".encode())
+        connection.execute("CREATE TABLE t (n numeric(8,2), f numeric(8,2), p char(9), m timestamp(1), i inet)")
+        connection.execute("CREATE TABLE target.t (n numeric(12,3), f double precision, p text, m timestamp, i text)")
+        connection.execute(f"INSERT INTO t VALUES (1.5, 1.5, 'a', '{moment}', '10.0.0.1')")
+        connection.execute(f"INSERT INTO target.t VALUES (1.5, {value}, 'a', '{moment}', '10.0.0.1')".encode())
     found = list(compare(postgres_db, replace(postgres_db, schema="target")))
     assert [(result.same, result.columns) for result in found] == [(same, () if same else ("f",))]

@@ -11,23 +11,20 @@ from mainstem.model.types import Kind, LogicalType
 
 
 @pytest.mark.parametrize(
-    ("kind", "native", "told"),
+    ("kind", "native"),
     [
-        (Kind.FLOAT, "interval", "would take for something else"),
-        (Kind.INTEGER, "date", "would take for something else"),
-        (Kind.DECIMAL, "time(3) without time zone", "would take for something else"),
-        (Kind.INTEGER, "bytea", "would take for something else"),
-        (Kind.INTEGER, "numeric(12,3)", ""),
-        (Kind.TIME, "interval", ""),
-        (Kind.TEXT, "date", ""),
+        (Kind.FLOAT, "interval"),
+        (Kind.INTEGER, "date"),
+        (Kind.DECIMAL, "time(3) without time zone"),
+        (Kind.INTEGER, "bytea"),
     ],
 )
-def test_numbers_are_not_written_as_what_is_none(kind: Kind, native: str, told: str) -> None:
+def test_numbers_are_not_written_as_what_is_none(kind: Kind, native: str) -> None:
     """PostgreSQL reads 26.5 as an interval of seconds, 20200102 as a date, and 0405 as a time."""
-    try:
+    with pytest.raises(PlanError, match="would take for something else"):
         check_meaning(Column("c", LogicalType(kind), "…"), native)
-    except PlanError as exc:
-        assert told
-        assert told in exc.message
-    else:
-        assert not told
+
+
+def test_other_values_are_written_as_the_server_reads_them() -> None:
+    for kind, native in ((Kind.INTEGER, "numeric(12,3)"), (Kind.TIME, "interval"), (Kind.TEXT, "date")):
+        check_meaning(Column("c", LogicalType(kind), "…"), native)
