@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import pytest
 from tools.twins import send_early
@@ -14,6 +15,7 @@ from tools.workload import Session
 from mainstem import failpoints
 from mainstem.contract.changes import GroupLimits
 from mainstem.engine import streaming
+from mainstem.engine.handover import HandOver
 from mainstem.engine.replication import Replication
 from mainstem.model.ids import STREAM, new_id
 from mainstem.model.run import TableState
@@ -139,3 +141,30 @@ def test_what_another_process_reads_goes_ahead_too(route: Route, passed: dict[st
                 one.run(f"INSERT INTO t {rows(2000, 400)}", "COMMIT")
                 stream.wait_equal()
                 assert (passed[COMMITTED], passed.get(ROLLED_BACK, 0)) == (1, 0)
+
+
+def test_structure_is_not_finished_beside_it(
+    route: Route, passed: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another connection makes the foreign keys, which lock a table that this one has written to."""
+    copy = HandOver.copy
+    parent = "CREATE TABLE parent (id int PRIMARY KEY, u int, v text)"
+    send_early(route.source.settings)
+    route.source.run(
+        parent, "INSERT INTO parent VALUES (1)", "CREATE TABLE child (id int PRIMARY KEY REFERENCES parent)"
+    )
+    route.target.run(parent, "INSERT INTO parent VALUES (1)")
+    with two(route) as (one, other), following(route) as stream:
+
+        def copied(*arguments: Any) -> Any:
+            done = copy(*arguments)
+            one.run("BEGIN", f"INSERT INTO parent {rows(10, 2000)}")
+            return done
+
+        monkeypatch.setattr(HandOver, "copy", copied)
+        with stream.running():
+            wait_until(lambda: passed.get("ahead.applied", 0) > 0)
+            other.run("INSERT INTO child VALUES (1)")
+            stream.wait_rows("SELECT count(*) FROM pg_constraint WHERE contype = 'f'", [(1,)])
+            one.run("COMMIT")
+            stream.wait_equal()

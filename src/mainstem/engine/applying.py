@@ -85,6 +85,11 @@ class Applying:
         self.applier.interrupt()
         self._ahead.interrupt()
 
+    def by_itself(self, work: Callable[[], None]) -> None:
+        """Between two transactions, do what others' connections do: none of ours may keep a table from them."""
+        self._ahead.give_up("other connections change the target's structure")
+        work()
+
     def _wait_while_paused(self) -> None:
         if self.site.control.paused:
             self._ahead.give_up("the stream is paused")

@@ -163,7 +163,7 @@ class Session:
         for position in {table.since for table in tables if table.since}:
             self.milestones.watch(position)
         for position, work in self.later:
-            self.milestones.add(position, work)
+            self.milestones.add(position, partial(writer.by_itself, work))
         positions = {table.until for table in tables if table.state is TableState.CATCHING_UP and table.until}
         for position in positions:
 
