@@ -173,6 +173,8 @@ class StreamBook(AbstractContextManager["StreamBook"], Protocol):
         """Set every counter (identity, serial, AUTO_INCREMENT) of the tables past the highest value in use.
 
         Returns the names of what was set, with the values: part of a cut-over.
+
+        Raises `LockedError` when somebody keeps a table locked for some seconds.
         """
         ...
 

@@ -15,7 +15,7 @@ from mainstem.engine.lag import Lag
 from mainstem.engine.planner import sequences
 from mainstem.engine.segments import Operations
 from mainstem.engine.standing import ACTIVE, Milestones, Orders, Standing
-from mainstem.errors import MainstemError
+from mainstem.errors import LockedError, MainstemError
 from mainstem.model.cutover import CutoverReport, TableCount
 from mainstem.model.names import TableId
 from mainstem.model.run import RunOptions
@@ -60,10 +60,14 @@ class Cutover:
         if not quiet:
             return self._report(waited_s)
         followed = [table for table in tables if table.state in ACTIVE]
-        with self.applies.book(self.stream_id) as book:
-            self._check_letters(sum(book.count_letters().values()))
-            counters = [*book.advance_counters(followed), *self._set_sequences(followed, deadline)]
-        counts = tuple(self._counts(followed))
+        try:
+            with self.applies.book(self.stream_id) as book:
+                self._check_letters(sum(book.count_letters().values()))
+                counters = [*book.advance_counters(followed), *self._set_sequences(followed, deadline)]
+            counts = tuple(self._counts(followed))
+        except LockedError as exc:
+            self._problems.append(f"somebody has a table locked: {exc.message}; try again when that is over")
+            return self._report(waited_s)
         end = self.changes.end_position()
         if not self._reach(end, max(deadline, time.monotonic() + quiet_s)) or self.lag.events != events:
             self._problems.append("the source was written to while rows were counted; stop its writers and try again")

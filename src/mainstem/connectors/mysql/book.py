@@ -26,6 +26,8 @@ _DIALECT = MysqlDialect()
 _NO_TABLE, _DUPLICATE = 1146, 1062
 _COUNTER_MARGIN = 1000
 _SPARE_SHARE = 10
+COUNTER_WAIT_S = 5
+"""For so long somebody's lock of a table keeps its counters from being set, and others who come to it wait."""
 """Of the numbers that a type has left, the margin is this part at most."""
 _COUNTER = (
     "SELECT column_name, column_type FROM information_schema.columns WHERE table_schema = {0} AND table_name = {1}"
@@ -128,6 +130,8 @@ class MysqlStreamBook:
         Returns ``table.column = next value`` of what was set.
         """
         told = []
+        with client.translating():
+            client.query(self._connection, f"SET SESSION lock_wait_timeout = {COUNTER_WAIT_S}")
         for table in tables:
             target = table.plan.target
             schema = self._connection.escape(target.schema) if target.schema else "DATABASE()"

@@ -82,6 +82,8 @@ FROM {SCHEMA}.stream WHERE stream_id = %s
 """
 
 Connection = psycopg.Connection[Any]
+COUNTER_WAIT_S = 5
+"""For so long somebody's lock of a table keeps its counters from being set."""
 
 
 def save_table(connection: Connection, stream_id: str, table: StreamTable) -> None:
@@ -302,6 +304,7 @@ class PostgresBook:
     def advance_counters(self, tables: Sequence[StreamTable]) -> list[str]:
         """Set the counters of the tables past the highest value in use."""
         with translating(), self._connection.transaction():
+            self._connection.execute(f"SET LOCAL lock_timeout = '{COUNTER_WAIT_S}s'")
             return advance(self._connection, [table.plan.target for table in tables])
 
     def drop(self) -> None:
