@@ -103,24 +103,35 @@ class Applying:
             self._foresee(first, batch.number)
             return
         self._ahead.look(batch.frames)
-        attempt = 1
+        attempt, told, before = 1, "", (self._idle, self._number)
         while True:
             try:
                 self._apply(batch)
             except TransientError as exc:
-                in_pieces = self._pieces
+                in_pieces, locked = self._pieces, isinstance(exc, LockedError)
                 self.transaction.rollback()
+                self._idle, self._number = before
                 self._ahead.give_up(str(exc))
-                if in_pieces or attempt == MAX_ATTEMPTS:
+                if in_pieces or (attempt == MAX_ATTEMPTS and not locked):
                     raise
-                self.site.tracker.say(f"{exc}; trying again", level=Level.WARN, part="target", code=exc.code)
+                if str(exc) != told or not locked:
+                    told = str(exc)
+                    self.site.tracker.say(f"{told}; trying again", level=Level.WARN, part="target", code=exc.code)
                 self.site.control.sleep(RETRY_DELAY_S * attempt)
-                attempt += 1
+                attempt += not locked
+                if locked:
+                    self._meanwhile()
             except _OnceMoreError as exc:
                 if self._pieces:
                     raise ReadAgainError(str(exc)) from None
             else:
                 break
+
+    def _meanwhile(self) -> None:
+        """What is locked may be locked for long: a pause, and what users ask for, is not to wait that long."""
+        self._wait_while_paused()
+        for work in self.site.orders.take():
+            work(self)
 
     def _foresee(self, group: ChangeGroup, number: int) -> None:
         """Of a transaction that is told ahead of its end; it stands by itself in the target."""

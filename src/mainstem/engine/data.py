@@ -24,7 +24,7 @@ from mainstem.engine.reader import Reader
 from mainstem.engine.retry import Backoff, worth_waiting
 from mainstem.engine.work import WorkQueue
 from mainstem.engine.writer import Writer
-from mainstem.errors import AccountingError, CancelledError, MainstemError, RowError
+from mainstem.errors import AccountingError, CancelledError, LockedError, MainstemError, RowError
 from mainstem.model.event import Level
 from mainstem.model.plan import MigrationPlan, ReportItem, Severity, TablePlan
 from mainstem.model.run import DeniedPolicy, RunState, TableState
@@ -215,8 +215,16 @@ class DataPhase:
 
 
 def wait_after(error: MainstemError, backoff: Backoff, control: RunControl, tracker: Tracker) -> None:
-    """Wait before the next try. Raises the error when waiting cannot mend it, or was tried for long enough."""
+    """Wait before the next try. Raises the error when waiting cannot mend it, or was tried for long enough.
+
+    Whoever has something locked is told of once, and waited for as long as that takes.
+    """
     backoff.advanced(tracker.done())
+    if isinstance(error, LockedError):
+        if backoff.is_news(str(error)):
+            tracker.say(f"{error}; trying again until then", level=Level.WARN, code=error.code)
+        control.sleep(backoff.patience())
+        return
     delay = backoff.delay() if worth_waiting(error) else None
     if delay is None:
         raise error

@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 
 from mainstem import failpoints
 from mainstem.contract.changes import ChangeSource
@@ -36,7 +35,7 @@ from mainstem.engine.progress import now_us
 from mainstem.engine.retry import worth_waiting
 from mainstem.engine.site import ReadAgainError
 from mainstem.engine.standing import ACTIVE, Standing
-from mainstem.errors import CancelledError, MainstemError, PlanError, TakenOverError
+from mainstem.errors import CancelledError, LockedError, MainstemError, PlanError, TakenOverError, TransientError
 from mainstem.model.change import SchemaChangeKind
 from mainstem.model.event import Level
 from mainstem.model.names import TableId
@@ -44,6 +43,7 @@ from mainstem.model.plan import MigrationPlan
 from mainstem.model.run import SchemaPolicy, SnapshotPolicy, TableSelection, TableState, WriteMode
 from mainstem.model.stream import SchemaRecord, StreamTable
 
+LOCKED_DELAY_S = 1.0
 NEW_REMEDY = "mend the cause, then start the stream again"
 _NOTE = "hold:"  # a note of the ledger: the position from which the stream is to be read again
 
@@ -172,7 +172,7 @@ class Copier:
         begun = False
         try:
             if not ledger.known_plan():
-                self._begin(tables, ledger, writer, standing)
+                self._begin_unlocked(tables, ledger, writer, standing)
             begun = True
             self._copy(ledger, writer, standing)
         except CancelledError:
@@ -193,6 +193,22 @@ class Copier:
             self._hold = ""
             if not alone:
                 self._requests.add_alone(tables)
+
+    def _begin_unlocked(self, tables: list[TableId], ledger: Ledger, writer: Applying, standing: Standing) -> None:
+        """The same, once nobody has locked what is asked about: others, or the stream's own transaction meanwhile."""
+        told = ""
+        while True:
+            try:
+                self._begin(tables, ledger, writer, standing)
+                return
+            except LockedError as exc:
+                if ledger.known_plan():
+                    ledger.finish(keep=False)
+                if str(exc) != told:
+                    told = str(exc)
+                    self._tracker.say(f"{exc}; a copy waits for that", level=Level.WARN, code=exc.code)
+                if self._over.wait(LOCKED_DELAY_S):
+                    raise CancelledError("the connection is over") from None
 
     def _begin(self, tables: Sequence[TableId], ledger: Ledger, writer: Applying, standing: Standing) -> None:
         """Plan, mark the tables as being copied, empty them, and hold the log from here on."""
@@ -230,7 +246,18 @@ class Copier:
             if source in now:
                 statements, self._to_do[source] = writer.evolution.to_columns(table, now[source])
                 for statement in statements:
-                    self._order(writer, partial(writer.transaction.run_statement, statement))
+                    self._alter(writer, statement)
+
+    def _alter(self, writer: Applying, statement: str) -> None:
+        passing: list[TransientError] = []
+
+        def work() -> None:
+            error = writer.transaction.alone(lambda: writer.applier.alter([statement]))
+            passing.extend([error] if isinstance(error, TransientError) else ())
+
+        self._order(writer, work)
+        if passing:
+            raise passing[0]
 
     def _plan(
         self, tables: Sequence[TableId], known: Mapping[TableId, StreamTable], standing: Standing

@@ -19,7 +19,7 @@ class Backoff:
 
     def __init__(self, total_s: float, *, first: float = 0.25, longest: float = 10.0) -> None:
         self._total_s, self._first, self._longest = total_s, first, longest
-        self._most = 0
+        self._most, self._told = 0, ""
         self.reset()
 
     def reset(self) -> None:
@@ -40,3 +40,14 @@ class Backoff:
         self._left -= delay
         self._next *= 2
         return delay
+
+    def patience(self) -> float:
+        """The next delay while somebody has something locked, which ends by itself: nothing of the total is used."""
+        delay = min(self._next, self._longest)
+        self._next *= 2
+        return delay
+
+    def is_news(self, told: str) -> bool:
+        """Whether that is another thing than the last that was asked about."""
+        last, self._told = self._told, told
+        return told != last

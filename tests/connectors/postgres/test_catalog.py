@@ -228,7 +228,7 @@ def test_who_has_locked_a_table_is_named_and_one_that_is_not_asked_about_is_not_
         b"CREATE TABLE one PARTITION OF parts FOR VALUES IN (1); CREATE TABLE held (id integer)"
     )
     with sql.transaction():
-        sql.execute(b"LOCK TABLE held, one")
+        sql.execute(b"SET application_name = 'somebody'; LOCK TABLE held, one")
         assert [table.id.name for table in catalog(database, "free").tables] == ["free"]
         with pytest.raises(TransientError, match=r"locked public\.held \(process \d+\)") as caught:
             catalog(database, "held")

@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 
 from mainstem import failpoints
-from mainstem.connectors.postgres import book
+from mainstem.connectors.postgres import book, holders
 from mainstem.connectors.postgres.client import cancel, connect, row_error, translate_error, translating
 from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.fence import in_the_way
@@ -27,7 +27,7 @@ from mainstem.connectors.postgres.segment import RefusedError, Segments
 from mainstem.connectors.postgres.shape import ForeignKey, read_foreign_keys, read_shape
 from mainstem.connectors.postgres.work import TargetTable, Work
 from mainstem.contract.apply import Applied
-from mainstem.errors import CancelledError, ConflictError, MainstemError, StatementError, TransientError
+from mainstem.errors import CancelledError, ConflictError, LockedError, MainstemError, StatementError, TransientError
 from mainstem.model.change import RowChanges, Truncate
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
@@ -306,11 +306,22 @@ class PostgresApplier:
         try:
             with self._translated():
                 yield
-        except BaseException:
+        except BaseException as exc:
             self._undo()
+            named = self._named(exc) if isinstance(exc, LockedError) else exc
             if self._altered:
                 self._forget()
+            if named is not exc:
+                raise named from exc
             raise
+
+    def _named(self, error: LockedError) -> LockedError:
+        """The error, with who has a table of the stream; but for what two of our own do with each other."""
+        if not (self._is_ahead or self._shared.beside):
+            names = [table.statements.shape.name for table in self._tables.values()]
+            with suppress(psycopg.Error):
+                return holders.named(self._connection, error, names)
+        return error
 
     def _mark(self) -> None:
         """A savepoint in place of the last one. The last one is released only now: its work may be undone no more."""

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from mainstem.connectors.postgres import catalog as pg_catalog
-from mainstem.connectors.postgres import client, preflight, rights
+from mainstem.connectors.postgres import client, holders, preflight, rights
 from mainstem.connectors.postgres.apply_checks import may_switch
 from mainstem.connectors.postgres.config import (
     BOOTSTRAP_DATABASE,
@@ -82,15 +82,6 @@ LOCK_WAIT_S = 10
 """For so long a question waits for somebody's lock. Without a limit a stream's writer would stand still for good
 behind an ALTER TABLE that waits for a transaction of that stream."""
 _READS, _AGAIN_S = 10, 0.1
-
-_LOCKED = (
-    "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), l.pid FROM pg_catalog.pg_locks l"
-    " JOIN pg_catalog.pg_database d ON d.oid = l.database AND d.datname = pg_catalog.current_database()"
-    " JOIN pg_catalog.pg_class c ON c.oid = l.relation JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-    " WHERE l.mode = 'AccessExclusiveLock' AND c.relkind IN ('r', 'p', 'v', 'm')"
-    " AND n.nspname NOT IN ('pg_catalog', 'pg_toast')"
-    " ORDER BY l.granted DESC, n.nspname, c.relname LIMIT 3"
-)
 
 
 class PostgresInspector(Inspector):
@@ -177,23 +168,13 @@ class PostgresInspector(Inspector):
                 with client.translating():
                     return pg_catalog.read_catalog(self._connection, [*meant, *dict.fromkeys(named)], tables)
             except LockedError as exc:
-                raise self._kept_from(exc) from exc
+                with client.translating():
+                    raise holders.named(self._connection, exc) from exc
             except TransientError:  # or a deadlock with them
                 if not again:
                     raise
                 time.sleep(_AGAIN_S)
         raise AssertionError("not reached")
-
-    def _kept_from(self, error: LockedError) -> LockedError:
-        """The error, with who has locked all of a table that was asked about."""
-        locked = self._query(_LOCKED)
-        if not locked:
-            return error
-        told = ", ".join(f"{table} (process {pid})" for table, pid in locked)
-        return LockedError(
-            f"another session has locked {told}, so that the structure cannot be read",
-            remedy=f"wait until it is done, or end it: SELECT pg_terminate_backend({locked[0][1]})",
-        )
 
     def _meant(self, schemas: Sequence[str]) -> list[str]:
         """The schemas by name; the connection's own stands first, as it is what a name without schema means."""

@@ -50,6 +50,7 @@ LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attn
 WHERE a.attrelid = ANY(%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 """
 _ANSWER_S = 15.0
+LOCK_WAIT_S = 10
 _FILTERS = 150_000  # from here on a publication can leave out rows
 _FILTERED = (
     "SELECT r.prrelid FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid"
@@ -115,7 +116,7 @@ class Side:
         if self._connection is None or self._connection.closed:
             self._connection = connect(self._settings)
             with translating():
-                self._connection.execute("SET search_path = ''")
+                self._connection.execute(f"SET search_path = ''; SET lock_timeout = '{LOCK_WAIT_S}s'".encode())
         return self._connection
 
     @contextmanager
