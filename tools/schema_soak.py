@@ -194,8 +194,8 @@ class Round:
             if verdict.state is State.COPIED:
                 since = now
             if verdict.state is State.WRONG or now > since + _SOON_S or now > begun + _DEADLINE_S:
-                if noted and verdict.differs and (why := self._judge.noted(name)):
-                    return Verdict(State.WAITS, why)
+                if noted and verdict.differs and (waits := self._judge.noted(name)):
+                    return waits
                 raise Wrong(f"{name} {verdict.state.value}: {verdict.why}")
             self._go_on()
             time.sleep(0.3)

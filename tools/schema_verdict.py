@@ -22,7 +22,7 @@ from mainstem.model.stream import SchemaRecord, StreamTable
 _COPIED = (TableState.PENDING, TableState.COPYING, TableState.CATCHING_UP)
 _WAITS = (TableState.PAUSED, TableState.FAILED)
 _RUN = re.compile(r"run: (ALTER TABLE .*?)(?:; |$)")
-_RUN_ALL = re.compile(rf"{RUN}(.*?)(?:; (?=column )|$)", re.DOTALL)
+_RUN_ALL = re.compile(rf"{RUN}(.*?)(?:; (?=column |then )|$)", re.DOTALL)
 
 
 class State(Enum):
@@ -95,10 +95,10 @@ class Judge:
             return Verdict(State.EQUAL)
         return Verdict(State.COMES, f"differs: {differing}", differs=True)
 
-    def noted(self, name: str) -> str:
-        """Why a table that streams is to be copied anew: partitions went away with their rows."""
+    def noted(self, name: str) -> Verdict | None:
+        """Why a table that streams is to be copied anew, if the book says so: partitions went with their rows, say."""
         told = [line.detail for line in self.lines() if line.table.name == name and line.outcome == IGNORED]
-        return next((detail for detail in told if RESYNC in detail), "")
+        return next((Verdict(State.WAITS, why, _asked(why)) for why in reversed(told) if RESYNC in why), None)
 
     def _book(self) -> StreamBook:
         applies = Registry.installed().find(self._ends.target.type).applies

@@ -18,6 +18,7 @@ from dataclasses import replace
 from mainstem import failpoints
 from mainstem.contract.changes import ChangeSource
 from mainstem.contract.target import Ledger
+from mainstem.ddl.evolution import RUN
 from mainstem.ddl.selection import matches
 from mainstem.engine.anchors import altered
 from mainstem.engine.applying import Applying
@@ -25,7 +26,7 @@ from mainstem.engine.asked import Asked
 from mainstem.engine.control import Interrupts
 from mainstem.engine.denied import only
 from mainstem.engine.endpoint import Endpoint
-from mainstem.engine.evolution import PAUSED, RESYNC_REMEDY
+from mainstem.engine.evolution import IGNORED, PAUSED, RESYNC, RESYNC_REMEDY
 from mainstem.engine.handover import WAITING, HandOver, plan_options, stream_tables, to_copy
 from mainstem.engine.means import Means
 from mainstem.engine.planjson import plan_from_json, plan_to_json
@@ -297,6 +298,7 @@ class Copier:
             copied = [self._told(table) for table in copied if there[table.source].state in WAITING]
             failpoints.hit("resync.copied")
             self._handover.finish(standing.origin, ledger, forget=False)
+            self._tell_undone(copied, writer, standing)
             self._order(writer, lambda: self._rewind(copied, writer, standing))
         else:  # the stream was read again already
             self._handover.finish(standing.origin, ledger)
@@ -307,6 +309,19 @@ class Copier:
         if table.state is not TableState.FAILED:
             return table
         return replace(table, error="; ".join([table.error, *self._to_do.get(table.source, ())]))
+
+    def _tell_undone(self, copied: Sequence[StreamTable], writer: Applying, standing: Standing) -> None:
+        """Of tables that were copied though columns of the target have other types than they should have by now."""
+        for table in copied:
+            undone = [said for said in self._to_do.get(table.source, ()) if RUN in said]
+            if not undone or table.state is TableState.FAILED:
+                continue
+            detail = f"copied anew as the target's types are: {'; '.join(undone)}; then {RESYNC}"
+            line = SchemaRecord(table.source, "resync", standing.checkpoint.position, IGNORED, detail, now_us())
+            self._order(writer, partial(writer.transaction.alone, partial(writer.applier.record, line)))
+            self._tracker.say(
+                f"{table.source}: {detail}", level=Level.WARN, part="target", table=str(table.source)
+            )  # fmt: skip
 
     def _rewind(self, copied: Sequence[StreamTable], writer: Applying, standing: Standing) -> None:
         """In one transaction: where each table goes on, and the stream from the hold."""
