@@ -133,3 +133,22 @@ def test_a_stream_whose_book_is_refused_leaves_nothing_at_its_source(
         assert stream.replication().run().error_code == StatementError.code
         left = "SELECT slot_name FROM pg_replication_slots WHERE database = current_database()"
         assert route.source.run(left) == []
+
+
+@pytest.mark.parametrize("route", CROSSING, indirect=True, ids="-".join)
+def test_a_table_that_is_dropped_while_a_stream_begins_hinders_no_other(
+    route: Route, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hit, dropping = failpoints.hit, ["DROP TABLE gone"]
+
+    def drop(point: str) -> None:
+        if point == "handover.planned" and dropping:
+            route.source.run(dropping.pop())
+        hit(point)
+
+    monkeypatch.setattr(failpoints, "hit", drop)
+    route.source.run("CREATE TABLE a (id BIGINT PRIMARY KEY)", "CREATE TABLE gone (id BIGINT PRIMARY KEY)")
+    with following(route) as stream, stream.running() as replication:
+        wait_until(lambda: replication.progress().stage == "streaming", stream.said)
+        route.source.run("INSERT INTO a VALUES (1)")
+        wait_until(lambda: route.target.run("SELECT id FROM a") == [(1,)], stream.said)

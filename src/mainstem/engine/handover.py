@@ -22,7 +22,7 @@ from mainstem.engine.planjson import plan_from_json, plan_to_json
 from mainstem.engine.planner import Planned, look
 from mainstem.engine.present import present_columns, shape
 from mainstem.engine.retry import worth_waiting
-from mainstem.errors import InvalidError, MainstemError, TakenOverError
+from mainstem.errors import InvalidError, MainstemError, NotFoundError, TakenOverError
 from mainstem.model.event import Level
 from mainstem.model.names import TableId
 from mainstem.model.plan import MigrationPlan, Phase, ReportItem, Severity, TablePlan
@@ -31,6 +31,7 @@ from mainstem.model.schema import Column
 from mainstem.model.stream import Checkpoint, StoredStream, StreamTable
 
 FOLLOWED = "followed_from_now"
+_PLANS = 3  # tables may be dropped meanwhile
 _OPENING = "opening"
 _NONE: Mapping[TableId, StreamTable] = MappingProxyType({})
 WAITING = (TableState.PENDING, TableState.COPYING)
@@ -134,14 +135,27 @@ class HandOver:
     def begin(self, stream_id: str, book: StreamBook, ledger: Ledger) -> StoredStream:
         """Plan, have the log kept, write both down. Nothing of the target is touched but our own tables.
 
-        What a start that got no further has left is not gone on with: nothing was copied yet.
+        What a start that got no further has left is not gone on with: nothing was copied yet. Tables that are dropped
+        between plan and log are planned without, where nobody has named them.
         """
         self._stage("planning")
         options = plan_options(self._means.options)
+        for again in reversed(range(_PLANS)):
+            try:
+                stored = self._begun(stream_id, ledger, options)
+                break
+            except NotFoundError:
+                if options.tables or not again:
+                    raise
+        failpoints.hit("handover.opened")
+        self._create(book, stored)
+        failpoints.hit("handover.created")
+        return stored
+
+    def _begun(self, stream_id: str, ledger: Ledger, options: RunOptions) -> StoredStream:
         planned = look(self._source, self._means.end, options)
         self._means.control.check_stopped()
         copied = to_copy(planned, options)
-        self._tell(planned, copied, options)
         tables = stream_tables(planned, copied, self._source)
         if ledger.known_plan():
             ledger.finish(keep=False)
@@ -150,11 +164,8 @@ class HandOver:
         ledger.note(_OPENING)  # who was taken over meanwhile ends here: what the next one has kept is left alone
         names = [table.source for table in tables]
         origin, position = self._changes.open(stream_id, names, "", options.changes.position)
-        failpoints.hit("handover.opened")
-        stored = StoredStream(origin, Checkpoint(position), tables)
-        self._create(book, stored)
-        failpoints.hit("handover.created")
-        return stored
+        self._tell(planned, copied, options)
+        return StoredStream(origin, Checkpoint(position), tables)
 
     def _create(self, book: StreamBook, stored: StoredStream) -> None:
         """Write the stream down; where that is refused, nobody would know what the source keeps for it."""
