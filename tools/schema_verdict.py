@@ -133,9 +133,8 @@ def _sums(source: Side, target: Side, table: StreamTable) -> Iterator[object]:
             yield f"column {column.source} of {sorted(here)} is {column.target} of {sorted(there)}"
             return
         kept, other = here[column.source], there[column.target]
-        pairs.append(
-            (f"{column.source} {kept} {other}", *texts(source, target, (column.source, column.target), kept, other))
-        )
+        pair = texts(source, target, (column.source, column.target), kept, other)
+        pairs.append((f"{column.source}: {kept.native} as {other.native}", *pair))
     whole = source.sum(name, [own for _, own, _ in pairs]), target.sum(into, [other for _, _, other in pairs])
     if whole[0] != whole[1]:
         yield whole
