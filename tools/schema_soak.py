@@ -24,7 +24,7 @@ from random import Random
 from tools.kill_matrix import points
 from tools.schema_verdict import Judge, State, Verdict
 from tools.schema_work import QUIET, Had, SchemaWork, reached
-from tools.streamprocess import CDC, Job, StreamProcess
+from tools.streamprocess import ASKED, CDC, Job, StreamProcess
 from tools.twins import ROUTES, Twins, twins
 from tools.workload import MYSQL, POSTGRES, REFUSED, Session
 
@@ -33,7 +33,6 @@ from mainstem.testing import servers
 
 _DEADLINE_S, _SOON_S = 120.0, 30.0
 _ATTEMPTS, _MOST_REFUSALS = 4, 9
-_BEGUN = ("copied anew", "cannot be copied", "tables are copied", "planned", "snapshot with")
 _SETTLED = (State.EQUAL, State.WAITS, State.NOT_ADDED)
 _MEND = re.compile(r"ALTER TABLE \S+ REPLICA IDENTITY FULL")  # of what the stream says of a table without a key
 
@@ -161,13 +160,13 @@ class Round:
                 self._obey(name, self.waits[name], attempt)
             self._stop()
             self._start(*again)
-            self._wait(self._has_begun, f"a new copy of {again} begins", _SOON_S)
+            self._wait(self._has_begun, f"a new copy of {again} begins", _DEADLINE_S)
         for line in self._judge.lines():
             self.work.note(f"ledger {line.table.name}: {line.change[:150]!r} {line.outcome}: {line.detail}")
 
     def _has_begun(self) -> bool:
-        log = self._job.log.read_text().rsplit('"ended"', 1)[-1]
-        return any(said in log for said in _BEGUN)
+        told = self._job.log.read_text().rsplit('"ended"', 1)[-1]
+        return f'"{ASKED}"' in told and not self._judge.asked()
 
     def _look(self, unseen: Collection[str], attempt: int) -> dict[str, Verdict]:
         """Every table is equal in the end, or returned with why it waits."""

@@ -15,7 +15,9 @@ from tools.twins import Twins
 from mainstem.contract.apply import StreamBook
 from mainstem.contract.registry import Registry
 from mainstem.ddl.evolution import RUN
+from mainstem.engine.asked import Asked, asked_id
 from mainstem.engine.evolution import IGNORED, PAUSED, RESYNC
+from mainstem.model.names import TableId
 from mainstem.model.run import TableState
 from mainstem.model.stream import SchemaRecord, StreamTable
 
@@ -67,6 +69,13 @@ class Judge:
         """The book of schema changes."""
         with self._book() as book:
             return list(book.changes(10_000))
+
+    def asked(self) -> list[TableId]:
+        """Tables whose new copy was asked for and has not begun."""
+        make = Registry.installed().find(self._ends.target.type).target
+        if make is None:
+            raise ValueError("the target takes nothing")
+        return Asked(lambda: make(self._ends.target, CDC).ledger(asked_id(self._stream_id))).tables()
 
     def at_rest(self) -> bool:
         """Whether nothing is copied."""

@@ -35,6 +35,7 @@ _LOADED = [
     "mainstem.bootstrap", "mainstem.engine.replication", "mainstem.connectors.mysql", "mainstem.connectors.postgres",
     "mainstem.connectors.mysql.client", "mainstem.connectors.postgres.client", "tools.streamprocess",
 ]  # fmt: skip
+ASKED = "asked"  # a line of the log: new copies were asked for
 CDC = RunOptions(mode=Mode.CDC, retry_seconds=5.0, reporting_interval_s=0)
 
 
@@ -85,6 +86,7 @@ def work(job: Job) -> None:
                 with suppress(ConflictError):  # it does not stream yet
                     replication.resync(job.anew)
                     asked = True
+                    log.write(json.dumps({ASKED: job.anew}) + "\n")
             thread.join(0.1)
         progress = outcome[0] if outcome else None
         ended = {"state": "DIED"} if progress is None else {

@@ -308,6 +308,20 @@ def test_an_identity_goes_on_from_its_own_counter_and_other_ways_to_count_are_to
     assert [told in message for message in found] == [True] * bool(told)
 
 
+def test_a_default_that_is_longer_than_its_column_is_left_out() -> None:
+    """PostgreSQL looks at it when a row gets it, MySQL when the table is made."""
+    short = LogicalType(Kind.TEXT, length=3)
+    columns = tuple(
+        Column(text, short, "varchar(3)", default=Default(DefaultKind.LITERAL, text, f"'{text}'"))
+        for text in ("abc", "abcd")
+    )
+    made = plan(replace(POSTGRES, columns=(*POSTGRES.columns, *columns)), MYSQL8, PostgresDialect())
+    sql = " ".join(item.sql for item in made.phase(Phase.TABLES))
+    assert "`abc` varchar(3) DEFAULT 'abc'" in sql
+    assert "DEFAULT 'abcd'" not in sql
+    assert ("default_left_out", "shop.t.abcd") in {(item.code, item.object) for item in made.report}
+
+
 def test_mysql_before_8_takes_no_expressions_and_no_checks() -> None:
     made = plan(POSTGRES, MYSQL57, PostgresDialect())
     assert {item.code for item in made.report} >= {"default_left_out", "check_left_out", "collation_pads"}

@@ -179,6 +179,8 @@ def _default(making: Making, column: Column, default: Default, sql: str) -> str:
 def _literal(making: Making, type_: LogicalType, text: str, sql: str) -> str:
     if not making.own and type_.kind in _DATES and not _DATE.fullmatch(text.removesuffix("+00")):
         raise PlanError("there is no such date here")
+    if type_.kind is Kind.TEXT and type_.length is not None and len(text) > type_.length:  # PostgreSQL looks at use
+        raise PlanError(f"the column takes {type_.length} characters, and the default has more")
     made = literal(text, type_, sql)
     if base_name(sql) in LARGE and not making.traits.text_defaults:
         if not making.traits.expression_defaults:
