@@ -13,7 +13,7 @@ from mainstem.ddl.narrowing import widens
 from mainstem.model.names import TableId
 from mainstem.model.plan import ColumnPlan, TablePlan
 from mainstem.model.run import TableSelection
-from mainstem.model.schema import Column, Default, DefaultKind, Generated
+from mainstem.model.schema import Column, Default, DefaultKind, Generated, Table
 from mainstem.model.types import Kind, LogicalType
 
 INT, BIG = LogicalType(Kind.INTEGER, bits=32), LogicalType(Kind.INTEGER, bits=64)
@@ -76,6 +76,18 @@ def followed(*columns: Column, selection: TableSelection | None = None, own: Col
     there, layout = (THERE, LAYOUT) if own is None else ({**THERE, own.name: own}, (*LAYOUT, own))
     shape = Shape(PLAN, layout, selection or TableSelection("t"), there)
     return follow(shape, columns, MysqlTargetDialect(), PostgresDialect(), {})
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [(("id",), []), ((), ['table t.t has no key: run on the target: ALTER TABLE "t"."t" ADD PRIMARY KEY ("id")'])],
+)
+def test_a_new_copy_tells_of_a_key_that_the_target_lacks(key: tuple[str, ...], told: list[str]) -> None:
+    """The first one made the table, and its key was refused: an index of another table had the name."""
+    own = Table(PLAN.target, tuple(THERE.values()), key)
+    shape = Shape(PLAN, LAYOUT, TableSelection("t"), THERE, own)
+    change = follow(shape, LAYOUT, MysqlTargetDialect(), PostgresDialect(), {}, anew=True)
+    assert (change.statements, change.obstacles) == ([], told)
 
 
 def default(value: str, kind: DefaultKind = DefaultKind.LITERAL) -> Default:

@@ -123,7 +123,19 @@ def follow(
         if name in old and name in layout.names and _formula(old[name]) != _formula(new[name]):
             _recomputed(shape, new[name], layout, target, change)
     change.plan = _plan(shape, layout, widened)
+    if anew:
+        _obstacle_of_key(shape, change.plan, target, change)
     return change
+
+
+def _obstacle_of_key(shape: Shape, plan: TablePlan, target: TargetDialect, change: Change) -> None:
+    """The target's table has no key, though it should: what was to make it was refused at the first copy."""
+    own = shape.own
+    if own is None or not plan.keyed or own.primary_key or any(index.unique for index in own.indexes):
+        return
+    names = [plan.columns[number].target for number in plan.identity]
+    sql = f"ALTER TABLE {target.qualified(plan.target)} ADD PRIMARY KEY ({', '.join(map(target.quote, names))})"
+    change.obstacles.append(f"table {plan.target} has no key: {RUN}{sql}")
 
 
 def _formula(column: Column) -> str:

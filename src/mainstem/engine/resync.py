@@ -312,12 +312,12 @@ class Copier:
         return replace(table, error="; ".join([table.error, *self._to_do.get(table.source, ())]))
 
     def _tell_undone(self, copied: Sequence[StreamTable], writer: Applying, standing: Standing) -> None:
-        """Of tables that were copied though columns of the target have other types than they should have by now."""
+        """Of tables that were copied though the target's are not what they should be by now."""
         for table in copied:
             undone = [said for said in self._to_do.get(table.source, ()) if RUN in said]
             if not undone or table.state is TableState.FAILED:
                 continue
-            detail = f"copied anew as the target's types are: {'; '.join(undone)}; then {RESYNC}"
+            detail = f"copied anew into the target's table as it is: {'; '.join(undone)}; then {RESYNC}"
             line = SchemaRecord(table.source, "resync", standing.checkpoint.position, IGNORED, detail, now_us())
             self._order(writer, partial(writer.transaction.alone, partial(writer.applier.record, line)))
             self._tracker.say(

@@ -45,6 +45,7 @@ _MEANING = {
     "57014": "the statement was cancelled, or took longer than statement_timeout allows",
 }
 _REMEDY = {
+    "42P07": "rename or drop what has this name: a table, or another table's key or index",
     "42501": "grant the user this right",
     "42704": "create it, or install the extension that has it",
     "53400": "raise this limit of the server's settings, or free some of it (SELECT * FROM pg_replication_slots)",
