@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tools.compare import Side, connection, side, texts
-from tools.schema_work import Had
+from tools.schema_work import Had, columns_of
 from tools.streamprocess import CDC
 from tools.twins import Twins
+from tools.workload import Session
 
 from mainstem.contract.apply import StreamBook
 from mainstem.contract.registry import Registry
@@ -99,7 +100,7 @@ class Judge:
         }
         if lacking:
             return Verdict(State.COMES, f"streams without {lacking}")
-        differing = list(self._differing(table))
+        differing = list(self._differing(table)) or list(self._keyless(table))
         if not differing:
             return Verdict(State.EQUAL)
         return Verdict(State.COMES, f"differs: {differing}", differs=True)
@@ -118,6 +119,12 @@ class Judge:
     def _unknown(self, name: str) -> Verdict:
         told = [line.detail for line in self.lines() if line.table.name == name and line.outcome == PAUSED]
         return Verdict(State.NOT_ADDED, told[-1]) if told else Verdict(State.COMES, "the stream does not have it")
+
+    def _keyless(self, table: StreamTable) -> Iterator[object]:
+        with Session(self._ends.target) as session:
+            columns = columns_of(session, table.plan.target.name)
+        if table.plan.keyed and not any(column.key for column in columns):
+            yield "the target's has no key"
 
     def _differing(self, table: StreamTable) -> Iterator[object]:
         with connection(self._ends.source) as here, connection(self._ends.target) as there:

@@ -124,8 +124,7 @@ class SchemaWork:
 
     def columns(self, table: str) -> list[Had]:
         """Those of a table, in its order; none where there is no such table."""
-        rows = self.session.run(_COLUMNS[self.kind].format(table))
-        return [Had(str(name), str(type_), bool(generated), bool(key)) for name, type_, generated, key in rows]
+        return columns_of(self.session, table)
 
     def touch(self) -> list[str]:
         """A row into each table, as PostgreSQL's log tells of a table's columns ahead of its rows alone.
@@ -328,6 +327,12 @@ class SchemaWork:
         """One of a table's columns, not ``id``."""
         found = [column for column in self.columns(table) if column.name != "id" and (key or not column.key)]
         return self.random.choice(found) if found else None
+
+
+def columns_of(session: Session, table: str) -> list[Had]:
+    """A table's columns, in its order; none where there is no such table."""
+    rows = session.run(_COLUMNS[session.kind].format(table))
+    return [Had(str(name), str(type_), bool(generated), bool(key)) for name, type_, generated, key in rows]
 
 
 def reached(session: Session, number: int) -> bool:
