@@ -8,13 +8,16 @@ import pytest
 from tools.workload import Session
 
 from mainstem.connectors.mysql import book as mysql_book
+from mainstem.connectors.mysql import bookkeeping
 from mainstem.connectors.postgres import book as postgres_book
 from mainstem.connectors.postgres import inspector
+from mainstem.connectors.postgres import ledger as postgres_ledger
 from mainstem.contract.changes import GroupLimits
 from mainstem.engine import streaming
 from mainstem.engine.replication import Replication
-from mainstem.model.run import TableState
-from tests.e2e.routes import CROSSING, POSTGRES, ROUTES, Route
+from mainstem.model.run import RunOptions, TableState
+from mainstem.model.stream import Checkpoint, StoredStream
+from tests.e2e.routes import CROSSING, MYSQL, POSTGRES, ROUTES, Route
 from tests.e2e.streams import cdc, following, wait_until
 
 
@@ -83,3 +86,30 @@ def test_a_copy_waits_for_the_transaction_of_its_own_stream(route: Route, monkey
         stream.wait_equal()
         (said,) = [line for line in stream.said() if "lock" in line]
         assert "Mainstem's own" in said
+
+
+@pytest.mark.parametrize("route", CROSSING, indirect=True, ids="-".join)
+def test_who_reads_all_of_the_target_keeps_no_run_and_no_stream_from_ending(
+    route: Route, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a backup does, for hours: what is still to be dropped goes with the next."""
+    for module in (bookkeeping, postgres_ledger):
+        monkeypatch.setattr(module, "DROP_WAIT_S", 1)
+    end, options = route.target.endpoint, RunOptions()
+    make, applies = end.spec.target, end.spec.applies
+    assert make is not None
+    assert applies is not None
+    ours = "mainstem_" if end.settings.type == MYSQL else "mainstem."
+    with Session(end.settings) as backup:
+        for number in range(2):
+            with make(end.settings, options).ledger("run") as ledger, applies(end.settings, options).book("s") as book:
+                ledger.open("{}")
+                book.create(StoredStream("{}", Checkpoint("0"), ()))
+                if number == 0:
+                    backup.run("BEGIN", f"SELECT * FROM {ours}step", f"SELECT * FROM {ours}dead_letter")
+                ledger.finish(keep=False)
+                book.drop()
+                assert (ledger.known_plan(), book.load()) == ("", None)
+            backup.run("COMMIT")
+    names = "'mainstem_run', 'mainstem_stream', 'run', 'stream'"
+    assert route.target.run(f"SELECT 1 FROM information_schema.tables WHERE table_name IN ({names})") == []

@@ -11,7 +11,7 @@ import pymysql
 
 from mainstem import failpoints
 from mainstem.connectors.mysql import client
-from mainstem.connectors.mysql.bookkeeping import locked, open_books
+from mainstem.connectors.mysql.bookkeeping import drop_tables, locked, open_books
 from mainstem.connectors.mysql.config import STREAM_TABLES
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.connectors.mysql.fence import stream_fence
@@ -150,7 +150,7 @@ class MysqlStreamBook:
             with transaction(self._connection):
                 last = self._rows.drop(STREAM_TABLES)
             if last:
-                client.query(self._connection, f"DROP TABLE IF EXISTS {', '.join(STREAM_TABLES)}")
+                drop_tables(self._connection, STREAM_TABLES)
 
     def _advance(self, table: TableId, column: str, type_: str) -> int:
         name = _DIALECT.qualified(table)

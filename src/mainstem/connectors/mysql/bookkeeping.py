@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -16,6 +16,8 @@ from mainstem.errors import InvalidError, TransientError
 from mainstem.model.connection import ConnectionSettings
 
 _LOCK_WAIT_S = 120
+DROP_WAIT_S = 3
+_LOCKED = 1205
 
 
 def open_books(settings: ConnectionSettings, whose: str, fence: Fence) -> Any:
@@ -62,3 +64,20 @@ def locked(connection: Any, database: str, whose: str) -> Iterator[None]:
     finally:
         with suppress(pymysql.Error, OSError):
             client.query(connection, "SELECT RELEASE_LOCK(%s)", (lock,))
+
+
+def drop_tables(connection: Any, tables: Sequence[str]) -> None:
+    """Drop tables of ours that are empty; not while somebody reads them.
+
+    A backup keeps what it reads for as long as it takes, and whoever asks for such a table waits behind the DROP. They
+    go with the next run or stream. Raises the driver's errors.
+    """
+    client.query(connection, f"SET SESSION lock_wait_timeout = {DROP_WAIT_S}")
+    try:
+        client.query(connection, f"DROP TABLE IF EXISTS {', '.join(tables)}")
+    except pymysql.OperationalError as exc:
+        if exc.args[0] != _LOCKED:
+            raise
+    finally:
+        with suppress(pymysql.Error, OSError):
+            client.query(connection, "SET SESSION lock_wait_timeout = DEFAULT")

@@ -17,7 +17,7 @@ from typing import Any
 import pymysql
 
 from mainstem.connectors.mysql import client
-from mainstem.connectors.mysql.bookkeeping import locked, open_books
+from mainstem.connectors.mysql.bookkeeping import drop_tables, locked, open_books
 from mainstem.connectors.mysql.config import LEDGER_TABLES
 from mainstem.connectors.mysql.dialect import MysqlDialect
 from mainstem.connectors.mysql.fence import Fence, run_fence
@@ -214,7 +214,7 @@ class MysqlLedger:
                 "SELECT EXISTS (SELECT 1 FROM mainstem_run) OR EXISTS (SELECT 1 FROM mainstem_rejected_row)"
             )
             if not left[0]:
-                self._query(f"DROP TABLE IF EXISTS {', '.join(LEDGER_TABLES)}")
+                drop_tables(self._connection, LEDGER_TABLES)
 
     @contextmanager
     def _held(self) -> Iterator[None]:

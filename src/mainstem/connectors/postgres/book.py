@@ -14,7 +14,7 @@ import psycopg
 from mainstem.connectors.postgres.client import connect, keepable, translating
 from mainstem.connectors.postgres.counters import advance
 from mainstem.connectors.postgres.fence import SCHEMA, Fence
-from mainstem.connectors.postgres.ledger import drop_schema_if_empty
+from mainstem.connectors.postgres.ledger import drop_tables
 from mainstem.errors import ConflictError
 from mainstem.model.change import Op
 from mainstem.model.connection import ConnectionSettings
@@ -318,9 +318,7 @@ class PostgresBook:
                 self._connection.execute(f"DELETE FROM {SCHEMA}.{table} WHERE stream_id = %s", (self._stream_id,))
             left = self._connection.execute(f"SELECT EXISTS (SELECT FROM {SCHEMA}.stream)").fetchone()
             if left == (False,):
-                for table in _TABLES:
-                    self._connection.execute(f"DROP TABLE {SCHEMA}.{table}")
-                drop_schema_if_empty(self._connection)
+                drop_tables(self._connection, _TABLES)
 
     def _has_parts(self) -> bool:
         found = self._connection.execute("SELECT to_regclass(%s)", (f"{SCHEMA}.stream_part",)).fetchone()

@@ -27,6 +27,7 @@ from mainstem.model.plan import Statement
 from mainstem.model.run import Rejected, RunState
 
 _NOTE = "note:"  # steps of this name are notes
+DROP_WAIT_S = 3
 
 _CREATE = f"""
 CREATE SCHEMA IF NOT EXISTS {SCHEMA};
@@ -60,6 +61,19 @@ def step_name(statement: Statement) -> str:
     """A statement's name in the ledger: its phase, object and a digest of its text."""
     digest = hashlib.sha256(statement.sql.encode()).hexdigest()[:16]
     return f"{statement.phase}:{statement.object}:{digest}"
+
+
+def drop_tables(connection: psycopg.Connection[Any], tables: Sequence[str]) -> None:
+    """Drop tables of ours that are empty, within the caller's transaction; not while somebody reads them.
+
+    A backup keeps what it reads for as long as it takes, and whoever asks for such a table waits behind the DROP. They
+    go with the next run or stream. Raises the driver's errors.
+    """
+    with suppress(psycopg.errors.LockNotAvailable), connection.transaction():
+        connection.execute(f"SET LOCAL lock_timeout = '{DROP_WAIT_S}s'")
+        for table in tables:
+            connection.execute(f"DROP TABLE {SCHEMA}.{table}".encode())
+        drop_schema_if_empty(connection)
 
 
 def drop_schema_if_empty(connection: psycopg.Connection[Any]) -> None:
@@ -257,9 +271,7 @@ class PostgresLedger:
                 f"SELECT EXISTS (SELECT FROM {SCHEMA}.run) OR EXISTS (SELECT FROM {SCHEMA}.rejected_row)"
             ).fetchone()
             if row is not None and not row[0]:
-                for table in ("run", "chunk", "step", "rejected_row"):
-                    connection.execute(f"DROP TABLE {SCHEMA}.{table}")
-                drop_schema_if_empty(connection)
+                drop_tables(connection, ("run", "chunk", "step", "rejected_row"))
 
 
 class _translated:
