@@ -15,6 +15,10 @@ from mainstem.model.change import RowChanges, Truncate
 from mainstem.model.names import TableId
 from mainstem.model.stream import Checkpoint, DeadLetter, SchemaRecord, StoredStream, StreamPart, StreamTable
 
+PART_WAIT_S = 30
+"""For so long, at most, an applier of a part waits for a lock: who has it may wait for another part of the stream,
+which ends with this one, and no server sees that."""
+
 
 @dataclass(slots=True)
 class Applied:

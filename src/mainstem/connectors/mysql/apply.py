@@ -33,13 +33,13 @@ from mainstem.connectors.mysql.session import connect_writer, interrupt
 from mainstem.connectors.mysql.shape import Effect, read_effects, read_shape
 from mainstem.connectors.mysql.streambook import StreamRows
 from mainstem.connectors.mysql.written import WrittenTable, carried_out, has_updates, written_table
-from mainstem.contract.apply import Applied, Applier
+from mainstem.contract.apply import PART_WAIT_S, Applied, Applier
 from mainstem.errors import ConflictError, LostConnectionError, MainstemError, StatementError, TransientError, WireError
 from mainstem.model.change import RowChanges, Truncate
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.net import soften
-from mainstem.model.run import RunOptions
+from mainstem.model.run import RunOptions, TableState
 from mainstem.model.stream import Checkpoint, DeadLetter, SchemaRecord, StreamTable
 
 _DIALECT = MysqlDialect()
@@ -47,6 +47,7 @@ _SAVEPOINT = "mainstem_apply"
 _OTHER_WAIT_S = 60  # a process that was killed holds its lock until the server has ended its last statement
 _SESSION = "SET foreign_key_checks = 0, innodb_lock_wait_timeout = {wait}, lock_wait_timeout = {wait}"
 _LONGEST_WAIT_S = 31_536_000  # what the server takes
+_ACTIVE = (TableState.CATCHING_UP, TableState.STREAMING)
 # Without gap locks other users of the target wait less. Statements of this level cannot be logged as statements.
 _ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
 _NO_SAVEPOINT = 1305
@@ -138,6 +139,7 @@ class MysqlApplier:
         """Bring the tables to where these changes leave them; all of it or, with an error, nothing."""
         applied = Applied()
         failpoints.hit("applier.before_apply")
+        self._soften([part.table for part in changes], tables)
         with self._guarded(), self._all_or_nothing():
             self._sender.take_coerced()
             for segment in self._segments(changes, tables):
@@ -148,6 +150,7 @@ class MysqlApplier:
     def truncate(self, part: Truncate, tables: Mapping[TableId, StreamTable]) -> None:
         """Empty tables row by row: the statement for it would commit."""
         soft = self._options.changes.soft_delete
+        self._soften(part.tables, tables)
         with self._guarded(), self._all_or_nothing():
             for name in part.tables:
                 stream = tables.get(name)
@@ -249,7 +252,8 @@ class MysqlApplier:
         interrupt(self._connection, self._settings)
 
     def _session(self) -> str:
-        return _SESSION.format(wait=self._options.changes.lock_timeout_s or _LONGEST_WAIT_S)
+        longest = _LONGEST_WAIT_S if self._part is None else PART_WAIT_S
+        return _SESSION.format(wait=self._options.changes.lock_timeout_s or longest)
 
     def _begin_session(self) -> Sender:
         client.query(self._connection, self._session())
@@ -316,6 +320,40 @@ class MysqlApplier:
         if segment.carries_out:
             client.query(self._connection, "SET foreign_key_checks = 0")
 
+    def _soften(self, wanted: Sequence[TableId], tables: Mapping[TableId, StreamTable]) -> None:
+        """Add the column of a soft delete where it is not there yet.
+
+        The statement commits, and waits for whoever uses the table: that may be this transaction, which has changed
+        others that foreign keys bind to it. It is rolled back first, and comes again if it had anything.
+        """
+        soft = self._options.changes.soft_delete
+        if not soft:
+            return
+        with self._guarded():
+            lacking = self._lacking(soft, [tables[name] for name in wanted if name in tables])
+            if not lacking:
+                return
+            changed = self._changed
+            if changed and self._part is None:  # rather now than one by one
+                lacking = self._lacking(soft, [table for table in tables.values() if table.state in _ACTIVE])
+            self._connection.rollback()
+            for target in lacking:
+                name = _DIALECT.qualified(target)
+                client.query(self._connection, f"ALTER TABLE {name} ADD COLUMN {_DIALECT.quote(soft)} datetime(6) NULL")
+            if changed:
+                raise TransientError("the target's tables got a column, ahead of the rows", remedy="try again")
+            self._connection.begin()
+
+    def _lacking(self, soft: str, tables: Sequence[StreamTable]) -> list[TableId]:
+        found = []
+        for table in tables:
+            target = table.plan.target
+            with suppress(StatementError):  # there is no such table
+                known = table.source in self._mergers
+                if not known and soft.lower() not in read_shape(self._connection, target).columns:
+                    found.append(target)
+        return found
+
     def _merger(self, stream: StreamTable) -> tuple[WrittenTable, Merger]:
         known = self._mergers.get(stream.source)
         if known is None or (known[0] is not stream and known[0] != stream):
@@ -334,12 +372,7 @@ class MysqlApplier:
             target = stream.plan.target
             shape = read_shape(self._connection, target)
             if soft and soft.lower() not in shape.columns:
-                # On a connection of its own: the statement commits. Nothing of ours has touched the table yet.
-                with connect_writer(self._settings) as other:
-                    client.query(other, self._session())
-                    name = _DIALECT.qualified(target)
-                    client.query(other, f"ALTER TABLE {name} ADD COLUMN {_DIALECT.quote(soft)} datetime(6) NULL")
-                shape = read_shape(self._connection, target)
+                raise TransientError(f"the column {soft} of {target} is gone", remedy="try again")
             if stream.cascades:
                 if self._effects is None:
                     self._effects = read_effects(self._connection, target.schema)
