@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 
 import pytest
 from tools.workload import Session
 
+from mainstem.connectors.mysql import apply as mysql_apply
 from mainstem.connectors.mysql import book as mysql_book
 from mainstem.connectors.mysql import bookkeeping
+from mainstem.connectors.postgres import apply as postgres_apply
 from mainstem.connectors.postgres import book as postgres_book
 from mainstem.connectors.postgres import inspector
 from mainstem.connectors.postgres import ledger as postgres_ledger
@@ -113,3 +116,51 @@ def test_who_reads_all_of_the_target_keeps_no_run_and_no_stream_from_ending(
             backup.run("COMMIT")
     names = "'mainstem_run', 'mainstem_stream', 'run', 'stream'"
     assert route.target.run(f"SELECT 1 FROM information_schema.tables WHERE table_name IN ({names})") == []
+
+
+@pytest.mark.parametrize("route", CROSSING, indirect=True, ids="-".join)
+def test_parts_do_not_wait_for_ever_for_who_waits_for_one_of_them(
+    route: Route, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (mysql_apply, postgres_apply):
+        monkeypatch.setattr(module, "PART_WAIT_S", 1)
+    _make(route, "t", "u")
+    with (
+        Session(route.target.settings) as holder,
+        following(route, cdc(partitions=2, lock_timeout_s=0)) as stream,
+        stream.running(),
+    ):
+        stream.wait_equal()
+        holder.run("BEGIN", "UPDATE u SET v = v")
+        route.source.run("BEGIN", "UPDATE t SET v = 2", "UPDATE u SET v = 2", "COMMIT")
+        thread = threading.Thread(target=lambda: holder.run("SELECT 1", "UPDATE t SET v = v", "COMMIT"), daemon=True)
+        wait_until(lambda: any("trying again" in line for line in stream.said()), stream.said)
+        thread.start()
+        thread.join(60)
+        assert not thread.is_alive()
+        stream.wait_equal()
+
+
+@pytest.mark.parametrize("route", ROUTES[3:], indirect=True, ids="-".join)
+def test_a_soft_delete_adds_its_column_to_a_table_that_its_own_transaction_has(
+    route: Route, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a foreign key: who changes a child uses its parent."""
+    monkeypatch.setattr(streaming, "GroupLimits", partial(GroupLimits, max_rows=20))
+    tables = (
+        "CREATE TABLE parent (id INT PRIMARY KEY)", "INSERT INTO parent VALUES (1), (2)",
+        "CREATE TABLE child (id INT PRIMARY KEY, p INT, FOREIGN KEY (p) REFERENCES parent (id) ON UPDATE CASCADE)",
+        "INSERT INTO child VALUES (1, 1), (2, 2)",
+    )  # fmt: skip
+    route.source.run(*tables)
+    route.target.run(*tables)
+    with following(route, cdc(soft_delete="gone_at", lock_timeout_s=1)) as stream, stream.running():
+        route.source.run(
+            "BEGIN", "DELETE FROM child WHERE id = 2", "INSERT INTO child SELECT seq, 1 FROM seq_100_to_160",
+            "DELETE FROM parent WHERE id = 2", "UPDATE parent SET id = 10 WHERE id = 1", "COMMIT",
+        )  # fmt: skip
+        stream.wait_rows("SELECT id, gone_at IS NULL FROM parent ORDER BY id", [(2, 0), (10, 1)])
+        stream.wait_rows(
+            "SELECT p, COUNT(*), COUNT(gone_at) FROM child GROUP BY p ORDER BY p", [(2, 1, 1), (10, 62, 0)]
+        )
+        assert not [line for line in stream.said() if "granted" in line]

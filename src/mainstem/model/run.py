@@ -193,7 +193,8 @@ class ChangeOptions:
         max_lag_s, max_silence_s: from when on an alert tells of lag, and of no progress while there is some; 0 is
             never.
         alert_url: a webhook that alerts are sent to, or empty.
-        lock_timeout_s: for how long a change waits for a lock on the target before it is tried again; 0 is for ever.
+        lock_timeout_s: for how long a change waits for a lock on the target before it is tried again; 0 is for ever,
+            and 30 seconds with several partitions.
         partitions: so many groups of tables, at most, are applied at once, each in transactions of its own. 1 keeps the
             source's transactions whole.
     """

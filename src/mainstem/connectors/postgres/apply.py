@@ -26,7 +26,7 @@ from mainstem.connectors.postgres.merge import Staging
 from mainstem.connectors.postgres.segment import RefusedError, Segments
 from mainstem.connectors.postgres.shape import ForeignKey, read_foreign_keys, read_shape
 from mainstem.connectors.postgres.work import TargetTable, Work
-from mainstem.contract.apply import Applied
+from mainstem.contract.apply import PART_WAIT_S, Applied
 from mainstem.errors import CancelledError, ConflictError, LockedError, MainstemError, StatementError, TransientError
 from mainstem.model.change import RowChanges, Truncate
 from mainstem.model.connection import ConnectionSettings
@@ -271,6 +271,7 @@ class PostgresApplier:
                 wait = BESIDE_WAIT_S
             else:
                 self._own()
+                wait = wait or (0 if self._part is None else PART_WAIT_S)
             self._connection.execute(f"SET lock_timeout = '{wait}s'")
             try:
                 self._connection.execute("SET session_replication_role = replica")
