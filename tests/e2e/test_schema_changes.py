@@ -116,14 +116,19 @@ def test_a_locked_table_is_waited_for_and_whoever_has_it_is_told_of(
     monkeypatch.setattr(inspector, "LOCK_WAIT_S", 1)
     source, target = route.source, route.target
     source.run("CREATE TABLE t (id BIGINT PRIMARY KEY, v INTEGER)", "INSERT INTO t VALUES (1, 1)")
-    with following(route, replace(cdc(), retry_seconds=1)) as stream, stream.running():
+    source.run("CREATE TABLE u (id BIGINT PRIMARY KEY)")
+    with following(route, replace(cdc(), retry_seconds=1)) as stream, stream.running() as replication:
         stream.wait_equal()
         with Session(target.settings) as holder:
             holder.run("BEGIN", "LOCK TABLE t")
             source.run("ALTER TABLE t ADD COLUMN a INTEGER", "INSERT INTO t VALUES (2, 2, 2)")
-            wait_until(lambda: any("asking again" in line for line in stream.said()), stream.said)
+            wait_until(lambda: any("trying again" in line for line in stream.said()), stream.said)
+            source.run("INSERT INTO u VALUES (1)")
+            replication.pause_table("t")  # is heard meanwhile
+            stream.wait_rows("SELECT id FROM u", [(1,)])
             asked = len([line for line in stream.said() if "lock" in line])
             holder.run("COMMIT")
+        replication.resume_table("t")
         stream.wait_equal()
     assert asked == 1
 

@@ -305,13 +305,18 @@ class Applying:
         raise ReadAgainError("a type of the source holds more than it did")
 
     def _answered(self, question: Callable[[], Outcome]) -> Outcome:
-        """Ask both sides, which wait for who has locked a table there; for as long as that takes."""
+        """Ask both sides, which wait for who has locked a table there; for as long as that takes.
+
+        As long as all of the changes are at hand, `_try` waits, which hears more meanwhile.
+        """
         told = ""
         while True:
             try:
                 return question()
             except LockedError as exc:
                 self.site.check_over()
+                if not self._pieces:
+                    raise
                 self._ahead.give_up(str(exc))
                 if str(exc) != told:
                     told = str(exc)
