@@ -54,6 +54,14 @@ def test_a_session_of_ours_has_it_on(mysql_db: ConnectionSettings, name: str) ->
         assert query(connection, f"SELECT @@SESSION.{name}") == [(1,)]
 
 
+@pytest.mark.parametrize("kind", ["", "readonly_", "write_"])
+def test_a_transaction_of_ours_may_rest(mysql_db: ConnectionSettings, kind: str) -> None:
+    """While the source is read, or the other side waits: it would come again, and end again."""
+    name = f"idle_{kind}transaction_timeout"
+    with set_globally(mysql_db, f"{name} = 1", "0"), connect(mysql_db) as connection:
+        assert query(connection, f"SELECT @@SESSION.{name}") == [(0,)]
+
+
 def test_rows_are_loaded_where_packets_are_small(mysql_db: ConnectionSettings, postgres_db: ConnectionSettings) -> None:
     """The server resets the connection at a packet as large as max_allowed_packet."""
     ends = End(postgres_db), End(mysql_db)

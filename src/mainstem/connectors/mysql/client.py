@@ -38,7 +38,8 @@ _SESSION = (
     " wait_timeout = 86400, sql_quote_show_create = 1, sql_safe_updates = 0, sql_select_limit = 18446744073709551615,"
     " sql_big_selects = 1, completion_type = 0, foreign_key_checks = 1, unique_checks = 1"
     " /*!50708 , max_execution_time = 0 */ /*!80003 , information_schema_stats_expiry = 0 */"
-    " /*M!100101 , max_statement_time = 0 */ /*M!100300 , idle_transaction_timeout = 0 */"
+    " /*M!100101 , max_statement_time = 0 */ /*M!100300 , idle_transaction_timeout = 0,"
+    " idle_readonly_transaction_timeout = 0, idle_write_transaction_timeout = 0 */"
     " /*M!100201 , check_constraint_checks = 1 */ /*M!100304 , system_versioning_asof = DEFAULT */"
     " /*M!100802 , explicit_defaults_for_timestamp = 1 */"
 )
