@@ -18,7 +18,9 @@ help: ## list these targets
 demo: servers-demo $(VENV)/.demo $(VENV)/.compiled $(UI) ## a sample shop from MariaDB to PostgreSQL, then kept equal, live; EXIT=1 ends by itself
 	@$(PY) -m demo $(if $(EXIT),--exit)
 
-test: servers-test check ## install what is missing, then run every check and test
+test: ## install what is missing, then run every check and test
+	@$(MAKE) --no-print-directory --jobs servers-test $(VENV)/.dev $(VENV)/.compiled
+	@$(MAKE) --no-print-directory check
 
 check: $(VENV)/.dev $(VENV)/.compiled $(UI)
 	@VENV=$(VENV) tools/check $(ARGS)
@@ -56,7 +58,8 @@ servers-demo:
 servers-test:
 	@tools/install-servers mariadb postgresql chromium
 
-# Stamps: a second `make` does nothing that is done already.
+# Stamps: a second `make` does nothing that is done already. Packages, which come from elsewhere, and the compiler's work
+# have nothing to do with each other; `pip install` would compile once more, in a folder of its own.
 $(VENV)/.created:
 	@$(PYTHON) tools/python-version
 	@echo "Creating $(VENV) ..."
@@ -68,19 +71,20 @@ $(VENV)/.build: $(VENV)/.created constraints.txt
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.build pyproject.toml constraints.txt
-	@echo "Installing packages and compiling ..."
-	@$(PIP) --no-build-isolation --editable '.[demo]'
+	@echo "Installing packages ..."
+	@MAINSTEM_COMPILE=no $(PIP) --no-build-isolation --editable '.[demo]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.build pyproject.toml constraints.txt
-	@echo "Installing packages and compiling ..."
-	@$(PIP) --no-build-isolation --editable '.[dev]'
+	@echo "Installing packages ..."
+	@MAINSTEM_COMPILE=no $(PIP) --no-build-isolation --editable '.[dev]'
 	@touch $@ $(VENV)/.demo
 
 # The C is generated: its warnings are about nothing that anybody wrote.
 $(VENV)/.compiled: $(NATIVE) setup.py | $(VENV)/.build
+	@echo "Compiling ..."
 	@CFLAGS="$(CFLAGS) -w" $(PY) setup.py --quiet build_ext --inplace
-	@$(PY) -m compileall -q src demo
+	@$(PY) -m compileall -q src demo tools
 	@touch $@
 
 $(UI): $(UI_FROM) tools/web tools/npm tools/openapi | $(VENV)/.demo $(VENV)/.compiled

@@ -33,7 +33,10 @@ extensions = [
     )
 ]
 
+# The Makefile installs in place, beside what it compiles there.
+compiles = os.environ.get("MAINSTEM_COMPILE") != "no"
+
 setup(
-    ext_modules=cythonize(extensions, include_path=["src"], language_level=3),
+    ext_modules=cythonize(extensions, include_path=["src"], language_level=3) if compiles else [],
     options={"build_ext": {"parallel": os.cpu_count() or 1}},  # half a minute of the compiler's by itself
 )
