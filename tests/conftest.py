@@ -35,7 +35,7 @@ hypothesis_settings.register_profile("busy", deadline=None, suppress_health_chec
 hypothesis_settings.load_profile("busy")
 
 # Where temporary files lie in memory. A run writes a few gigabytes there, nearly all of them the servers'.
-_MEMORY, _NEEDED_BYTES = Path("/dev/shm"), 6 * 1024**3
+_MEMORY, _NEEDED_BYTES = Path("/dev/shm"), 8 * 1024**3
 
 
 def _use_memory() -> None:
