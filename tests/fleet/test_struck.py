@@ -20,6 +20,7 @@ from tools.workload import MYSQL, POSTGRES
 from tests.conftest import ServersOf
 
 LAYOUT = {"api": "api,reader", "reader": "reader", "writer1": "writer", "writer2": "writer"}
+PAUSE_S = 0.1  # most of the minute somebody waits for a lease to end, or for a process to start
 CASES = (
     ((MYSQL, POSTGRES), (faults.kill_leader, faults.kill_reader, faults.freeze_leader_in_transaction)),
     ((POSTGRES, MYSQL), (faults.kill_nats, faults.restart_store, faults.end_leader)),
@@ -43,7 +44,7 @@ def test_a_stream_goes_on_and_ends_equal(
     tmp_path: Path,
 ) -> None:
     with twins(*servers_of(route)) as ends, exercise(installation, ends, "1", tmp_path) as struck:
-        with struck.load():
+        with struck.load(PAUSE_S):
             for strike in strikes:
                 struck.strike(strike)
                 assert struck.route.wrong == ""

@@ -83,11 +83,11 @@ class Exercise:
     _turn: int = 0
 
     @contextmanager
-    def load(self) -> Iterator[Workload]:
-        """Writers at work until it is left."""
+    def load(self, pause_s: float = _PAUSE_S) -> Iterator[Workload]:
+        """Writers at work until it is left, which rest so long between transactions."""
         self._turn += 1
         seed = self.random.randrange(10**9)
-        with Workload(self.ends.source, seed, writers=2, pause_s=_PAUSE_S, turn=self._turn) as writers:
+        with Workload(self.ends.source, seed, writers=2, pause_s=pause_s, turn=self._turn) as writers:
             yield writers
         self.route.rows += writers.rows
         self.route.transactions += writers.transactions
