@@ -31,8 +31,8 @@ export function Layout() {
   useEffect(() => setSidebar(false), [location.pathname]);
 
   useEffect(() => {
-    // Ahead of its time, so that whoever presses its key and types loses no letter.
-    const timer = setTimeout(loadPalette, PALETTE_AHEAD_MS);
+    // Ahead of its time, so that whoever presses its key and types loses no letter; asked for again if it does not come.
+    const timer = setTimeout(() => void loadPalette().catch(() => {}), PALETTE_AHEAD_MS);
     return () => clearTimeout(timer);
   }, []);
 
