@@ -71,7 +71,11 @@ _FIRST = (
     "connectors/postgres/test_snapshot", "cli/test_server_commands", "connectors/postgres/test_changes_outages",
     "e2e/test_remote_writers", "hub/test_nats", "connectors/mysql/test_changes_servers", "api/test_servers",
     "e2e/test_expressions", "e2e/test_postgres_to_postgres", "e2e/test_schema_changes", "api/test_monitor",
-    "connectors/mysql/test_changes_schema", "api/test_sessions",
+    "connectors/mysql/test_changes_schema", "api/test_sessions", "connectors/postgres/test_changes_tables",
+    "api/test_documented_answers", "connectors/postgres/test_changes_ahead", "e2e/test_remote_reading",
+    "connectors/postgres/test_leaves", "api/test_replications", "api/test_wire_habits",
+    "connectors/postgres/test_apply_history", "api/test_store_postgres", "web/test_shell",
+    "connectors/postgres/test_publishing", "e2e/test_locked",
 )  # fmt: skip
 
 
