@@ -13,7 +13,7 @@ from mainstem.connectors.mysql import book as mysql_book
 from mainstem.connectors.mysql import bookkeeping
 from mainstem.connectors.postgres import apply as postgres_apply
 from mainstem.connectors.postgres import book as postgres_book
-from mainstem.connectors.postgres import inspector
+from mainstem.connectors.postgres import changes, inspector
 from mainstem.connectors.postgres import ledger as postgres_ledger
 from mainstem.contract.changes import GroupLimits
 from mainstem.engine import streaming
@@ -164,3 +164,19 @@ def test_a_soft_delete_adds_its_column_to_a_table_that_its_own_transaction_has(
             "SELECT p, COUNT(*), COUNT(gone_at) FROM child GROUP BY p ORDER BY p", [(2, 1, 1), (10, 62, 0)]
         )
         assert not [line for line in stream.said() if "granted" in line]
+
+
+@pytest.mark.parametrize("route", ROUTES[2:3], indirect=True, ids="-".join)
+def test_a_start_tells_who_has_a_table_of_the_source_and_goes_on_then(
+    route: Route, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "LOCK_WAIT_S", 1)
+    _make(route, "t")
+    with Session(route.source.settings) as holder, following(route) as stream:
+        with stream.running():
+            stream.wait_equal()
+        holder.run("BEGIN", "LOCK TABLE t", "INSERT INTO t VALUES (2, 2)")
+        with stream.running(streams=False):
+            wait_until(lambda: any("has locked public.t" in line for line in stream.said()), stream.said)
+            holder.run("COMMIT")
+            stream.wait_rows("SELECT id FROM t ORDER BY id", [(1,), (2,)])

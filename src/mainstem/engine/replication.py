@@ -43,6 +43,7 @@ from mainstem.engine.watch import Watch
 from mainstem.errors import (
     CancelledError,
     ConflictError,
+    LockedError,
     MainstemError,
     NotFoundError,
     PlanError,
@@ -283,7 +284,7 @@ class Replication:
             except MainstemError as exc:
                 self._control.check_stopped()
                 if self._limit.state is None:
-                    if not self._entered:
+                    if not self._entered and not isinstance(exc, LockedError):
                         raise
                     if self._standing is not None:
                         self._lag.cut_off(str(exc))

@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 
+from mainstem.connectors.postgres import holders
 from mainstem.connectors.postgres import slot as slots
 from mainstem.connectors.postgres.changestream import PostgresChangeStream
 from mainstem.connectors.postgres.client import connect, translating
@@ -19,11 +20,11 @@ from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.lsn import Place, format_lsn, parse_lsn, read_place
 from mainstem.connectors.postgres.publication import Publications, inserts_only, operations
 from mainstem.connectors.postgres.roster import Wanted
-from mainstem.connectors.postgres.side import end_of_log
+from mainstem.connectors.postgres.side import LOCK_WAIT_S, end_of_log
 from mainstem.connectors.postgres.snapshot import Exported, open_snapshot
 from mainstem.contract.changes import GroupLimits, Retention
 from mainstem.contract.source import Snapshot
-from mainstem.errors import InvalidError, PositionLostError, StatementError
+from mainstem.errors import InvalidError, LockedError, PositionLostError, StatementError
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.run import RunOptions
@@ -93,7 +94,12 @@ class PostgresChanges:
         slot = found.slot if found else self._options.slot or slots.own_name(stream_id)
         with self._connections(slot) as (plain, sender):
             if found:
-                return self._find(plain, sender, found, tables)
+                plain.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'".encode())
+                try:
+                    with translating():
+                        return self._find(plain, sender, found, tables)
+                except LockedError as exc:
+                    raise holders.named(plain, exc) from exc
             return self._begin(plain, sender, stream_id, tables, position)
 
     @contextmanager
