@@ -176,7 +176,8 @@ class Round:
         """Every table is equal in the end, or returned with why it waits."""
         waits = {}
         for name in [*self.work.tables(), QUIET]:
-            verdict = self._settled(name, [] if name in unseen else self.work.columns(name), noted=not attempt)
+            columns = [] if name in unseen else self.work.columns(name)
+            verdict = self._settled(name, columns, noted=attempt < _ATTEMPTS - 1)
             if verdict.state is not State.EQUAL:
                 self.work.note(f"{name} {verdict.state.value}: {verdict.why}")
                 waits[name] = verdict
