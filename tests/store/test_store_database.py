@@ -25,6 +25,16 @@ def test_migrations_make_the_tables_that_the_program_uses(store_url: str) -> Non
     assert differences == []
 
 
+def test_migrations_may_take_longer_than_what_stands_still(
+    postgres_db: ConnectionSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine seconds pass between two statements, while the steps are read."""
+    monkeypatch.setattr("mainstem.store.database.STOOD_STILL_MS", 1)
+    database = Database(postgres_url(postgres_db))
+    database.migrate()
+    database.close()
+
+
 def test_opening_a_store_twice_keeps_what_is_in_it(store_url: str) -> None:
     first = SqlStore(store_url)
     first.setdefault("a", "1")

@@ -40,6 +40,7 @@ _NO_ANSWER = {
 
 STOOD_STILL_MS = 5_000
 """A process that is frozen, or cut off, in the middle of a transaction keeps for so long locked what it has touched."""
+_MIGRATING_MS = 120_000  # the steps are read and imported meanwhile, which takes seconds on a busy machine
 
 
 class Database:
@@ -117,13 +118,18 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
-        """A transaction that writes; on SQLite it takes the one writer's place at once, so as not to fail midway."""
+    def writing(self, still_ms: int | None = None) -> Iterator[sa.Connection]:
+        """A transaction that writes; on SQLite it takes the one writer's place at once, so as not to fail midway.
+
+        Args:
+            still_ms: between two statements; PostgreSQL ends one that stands still for longer. None: `STOOD_STILL_MS`.
+        """
+        still_ms = STOOD_STILL_MS if still_ms is None else still_ms
         with self.engine.connect() as plain:
             connection = plain.execution_options(sqlite_begin="IMMEDIATE")
             with connection.begin():
                 if not self.is_sqlite:
-                    connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = {STOOD_STILL_MS}")
+                    connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = {still_ms}")
                 yield connection
 
     def keep_order(self, connection: sa.Connection) -> None:
@@ -136,7 +142,7 @@ class Database:
         config = Config()
         config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
         try:
-            with self.writing() as connection:
+            with self.writing(_MIGRATING_MS) as connection:
                 if not self.is_sqlite:
                     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATE_KEY)))
                 config.attributes["connection"] = connection
