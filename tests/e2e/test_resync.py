@@ -210,10 +210,18 @@ def test_tables_that_are_new_are_copied_at_the_next_start(route: Route) -> None:
     with following(route) as stream:
         with stream.running():
             stream.wait_equal()
-        _make(route, "late")
+        _make(route, "late", "filled")
+        for statement in (
+            "CREATE TABLE filled (id BIGINT PRIMARY KEY, v VARCHAR(20))",
+            "INSERT INTO filled (id) VALUES (1)",
+        ):
+            route.target.run(statement)
         with stream.running() as replication, written_to(route, "a", "late"):
-            wait_until(lambda: len(replication.progress().tables) == 2, stream.said)
+            wait_until(lambda: len(replication.progress().tables) == 3, stream.said)
             wait_until(lambda: _state(replication, "late") is TableState.STREAMING, stream.said)
+            wait_until(lambda: _state(replication, "filled") is TableState.STREAMING, stream.said)
+            assert [line for line in stream.said() if "are not copied, but follow the source from now" in line]
+            replication.resync(["filled"])
         with stream.running():
             stream.wait_equal()
 

@@ -113,6 +113,17 @@ def moments(plan: MigrationPlan, tables: Sequence[StreamTable]) -> frozenset[str
     return found if len(found) > 1 or len(mine) < len(tables) else frozenset()
 
 
+def not_copied(tables: Sequence[str], position: str = "") -> ReportItem:
+    """Tells of tables that have rows on the target, and follow the source from a position on, or from now."""
+    listed = ", ".join(tables[:20]) + " …" * (len(tables) > 20)
+    begin = f"position {position}" if position else "now"
+    return ReportItem(
+        Severity.INFO, FOLLOWED, "snapshot",
+        f"{len(tables)} tables are not copied, but follow the source from {begin}: {listed}",
+        "where their rows are not the source's, copy them anew (resync), or choose snapshot always",
+    )  # fmt: skip
+
+
 class HandOver:
     """The first copy of a stream, or of tables that are added to it.
 
@@ -185,13 +196,8 @@ class HandOver:
             what = "made empty" if options.skip_data else "copied first"
             listed = ", ".join(str(table.source) for table in copied[:20])
             self._tracker.say(f"{len(copied)} tables are {what}: {listed}{' …' * (len(copied) > 20)}")
-        if not followed:
-            return
-        listed = ", ".join(followed[:20]) + " …" * (len(followed) > 20)
-        begin = f"position {options.changes.position}" if options.changes.position else "now"
-        message = f"{len(followed)} tables are not copied, but follow the source from {begin}: {listed}"
-        remedy = "where their rows are not the source's, copy them anew (resync), or choose snapshot always"
-        self._tracker.report(ReportItem(Severity.INFO, FOLLOWED, "snapshot", message, remedy))
+        if followed:
+            self._tracker.report(not_copied(followed, options.changes.position))
 
     def copy(self, origin: str, tables: Sequence[StreamTable], ledger: Ledger) -> list[StreamTable]:
         """Copy what the ledger's plan names and make its structure, but for the last phases (`finish`).

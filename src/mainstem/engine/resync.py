@@ -28,7 +28,7 @@ from mainstem.engine.control import Interrupts
 from mainstem.engine.denied import only
 from mainstem.engine.endpoint import Endpoint
 from mainstem.engine.evolution import IGNORED, PAUSED, RESYNC, RESYNC_REMEDY
-from mainstem.engine.handover import WAITING, HandOver, plan_options, stream_tables, to_copy
+from mainstem.engine.handover import WAITING, HandOver, not_copied, plan_options, stream_tables, to_copy
 from mainstem.engine.means import Means
 from mainstem.engine.planjson import plan_from_json, plan_to_json
 from mainstem.engine.planner import Planned, look
@@ -231,6 +231,8 @@ class Copier:
             writer.transaction.save_tables([*waiting, *(replace(table, since=here) for table in following)])
 
         self._order(writer, mark)
+        if following:
+            self._tracker.report(not_copied([str(table.source) for table in following]))
         ledger.open(plan_to_json(plan))
         for table in waiting:
             if table.source in known and table.plan.target not in made:
