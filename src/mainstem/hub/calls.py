@@ -58,7 +58,7 @@ class Caller:
 
     async def _subscribe(self) -> None:
         await self.link.client.subscribe(f"{self.inbox}.*", cb=self._arrived, pending_bytes_limit=-1)
-        await self.link.client.flush()
+        await self.link.settle()
 
     async def _connected_again(self) -> None:
         for session in list(self._sessions.values()):

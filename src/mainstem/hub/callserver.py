@@ -134,7 +134,7 @@ class CallServer:
 
     async def _subscribe(self) -> object:
         found = await self.link.client.subscribe(self._subject, cb=self._arrived, pending_bytes_limit=-1)
-        await self.link.client.flush()  # from here on the server knows of it
+        await self.link.settle()
         return found
 
     async def _watch(self) -> None:

@@ -159,6 +159,15 @@ class NatsLink:
         except Exception as exc:
             raise translated(exc, self.address) from exc
 
+    async def settle(self) -> None:
+        """Until the server knows of all that was asked of it, as subscriptions. In the loop's thread.
+
+        Twice, as nats-py writes the PING of its ``flush`` past commands that wait for their turn: they are written by
+        the time that the first one is answered.
+        """
+        await self.client.flush()
+        await self.client.flush()
+
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
