@@ -23,7 +23,6 @@ COLUMNS: dict[str, tuple[str, str, str, str | None]] = {
     "as_array": ("VARCHAR(10)", "'{1,2}'", "int[]", "{1,2}"),
     "as_boolean": ("TINYINT(1)", "1", "boolean", "true"),
     "as_json": ("TEXT", "'[1]'", "jsonb", "[1]"),
-    "as_moment": ("BIGINT", "1234", "timestamp", None),
     "as_number": ("DATETIME", "'2020-01-02 03:04:05'", "bigint", None),
     "as_uuid": ("BIGINT", "5", "uuid", None),
 }
@@ -44,7 +43,6 @@ def test_values_arrive_as_the_target_s_own_type_reads_them_or_not_at_all(pair: P
 UNDECODED: dict[str, tuple[str, str, str, str | None]] = {
     "wider": ("integer", "123", "bigint", "123"),
     "as_float": ("bigint", "1234567890123", "double precision", "1234567890123"),
-    "as_moment": ("bigint", "5", "timestamp", None),
     "as_number": ("timestamp", "'2020-01-02 03:04:05'", "bigint", None),
     "as_text": ("interval", "'1 mon'", "text", "1 mon"),
     "as_array": ("text", "'{1,2}'", "int[]", "{1,2}"),

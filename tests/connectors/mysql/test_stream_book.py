@@ -117,9 +117,10 @@ def test_a_checkpoint_that_somebody_moved_is_a_conflict(mysql_db: ConnectionSett
 
 
 def test_a_stream_has_one_applier(mysql_db: ConnectionSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(applying, "_OTHER_WAIT_S", 0)
-    with applier_of(mysql_db), pytest.raises(ConflictError, match="connection"):
-        target_of(mysql_db).applier(STREAM)
+    with applier_of(mysql_db), monkeypatch.context() as hasty:
+        hasty.setattr(applying, "_OTHER_WAIT_S", 0)
+        with pytest.raises(ConflictError, match="connection"):
+            target_of(mysql_db).applier(STREAM)
     with applier_of(mysql_db):
         pass
 
