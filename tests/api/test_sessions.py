@@ -135,8 +135,12 @@ def test_a_key_needs_a_name(api: httpx.Client, name: str) -> None:
 @pytest.mark.parametrize("cookie", ["x", "v1:", "v1:AAAA", "x" * 100_000, "\x7f", '"'])
 def test_a_forged_cookie_is_nobody(server: Server, browser: httpx.Client, cookie: str) -> None:
     name = browser.post("session", json={"apiKey": KEY}).headers["set-cookie"].split("=")[0]
-    answer = httpx.get(f"{server.url}/connections", headers={"Cookie": f'broken"; {name}={cookie}'})
-    assert answer.status_code in {400, 401}  # 400: the server takes no header of that size
+    try:
+        status = httpx.get(f"{server.url}/connections", headers={"Cookie": f'broken"; {name}={cookie}'}).status_code
+    except httpx.ReadError:  # the server hangs up on a header of that size, and the answer may be lost with it
+        assert len(cookie) == 100_000
+    else:
+        assert status in {400, 401}
 
 
 def test_every_answer_says_what_a_browser_may_do_with_it(server: Server) -> None:
