@@ -19,13 +19,12 @@ from mainstem.contract.source import Snapshot
 from mainstem.contract.spec import ConnectorSpec
 from mainstem.contract.target import Target
 from mainstem.engine.endpoint import Endpoint
-from mainstem.engine.standing import ACTIVE
 from mainstem.errors import CancelledError, MainstemError, PositionLostError
 from mainstem.model.change import ChangeGroup, Idle, Op, Part, RowChanges, SchemaChange, Truncate
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.plan import ColumnPlan, TablePlan
-from mainstem.model.run import RunOptions, TableState
+from mainstem.model.run import ACTIVE, RunOptions, TableState
 from mainstem.model.schema import Catalog, Column
 from mainstem.model.stream import StreamTable
 from mainstem.model.types import Kind, LogicalType

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from tests.engine.memory import Event, Rows, apply_event, events_of, table_id
 
 from mainstem.contract.apply import Applied
-from mainstem.engine.standing import ACTIVE
 from mainstem.errors import ConflictError, MainstemError
 from mainstem.model.change import Op, RowChanges, Truncate
 from mainstem.model.names import TableId
+from mainstem.model.run import ACTIVE
 from mainstem.model.stream import Checkpoint, DeadLetter, SchemaRecord, StoredStream, StreamPart, StreamTable
 
 

@@ -14,11 +14,11 @@ from mainstem.engine.endpoint import Endpoint
 from mainstem.engine.lag import Lag
 from mainstem.engine.planner import sequences
 from mainstem.engine.segments import Operations
-from mainstem.engine.standing import ACTIVE, Milestones, Orders, Standing
+from mainstem.engine.standing import Milestones, Orders, Standing
 from mainstem.errors import LockedError, MainstemError
 from mainstem.model.cutover import CutoverReport, TableCount
 from mainstem.model.names import TableId
-from mainstem.model.run import RunOptions
+from mainstem.model.run import ACTIVE, RunOptions
 from mainstem.model.stream import StreamTable
 
 _TICK_S = 0.1

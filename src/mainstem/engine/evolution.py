@@ -16,7 +16,7 @@ from mainstem.errors import MainstemError, NotFoundError, PlanError
 from mainstem.model.change import SchemaChange, SchemaChangeKind
 from mainstem.model.event import Level
 from mainstem.model.names import TableId
-from mainstem.model.run import RunOptions, SchemaChangePolicy, TableState
+from mainstem.model.run import ACTIVE, RunOptions, SchemaChangePolicy, TableState
 from mainstem.model.schema import Column
 from mainstem.model.stream import SchemaRecord, StreamTable
 
@@ -83,7 +83,7 @@ class Evolution:
             return self._pause(
                 change, table, position, [f"it was made again; {table.plan.target} has the rows of before"]
             )
-        if table.state not in _FOLLOWING:
+        if table.state not in ACTIVE:
             return Outcome(settled=table)
         return _KINDS[change.kind](self, change, table, position)
 
@@ -289,7 +289,6 @@ def _paused(table: StreamTable, detail: str) -> StreamTable:
     return replace(table, state=TableState.PAUSED, error=detail, remedy=RESYNC)
 
 
-_FOLLOWING = (TableState.CATCHING_UP, TableState.STREAMING)
 _KINDS: dict[SchemaChangeKind, Callable[[Evolution, SchemaChange, StreamTable, str], Outcome]] = {
     SchemaChangeKind.COLUMNS: Evolution._columns,
     SchemaChangeKind.CREATED: Evolution._again,

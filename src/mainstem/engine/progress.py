@@ -16,7 +16,7 @@ from mainstem.model.change import Op
 from mainstem.model.event import Category, Event, Level
 from mainstem.model.names import TableId
 from mainstem.model.plan import MigrationPlan, ReportItem
-from mainstem.model.run import Progress, Rejected, RunState, TableProgress, TableState
+from mainstem.model.run import ACTIVE, Progress, Rejected, RunState, TableProgress, TableState
 
 if TYPE_CHECKING:
     from mainstem.model.stream import StreamTable
@@ -33,7 +33,6 @@ _LAST = 5
 
 
 _UNDER_WAY = (TableState.COPYING, TableState.INDEXING)
-_STREAMS = (TableState.CATCHING_UP, TableState.STREAMING)
 _CUT_OFF = {
     RunState.TIME_LIMIT_REACHED: TableState.TIME_LIMIT_REACHED,
     RunState.EVENT_LIMIT_REACHED: TableState.EVENT_LIMIT_REACHED,
@@ -324,7 +323,7 @@ class Tracker:
             progress = self._progress
             progress.state, progress.finished_at_us = state, now_us()
             for table in self._tables.values():
-                if table.state in _UNDER_WAY + _STREAMS or (
+                if table.state in _UNDER_WAY + ACTIVE or (
                     table.state is TableState.PAUSED and table.source in self._control.held
                 ):
                     table.state = TableState.STOPPED

@@ -37,7 +37,7 @@ from mainstem.engine.progress import Tracker
 from mainstem.engine.resync import Copier, Requests, open_hold
 from mainstem.engine.retry import Backoff
 from mainstem.engine.site import ReadAgainError
-from mainstem.engine.standing import ACTIVE, Milestones, Orders, Standing
+from mainstem.engine.standing import Milestones, Orders, Standing
 from mainstem.engine.streaming import Later, Session
 from mainstem.engine.watch import Watch
 from mainstem.errors import (
@@ -54,7 +54,7 @@ from mainstem.model.alert import Alert
 from mainstem.model.cutover import CutoverReport
 from mainstem.model.event import Event, Level
 from mainstem.model.names import TableId
-from mainstem.model.run import Progress, RunOptions, RunState, TableState
+from mainstem.model.run import ACTIVE, Progress, RunOptions, RunState, TableState
 from mainstem.model.stream import DeadLetter, SchemaRecord, StoredStream, StreamTable
 
 _ALL = 1_000_000

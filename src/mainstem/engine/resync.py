@@ -36,13 +36,13 @@ from mainstem.engine.present import present_columns
 from mainstem.engine.progress import now_us
 from mainstem.engine.retry import worth_waiting
 from mainstem.engine.site import ReadAgainError
-from mainstem.engine.standing import ACTIVE, Standing
+from mainstem.engine.standing import Standing
 from mainstem.errors import CancelledError, LockedError, MainstemError, PlanError, TakenOverError, TransientError
 from mainstem.model.change import SchemaChangeKind
 from mainstem.model.event import Level
 from mainstem.model.names import TableId
 from mainstem.model.plan import MigrationPlan
-from mainstem.model.run import SchemaPolicy, SnapshotPolicy, TableSelection, TableState, WriteMode
+from mainstem.model.run import ACTIVE, SchemaPolicy, SnapshotPolicy, TableSelection, TableState, WriteMode
 from mainstem.model.stream import SchemaRecord, StreamTable
 
 LOCKED_DELAY_S = 1.0

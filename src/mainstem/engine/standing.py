@@ -8,14 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from mainstem.model.names import TableId
-from mainstem.model.run import TableState
+from mainstem.model.run import ACTIVE
 from mainstem.model.stream import Checkpoint, StoredStream, StreamTable
 
 if TYPE_CHECKING:
     from mainstem.engine.applying import Applying
-
-ACTIVE = (TableState.CATCHING_UP, TableState.STREAMING)
-"""Only changes of tables in these states are applied."""
 
 
 class Standing:

@@ -49,6 +49,10 @@ class TableState(StrEnum):
     PAUSED = "paused"
 
 
+ACTIVE = (TableState.CATCHING_UP, TableState.STREAMING)
+"""The log is read for tables in these states, and only changes of these are applied."""
+
+
 class Mode(StrEnum):
     """Once, or continuously from the transaction log."""
 

@@ -39,7 +39,7 @@ from mainstem.model.change import RowChanges, Truncate
 from mainstem.model.connection import ConnectionSettings
 from mainstem.model.names import TableId
 from mainstem.model.net import soften
-from mainstem.model.run import RunOptions, TableState
+from mainstem.model.run import ACTIVE, RunOptions
 from mainstem.model.stream import Checkpoint, DeadLetter, SchemaRecord, StreamTable
 
 _DIALECT = MysqlDialect()
@@ -47,7 +47,6 @@ _SAVEPOINT = "mainstem_apply"
 _OTHER_WAIT_S = 60  # a process that was killed holds its lock until the server has ended its last statement
 _SESSION = "SET foreign_key_checks = 0, innodb_lock_wait_timeout = {wait}, lock_wait_timeout = {wait}"
 _LONGEST_WAIT_S = 31_536_000  # what the server takes
-_ACTIVE = (TableState.CATCHING_UP, TableState.STREAMING)
 # Without gap locks other users of the target wait less. Statements of this level cannot be logged as statements.
 _ISOLATION = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
 _NO_SAVEPOINT = 1305
@@ -335,7 +334,7 @@ class MysqlApplier:
                 return
             changed = self._changed
             if changed and self._part is None:  # rather now than one by one
-                lacking = self._lacking(soft, [table for table in tables.values() if table.state in _ACTIVE])
+                lacking = self._lacking(soft, [table for table in tables.values() if table.state in ACTIVE])
             self._connection.rollback()
             for target in lacking:
                 name = _DIALECT.qualified(target)

@@ -18,13 +18,12 @@ from mainstem.model.cells import batch_of
 from mainstem.model.change import RowChanges
 from mainstem.model.names import TableId
 from mainstem.model.plan import ColumnPlan
-from mainstem.model.run import TableState
+from mainstem.model.run import ACTIVE
 from mainstem.model.schema import Column
 from mainstem.model.stream import StreamTable
 from mainstem.model.types import Kind
 from mainstem.native.binlogrows import BinlogRows
 
-READ = (TableState.CATCHING_UP, TableState.STREAMING)
 _CHARACTERS = {Kind.TEXT, Kind.JSON}
 
 
@@ -57,7 +56,7 @@ class TableRows:
     @property
     def read(self) -> bool:
         """Whether its rows are wanted."""
-        return self.table.state in READ
+        return self.table.state in ACTIVE
 
     @property
     def rows(self) -> int:

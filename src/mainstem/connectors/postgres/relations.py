@@ -13,12 +13,10 @@ from mainstem.connectors.postgres.cells import log_op
 from mainstem.errors import StatementError, WireError
 from mainstem.model.names import TableId
 from mainstem.model.plan import ColumnPlan
-from mainstem.model.run import TableState
 from mainstem.model.schema import Column
 from mainstem.model.stream import StreamTable
 from mainstem.native.changerows import ChangeRows, Relation
 
-FOLLOWED = (TableState.CATCHING_UP, TableState.STREAMING)
 _KEY = 1  # flag of a column that is of the replica identity
 
 

@@ -22,7 +22,6 @@ from mainstem.connectors.postgres.marks import (
 )
 from mainstem.connectors.postgres.partitions import Memo
 from mainstem.connectors.postgres.relations import (
-    FOLLOWED,
     SentTable,
     change_rows,
     differs,
@@ -36,7 +35,7 @@ from mainstem.connectors.postgres.side import Side
 from mainstem.errors import StatementError
 from mainstem.model.change import SchemaChange, SchemaChangeKind
 from mainstem.model.names import TableId
-from mainstem.model.run import TableState
+from mainstem.model.run import ACTIVE, TableState
 from mainstem.model.stream import StreamTable
 from mainstem.native.changerows import ChangeRows
 from mainstem.native.pgoutput import LogDecoder
@@ -100,7 +99,7 @@ class Tables:
     def _list_followed(self) -> None:
         tables, oids = self._tables, self._oids.items()
         self.known = frozenset(id_ for id_, table in tables.items() if table.state is not TableState.SKIPPED)
-        self.followed_oids = {oid: id_ for oid, id_ in oids if id_ in tables and tables[id_].state in FOLLOWED}
+        self.followed_oids = {oid: id_ for oid, id_ in oids if id_ in tables and tables[id_].state in ACTIVE}
 
     def _missing(
         self, added: Mapping[int, int], start: int, now: Mapping[TableId, int], there: Mapping[int, Marks]
@@ -110,7 +109,7 @@ class Tables:
         What an earlier version has not written down of a table is told, too, so that it is known from here on.
         """
         for id_, table in self._tables.items():
-            if table.state not in FOLLOWED:
+            if table.state not in ACTIVE:
                 continue
             oid = now.get(id_)
             if oid is None:
@@ -135,13 +134,13 @@ class Tables:
         named = [self._oids.get(oid) for oid in oids]
         found = [self._tables[id_] for id_ in named if id_ in self._tables]
         return tuple(
-            table.source for table in found if table.state in FOLLOWED and commit_lsn >= read_place(table.since).lsn
+            table.source for table in found if table.state in ACTIVE and commit_lsn >= read_place(table.since).lsn
         )
 
     def of(self, sent: SentTable) -> StreamTable | None:
         """The table that the server tells of, if it is followed."""
         table = self._tables.get(self._oids.get(sent.oid, sent.id))
-        return table if table is not None and table.state in FOLLOWED else None
+        return table if table is not None and table.state in ACTIVE else None
 
     def sent(self, oid: int) -> SentTable:
         """What the server last said of a table."""
@@ -150,11 +149,11 @@ class Tables:
     def settle(self, table: StreamTable, decoder: LogDecoder) -> None:
         """How a table's rows are read from here on; those that were gathered have been taken."""
         before = self._tables.get(table.source)
-        if before is not None and table.state in FOLLOWED and before.layout != table.layout:
+        if before is not None and table.state in ACTIVE and before.layout != table.layout:
             self._note_retyped(before, table)
         self._tables[table.source] = table
-        if table.state in FOLLOWED:
-            self._bind(table, anew=before is None or before.state not in FOLLOWED or before.layout != table.layout)
+        if table.state in ACTIVE:
+            self._bind(table, anew=before is None or before.state not in ACTIVE or before.layout != table.layout)
         self._list_followed()
         self._rows.pop(table.source, None)
         self._accepted.pop(table.source, None)
@@ -167,7 +166,7 @@ class Tables:
 
     def _note_retyped(self, before: StreamTable, table: StreamTable) -> None:
         """Its columns are others now, and the stream goes on with it: whether its rows are as the target makes them."""
-        if before.state not in FOLLOWED or before.since != table.since:
+        if before.state not in ACTIVE or before.since != table.since:
             return
         oid = table_oid(before.layout)
         found = self._rewritten(oid, before) if oid else []
@@ -237,7 +236,7 @@ class Tables:
         """
         known = self._oids.get(sent.oid)
         table = self._tables.get(known or sent.id)
-        if table is None or table.state not in FOLLOWED or commit_lsn < read_place(table.since).lsn:
+        if table is None or table.state not in ACTIVE or commit_lsn < read_place(table.since).lsn:
             return None
         if known is None:  # another table has this name now
             return SchemaChange(SchemaChangeKind.LOST, sent.id, reason=TAKEN)
@@ -279,7 +278,7 @@ class Tables:
 
     def _is_followed(self, id_: TableId) -> bool:
         table = self._tables.get(id_)
-        return table is not None and table.state in FOLLOWED
+        return table is not None and table.state in ACTIVE
 
     def _is_of_another(self, sent: SentTable) -> bool:
         """Whether the name that a table has now is that of another one of the stream."""
@@ -313,7 +312,7 @@ class Tables:
         """Why a partition hinders its root, if it does: the server describes both, and tells rows as the root's."""
         root = self._oids.get(self._side.root(sent.oid)) if self.partitioned else None
         table = self._tables.get(root) if root is not None else None
-        if table is None or table.state not in FOLLOWED or commit_lsn < read_place(table.since).lsn:
+        if table is None or table.state not in ACTIVE or commit_lsn < read_place(table.since).lsn:
             return None
         if sent.identity == "f" or self._inserts_only(table.source):
             return None
@@ -342,7 +341,7 @@ class Tables:
             id_ = self._oids[sent.oid] = sent.id
         table = self._tables.get(id_) if id_ is not None else None
         self._sent[sent.oid] = sent
-        if table is None or table.state not in FOLLOWED:
+        if table is None or table.state not in ACTIVE:
             decoder.relate(relation(sent, None, None, 0))
             return
         since = read_place(table.since).lsn
