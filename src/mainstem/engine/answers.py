@@ -45,9 +45,10 @@ class Answers:
 
     def cause(self, here: str, table: TableId) -> str | None:
         """Why a table's rows are refused, as far as that is to be known; None: nobody has looked lately."""
-        cause, seen_at, seen_s = self._causes.get(table, ("", "", 0.0))
-        known = table in self._causes and (seen_at == here or time.monotonic() - seen_s < FRESH_S)
-        return cause if known else None
+        if table not in self._causes:
+            return None
+        cause, seen_at, seen_s = self._causes[table]
+        return cause if seen_at == here or time.monotonic() - seen_s < FRESH_S else None
 
     def keep_cause(self, here: str, table: TableId, cause: str) -> None:
         """Remember it: for the transactions behind this checkpoint, and for some time."""

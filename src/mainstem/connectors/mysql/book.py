@@ -26,9 +26,9 @@ _DIALECT = MysqlDialect()
 _NO_TABLE, _DUPLICATE = 1146, 1062
 _COUNTER_MARGIN = 1000
 _SPARE_SHARE = 10
+"""Of the numbers that a type has left, the margin is this part at most."""
 COUNTER_WAIT_S = 5
 """For so long somebody's lock of a table keeps its counters from being set, and others who come to it wait."""
-"""Of the numbers that a type has left, the margin is this part at most."""
 _COUNTER = (
     "SELECT column_name, column_type FROM information_schema.columns WHERE table_schema = {0} AND table_name = {1}"
     " AND extra LIKE '%auto_increment%'"

@@ -51,9 +51,9 @@ _VIEWS = "SELECT table_name FROM information_schema.views WHERE table_schema = %
 
 
 _LOCK_WAIT_S = 10
+"""For so long a question waits for somebody's lock on a table: whoever asks may hold what that somebody waits for."""
 _GONE = {1146, 1305, 1539, 4091}  # a table, routine, event or sequence that was listed is not there any more
 _READS, _AGAIN_S = 10, 0.1
-"""For so long a question waits for somebody's lock on a table: whoever asks may hold what that somebody waits for."""
 
 
 class MysqlInspector(Inspector):

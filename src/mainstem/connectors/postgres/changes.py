@@ -17,10 +17,11 @@ from mainstem.connectors.postgres.changestream import PostgresChangeStream
 from mainstem.connectors.postgres.client import connect, translating
 from mainstem.connectors.postgres.config import BOOTSTRAP_DATABASE, DEFAULT_SCHEMA
 from mainstem.connectors.postgres.dialect import PostgresDialect
+from mainstem.connectors.postgres.holders import LOCK_WAIT_S
 from mainstem.connectors.postgres.lsn import Place, format_lsn, parse_lsn, read_place
 from mainstem.connectors.postgres.publication import Publications, inserts_only, operations
 from mainstem.connectors.postgres.roster import Wanted
-from mainstem.connectors.postgres.side import LOCK_WAIT_S, end_of_log
+from mainstem.connectors.postgres.side import end_of_log
 from mainstem.connectors.postgres.snapshot import Exported, open_snapshot
 from mainstem.contract.changes import GroupLimits, Retention
 from mainstem.contract.source import Snapshot

@@ -12,6 +12,9 @@ import psycopg
 
 from mainstem.errors import LockedError
 
+LOCK_WAIT_S = 10
+"""For so long a question waits for somebody's lock. Without a limit a stream's writer would stand still for good
+behind an ALTER TABLE that waits for a transaction of that stream."""
 _ALONE = "l.mode = 'AccessExclusiveLock'"
 _OF_THESE = "l.granted AND c.oid IN (SELECT pg_catalog.to_regclass(name)::oid FROM unnest(%s::text[]) AS wanted(name))"
 # The strongest lock first, then the oldest transaction.

@@ -22,6 +22,7 @@ from mainstem.connectors.postgres.dialect import PostgresDialect
 from mainstem.connectors.postgres.family import own_rows
 from mainstem.connectors.postgres.fence import SCHEMA as LEDGER_SCHEMA
 from mainstem.connectors.postgres.folding import folded
+from mainstem.connectors.postgres.holders import LOCK_WAIT_S
 from mainstem.connectors.postgres.native import logical_type
 from mainstem.contract.dialect import Folding, TargetDialect
 from mainstem.contract.inspector import (
@@ -78,9 +79,6 @@ _EXTENSIONS = (
 )
 
 
-LOCK_WAIT_S = 10
-"""For so long a question waits for somebody's lock. Without a limit a stream's writer would stand still for good
-behind an ALTER TABLE that waits for a transaction of that stream."""
 _READS, _AGAIN_S = 10, 0.1
 
 

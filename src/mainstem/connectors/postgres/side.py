@@ -12,6 +12,7 @@ import psycopg
 from mainstem.connectors.postgres import partitions, publishing, rewrites
 from mainstem.connectors.postgres.catalog import read_catalog
 from mainstem.connectors.postgres.client import connect, shut_down, translating
+from mainstem.connectors.postgres.holders import LOCK_WAIT_S
 from mainstem.connectors.postgres.lsn import parse_lsn, record_end
 from mainstem.connectors.postgres.marks import Mark, Marks, Stamp, table_oid
 from mainstem.connectors.postgres.native import logical_type
@@ -50,7 +51,6 @@ LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attn
 WHERE a.attrelid = ANY(%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 """
 _ANSWER_S = 15.0
-LOCK_WAIT_S = 10
 _FILTERS = 150_000  # from here on a publication can leave out rows
 _FILTERED = (
     "SELECT r.prrelid FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid"
