@@ -17,7 +17,7 @@ from mainstem.bootstrap.hubs import HubsOf, in_memory
 from mainstem.engine.replication import Replication, close_stream
 from mainstem.model.event import Category, Event
 from mainstem.model.ids import STREAM, new_id
-from mainstem.model.run import ChangeOptions, Mode, Progress, RunOptions, RunState, SchemaPolicy
+from mainstem.model.run import ChangeOptions, Mode, Progress, RunOptions, RunState, SchemaPolicy, TableState
 from tests.e2e.routes import Route
 
 _WAIT_S = 120
@@ -108,6 +108,11 @@ class Following:
     def close(self) -> None:
         """Have nothing left at the source."""
         close_stream(self.route.source.endpoint, self.route.target.endpoint, self.options, self.stream_id)
+
+
+def state_of(replication: Replication, name: str) -> TableState:
+    """The state of the table that has this name in the source."""
+    return next(table.state for table in replication.progress().tables if table.source.name == name)
 
 
 def cdc(**changes: object) -> RunOptions:

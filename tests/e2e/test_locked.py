@@ -17,11 +17,10 @@ from mainstem.connectors.postgres import changes, inspector
 from mainstem.connectors.postgres import ledger as postgres_ledger
 from mainstem.contract.changes import GroupLimits
 from mainstem.engine import streaming
-from mainstem.engine.replication import Replication
 from mainstem.model.run import RunOptions, TableState
 from mainstem.model.stream import Checkpoint, StoredStream
 from tests.e2e.routes import CROSSING, MYSQL, POSTGRES, ROUTES, Route
-from tests.e2e.streams import cdc, following, wait_until
+from tests.e2e.streams import cdc, following, state_of, wait_until
 
 
 def _make(route: Route, *names: str) -> None:
@@ -29,10 +28,6 @@ def _make(route: Route, *names: str) -> None:
     for name in names:
         route.source.run(f"CREATE TABLE {name} (id BIGINT {counts} PRIMARY KEY, v INTEGER)")
         route.source.run(f"INSERT INTO {name} VALUES (1, 1)")
-
-
-def _state(replication: Replication, name: str) -> TableState:
-    return next(table.state for table in replication.progress().tables if table.source.name == name)
 
 
 @pytest.mark.parametrize("route", CROSSING, indirect=True, ids="-".join)
@@ -59,7 +54,7 @@ def test_a_table_that_is_locked_on_the_target_keeps_nobody_from_the_others(
         assert sum("trying again" in line for line in stream.said()) == 1
         holder.run("COMMIT" if postgres else "UNLOCK TABLES")
         replication.resume_table("t")
-        wait_until(lambda: _state(replication, "t") is TableState.STREAMING, stream.said)
+        wait_until(lambda: state_of(replication, "t") is TableState.STREAMING, stream.said)
         stream.wait_equal()
 
 
@@ -85,7 +80,7 @@ def test_a_copy_waits_for_the_transaction_of_its_own_stream(route: Route, monkey
         wait_until(lambda: any("a copy waits" in line for line in stream.said()), stream.said)
         holder.run("COMMIT")
         wait_until(lambda: any("copied anew" in line for line in stream.said()), stream.said)
-        wait_until(lambda: _state(replication, "t") is TableState.STREAMING, stream.said)
+        wait_until(lambda: state_of(replication, "t") is TableState.STREAMING, stream.said)
         stream.wait_equal()
         (said,) = [line for line in stream.said() if "lock" in line]
         assert "Mainstem's own" in said

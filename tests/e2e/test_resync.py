@@ -19,7 +19,7 @@ from mainstem.engine import applying
 from mainstem.errors import ConflictError, NotFoundError
 from mainstem.model.run import ChangeErrorPolicy, RowErrorPolicy, TableState
 from tests.e2e.routes import CROSSING, MYSQL, POSTGRES, Route
-from tests.e2e.streams import cdc, following, wait_until
+from tests.e2e.streams import cdc, following, state_of, wait_until
 
 CROSS = pytest.mark.parametrize("route", CROSSING, indirect=True, ids="-".join)
 
@@ -49,11 +49,6 @@ def written_to(route: Route, *tables: str) -> Iterator[None]:
         thread.join()
 
 
-def _state(replication: object, name: str) -> TableState:
-    tables = replication.progress().tables  # type: ignore[attr-defined]
-    return next(table.state for table in tables if table.source.name == name)
-
-
 def _ran(route: Route, statement: str) -> bool:
     """False where it and the stream waited for each other, and it was the one that had to give in."""
     try:
@@ -81,8 +76,8 @@ def test_a_table_is_copied_anew_while_others_stream(route: Route) -> None:
                 wait_until(partial(_ran, route, statement))
             for _ in range(2):
                 replication.resync(["a"])
-                wait_until(lambda: _state(replication, "a") is not TableState.STREAMING)
-                wait_until(lambda: _state(replication, "a") is TableState.STREAMING, stream.said)
+                wait_until(lambda: state_of(replication, "a") is not TableState.STREAMING)
+                wait_until(lambda: state_of(replication, "a") is TableState.STREAMING, stream.said)
         stream.wait_equal()
         assert [event.message for event in stream.events if event.level == "error"] == []
         assert sum(table.missing for table in replication.progress().tables if table.source.name == "b") == 0
@@ -97,18 +92,18 @@ def test_a_table_that_is_paused_comes_back_by_a_new_copy(route: Route) -> None:
     _make(route, "a")
     with following(route) as stream, stream.running() as replication:
         route.source.run("ALTER TABLE a RENAME COLUMN v TO w", "INSERT INTO a VALUES (5000, 'x')")
-        wait_until(lambda: _state(replication, "a") is TableState.PAUSED)
+        wait_until(lambda: state_of(replication, "a") is TableState.PAUSED)
         route.target.run("ALTER TABLE a RENAME COLUMN v TO w")
         replication.resync(["a"])
-        wait_until(lambda: _state(replication, "a") is TableState.STREAMING, stream.said)
+        wait_until(lambda: state_of(replication, "a") is TableState.STREAMING, stream.said)
         route.source.run("ALTER TABLE a DROP COLUMN w, ADD COLUMN x VARCHAR(20)", "INSERT INTO a VALUES (5002, 'x')")
-        wait_until(lambda: _state(replication, "a") is TableState.PAUSED)
+        wait_until(lambda: state_of(replication, "a") is TableState.PAUSED)
         replication.resync(["a"])  # it was not renamed
-        wait_until(lambda: _state(replication, "a") is TableState.STREAMING, stream.said)
+        wait_until(lambda: state_of(replication, "a") is TableState.STREAMING, stream.said)
         route.target.run("DROP TABLE a")
         replication.resync(["a"])
-        wait_until(lambda: _state(replication, "a") is not TableState.STREAMING, stream.said)
-        wait_until(lambda: _state(replication, "a") is TableState.STREAMING, stream.said)
+        wait_until(lambda: state_of(replication, "a") is not TableState.STREAMING, stream.said)
+        wait_until(lambda: state_of(replication, "a") is TableState.STREAMING, stream.said)
         route.source.run("INSERT INTO a VALUES (5001, 'y')")
         stream.wait_equal()
 
@@ -122,7 +117,7 @@ def test_a_new_copy_that_is_refused_tells_column_and_types_and_what_to_run(route
     change = "MODIFY COLUMN v VARCHAR(20) NOT NULL" if mysql else "ALTER COLUMN v TYPE VARCHAR(20)"
     with following(route) as stream, stream.running() as replication:
         route.source.run(f"ALTER TABLE a {change}", "INSERT INTO a VALUES (2, 'text')")
-        wait_until(lambda: _state(replication, "a") is TableState.PAUSED, stream.said)
+        wait_until(lambda: state_of(replication, "a") is TableState.PAUSED, stream.said)
         replication.resync(["a"])
         wait_until(lambda: RUN in replication.progress().tables[0].error.partition("column v of")[2], stream.said)
         (error,) = (table.error for table in replication.progress().tables)
@@ -130,7 +125,7 @@ def test_a_new_copy_that_is_refused_tells_column_and_types_and_what_to_run(route
         assert f"column v was {'int' if mysql else 'integer'}" in error
         route.target.run(*error.partition(RUN)[2].split("; "))
         replication.resync(["a"])
-        wait_until(lambda: _state(replication, "a") is TableState.STREAMING, stream.said)
+        wait_until(lambda: state_of(replication, "a") is TableState.STREAMING, stream.said)
         stream.wait_equal()
 
 
@@ -140,14 +135,14 @@ def test_a_new_copy_into_another_type_tells_what_is_still_to_be_run(route: Route
     route.source.run("CREATE TABLE a (id BIGINT PRIMARY KEY, v SET('a','b'))", "INSERT INTO a VALUES (1, 'a')")
     with following(route) as stream, stream.running() as replication:
         route.source.run("ALTER TABLE a MODIFY COLUMN v SET('A','B')")
-        wait_until(lambda: _state(replication, "a") is TableState.PAUSED, stream.said)
+        wait_until(lambda: state_of(replication, "a") is TableState.PAUSED, stream.said)
         replication.resync(["a"])
-        wait_until(lambda: _state(replication, "a") is TableState.STREAMING, stream.said)
+        wait_until(lambda: state_of(replication, "a") is TableState.STREAMING, stream.said)
         detail = replication.schema_changes()[-1].detail
         route.target.run(*detail.partition(RUN)[2].split("; ")[:-1])
         replication.resync(["a"])
         wait_until(lambda: replication.schema_changes()[-1].detail == detail, stream.said)
-        wait_until(lambda: _state(replication, "a") is TableState.STREAMING, stream.said)
+        wait_until(lambda: state_of(replication, "a") is TableState.STREAMING, stream.said)
         stream.wait_equal()
         assert route.target.run("SELECT v FROM a") == [("A",)]
 
@@ -157,10 +152,10 @@ def test_a_table_that_is_gone_from_the_target_gets_its_enum_anew(route: Route) -
     route.source.run("CREATE TABLE a (id BIGINT PRIMARY KEY, v ENUM('a', 'b'))", "INSERT INTO a VALUES (1, 'b')")
     with following(route) as stream, stream.running() as replication:
         route.source.run("ALTER TABLE a MODIFY COLUMN v ENUM('b', 'c')", "INSERT INTO a VALUES (2, 'c')")
-        wait_until(lambda: _state(replication, "a") is TableState.PAUSED, stream.said)
+        wait_until(lambda: state_of(replication, "a") is TableState.PAUSED, stream.said)
         route.target.run("DROP TABLE a")
         replication.resync(["a"])
-        wait_until(lambda: _state(replication, "a") is TableState.STREAMING, stream.said)
+        wait_until(lambda: state_of(replication, "a") is TableState.STREAMING, stream.said)
         stream.wait_equal()
 
 
@@ -169,7 +164,7 @@ def test_a_table_that_somebody_pauses_goes_on_by_a_new_copy(route: Route) -> Non
     _make(route, "a", "b")
     with following(route) as stream, stream.running() as replication:
         replication.pause_table("a")
-        wait_until(lambda: _state(replication, "a") is TableState.PAUSED, stream.said)
+        wait_until(lambda: state_of(replication, "a") is TableState.PAUSED, stream.said)
         replication.pause_table("a")
         route.source.run("INSERT INTO a VALUES (5000, 'x')", "INSERT INTO b VALUES (5000, 'x')")
         wait_until(lambda: route.target.run("SELECT count(*) FROM b WHERE id = 5000") == [(1,)], stream.said)
@@ -177,7 +172,7 @@ def test_a_table_that_somebody_pauses_goes_on_by_a_new_copy(route: Route) -> Non
         with pytest.raises(ConflictError):
             replication.resume_table("b")
         replication.resume_table("a")
-        wait_until(lambda: _state(replication, "a") is TableState.STREAMING, stream.said)
+        wait_until(lambda: state_of(replication, "a") is TableState.STREAMING, stream.said)
         stream.wait_equal()
 
 
@@ -218,8 +213,8 @@ def test_tables_that_are_new_are_copied_at_the_next_start(route: Route) -> None:
             route.target.run(statement)
         with stream.running() as replication, written_to(route, "a", "late"):
             wait_until(lambda: len(replication.progress().tables) == 3, stream.said)
-            wait_until(lambda: _state(replication, "late") is TableState.STREAMING, stream.said)
-            wait_until(lambda: _state(replication, "filled") is TableState.STREAMING, stream.said)
+            wait_until(lambda: state_of(replication, "late") is TableState.STREAMING, stream.said)
+            wait_until(lambda: state_of(replication, "filled") is TableState.STREAMING, stream.said)
             assert [line for line in stream.said() if "are not copied, but follow the source from now" in line]
             replication.resync(["filled"])
         with stream.running():
@@ -306,7 +301,7 @@ def test_a_table_that_is_made_while_the_stream_runs_is_added(route: Route) -> No
     with following(route) as stream, stream.running() as replication:
         _make(route, "late")
         wait_until(lambda: len(replication.progress().tables) == 2, stream.said)
-        wait_until(lambda: _state(replication, "late") is TableState.STREAMING, stream.said)
+        wait_until(lambda: state_of(replication, "late") is TableState.STREAMING, stream.said)
         route.source.run("INSERT INTO late VALUES (5001, 'y')", "INSERT INTO a VALUES (5001, 'y')")
         stream.wait_equal()
         assert [(line.table.name, line.outcome) for line in replication.schema_changes()] == [("late", "applied")]
@@ -320,10 +315,10 @@ def test_a_copy_behind_another_one_applies_nothing_twice(route: Route, monkeypat
     with following(route) as stream, stream.running() as replication:
         route.source.run("CREATE TABLE bag (n INT)", "INSERT INTO bag VALUES (1), (1), (2)")
         wait_until(lambda: len(replication.progress().tables) == 2, stream.said)
-        wait_until(lambda: _state(replication, "bag") is TableState.STREAMING, stream.said)
+        wait_until(lambda: state_of(replication, "bag") is TableState.STREAMING, stream.said)
         replication.resync(["a"])
-        wait_until(lambda: _state(replication, "a") is not TableState.STREAMING, stream.said)
-        wait_until(lambda: _state(replication, "a") is TableState.STREAMING, stream.said)
+        wait_until(lambda: state_of(replication, "a") is not TableState.STREAMING, stream.said)
+        wait_until(lambda: state_of(replication, "a") is TableState.STREAMING, stream.said)
         route.source.run("INSERT INTO a VALUES (5001, 'y')")
         stream.wait_equal()
 
@@ -338,14 +333,14 @@ def test_a_table_that_cannot_be_added_or_was_made_again_is_told_and_hinders_no_o
             route.source.run("RENAME TABLE a TO old", "INSERT INTO old VALUES (5000, 'x')")
             wait_until(lambda: len(replication.schema_changes()) == 2, stream.said)
             _make(route, "again")
-            wait_until(lambda: _state(replication, "again") is TableState.PAUSED, stream.said)
+            wait_until(lambda: state_of(replication, "again") is TableState.PAUSED, stream.said)
             replication.resync(["again"])
-            wait_until(lambda: _state(replication, "again") is TableState.STREAMING, stream.said)
+            wait_until(lambda: state_of(replication, "again") is TableState.STREAMING, stream.said)
         _make(route, "a", "late")  # the target's table a is that of old
         with stream.running() as replication:
             wait_until(lambda: any("is that of" in line.detail for line in replication.schema_changes()), stream.said)
             wait_until(lambda: "late" in {table.source.name for table in replication.progress().tables}, stream.said)
-            wait_until(lambda: _state(replication, "late") is TableState.STREAMING, stream.said)
+            wait_until(lambda: state_of(replication, "late") is TableState.STREAMING, stream.said)
         assert route.target.run("SELECT count(*) FROM a") == [(2001,)]
 
 
@@ -358,7 +353,7 @@ def test_a_partition_that_became_a_table_waits_for_the_targets_partition_to_go(r
     )
     with following(route) as stream:
         with stream.running() as replication:
-            wait_until(lambda: _state(replication, "t") is TableState.STREAMING, stream.said)
+            wait_until(lambda: state_of(replication, "t") is TableState.STREAMING, stream.said)
         route.source.run("ALTER TABLE t DETACH PARTITION t_1", "INSERT INTO t_1 VALUES (11)")
         with stream.running() as replication:
             wait_until(lambda: any("is a partition" in line.detail for line in replication.schema_changes()))
@@ -378,7 +373,7 @@ def test_a_new_copy_goes_on_after_a_lost_connection(route: Route, point: str, mo
             route.target.run("DELETE FROM a WHERE id < 500")
             replication.resync(["a"])
             wait_until(lambda: any("failpoint" in told for told in stream.said()))
-            wait_until(lambda: _state(replication, "a") is TableState.STREAMING, stream.said)
+            wait_until(lambda: state_of(replication, "a") is TableState.STREAMING, stream.said)
             wait_until(lambda: replication.progress().stage == "streaming")
         stream.wait_equal()
         assert [table.missing for table in replication.progress().tables if table.source.name == "b"] == [0]
@@ -405,11 +400,11 @@ def test_what_tables_were_is_known_after_a_pause_and_learnt_from_an_older_book(
         route.source.run("INSERT INTO a VALUES (5000, 'of b')", "INSERT INTO kept VALUES (5001, 'x')")
         with stream.running() as replication:
             lost = ["a", "b", "used"]
-            wait_until(lambda: {_state(replication, name) for name in lost} == {TableState.PAUSED}, stream.said)
+            wait_until(lambda: {state_of(replication, name) for name in lost} == {TableState.PAUSED}, stream.said)
             stream.wait_rows("SELECT count(*) FROM kept", [(2001,)])
             assert route.target.run("SELECT count(*) FROM a WHERE id = 5000") == [(0,)]
             replication.resync(lost)
-            wait_until(lambda: {_state(replication, name) for name in lost} == {TableState.STREAMING}, stream.said)
+            wait_until(lambda: {state_of(replication, name) for name in lost} == {TableState.STREAMING}, stream.said)
             route.source.run("INSERT INTO b VALUES (5001, 'of a')", "DROP TABLE p_1")
             wait_until(lambda: len(replication.schema_changes()) == 4, stream.said)
             told = [(line.table.name, line.change, line.outcome) for line in replication.schema_changes()]
@@ -417,4 +412,4 @@ def test_what_tables_were_is_known_after_a_pause_and_learnt_from_an_older_book(
             assert route.target.run("SELECT * FROM p") == [(1,)]
             route.target.run("DELETE FROM p")
             stream.wait_equal()
-            assert _state(replication, "p") is TableState.STREAMING
+            assert state_of(replication, "p") is TableState.STREAMING
